@@ -1,0 +1,1 @@
+"""Dataset → prepared inputs → detections → COCO figures."""

@@ -1,0 +1,1 @@
+"""Plan, measure, keep: from cells to records."""

@@ -1,0 +1,232 @@
+"""What is kept of a run on disk, and nothing else: facts, no summaries.
+
+    RUN/run.json                          the run: environment, plan, versions
+    RUN/cells/CELL/process-K.json         one measured process of a cell (written when it ends)
+    RUN/cells/CELL/process-K.npy          its samples (written before the JSON that names it)
+    RUN/cells/CELL/detections.json        COCO result format
+    RUN/cells/CELL/accuracy.json          the accuracy of the cell
+    RUN/cells/CELL/record.json            the whole cell; its existence means that the cell is done
+
+Every file is whole or absent (`harness.atomic`). Latency summaries are computed from the samples when a record is read
+(`harness.bench.stats`); the COCO figures are kept because they need the annotations, which may be elsewhere.
+
+Format history (`FORMAT`):
+    1   2026-11: first version.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from harness import atomic
+from harness.bench.samples import Samples, load_samples
+from harness.errors import RecordError
+
+FORMAT = 1
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything stored: immutable. Unknown keys of a newer version are passed over when read."""
+
+
+class ModelFacts(Fact):
+    """The model of a cell."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    quantization: str
+    card: dict[str, Any]
+    evidence: tuple[str, ...] = ()
+
+
+class DeviceFacts(Fact):
+    """The device of a cell, as it described itself when the run began."""
+
+    name: str
+    kind: str
+    model: str | None = None
+    soc: str | None = None
+    os: str | None = None
+    abi: str | None = None
+    facts: dict[str, str | int | float] = msgspec.field(default_factory=dict)
+
+
+class DelegateFacts(Fact):
+    """What was asked for and what ran, with the evidence."""
+
+    requested: str
+    actual: str
+    delegated_nodes: int | None = None
+    total_nodes: int | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class ProcessFacts(Fact):
+    """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
+
+    `steady_from` is the index of the first steady sample; None when no steady state was found.
+    `samples` names the file with the samples.
+    """
+
+    index: int
+    started_at: str
+    status: str
+    reasons: tuple[str, ...] = ()
+    delegate: DelegateFacts | None = None
+    runtime: str | None = None
+    init_ns: int | None = None
+    first_inference_ns: int | None = None
+    peak_memory_bytes: int | None = None
+    steady_from: int | None = None
+    samples: str | None = None
+    duration_s: float | None = None
+    telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class CocoFigures(Fact):
+    """The 12 figures of COCO's summarize; None where pycocotools gives -1 (nothing to average)."""
+
+    map: float | None
+    ap50: float | None
+    ap75: float | None
+    ap_small: float | None
+    ap_medium: float | None
+    ap_large: float | None
+    ar1: float | None
+    ar10: float | None
+    ar100: float | None
+    ar_small: float | None
+    ar_medium: float | None
+    ar_large: float | None
+
+
+class AccuracyFacts(Fact):
+    """The accuracy of a cell on one dataset."""
+
+    status: str
+    dataset: str
+    annotations_sha256: str
+    n_images: int
+    reasons: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    engine: str | None = None
+    figures: CocoFigures | None = None
+    images_per_second: float | None = None
+    delegate: DelegateFacts | None = None
+    runtime: str | None = None
+    detections: str | None = None
+    ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
+
+
+class Record(Fact):
+    """Everything known of one cell."""
+
+    format: int
+    run_id: str
+    cell: str
+    started_at: str
+    model: ModelFacts
+    device: DeviceFacts
+    delegate: DelegateFacts
+    status: str
+    threads: int | None = None
+    runtime: str | None = None
+    reasons: tuple[str, ...] = ()
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    processes: tuple[ProcessFacts, ...] = ()
+    accuracy: AccuracyFacts | None = None
+
+
+class RunFacts(Fact):
+    """The run as a whole, written before anything is measured."""
+
+    format: int
+    run_id: str
+    started_at: str
+    harness_version: str
+    command: tuple[str, ...] = ()
+    seed: int = 0
+    plan: dict[str, Any] = msgspec.field(default_factory=dict)
+    environment: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+T = TypeVar("T", bound=Fact)
+
+
+def save(path: Path, fact: Fact) -> None:
+    """Write a fact so that it is whole or absent.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(fact), indent=1))
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """Read a fact.
+
+    Raises:
+        RecordError: The file is missing, not JSON, or does not fit; names the file and the key.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record and the folder it was read from, so that its samples and detections can be found."""
+
+    record: Record
+    folder: Path
+
+    def samples(self) -> list[Samples]:
+        """Read the samples of every process that has some, in order."""
+        return [load_samples(self.folder / _plain(p.samples)) for p in self.record.processes if p.samples]
+
+    @property
+    def detections(self) -> Path | None:
+        """The file with the detections, if there is one."""
+        accuracy = self.record.accuracy
+        if accuracy is None or accuracy.detections is None:
+            return None
+        return self.folder / _plain(accuracy.detections)
+
+
+def _plain(name: str) -> str:
+    """A record names files of its own folder only: it may come from somebody else."""
+    if Path(name).name != name:
+        raise RecordError(f"record names the file {name!r}, expected a plain file name in its own folder")
+    return name
+
+
+def load_run(folder: Path) -> RunFacts:
+    """Read `run.json` of a run's folder."""
+    return load(folder / "run.json", RunFacts)
+
+
+def load_records(folder: Path) -> list[StoredRecord]:
+    """Read all finished cells of a run, in the order they were planned (by cell name)."""
+    found = sorted((folder / "cells").glob("*/record.json"))
+    return [StoredRecord(_checked(load(path, Record), path), path.parent) for path in found]
+
+
+def _checked(record: Record, path: Path) -> Record:
+    if record.format > FORMAT:
+        raise RecordError(
+            f"{path}: record format {record.format} is newer than this program's {FORMAT}; upgrade ondevice-harness"
+        )
+    return record
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the runs below `folder` (or `folder` itself if it is one), oldest first."""
+    if (folder / "run.json").is_file():
+        return [folder]
+    return sorted((path.parent for path in folder.glob("*/run.json")), key=lambda run: run.name)

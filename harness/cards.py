@@ -1,0 +1,205 @@
+"""Model cards: where a .tflite comes from, how its input is prepared, how its outputs are decoded.
+
+The keys of a card are documented for users in `models/README.md`; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from harness import schema
+from harness.errors import ModelError, SchemaError, UnknownNameError
+from harness.schema import Strict
+from harness.workspace import Workspace
+
+
+class Source(Strict):
+    """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive)."""
+
+    path: str | None = None
+    url: str | None = None
+    member: str | None = None
+    sha256: str | None = None
+
+
+class InputSpec(Strict):
+    """How an image becomes the input tensor.
+
+    `mean` and `std` give real = (pixel - mean) / std for pixels of 0…255. A float input takes `real`; an integer input
+    takes round(real / scale) + zero_point with its own quantization, or, where they are absent, the pixels themselves
+    (minus 128 for int8).
+    """
+
+    width: int
+    height: int
+    resize: Literal["stretch", "letterbox"] = "stretch"
+    pad_value: int = 114
+    pad_position: Literal["center", "corner"] = "center"
+    method: Literal[
+        "pillow-bilinear", "pillow-bicubic", "pillow-nearest", "pillow-box", "pillow-lanczos", "tf-bilinear"
+    ] = "pillow-bilinear"
+    channels: Literal["rgb", "bgr"] = "rgb"
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+
+
+class DecoderSpec(Strict):
+    """How the output tensors become detections: the decoder's name and its settings."""
+
+    name: str
+    order: str | None = None
+
+
+class Labels(Strict):
+    """Which category id a class index means.
+
+    `offset` is added to the class index; `map = "coco80"` maps the contiguous 80 classes to COCO's 90-id space.
+    """
+
+    offset: int = 0
+    map: Literal["coco80"] | None = None
+    names: tuple[str, ...] | None = None
+
+
+class ExampleDataset(Strict):
+    """The dataset that belongs to the model; used where the user names none."""
+
+    path: str
+
+
+class Published(Strict):
+    """One published figure, with where it stands."""
+
+    metric: str
+    value: float
+    source: str
+    unit: str = ""
+    dataset: str = ""
+    device: str = ""
+    delegate: str = ""
+    note: str = ""
+
+
+class ModelCard(Strict):
+    """The whole card, as in the TOML file."""
+
+    name: str
+    source: Source
+    input: InputSpec
+    decoder: DecoderSpec
+    labels: Labels = msgspec.field(default_factory=Labels)
+    description: str = ""
+    license: str = ""
+    homepage: str = ""
+    dataset: ExampleDataset | None = None
+    published: tuple[Published, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A card and the file that it speaks of.
+
+    Attributes:
+        card: The card, read or inferred.
+        file: Where the .tflite is, or will be once it is fetched.
+        origin: The card's file; None for a card inferred from a bare .tflite.
+        evidence: How each inferred entry is known, one sentence each; empty for a written card.
+    """
+
+    card: ModelCard
+    file: Path
+    origin: Path | None = None
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The card's name."""
+        return self.card.name
+
+    @property
+    def available(self) -> bool:
+        """Whether the file is on this computer."""
+        return self.file.is_file()
+
+    @property
+    def dataset_path(self) -> Path | None:
+        """The example dataset of the card, if it names one."""
+        if self.card.dataset is None or self.origin is None:
+            return None
+        return self.origin.parent / self.card.dataset.path
+
+
+def cache_folder() -> Path:
+    """Folder of fetched files: `$HARNESS_CACHE`, else below the user's cache folder."""
+    explicit = os.environ.get("HARNESS_CACHE")
+    if explicit:
+        return Path(explicit).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "ondevice-harness"
+
+
+def load_card(path: Path) -> Model:
+    """Read one card.
+
+    Raises:
+        SchemaError: Names the file, the key, what was found and what is expected.
+    """
+    card = schema.convert(schema.load_toml(path), ModelCard, path)
+    _check(card, path)
+    source = card.source
+    if source.path is not None:
+        file = path.parent / source.path
+    else:
+        file = cache_folder() / "models" / card.name / Path(source.member or source.url or "model").name
+    return Model(card, file, origin=path)
+
+
+def _check(card: ModelCard, path: Path) -> None:
+    """Check what the types alone do not say."""
+    if (card.source.path is None) == (card.source.url is None):
+        raise SchemaError(f"{path}: key 'source': expected exactly one of 'path' and 'url'")
+    if Path(card.name).name != card.name or card.name in {"", ".", ".."}:
+        raise SchemaError(f"{path}: key 'name': found {card.name!r}, expected a plain name without slashes")
+    if (card.input.mean is None) != (card.input.std is None):
+        raise SchemaError(f"{path}: key 'input': expected both 'mean' and 'std', or neither")
+    if card.input.std is not None and 0 in card.input.std:
+        raise SchemaError(f"{path}: key 'input.std': found {list(card.input.std)}, expected numbers other than 0")
+    if min(card.input.width, card.input.height) < 1:
+        found = f"{card.input.width}×{card.input.height}"
+        raise SchemaError(f"{path}: key 'input': found {found}, expected a width and a height of at least 1")
+
+
+def list_cards(workspace: Workspace) -> list[Model]:
+    """Return all cards of the workspace, sorted by name. A card that cannot be read is an error."""
+    return sorted((load_card(path) for path in workspace.models.glob("*.toml")), key=lambda model: model.name)
+
+
+def find_model(text: str, workspace: Workspace) -> Model:
+    """Find what a user means by MODEL: a card's name, a card's path, or a bare .tflite.
+
+    Raises:
+        ModelError: A path that does not exist, or a file that is not a model.
+        UnknownNameError: No card of that name; near misses are listed.
+        SchemaError: The card does not fit the schema.
+    """
+    path = Path(text).expanduser()
+    if path.suffix == ".toml":
+        return load_card(path)
+    if path.suffix in {".tflite", ".lite"} or path.is_file():
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file")
+        from harness.tflite.infer import infer_card
+
+        return infer_card(path)
+    direct = workspace.models / f"{text}.toml"
+    if Path(text).name == text and direct.is_file():
+        return load_card(direct)
+    names = {model.name: model for model in list_cards(workspace)}
+    if text in names:
+        return names[text]
+    raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")

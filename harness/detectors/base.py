@@ -1,0 +1,71 @@
+"""What a decoder takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.cards import DecoderSpec
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output tensor of a model.
+
+    Attributes:
+        name: As it stands in the file; can be empty.
+        shape: Its static shape; -1 for a dynamic dimension.
+        dtype: NumPy name: `float32`, `uint8`, `int8`, …
+        scale: Quantization scale; None when it is not quantized.
+        zero_point: Quantization zero point; None when it is not quantized.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None = None
+    zero_point: int | None = None
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The detections of one image, best score first or in the model's own order.
+
+    Attributes:
+        boxes: float [N, 4], x_min, y_min, x_max, y_max as shares (0…1) of the model's input image.
+        scores: float [N], 0…1.
+        classes: int [N], class index as the model counts; the card's labels turn it into a category id.
+    """
+
+    boxes: npt.NDArray[np.floating]
+    scores: npt.NDArray[np.floating]
+    classes: npt.NDArray[np.integer]
+
+
+class Decoder(Protocol):
+    """Turns the output tensors of one image into detections."""
+
+    def __call__(self, outputs: Sequence[npt.NDArray[np.generic]]) -> Detections:
+        """Decode one image's outputs, given in the order of the model's output list."""
+
+
+class DecoderFactory(Protocol):
+    """Makes a decoder for one model; checks once what does not change from image to image."""
+
+    def __call__(self, spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> Decoder:
+        """Make the decoder.
+
+        Raises:
+            ModelError: The outputs are not of this family; says what was found and what is expected.
+        """
+
+
+def dequantize(values: npt.NDArray[np.generic], info: TensorInfo) -> npt.NDArray[np.float32]:
+    """Return real = scale * (q - zero_point), or the values as float32 where the tensor is not quantized."""
+    if info.scale is None or np.issubdtype(values.dtype, np.floating):
+        return values.astype(np.float32, copy=False)
+    return np.float32(info.scale) * (values.astype(np.float32) - np.float32(info.zero_point or 0))

@@ -1,0 +1,115 @@
+"""The one protocol that every kind of device speaks: describe, push, run, pull, close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+OnLine = Callable[[str], None]
+"""Called with each line of standard output as it arrives, without its line end."""
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """What is known of a device. Unknown is None.
+
+    Attributes:
+        name: How the user names it.
+        kind: `local`, `adb`, `ssh`, `fake`.
+        address: Serial or host; empty for this computer.
+        state: `ready`, or why not: `offline`, `unauthorized`, `missing`, …
+        model: What it is called in the shop.
+        soc: Its processor.
+        os: Operating system and version.
+        abi: `x86_64`, `arm64-v8a`, …
+        delegates: The delegates that can be expected to work.
+        reason: Why it is not ready, or what is not to be had and why; empty when all is well.
+        facts: Further facts for the record (cores, memory, governor, …).
+    """
+
+    name: str
+    kind: str
+    address: str = ""
+    state: str = "ready"
+    model: str | None = None
+    soc: str | None = None
+    os: str | None = None
+    abi: str | None = None
+    delegates: tuple[str, ...] = ()
+    reason: str = ""
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A command that ended.
+
+    Attributes:
+        argv: The command.
+        exit_code: Its exit code; negative for a signal; None when the connection was lost before it was known.
+        stdout: Standard output.
+        stderr: Standard error.
+        duration_s: Wall time in seconds.
+        timed_out: True when it was killed because its time was up.
+    """
+
+    argv: tuple[str, ...]
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    duration_s: float
+    timed_out: bool = False
+
+
+class Device(Protocol):
+    """A device that commands run on.
+
+    Paths on the device are strings as the device spells them. Commands are argument lists, never shell strings.
+    """
+
+    @property
+    def name(self) -> str:
+        """How the user names it."""
+
+    def describe(self) -> DeviceInfo:
+        """Return what is known of it now.
+
+        Raises:
+            DeviceError: It cannot be reached.
+        """
+
+    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+        """Make files of this computer available there and return their paths on the device, in the same order.
+
+        Files are compared by content: what is there already is not sent again.
+
+        Raises:
+            DeviceError: The reason given by the device (no space, read-only, gone).
+        """
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        on_line: OnLine | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run a command to its end, or kill it and all its children after `timeout_s` seconds.
+
+        Raises:
+            DeviceLostError: The device went away before the exit code was known.
+            DeviceError: The command could not be started.
+        """
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Copy a file from the device to this computer; `local` is either whole or untouched.
+
+        Raises:
+            DeviceError: There is no such file, or it could not be read.
+        """
+
+    def close(self) -> None:
+        """Let go of the device. Calling it again does nothing."""

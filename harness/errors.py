@@ -1,0 +1,153 @@
+"""Every error that the harness raises on purpose.
+
+    HarnessError                    what failed, on what, found against expected, what to do next
+    ├── UsageError                  wrong use or bad input                                  exit status 2
+    │   ├── UnknownNameError        a card, device, delegate, column … that does not exist (near misses listed)
+    │   ├── WorkspaceError          devices/ and models/ not found
+    │   ├── SchemaError             a TOML file with a key or value that does not fit
+    │   ├── ModelError              a .tflite that is missing, not a model, or cannot be used as asked
+    │   ├── DatasetError            annotations or images that cannot be used
+    │   ├── OutputError             a place that cannot be written
+    │   ├── RecordError             a stored run that cannot be read
+    │   ├── IncomparableError       two records whose key differs; names the key and both values
+    │   └── MissingExtraError       an optional dependency; says what to install
+    └── JobError                    a job that was rightly asked for and failed             exit status 1
+        ├── FetchError              a download that failed or was not what was pinned
+        ├── DeviceError             a command on a device; carries device, command, output and exit code
+        │   ├── DeviceLostError     the device went away
+        │   └── DeviceTimeoutError  the device did not answer in time
+        └── MeasurementError        one cell could not be measured; becomes that cell's status
+
+Lower libraries' errors are mapped to these where the library is called, with `raise … from`. The command line prints
+them without a traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class HarnessError(Exception):
+    """Base of all errors raised on purpose. `exit_status` is what the command line ends with."""
+
+    exit_status = 1
+
+
+class UsageError(HarnessError):
+    """Wrong use or bad input."""
+
+    exit_status = 2
+
+
+class UnknownNameError(UsageError):
+    """A name that is not known: lists near misses, or all names when there are few."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        near = near_misses(name, self.known)
+        if near:
+            more = f" Did you mean {' or '.join(near)}?"
+        elif 0 < len(self.known) <= 12:
+            more = f" Known: {', '.join(self.known)}."
+        else:
+            more = ""
+        super().__init__(f"unknown {kind} {name!r}.{more}{' ' + hint if hint else ''}")
+
+
+class WorkspaceError(UsageError):
+    """No folder with devices/ and models/ was found."""
+
+
+class SchemaError(UsageError):
+    """A TOML file with an unknown key, a missing key or a value of the wrong type."""
+
+
+class ModelError(UsageError):
+    """A model file that is missing, not a TFLite model, or cannot be used as asked."""
+
+
+class DatasetError(UsageError):
+    """Annotations or images that cannot be used."""
+
+
+class OutputError(UsageError):
+    """A place that cannot be written to."""
+
+
+class RecordError(UsageError):
+    """A stored run or record that cannot be read."""
+
+
+class IncomparableError(UsageError):
+    """Two records that must not be merged or compared; the message names the key and both values."""
+
+    def __init__(self, key: str, first: object, second: object, what: str = "records") -> None:
+        self.key, self.first, self.second = key, first, second
+        super().__init__(f"these {what} cannot be put together: {key} is {first!r} in one and {second!r} in the other")
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.extra = extra
+        super().__init__(f"{what} needs the optional extra {extra!r}: pip install 'ondevice-harness[{extra}]'")
+
+
+class JobError(HarnessError):
+    """A job that was rightly asked for and failed."""
+
+
+class FetchError(JobError):
+    """A download that failed or is not what was pinned."""
+
+
+class DeviceError(JobError):
+    """A command on a device failed.
+
+    Args:
+        device: Name of the device; stands first in the message.
+        message: What failed and what to do next.
+        argv: The command, if there was one.
+        exit_code: Its exit code; None when it is unknown.
+        stdout: What it printed.
+        stderr: What it printed as errors; the last lines are part of the message.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        message: str,
+        argv: Sequence[str] = (),
+        exit_code: int | None = None,
+        stdout: str = "",
+        stderr: str = "",
+    ) -> None:
+        self.device, self.argv, self.exit_code = device, tuple(argv), exit_code
+        self.stdout, self.stderr = stdout, stderr
+        tail = "; ".join(line.strip() for line in stderr.strip().splitlines()[-3:])
+        super().__init__(f"{device}: {message}{': ' + tail if tail else ''}")
+
+
+class DeviceLostError(DeviceError):
+    """The device went away in the middle of something."""
+
+
+class DeviceTimeoutError(DeviceError):
+    """The device did not answer in time."""
+
+
+class MeasurementError(JobError):
+    """One cell could not be measured. `status` is the cell's status (`failed`, `timeout`, …)."""
+
+    def __init__(self, message: str, status: str = "failed") -> None:
+        self.status = status
+        super().__init__(message)
+
+
+def near_misses(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that look like `name`, best first, compared without case."""
+    lower = {k.lower(): k for k in known}
+    close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
+    return [lower[k] for k in close]

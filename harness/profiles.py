@@ -1,0 +1,96 @@
+"""Device profiles: a kind of device or one device, how it is reached and what it offers.
+
+The keys of a profile are documented for users in `devices/README.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from harness import schema
+from harness.delegates import parse_delegate
+from harness.errors import UnknownNameError, UsageError
+from harness.schema import Strict
+from harness.workspace import Workspace
+
+
+class Connection(Strict):
+    """How the device is reached."""
+
+    kind: Literal["local", "fake"]
+
+
+class Fact(Strict):
+    """Something known about a delegate on this kind of device, with its source."""
+
+    delegate: str
+    works: bool
+    reason: str
+    source: str = ""
+
+
+class DeviceProfile(Strict):
+    """The whole profile, as in the TOML file.
+
+    `delegates` are the ones measured when the user names none; `repetitions` is the number of independent processes
+    a cell is measured in.
+    """
+
+    name: str
+    connection: Connection
+    description: str = ""
+    delegates: tuple[str, ...] = ("cpu",)
+    repetitions: int = 5
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile and the file it was read from."""
+
+    data: DeviceProfile
+    origin: Path
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.data.name
+
+
+def load_profile(path: Path) -> Profile:
+    """Read one profile.
+
+    Raises:
+        SchemaError: Names the file, the key, what was found and what is expected.
+        UsageError: A delegate is misspelt.
+    """
+    data = schema.convert(schema.load_toml(path), DeviceProfile, path)
+    if data.repetitions < 1:
+        raise UsageError(f"{path}: key 'repetitions': found {data.repetitions}, expected at least 1")
+    for text in (*data.delegates, *(fact.delegate for fact in data.facts)):
+        try:
+            parse_delegate(text)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from error
+    return Profile(data, path)
+
+
+def list_profiles(workspace: Workspace) -> list[Profile]:
+    """Return all profiles of the workspace, sorted by name."""
+    return sorted((load_profile(path) for path in workspace.devices.glob("*.toml")), key=lambda p: p.name)
+
+
+def find_profile(text: str, workspace: Workspace) -> Profile:
+    """Find a profile by name or path.
+
+    Raises:
+        UnknownNameError: No profile of that name; near misses are listed.
+    """
+    if Path(text).suffix == ".toml":
+        return load_profile(Path(text).expanduser())
+    profiles = {profile.name: profile for profile in list_profiles(workspace)}
+    if text not in profiles:
+        raise UnknownNameError("device", text, profiles, hint="`harness devices` lists what there is.")
+    return profiles[text]

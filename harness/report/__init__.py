@@ -1,0 +1,1 @@
+"""Records → DataFrame → table, file, page. Nothing here measures; only `frame` computes."""

@@ -1,0 +1,97 @@
+"""Where `devices/`, `models/` and `results/` are.
+
+Looked up in this order: `--workspace`, else the nearest folder upward that holds both `devices/` and `models/`, else the
+copy bundled in the wheel, else the checkout of an editable install.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import OutputError, WorkspaceError
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder that holds device profiles and model cards.
+
+    Attributes:
+        root: The folder with `devices/` and `models/`.
+        bundled: True for the copy inside an installed wheel, which is not written to.
+    """
+
+    root: Path
+    bundled: bool = False
+
+    @property
+    def devices(self) -> Path:
+        """Folder of the device profiles."""
+        return self.root / "devices"
+
+    @property
+    def models(self) -> Path:
+        """Folder of the model cards."""
+        return self.root / "models"
+
+    @property
+    def results(self) -> Path:
+        """Folder of the runs: beside the workspace, or below the working folder for the bundled copy."""
+        return (Path.cwd() if self.bundled else self.root) / "results"
+
+
+def find_workspace(explicit: str | Path | None = None) -> Workspace:
+    """Find the workspace.
+
+    Args:
+        explicit: The folder given with `--workspace`.
+
+    Raises:
+        WorkspaceError: Says what was looked for and where.
+    """
+    if explicit is not None:
+        root = Path(explicit).expanduser()
+        if not _is_workspace(root):
+            raise WorkspaceError(f"{root}: not a workspace; expected the folders devices/ and models/ in it")
+        return Workspace(root.resolve())
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if _is_workspace(folder):
+            return Workspace(folder)
+    bundled = _PACKAGE / "_bundled"
+    if _is_workspace(bundled):
+        return Workspace(bundled, bundled=True)
+    if _is_workspace(_PACKAGE.parent):
+        return Workspace(_PACKAGE.parent)
+    raise WorkspaceError(
+        f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, in {bundled} and in "
+        f"{_PACKAGE.parent}; give one with --workspace"
+    )
+
+
+def _is_workspace(folder: Path) -> bool:
+    """A workspace holds both folders, and they hold data, not somebody's Python package."""
+    return all(
+        (folder / name).is_dir() and not (folder / name / "__init__.py").exists() for name in ("devices", "models")
+    )
+
+
+def ensure_writable(folder: Path) -> None:
+    """Create `folder` and prove that a file can be written there, before anything is measured.
+
+    Raises:
+        OutputError: The folder cannot be created or written.
+    """
+    probe = folder / f".write-test-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder with --output"
+        ) from error
