@@ -1,0 +1,172 @@
+"""The command `harness`: a table of commands, each imported only when it is used, and the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import rich_click as click
+
+from harness import __version__
+from harness.cli.common import CONTEXT, examples
+from harness.errors import HarnessError, near_misses
+from harness.report.text import clean_lines
+
+
+class Entry(NamedTuple):
+    """Where a command is (its module's attribute `command`) and its line in `harness --help`."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "run": Entry("harness.cli.run", "Measure models on devices: latency, memory and COCO accuracy."),
+    "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
+    "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
+    "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
+    "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
+}
+"""Every command in the order of `harness --help`. The help stands here so that listing imports no command."""
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""128 + SIGPIPE: what a shell reports for any program whose reader has gone."""
+REPORT_FAULT = (
+    "\nThis is a fault of the harness, not of your input. Please report it with the text above and the command:\n"
+    "https://github.com/ondevice-harness/ondevice-harness/issues"
+)
+
+
+class Listed(click.RichCommand):
+    """A command that is listed but not imported yet."""
+
+    def __init__(self, name: str, entry: Entry) -> None:
+        super().__init__(name=name, help=entry.help)
+        self.module = entry.module
+
+    def load(self) -> click.Command:
+        """Import the command itself."""
+        command: click.Command = importlib.import_module(self.module).command
+        return command
+
+
+class LazyGroup(click.RichGroup):
+    """A group whose commands are imported when they are called, not when they are listed."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called, and import it.
+
+        Raises:
+            click.UsageError: There is no such command; near misses are named.
+        """
+        if args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = near_misses(args[0], self.commands)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"Commands: {', '.join(self.commands)}."
+            raise click.UsageError(f"unknown command {args[0]!r}. {hint}", ctx)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, Listed) else command, rest
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order of the table."""
+        return list(self.commands)
+
+
+@click.group(
+    "harness",
+    cls=LazyGroup,
+    commands={name: Listed(name, entry) for name, entry in COMMANDS.items()},
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness run                         the bundled example on this computer",
+        "harness run ssd.tflite -d pixel-8   one model on one device",
+        "harness report latest               the last results again",
+        "harness COMMAND --help              every command has examples",
+    ),
+)
+@click.option(
+    "--workspace",
+    metavar="DIR",
+    help="Folder with devices/ and models/ (default: the nearest one upward, else the bundled one).",
+)
+@click.version_option(__version__, prog_name="harness", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, workspace: str | None) -> None:
+    """Find out which detector to ship: latency, memory and COCO accuracy of TFLite models on real devices."""
+    ctx.obj = workspace
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit status.
+
+    0 done, 1 a job or gate failed, 2 wrong use or bad input, 3 a gate that the data cannot decide (a command says
+    so with `ctx.exit(3)`), 130 interrupted.
+    """
+    _never_fail_on_encoding()
+    try:
+        result = cli.main(args if args is None else list(args), prog_name="harness", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:
+        sys.exit(_status_of(error))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _status_of(error: BaseException) -> int:
+    """Tell the user what went wrong and return the exit status."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, BrokenPipeError):
+        _stop_writing()
+        return PIPE_CLOSED
+    if isinstance(error, KeyboardInterrupt) or _is_interrupt(error):
+        _complain("interrupted")
+        return INTERRUPTED
+    if isinstance(error, HarnessError):
+        _complain(f"error: {error}")
+        return error.exit_status
+    if isinstance(error, click.ClickException):
+        _complain(_wrong_use(error))
+        return error.exit_code
+    traceback.print_exception(type(error), error, error.__traceback__)
+    _complain(REPORT_FAULT)
+    return 1
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Click turns Ctrl-C into Abort, but also the EOFError of a truncated file, which is a fault."""
+    return isinstance(error, click.Abort) and not isinstance(error.__context__, EOFError)
+
+
+def _wrong_use(error: click.ClickException) -> str:
+    message = error.format_message()
+    context: Any = getattr(error, "ctx", None)
+    if context is None:
+        return f"error: {message}"
+    return f"error: {message}\nTry '{context.command_path} --help'."
+
+
+def _complain(text: str) -> None:
+    """Write to stderr; a closed stderr is no reason to fail."""
+    with contextlib.suppress(OSError):
+        print(clean_lines(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _stop_writing() -> None:
+    """Let nothing be written at exit: the reader has gone (`harness … | head`)."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+
+
+def _never_fail_on_encoding() -> None:
+    """Print what a terminal's encoding lacks as an escape instead of failing after the work is done."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

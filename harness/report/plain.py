@@ -1,0 +1,94 @@
+"""Rows of plain values as JSON, CSV and Markdown. Needs nothing but the standard library.
+
+A value is a str, a number, a bool, None or a list of str. Unknown (None, or a number that is not finite) is `null`
+in JSON and an empty cell elsewhere. A list is a list in JSON; in a CSV cell it is that list written as JSON, because
+its sentences may contain any separator.
+
+CSV is for programs, so cells are written as they are: a spreadsheet may take text that begins with `=` for a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness import units
+from harness.report.text import clean
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def render(rows: Rows, columns: Sequence[str], format: str) -> str:
+    """Render rows as `json`, `csv` or `markdown`, with a line end at the end."""
+    return _RENDERERS[format](rows, columns)
+
+
+def to_json(rows: Rows, columns: Sequence[str]) -> str:
+    """Render as an array of flat objects, one a line."""
+    objects = (json.dumps({c: value(row.get(c)) for c in columns}, ensure_ascii=False) for row in rows)
+    body = ",\n ".join(objects)
+    return f"[{body}]\n"
+
+
+def to_csv(rows: Rows, columns: Sequence[str]) -> str:
+    """Render as RFC 4180, with a header, in UTF-8; lines end with a line feed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(value(row.get(c))) for c in columns] for row in rows)
+    return buffer.getvalue()
+
+
+def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
+    """Render as a GitHub table; numbers stand right."""
+    lines = [columns, [_rule(rows, c) for c in columns]]
+    lines += [[_markdown_cell(row.get(c)) for c in columns] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def value(raw: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(raw, float):
+        return raw if math.isfinite(raw) else None
+    if isinstance(raw, (tuple, set, frozenset)):
+        return list(raw)
+    return raw
+
+
+def cell(raw: Any) -> str:
+    """Return a value as a person reads it in a table."""
+    plain = value(raw)
+    if plain is None:
+        return units.MISSING
+    if isinstance(plain, bool):
+        return "yes" if plain else "no"
+    if isinstance(plain, float):
+        return f"{plain:.4g}"
+    return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+
+
+def _csv_cell(plain: Any) -> Any:
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (list, dict)) else plain
+
+
+def _markdown_cell(raw: Any) -> str:
+    text = "" if value(raw) is None else clean(cell(raw))
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def _rule(rows: Rows, column: str) -> str:
+    numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
+    return "---:" if numeric else "---"
+
+
+_RENDERERS: dict[str, Callable[[Rows, Sequence[str]], str]] = {
+    "json": to_json,
+    "csv": to_csv,
+    "markdown": to_markdown,
+}
