@@ -38,7 +38,7 @@ INTERRUPTED = 130
 PIPE_CLOSED = 141
 """128 + SIGPIPE: what a shell reports for any program whose reader has gone."""
 REPORT_FAULT = (
-    "\nThis is a fault of the harness, not of your input. Please report it with the text above and the command:\n"
+    "\nThis is a fault of the harness, not of your input. Please report it with the text above:\n"
     "https://github.com/ondevice-harness/ondevice-harness/issues"
 )
 
@@ -106,8 +106,8 @@ def cli(ctx: click.Context, workspace: str | None) -> None:
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status.
 
-    0 done, 1 a job or gate failed, 2 wrong use or bad input, 3 a gate that the data cannot decide (a command says
-    so with `ctx.exit(3)`), 130 interrupted.
+    0 done, 1 a job or gate failed, 2 wrong use or bad input, 3 a gate that the data cannot decide (a command
+    says so with `ctx.exit(3)`), 130 interrupted.
     """
     _never_fail_on_encoding()
     try:

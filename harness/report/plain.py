@@ -1,10 +1,11 @@
 """Rows of plain values as JSON, CSV and Markdown. Needs nothing but the standard library.
 
-A value is a str, a number, a bool, None or a list of str. Unknown (None, or a number that is not finite) is `null`
-in JSON and an empty cell elsewhere. A list is a list in JSON; in a CSV cell it is that list written as JSON, because
-its sentences may contain any separator.
+A value is a str, a number, a bool, None or a list of str. Unknown (None, or a number that is not finite) is
+`null` in JSON and an empty cell elsewhere. A list is a list in JSON; in a CSV cell it is that list written as
+JSON, because its sentences may contain any separator.
 
-CSV is for programs, so cells are written as they are: a spreadsheet may take text that begins with `=` for a formula.
+CSV is for programs, so cells are written as they are: a spreadsheet may take text that begins with `=` for a
+formula.
 """
 
 from __future__ import annotations
