@@ -1,0 +1,152 @@
+"""The ground truth: a COCO `instances` file, read, checked and held as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.coco_json import Box, Id, explain, first_few, read_bytes
+from harness.errors import DatasetError
+
+
+class ImageRow(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `images`. The size is in pixels and may be absent."""
+
+    id: Id
+    file_name: str = ""
+    width: int | float | None = None
+    height: int | float | None = None
+
+
+class CategoryRow(msgspec.Struct, frozen=True, gc=False):
+    """One entry of `categories`."""
+
+    id: Id
+    name: str
+
+
+class _AnnotationRow(msgspec.Struct, frozen=True, gc=False):
+    id: Id
+    image_id: Id
+    category_id: Id
+    bbox: Box
+    area: float | None = None
+    iscrowd: int | bool = 0
+
+
+class _File(msgspec.Struct, frozen=True, gc=False):
+    images: list[ImageRow]
+    annotations: list[_AnnotationRow]
+    categories: list[CategoryRow]
+    info: Any = None
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """A checked annotations file.
+
+    Attributes:
+        path: The file.
+        sha256: Hash of its bytes.
+        images: In the order of the file.
+        categories: Name by id, in the order of the ids.
+        info: The file's `info`, unchecked.
+        ids: int64 [N], id of each annotation; unique.
+        image_ids: int64 [N].
+        category_ids: int64 [N].
+        boxes: float64 [N, 4], x, y, width, height in pixels; finite.
+        areas: float64 [N], px²; width × height where the file has none.
+        crowd: bool [N], whether the annotation is a crowd region.
+    """
+
+    path: Path
+    sha256: str
+    images: tuple[ImageRow, ...]
+    categories: dict[int, str]
+    info: Any
+    ids: npt.NDArray[np.int64]
+    image_ids: npt.NDArray[np.int64]
+    category_ids: npt.NDArray[np.int64]
+    boxes: npt.NDArray[np.float64]
+    areas: npt.NDArray[np.float64]
+    crowd: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Return the number of annotations."""
+        return len(self.ids)
+
+
+def read_annotations(path: Path) -> GroundTruth:
+    """Read and check a COCO `instances` file.
+
+    Raises:
+        DatasetError: The file cannot be read, is not JSON, lacks a key, has no images, an id stands twice, an
+            annotation points to an image or category that is not there, or a box is not four finite numbers.
+    """
+    data = read_bytes(path, "annotations")
+    try:
+        file = msgspec.json.decode(data, type=_File)
+    except msgspec.MsgspecError as error:
+        raise explain(path, data, error, "entry") from error
+    truth = _columns(path, hashlib.sha256(data).hexdigest(), file)
+    _check(truth, file)
+    return truth
+
+
+def _columns(path: Path, sha256: str, file: _File) -> GroundTruth:
+    rows = file.annotations
+    boxes = np.array([row.bbox for row in rows], np.float64).reshape(-1, 4)
+    sizes = boxes[:, 2] * boxes[:, 3]
+    areas = np.array([np.nan if row.area is None else row.area for row in rows], np.float64)
+    return GroundTruth(
+        path=path,
+        sha256=sha256,
+        images=tuple(file.images),
+        categories={row.id: row.name for row in sorted(file.categories, key=lambda row: row.id)},
+        info=file.info,
+        ids=_ids(row.id for row in rows),
+        image_ids=_ids(row.image_id for row in rows),
+        category_ids=_ids(row.category_id for row in rows),
+        boxes=boxes,
+        areas=np.where(np.isnan(areas), sizes, areas),
+        crowd=np.array([bool(row.iscrowd) for row in rows], np.bool_),
+    )
+
+
+def _ids(values: Iterable[int]) -> npt.NDArray[np.int64]:
+    return np.fromiter(values, np.int64)
+
+
+def _check(truth: GroundTruth, file: _File) -> None:
+    """Check what the types alone do not say."""
+    if not file.images:
+        raise DatasetError(f"{truth.path}: no images in the file")
+    _refuse_duplicates(truth.path, "image", [row.id for row in file.images])
+    _refuse_duplicates(truth.path, "category", [row.id for row in file.categories])
+    _refuse_duplicates(truth.path, "annotation", truth.ids.tolist())
+    _refuse_unknown(truth, "image", truth.image_ids, [row.id for row in file.images])
+    _refuse_unknown(truth, "category", truth.category_ids, list(truth.categories))
+
+
+def _refuse_duplicates(path: Path, kind: str, ids: Sequence[int]) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    twice = [value for value, n in Counter(ids).items() if n > 1]
+    raise DatasetError(f"{path}: {len(twice)} {kind} id(s) stand more than once: {first_few(twice)}")
+
+
+def _refuse_unknown(truth: GroundTruth, kind: str, used: npt.NDArray[np.int64], known: Sequence[int]) -> None:
+    bad = ~np.isin(used, np.asarray(known, np.int64))
+    if bad.any():
+        raise DatasetError(
+            f"{truth.path}: {int(bad.sum())} annotation(s) point to a {kind} id that is not in the file: "
+            f"annotation {truth.ids[bad][0]} has {kind}_id {used[bad][0]}"
+        )

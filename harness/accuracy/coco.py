@@ -1,0 +1,161 @@
+"""COCO's metrics of detections: equal to pycocotools on the same detections, on subsets of the images too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy import coco_engines
+from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.coco_engines import Curves, Engine
+from harness.accuracy.coco_json import first_few
+from harness.accuracy.detections import DetectionTable, as_table
+from harness.bench.records import CocoFigures
+from harness.errors import DatasetError, UsageError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The accuracy of detections.
+
+    Attributes:
+        figures: COCO's 12 figures, 0…1.
+        engine: The program that computed them, with its version.
+        n_images: How many images were evaluated.
+        ap_per_category: AP@[.5:.95] by category name; None without ground truth in these images.
+        warnings: What the reader of the figures should know, one sentence each.
+    """
+
+    figures: CocoFigures
+    engine: str
+    n_images: int
+    ap_per_category: dict[str, float | None]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def evaluate(
+    annotations: Path | GroundTruth,
+    detections: Path | DetectionTable | npt.NDArray[Any] | Sequence[Mapping[str, Any]],
+    image_ids: Sequence[int] | None = None,
+    engine: Engine = "hotcoco",
+) -> Evaluation:
+    """Compute COCO's 12 figures and the AP of each category.
+
+    Args:
+        annotations: A COCO `instances` file, or one that was read already.
+        detections: A COCO result file, a table, an array [N, 7] as pycocotools takes it (image id, x, y,
+            width, height, score, category id), or COCO result objects.
+        image_ids: Evaluate these images only (pycocotools' `params.imgIds`); all for None.
+        engine: `hotcoco`, or `pycocotools` itself: the same numbers, slower.
+
+    Raises:
+        DatasetError: The annotations or detections cannot be used, or detections are of unknown images.
+        UsageError: `image_ids` is empty or names images that are not in the annotations.
+    """
+    truth = annotations if isinstance(annotations, GroundTruth) else read_annotations(Path(annotations))
+    table = as_table(detections)
+    chosen = _chosen_images(truth, image_ids)
+    _refuse_foreign_images(truth, table)
+    table, warnings = _known_categories(truth, table)
+    engine, doubts = _able_engine(truth, engine)
+    curves = coco_engines.run(engine, truth, table, chosen)
+    return Evaluation(
+        figures=figures(curves),
+        engine=coco_engines.describe(engine),
+        n_images=len(chosen),
+        ap_per_category=_ap_per_category(truth, curves),
+        warnings=(*warnings, *doubts),
+    )
+
+
+def figures(curves: Curves) -> CocoFigures:
+    """Average the curves into the 12 figures.
+
+    Source: pycocotools `COCOeval.summarize` (`_summarizeDets`), where -1 stands for nothing to average.
+    """
+    precision, recall = curves.precision, curves.recall
+    at_100 = precision[..., -1]
+    return CocoFigures(
+        map=_mean(at_100[:, :, :, 0]),
+        ap50=_mean(at_100[0, :, :, 0]),
+        ap75=_mean(at_100[5, :, :, 0]),
+        ap_small=_mean(at_100[:, :, :, 1]),
+        ap_medium=_mean(at_100[:, :, :, 2]),
+        ap_large=_mean(at_100[:, :, :, 3]),
+        ar1=_mean(recall[:, :, 0, 0]),
+        ar10=_mean(recall[:, :, 0, 1]),
+        ar100=_mean(recall[:, :, 0, 2]),
+        ar_small=_mean(recall[:, :, 1, 2]),
+        ar_medium=_mean(recall[:, :, 2, 2]),
+        ar_large=_mean(recall[:, :, 3, 2]),
+    )
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    known = values[values > -1]
+    return float(known.mean()) if known.size else None
+
+
+def _ap_per_category(truth: GroundTruth, curves: Curves) -> dict[str, float | None]:
+    shared = {name for name, n in Counter(truth.categories.values()).items() if n > 1}
+    return {
+        f"{name} ({number})" if name in shared else name: _mean(curves.precision[:, :, k, 0, -1])
+        for k, (number, name) in enumerate(truth.categories.items())
+    }
+
+
+def _chosen_images(truth: GroundTruth, image_ids: Sequence[int] | None) -> list[int]:
+    known = {row.id for row in truth.images}
+    chosen = known if image_ids is None else {int(value) for value in image_ids}
+    if not chosen:
+        raise UsageError("no image ids: give at least one image to evaluate")
+    foreign = sorted(chosen - known)
+    if foreign:
+        raise UsageError(
+            f"{len(foreign)} of {len(chosen)} image ids are not in {truth.path}: {first_few(foreign)}"
+        )
+    return sorted(chosen)
+
+
+def _refuse_foreign_images(truth: GroundTruth, table: DetectionTable) -> None:
+    """As pycocotools does: such detections were made on another set of images."""
+    foreign = ~np.isin(table.image_ids, [row.id for row in truth.images])
+    if foreign.any():
+        ids = np.unique(table.image_ids[foreign]).tolist()
+        raise DatasetError(
+            f"{int(foreign.sum())} of {len(table)} detections are of {len(ids)} image id(s) that are not in "
+            f"{truth.path}: {first_few(ids)}; are they of another split?"
+        )
+
+
+def _known_categories(truth: GroundTruth, table: DetectionTable) -> tuple[DetectionTable, tuple[str, ...]]:
+    """As pycocotools does, leave out detections of categories that the annotations do not have."""
+    known = np.isin(table.category_ids, list(truth.categories))
+    if known.all():
+        return table, ()
+    ids = np.unique(table.category_ids[~known]).tolist()
+    warning = (
+        f"{int((~known).sum())} of {len(table)} detections have {len(ids)} category id(s) that are not in "
+        f"the annotations and count for nothing: {first_few(ids)}"
+    )
+    return DetectionTable(table.rows[known]), (warning,)
+
+
+def _able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
+    """Use pycocotools where hotcoco differs: an annotation with id 0.
+
+    Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does. The reference's number is the one that can be compared with other people's.
+    """
+    if not (truth.ids == 0).any():
+        return engine, ()
+    warning = (
+        "an annotation has the id 0, which COCO's evaluation never counts as found: the figures are slightly "
+        "too low; number the annotations from 1"
+    )
+    return "pycocotools", (warning,)

@@ -1,0 +1,127 @@
+"""The two programs that compute COCO's metrics, each a function from arrays to precision and recall.
+
+Both are given the same arrays, parsed once by this package, so that they can differ in the computation only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.detections import DetectionTable
+
+Engine: TypeAlias = Literal["hotcoco", "pycocotools"]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What COCOeval.accumulate gives; -1 where there is no ground truth.
+
+    Attributes:
+        precision: float64 [T, R, K, A, M]: 10 IoU thresholds, 101 recalls, categories by id, 4 areas (all,
+            small, medium, large), 3 limits of detections per image (1, 10, 100).
+        recall: float64 [T, K, A, M].
+    """
+
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+
+
+def run(engine: Engine, truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> Curves:
+    """Compute the curves with one of the engines.
+
+    Args:
+        engine: Which one.
+        truth: The ground truth.
+        table: Detections of images and categories that are in the ground truth.
+        image_ids: The images to evaluate; at least one.
+    """
+    return _ENGINES[engine](truth, table, list(image_ids))
+
+
+def describe(engine: Engine) -> str:
+    """Return the engine's name and version."""
+    return f"{engine} {version(engine)}"
+
+
+def _hotcoco(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:
+    from hotcoco import COCO, COCOeval
+
+    annotations = COCO.from_arrays(
+        _images(truth),
+        _categories(truth),
+        truth.image_ids,
+        truth.category_ids,
+        truth.boxes,
+        ids=truth.ids,
+        area=truth.areas,
+        iscrowd=truth.crowd.astype(np.int64),
+    )
+    evaluation: Any = COCOeval(annotations, annotations.load_res(table.rows), "bbox")
+    evaluation.params.img_ids = image_ids
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+
+
+def _pycocotools(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    with contextlib.redirect_stdout(io.StringIO()):  # it reports its progress with print
+        annotations, detections = COCO(), COCO()
+        annotations.dataset = {
+            "images": _images(truth),
+            "categories": _categories(truth),
+            "annotations": _annotation_objects(truth),
+        }
+        annotations.createIndex()
+        if len(table):  # loadRes looks at the first detection without asking whether there is one
+            detections = annotations.loadRes(_detection_objects(table))
+        evaluation = COCOeval(annotations, detections, "bbox")
+        evaluation.params.imgIds = image_ids
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+
+
+def _images(truth: GroundTruth) -> list[dict[str, Any]]:
+    return [{"id": row.id} for row in truth.images]
+
+
+def _categories(truth: GroundTruth) -> list[dict[str, Any]]:
+    return [{"id": number, "name": name} for number, name in truth.categories.items()]
+
+
+def _annotation_objects(truth: GroundTruth) -> list[dict[str, Any]]:
+    names = ("id", "image_id", "category_id", "bbox", "area", "iscrowd")
+    columns = (
+        truth.ids,
+        truth.image_ids,
+        truth.category_ids,
+        truth.boxes,
+        truth.areas,
+        truth.crowd.astype(int),
+    )
+    return [dict(zip(names, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _detection_objects(table: DetectionTable) -> list[dict[str, Any]]:
+    return [
+        {"image_id": int(row[0]), "bbox": row[1:5], "score": row[5], "category_id": int(row[6])}
+        for row in table.rows.tolist()
+    ]
+
+
+_ENGINES: dict[Engine, Callable[[GroundTruth, DetectionTable, list[int]], Curves]] = {
+    "hotcoco": _hotcoco,
+    "pycocotools": _pycocotools,
+}

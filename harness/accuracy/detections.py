@@ -1,0 +1,265 @@
+"""Detections in COCO's result format, written and read without holding half a million Python objects.
+
+    [{"image_id": 42, "category_id": 18, "bbox": [258.15, 41.29, 348.26, 243.78], "score": 0.236}, …]
+
+The format: https://cocodataset.org/#format-results. `bbox` is x, y, width, height in pixels of the image.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.coco_json import Box, Id, explain, read_bytes
+from harness.errors import DatasetError, MeasurementError, OutputError
+
+_BLOCK = 1 << 20
+_BOX_DECIMALS = 3
+
+
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    image_id: Id
+    category_id: Id
+    bbox: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class DetectionTable:
+    """Detections as one array.
+
+    Attributes:
+        rows: float64 [N, 7], image id, x, y, width, height (pixels), score, category id: the layout of
+            pycocotools' `loadNumpyAnnotations`. Ids are whole numbers below 2^53, which float64 holds exactly.
+    """
+
+    rows: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return the number of detections."""
+        return len(self.rows)
+
+    @property
+    def image_ids(self) -> npt.NDArray[np.int64]:
+        """int64 [N]."""
+        return self.rows[:, 0].astype(np.int64)
+
+    @property
+    def boxes(self) -> npt.NDArray[np.float64]:
+        """float64 [N, 4], x, y, width, height in pixels."""
+        return self.rows[:, 1:5]
+
+    @property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """float64 [N]."""
+        return self.rows[:, 5]
+
+    @property
+    def category_ids(self) -> npt.NDArray[np.int64]:
+        """int64 [N]."""
+        return self.rows[:, 6].astype(np.int64)
+
+
+def as_table(
+    detections: Path | str | DetectionTable | npt.NDArray[Any] | Sequence[Mapping[str, Any]],
+) -> DetectionTable:
+    """Return detections given as a file, a table, an array [N, 7] or COCO result objects as a table.
+
+    Raises:
+        DatasetError: They are not detections; names the first that is not.
+    """
+    if isinstance(detections, DetectionTable):
+        return detections
+    if isinstance(detections, (str, Path)):
+        return load_detections(Path(detections))
+    if isinstance(detections, np.ndarray):
+        return _checked_array(detections)
+    try:
+        return DetectionTable(_array(msgspec.convert(list(detections), list[_Row])))
+    except msgspec.ValidationError as error:
+        raise explain(
+            Path("detections"), msgspec.json.encode(list(detections)), error, "detection"
+        ) from error
+
+
+def load_detections(path: Path) -> DetectionTable:
+    """Read a COCO result file.
+
+    Raises:
+        DatasetError: The file cannot be read, is not a list, or an entry lacks a key or holds a value that is
+            not a finite number; names the entry by its index.
+    """
+    try:
+        with path.open("rb") as file:
+            blocks = [_array(_ROWS.decode(piece)) for piece in _pieces(file)]
+        return DetectionTable(np.concatenate(blocks))
+    except OSError as error:
+        raise DatasetError(f"{path}: the detections cannot be read ({error.strerror or error})") from error
+    except msgspec.MsgspecError:
+        return _load_whole(path)
+
+
+_ROWS = msgspec.json.Decoder(list[_Row])
+
+
+def _load_whole(path: Path) -> DetectionTable:
+    """Read a file that cannot be cut into blocks (entries with objects inside them) or is wrong."""
+    data = read_bytes(path, "detections")
+    try:
+        return DetectionTable(_array(_ROWS.decode(data)))
+    except msgspec.MsgspecError as error:
+        raise explain(path, data, error, "detection") from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield JSON arrays that together hold the entries of the file's array.
+
+    Blocks are cut after their last `}`. A cut at a wrong place (an entry that itself holds objects, a string
+    with a brace) gives a piece that is not JSON, so that nothing is lost silently.
+    """
+    rest, opened = b"", False
+    while block := file.read(_BLOCK):
+        rest += block
+        cut = rest.rfind(b"}") + 1
+        if cut:
+            yield _opening(rest[:cut], opened) + b"]"
+            rest, opened = rest[cut:], True
+    yield b"[" + rest if opened else rest
+
+
+def _opening(piece: bytes, opened: bool) -> bytes:
+    """Put `[` in the place of the comma that stands between two pieces."""
+    if not opened:
+        return piece
+    text = piece.lstrip()
+    return b"[" + text[1:] if text.startswith(b",") else text
+
+
+def _array(rows: Sequence[_Row]) -> npt.NDArray[np.float64]:
+    table = np.empty((len(rows), 7))
+    table[:, 0] = np.fromiter((row.image_id for row in rows), np.float64, len(rows))
+    boxes = np.fromiter(chain.from_iterable(row.bbox for row in rows), np.float64, 4 * len(rows))
+    table[:, 1:5] = boxes.reshape(-1, 4)
+    table[:, 5] = np.fromiter((row.score for row in rows), np.float64, len(rows))
+    table[:, 6] = np.fromiter((row.category_id for row in rows), np.float64, len(rows))
+    return table
+
+
+def _checked_array(array: npt.NDArray[Any]) -> DetectionTable:
+    if array.ndim != 2 or array.shape[1] != 7:
+        raise DatasetError(
+            f"detections: found an array of shape {array.shape}, expected [N, 7]: "
+            "image id, x, y, width, height, score, category id"
+        )
+    rows = array.astype(np.float64)
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        index = int(bad.argmax())
+        raise DatasetError(
+            f"detection at index {index}: found {rows[index].tolist()}, expected finite numbers"
+        )
+    return DetectionTable(rows)
+
+
+class DetectionWriter:
+    """Writes COCO's result format as it comes; the file appears, whole, when the block ends without an error.
+
+    The bytes go to a temporary name in the same folder, are fsynced and renamed. (The folder itself is made
+    durable with the next `harness.atomic` write: the record that names this file.)
+
+    Args:
+        path: The file to write.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._encoder = msgspec.json.Encoder()
+        self.n_detections = 0
+
+    def __enter__(self) -> DetectionWriter:
+        """Open the temporary file."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("wb")
+            self._file.write(b"[")
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        return self
+
+    def add(
+        self,
+        image_id: int,
+        boxes_xywh: npt.ArrayLike,
+        scores: npt.ArrayLike,
+        category_ids: npt.ArrayLike,
+    ) -> None:
+        """Write the detections of one image.
+
+        Args:
+            image_id: The image.
+            boxes_xywh: [N, 4], x, y, width, height in pixels of the original image; written with 3 decimals.
+            scores: [N], written exactly: the float64 that equals the given number.
+            category_ids: [N].
+
+        Raises:
+            MeasurementError: A box or score is not finite; its status is `incorrect`.
+            ValueError: The lengths differ.
+            OutputError: The file cannot be written.
+        """
+        boxes = np.asarray(boxes_xywh, np.float64).reshape(-1, 4)
+        values = np.asarray(scores, np.float64).reshape(-1)
+        if not (np.isfinite(boxes).all() and np.isfinite(values).all()):
+            raise MeasurementError(
+                f"image {image_id}: a detected box or score is not a finite number", "incorrect"
+            )
+        rounded = (np.round(boxes, _BOX_DECIMALS) + 0.0).tolist()
+        ids = [int(value) for value in np.asarray(category_ids).reshape(-1)]
+        rows = [
+            _Row(int(image_id), category, tuple(box), score)
+            for category, box, score in zip(ids, rounded, values.tolist(), strict=True)
+        ]
+        self._write(rows)
+
+    def _write(self, rows: list[_Row]) -> None:
+        if not rows:
+            return
+        text = self._encoder.encode_lines(rows)[:-1].replace(b"}\n", b"},\n")
+        try:
+            self._file.write((b",\n" if self.n_detections else b"\n") + text)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        self.n_detections += len(rows)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the list and rename; or remove the temporary file when the block failed."""
+        try:
+            if kind is None:
+                self._file.write(b"\n]\n" if self.n_detections else b"]\n")
+                self._file.flush()
+                os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None:
+                self._temporary.replace(self._path)
+        except OSError as failure:
+            raise self._cannot_write(failure) from failure
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _cannot_write(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
