@@ -1,11 +1,12 @@
 """Where `devices/`, `models/` and `results/` are.
 
-Looked up in this order: `--workspace`, else the nearest folder upward that holds both `devices/` and `models/`, else the
-copy bundled in the wheel, else the checkout of an editable install.
+Looked up in this order: `--workspace`, else the nearest folder upward that holds both `devices/` and
+`models/`, else the copy bundled in the wheel, else the checkout of an editable install.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
         WorkspaceError: Says what was looked for and where.
     """
     if explicit is not None:
-        root = Path(explicit).expanduser()
+        root = expand_user(explicit)
         if not _is_workspace(root):
             raise WorkspaceError(f"{root}: not a workspace; expected the folders devices/ and models/ in it")
         return Workspace(root.resolve())
@@ -68,15 +69,24 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
     if _is_workspace(_PACKAGE.parent):
         return Workspace(_PACKAGE.parent)
     raise WorkspaceError(
-        f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, in {bundled} and in "
-        f"{_PACKAGE.parent}; give one with --workspace"
+        f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, in {bundled} "
+        f"and in {_PACKAGE.parent}; give one with --workspace"
     )
+
+
+def expand_user(path: str | Path) -> Path:
+    """Replace a leading `~` or `~user`; a user that does not exist leaves the path as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _is_workspace(folder: Path) -> bool:
     """A workspace holds both folders, and they hold data, not somebody's Python package."""
     return all(
-        (folder / name).is_dir() and not (folder / name / "__init__.py").exists() for name in ("devices", "models")
+        (folder / name).is_dir() and not (folder / name / "__init__.py").exists()
+        for name in ("devices", "models")
     )
 
 
@@ -92,6 +102,8 @@ def ensure_writable(folder: Path) -> None:
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
+        with contextlib.suppress(OSError):  # a full disk leaves an empty probe behind
+            probe.unlink()
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}); choose another folder with --output"
         ) from error

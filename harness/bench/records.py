@@ -1,13 +1,11 @@
 """What is kept of a run on disk, and nothing else: facts, no summaries.
 
-    RUN/run.json                          the run: environment, plan, versions
-    RUN/cells/CELL/process-K.json         one measured process of a cell (written when it ends)
-    RUN/cells/CELL/process-K.npy          its samples (written before the JSON that names it)
-    RUN/cells/CELL/detections.json        COCO result format
-    RUN/cells/CELL/accuracy.json          the accuracy of the cell
-    RUN/cells/CELL/record.json            the whole cell; its existence means that the cell is done
+    RUN/run.json                    the run: environment, plan, versions
+    RUN/cells/CELL/process-K.npy    samples of one measured process (written before the record that names it)
+    RUN/cells/CELL/detections.json  COCO result format
+    RUN/cells/CELL/record.json      the cell; replaced after each of its processes, `complete` at the last one
 
-Every file is whole or absent (`harness.atomic`). Latency summaries are computed from the samples when a record is read
+Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed. Latency summaries are computed from the samples when a record is read
 (`harness.bench.stats`); the COCO figures are kept because they need the annotations, which may be elsewhere.
 
 Format history (`FORMAT`):
@@ -123,11 +121,12 @@ class AccuracyFacts(Fact):
 
 
 class Record(Fact):
-    """Everything known of one cell."""
+    """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
 
     format: int
     run_id: str
     cell: str
+    complete: bool
     started_at: str
     model: ModelFacts
     device: DeviceFacts
@@ -212,7 +211,7 @@ def load_run(folder: Path) -> RunFacts:
 
 
 def load_records(folder: Path) -> list[StoredRecord]:
-    """Read all finished cells of a run, in the order they were planned (by cell name)."""
+    """Read all cells of a run that were begun, in the order they were planned (by cell name)."""
     found = sorted((folder / "cells").glob("*/record.json"))
     return [StoredRecord(_checked(load(path, Record), path), path.parent) for path in found]
 

@@ -1,0 +1,187 @@
+"""An image file → the model's input tensor, as the card says. The same code prepares inputs for every device."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from harness.cards import InputSpec
+from harness.detectors.base import TensorInfo
+from harness.errors import ModelError
+
+Tensor = npt.NDArray[np.generic]
+
+_METHODS = {
+    "pillow-nearest": Image.Resampling.NEAREST,
+    "pillow-box": Image.Resampling.BOX,
+    "pillow-bilinear": Image.Resampling.BILINEAR,
+    "pillow-bicubic": Image.Resampling.BICUBIC,
+    "pillow-lanczos": Image.Resampling.LANCZOS,
+}
+
+
+class UnreadableImageError(Exception):
+    """An image that cannot be decoded; counted and reported, the run goes on."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the image lies in the model's input: x_input = x_image * scale_x + offset_x, in pixels."""
+
+    image_width: int
+    image_height: int
+    input_width: int
+    input_height: int
+    scale_x: float
+    scale_y: float
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    def to_image(self, boxes: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Turn boxes [N, 4] (x0, y0, x1, y1 as shares of the input) into pixels of the image, clipped to it."""
+        size = np.array([self.input_width, self.input_height] * 2, np.float64)
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float64)
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float64)
+        pixels = (boxes.astype(np.float64) * size - offset) / scale
+        return np.clip(pixels, 0, np.array([self.image_width, self.image_height] * 2, np.float64))
+
+
+class Preparation:
+    """Prepares images for one model.
+
+    Args:
+        spec: The card's input section.
+        tensor: The model's first input, [1, H, W, 3] or [1, 3, H, W].
+
+    Raises:
+        ModelError: The tensor is not an image of the card's size.
+    """
+
+    def __init__(self, spec: InputSpec, tensor: TensorInfo) -> None:
+        self.spec = spec
+        self.channels_first = len(tensor.shape) == 4 and tensor.shape[1] == 3 and tensor.shape[3] != 3
+        height, width = tensor.shape[2:4] if self.channels_first else tensor.shape[1:3]
+        fits = len(tensor.shape) == 4 and 3 in (tensor.shape[1], tensor.shape[3])
+        dynamic = -1 in (height, width)
+        if not fits or (not dynamic and (width, height) != (spec.width, spec.height)):
+            raise ModelError(
+                f"input {tensor.name!r} has the shape {list(tensor.shape)}, but the card prepares images of "
+                f"{spec.width}×{spec.height}: correct the card's [input]"
+            )
+        self._table = _lookup_table(spec, tensor)
+
+    def load(self, path: Path) -> tuple[Tensor, Geometry]:
+        """Decode and prepare one image file.
+
+        Returns:
+            The input tensor, batch of 1, and where the image lies in it.
+
+        Raises:
+            UnreadableImageError: It is not an image that Pillow can decode.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Image.DecompressionBombWarning)
+                with Image.open(path) as image:
+                    return self.prepare(image if image.mode == "RGB" else image.convert("RGB"))
+        except (
+            OSError,
+            UnidentifiedImageError,
+            ValueError,
+            SyntaxError,
+            Image.DecompressionBombWarning,
+        ) as error:
+            raise UnreadableImageError(f"{path.name}: {error}") from error
+
+    def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
+        """Resize an RGB image and turn it into the input tensor."""
+        pixels, geometry = self._place(image)
+        if self.spec.channels == "bgr":
+            pixels = pixels[:, :, ::-1]
+        tensor = self._to_tensor(pixels)
+        if self.channels_first:
+            tensor = tensor.transpose(2, 0, 1)
+        return np.ascontiguousarray(tensor)[None], geometry
+
+    def _place(self, image: Image.Image) -> tuple[npt.NDArray[np.uint8], Geometry]:
+        spec = self.spec
+        if spec.resize == "stretch":
+            scale_x, scale_y = spec.width / image.width, spec.height / image.height
+            resized = _resize(image, (spec.width, spec.height), spec.method)
+            geometry = Geometry(image.width, image.height, spec.width, spec.height, scale_x, scale_y)
+            return np.asarray(resized), geometry
+        scale = min(spec.width / image.width, spec.height / image.height)
+        width, height = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        left, top = (0, 0)
+        if spec.pad_position == "center":
+            left, top = (spec.width - width) // 2, (spec.height - height) // 2
+        canvas = np.full((spec.height, spec.width, 3), spec.pad_value, np.uint8)
+        canvas[top : top + height, left : left + width] = np.asarray(
+            _resize(image, (width, height), spec.method)
+        )
+        geometry = Geometry(
+            image.width,
+            image.height,
+            spec.width,
+            spec.height,
+            width / image.width,
+            height / image.height,
+            left,
+            top,
+        )
+        return canvas, geometry
+
+    def _to_tensor(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        table = self._table
+        if table is None:
+            return pixels
+        if table.ndim == 1:
+            return table[pixels]
+        return np.stack([table[c][pixels[:, :, c]] for c in range(3)], axis=-1)
+
+
+def _resize(image: Image.Image, size: tuple[int, int], method: str) -> Image.Image:
+    if image.size == size:
+        return image
+    if method == "tf-bilinear":
+        # tf.image.resize with half-pixel centres does not antialias; Pillow's affine transform samples the same way.
+        width, height = image.width / size[0], image.height / size[1]
+        return image.transform(
+            size, Image.Transform.AFFINE, (width, 0, 0, 0, height, 0), resample=Image.Resampling.BILINEAR
+        )
+    return image.resize(size, _METHODS[method])
+
+
+def _lookup_table(spec: InputSpec, tensor: TensorInfo) -> Tensor | None:
+    """Return the input value of each of the 256 pixel values: [256], or [3, 256] where the channels differ.
+
+    None stands for «the pixels themselves».
+    """
+    pixels = np.arange(256)
+    dtype = np.dtype(tensor.dtype)
+    if spec.mean is None or spec.std is None:
+        if dtype == np.uint8:
+            return None
+        return (pixels - 128 if dtype == np.int8 else pixels).astype(dtype)
+    mean, std = np.array(spec.mean)[:, None], np.array(spec.std)[:, None]
+    values = _quantize((pixels[None] - mean) / std, tensor, dtype)
+    same = bool((values == values[:1]).all())
+    return values[0] if same else values
+
+
+def _quantize(real: npt.NDArray[np.float64], tensor: TensorInfo, dtype: np.dtype[np.generic]) -> Tensor:
+    if np.issubdtype(dtype, np.floating):
+        return real.astype(dtype)
+    if tensor.scale is None:
+        raise ModelError(
+            f"input {tensor.name!r} is {dtype} without a scale, so mean and std cannot be applied: remove them from "
+            "the card's [input] to feed the pixels themselves"
+        )
+    bounds = np.iinfo(dtype.name)
+    quantized = np.rint(real / tensor.scale) + (tensor.zero_point or 0)
+    return np.clip(quantized, bounds.min, bounds.max).astype(dtype)

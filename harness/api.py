@@ -1,0 +1,90 @@
+"""The same as the command line, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.bench.plan import Settings, Task
+from harness.bench.records import Record
+from harness.bench.session import Request, carry_out, prepare
+from harness.report import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Silent:
+    """An observer that says nothing."""
+
+    def begin(self, total_tasks: int) -> None:
+        """The run starts."""
+
+    def task(self, task: Task, n_repetitions: int) -> None:
+        """A task starts."""
+
+    def images(self, done: int, total: int) -> None:
+        """An accuracy task goes on."""
+
+    def done(self, task: Task, record: Record) -> None:
+        """A task ended."""
+
+
+def run(
+    models: str | Path | Iterable[str | Path] = (),
+    *,
+    device: str = "local",
+    delegates: Sequence[str] = (),
+    dataset: str | Path | None = None,
+    output: str | Path | None = None,
+    workspace: str | Path | None = None,
+    repetitions: int | None = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """Measure models on a device and return one row a cell.
+
+    Args:
+        models: Names of cards, paths of cards or .tflite files; nothing for the bundled example.
+        device: A device profile's name.
+        delegates: Spellings such as `cpu:1`; nothing for the ones of the device's profile.
+        dataset: Folder or card of a COCO dataset; None for each card's own.
+        output: Folder for the runs; None for the workspace's `results/`.
+        workspace: Folder with devices/ and models/.
+        repetitions: Independent processes a cell.
+        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit, seed, …
+
+    Returns:
+        The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's folder.
+
+    Raises:
+        UsageError: Wrong use or bad input, found before anything is measured.
+    """
+    names = [models] if isinstance(models, (str, Path)) else list(models)
+    request = Request(
+        models=tuple(map(str, names)),
+        device=device,
+        delegates=tuple(delegates),
+        dataset=None if dataset is None else Path(dataset),
+        output=None if output is None else Path(output),
+        workspace=None if workspace is None else Path(workspace),
+        repetitions=repetitions,
+        settings=replace(Settings(), **settings),
+    )
+    outcome = carry_out(prepare(request), Silent())
+    result = load_results(outcome.folder)
+    result.attrs["folder"] = str(outcome.folder)
+    return result
+
+
+def load_results(*paths: str | Path) -> pd.DataFrame:
+    """Load stored runs as one DataFrame.
+
+    Args:
+        paths: Folders of runs, or folders that hold such folders; nothing for the workspace's `results/`.
+
+    Returns:
+        The result columns of `results/README.md`, one row a cell, with nullable dtypes.
+    """
+    return frame.load_results([Path(path) for path in paths])

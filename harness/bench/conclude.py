@@ -1,0 +1,48 @@
+"""The status of a cell, from the facts of its processes and its accuracy (law 1, law 5, law 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.bench.records import DelegateFacts, Record
+
+PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference"}
+"""What the actual delegate must be for the requested one to have run."""
+
+
+def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
+    """Return status and reasons of a cell.
+
+    A failure of any of its processes is the cell's; then comes a delegate other than the requested one, then outputs
+    that cannot be right.
+    """
+    parts = [*record.processes, *([record.accuracy] if record.accuracy else [])]
+    for status in ("failed", "timeout", "incorrect"):
+        reasons = tuple(reason for part in parts if part.status == status for reason in part.reasons)
+        if any(part.status == status for part in parts):
+            return status, tuple(dict.fromkeys(reasons))
+    for delegate in _delegates(record):
+        fallback = _fallback(delegate)
+        if fallback is not None:
+            return "fallback", (fallback,)
+    return "ok", ()
+
+
+def _delegates(record: Record) -> Iterator[DelegateFacts]:
+    yield from (process.delegate for process in record.processes if process.delegate is not None)
+    if record.accuracy is not None and record.accuracy.delegate is not None:
+        yield record.accuracy.delegate
+
+
+def _fallback(delegate: DelegateFacts) -> str | None:
+    """Say what ran instead, where that is proven; None where the requested delegate ran or nothing is proven."""
+    expected = PROVES.get(delegate.requested.partition(":")[0])
+    if expected is None or delegate.actual in {expected, "unknown"}:
+        return None
+    evidence = f" ({delegate.evidence[0]})" if delegate.evidence else ""
+    return f"{delegate.requested} was asked for, but {delegate.actual} ran{evidence}"
+
+
+def merged_delegate(record: Record, requested: str) -> DelegateFacts:
+    """The delegate of the whole cell: the first process that says something, `unknown` where none does."""
+    return next(_delegates(record), DelegateFacts(requested=requested, actual="unknown"))

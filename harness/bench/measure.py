@@ -1,0 +1,169 @@
+"""Start a worker on a device for one task and turn what it leaves into facts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import harness
+from harness.bench.plan import Cell, Settings
+from harness.bench.records import DelegateFacts
+from harness.drivers.base import Completed, Device
+from harness.errors import DeviceError, DeviceTimeoutError, MeasurementError
+from harness.worker.jobs import AccuracyJob, Job, LatencyJob, dump_job, parse_event
+
+START_TIMEOUT_S = 60.0
+"""For starting the worker and loading the model, on top of the time that the task itself may take."""
+SECONDS_PER_IMAGE = 10.0
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class WorkerResult:
+    """What a worker left: its `result.json` and the folder with its other files."""
+
+    facts: dict[str, Any]
+    folder: Path
+    stderr: str
+    duration_s: float
+
+
+def latency_job(cell: Cell, settings: Settings, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
+    """The job for one repetition: its share of the runs and seconds asked for."""
+    return LatencyJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        inputs=None if inputs is None else str(inputs),
+        min_runs=ceil(settings.min_runs / settings.repetitions),
+        min_seconds=settings.min_seconds / settings.repetitions,
+        max_seconds=settings.max_seconds,
+        seed=settings.seed + repetition,
+        output=str(output),
+        memory_limit_mb=settings.memory_limit_mb,
+    )
+
+
+def accuracy_job(cell: Cell, settings: Settings, output: Path) -> AccuracyJob:
+    """The job that runs a cell over its dataset; writes the list of images beside it."""
+    assert cell.dataset is not None
+    images = output / "images.json"
+    images.write_text(json.dumps([[entry.id, str(entry.path)] for entry in cell.dataset.images]), encoding="utf-8")
+    card = cell.model.card
+    return AccuracyJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        card=msgspec.to_builtins({"input": card.input, "decoder": card.decoder, "labels": card.labels}),
+        images=str(images),
+        cores=settings.cores,
+        output=str(output),
+        memory_limit_mb=settings.memory_limit_mb,
+    )
+
+
+def timeout_of(job: Job, n_images: int = 0) -> float:
+    """Seconds after which a worker is given up."""
+    if isinstance(job, LatencyJob):
+        return START_TIMEOUT_S + 2 * job.max_seconds
+    return START_TIMEOUT_S + n_images * SECONDS_PER_IMAGE
+
+
+def run_worker(
+    device: Device, job: Job, folder: Path, timeout_s: float, on_progress: OnProgress | None = None
+) -> WorkerResult:
+    """Run one job in a worker process on a device.
+
+    Raises:
+        MeasurementError: The worker crashed, hung, was refused or reported a failure; says which.
+        DeviceError: The device went away.
+    """
+    path = folder / "job.json"
+    dump_job(job, path)
+    events: dict[str, dict[str, Any]] = {}
+
+    def on_line(line: str) -> None:
+        event = parse_event(line)
+        if event is None:
+            return
+        events[event["event"]] = event
+        if event["event"] == "progress" and on_progress is not None:
+            on_progress(event["done"], event["total"])
+
+    argv = [sys.executable, "-m", "harness.worker", str(path)]
+    try:
+        ended = device.run(argv, timeout_s=timeout_s, on_line=on_line, env=_environment())
+    except DeviceTimeoutError as error:
+        raise MeasurementError(str(error), status="timeout") from error
+    _check(ended, events, job)
+    try:
+        facts = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MeasurementError(f"the worker ended well but its result cannot be read ({error})") from error
+    return WorkerResult(facts, folder, ended.stderr, ended.duration_s)
+
+
+def _environment() -> dict[str, str]:
+    """The worker imports this very package, whatever the working folder holds; NumPy keeps to one thread."""
+    package_parent = str(Path(harness.__file__).resolve().parent.parent)
+    paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> None:
+    if ended.timed_out:
+        stage = "after the model was loaded" if "loaded" in events else "while the model was being loaded"
+        raise MeasurementError(
+            f"the worker gave no result within {ended.duration_s:.0f} s ({stage}) and was killed", status="timeout"
+        )
+    if "failed" in events:
+        raise MeasurementError(str(events["failed"].get("message")))
+    if ended.exit_code == 0 and "finished" in events:
+        return
+    tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
+    raise MeasurementError(f"the worker {how_it_ended(ended.exit_code, job)}{': ' + tail if tail else ''}")
+
+
+def how_it_ended(exit_code: int | None, job: Job) -> str:
+    """Say in words how a process ended."""
+    if exit_code is None:
+        return "was lost before its exit code was known"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = ""
+    if name == "SIGKILL":
+        hint = " (killed from outside; the system does this when memory runs out)"
+    elif name == "SIGABRT" and job.memory_limit_mb is not None:
+        hint = f" (an allocation may have failed at the limit of {job.memory_limit_mb} MiB)"
+    return f"died of {name}{hint}"
+
+
+def delegate_facts(cell: Cell, result: WorkerResult) -> DelegateFacts:
+    """What was asked for and what ran, with the interpreter's and the log's evidence."""
+    log = [line.strip() for line in result.stderr.splitlines() if "delegate" in line.lower()]
+    facts = result.facts
+    return DelegateFacts(
+        requested=str(cell.delegate),
+        actual=facts["actual"],
+        delegated_nodes=facts["delegated_nodes"],
+        total_nodes=facts["total_nodes"],
+        evidence=(*facts["evidence"], *dict.fromkeys(log)),
+    )
+
+
+def device_gone(error: DeviceError) -> MeasurementError:
+    """A device error as the failure of one cell."""
+    return MeasurementError(str(error), status="timeout" if isinstance(error, DeviceTimeoutError) else "failed")

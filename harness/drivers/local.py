@@ -1,0 +1,176 @@
+"""This computer."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from shutil import copyfile
+from typing import IO
+
+from harness.drivers.base import Completed, DeviceInfo, OnLine
+from harness.errors import DeviceError
+
+_CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+
+
+class LocalDevice:
+    """Runs commands as child processes; files need no copying."""
+
+    def __init__(self, name: str = "local", delegates: Sequence[str] = ("cpu", "cpu-reference")) -> None:
+        self.name = name
+        self._delegates = tuple(delegates)
+
+    def describe(self) -> DeviceInfo:
+        """Return the processor, system and memory of this computer."""
+        import psutil
+
+        processor = _processor_name()
+        facts: dict[str, str | int | float] = {
+            "cores": psutil.cpu_count(logical=True) or 1,
+            "memory_mb": round(psutil.virtual_memory().total / 1e6),
+        }
+        governor = _read(_CPUFREQ / "scaling_governor")
+        if governor:
+            facts["governor"] = governor
+        return DeviceInfo(
+            name=self.name,
+            kind="local",
+            model=platform.node() or None,
+            soc=processor,
+            os=_system_name(),
+            abi=platform.machine(),
+            delegates=self._delegates,
+            facts=facts,
+        )
+
+    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+        """Return the files' own paths; they are here already.
+
+        Raises:
+            DeviceError: A file does not exist.
+        """
+        for file in files:
+            if not file.is_file():
+                raise DeviceError(self.name, f"{file}: no such file")
+        return tuple(str(file.resolve()) for file in files)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        on_line: OnLine | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run a command in a process group of its own; after `timeout_s` seconds the whole group is killed.
+
+        Raises:
+            DeviceError: The command could not be started.
+        """
+        begin = time.monotonic()
+        try:
+            child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+                encoding="utf-8",
+                errors="replace",
+            )
+        except (OSError, ValueError) as error:
+            raise DeviceError(self.name, f"cannot start {argv[0]!r}: {error}", argv) from error
+        return _wait(child, tuple(argv), begin, timeout_s, on_line)
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Copy a file of this computer.
+
+        Raises:
+            DeviceError: There is no such file, or it cannot be read or written.
+        """
+        temporary = local.with_name(f".{local.name}.{os.getpid()}.tmp")
+        try:
+            copyfile(remote, temporary)
+            temporary.replace(local)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise DeviceError(self.name, f"{remote}: cannot be pulled ({error.strerror or error})") from error
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _wait(
+    child: subprocess.Popen[str], argv: tuple[str, ...], begin: float, timeout_s: float, on_line: OnLine | None
+) -> Completed:
+    output: list[str] = []
+    errors: list[str] = []
+    readers = [
+        _reader(child.stdout, output, on_line),
+        _reader(child.stderr, errors, None),
+    ]
+    timed_out = False
+    try:
+        child.wait(max(0.0, timeout_s - (time.monotonic() - begin)))
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    finally:
+        # Also on Ctrl-C, and also what the command itself left behind: nothing of it may run on.
+        _kill_group(child)
+        child.wait()
+        for reader in readers:
+            reader.join(5.0)
+    return Completed(
+        argv, child.returncode, "".join(output), "".join(errors), time.monotonic() - begin, timed_out
+    )
+
+
+def _reader(stream: IO[str] | None, lines: list[str], on_line: OnLine | None) -> threading.Thread:
+    def read() -> None:
+        if stream is None:
+            return
+        with stream:
+            for line in stream:
+                lines.append(line)
+                if on_line is not None:
+                    on_line(line.rstrip("\n"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _kill_group(child: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _processor_name() -> str | None:
+    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+        if line.lower().startswith(("model name", "hardware")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def _system_name() -> str:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return f"{platform.system()} {platform.release()}"
+    return release.get("PRETTY_NAME", platform.system())
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None

@@ -1,0 +1,46 @@
+"""Carry out one job: `python -m harness.worker JOB.json`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.worker.jobs import AccuracyJob, Job, emit, load_job
+from harness.worker.memory import limit_memory
+from harness.worker.runtime import RuntimeMissingError, load_runtime
+
+FAILED = 3
+"""Exit status of a job whose failure was understood and told as an event."""
+
+
+def main() -> int:
+    """Read the job, do it, say how it ended."""
+    job = load_job(Path(sys.argv[1]))
+    if job.memory_limit_mb is not None:
+        limit_memory(job.memory_limit_mb)
+    try:
+        _carry_out(job)
+    except MemoryError:
+        emit("failed", message=f"out of memory (limit {job.memory_limit_mb or 'of the machine'} MiB)")
+        return FAILED
+    except (ValueError, RuntimeError, OSError, RuntimeMissingError) as error:
+        emit("failed", message=f"{type(error).__name__}: {error}")
+        return FAILED
+    emit("finished")
+    return 0
+
+
+def _carry_out(job: Job) -> None:
+    runtime = load_runtime()
+    if isinstance(job, AccuracyJob):
+        from harness.worker import accuracy
+
+        accuracy.run(job, runtime)
+    else:
+        from harness.worker import latency
+
+        latency.run(job, runtime)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

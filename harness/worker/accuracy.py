@@ -1,0 +1,67 @@
+"""Run a model over a dataset's images and keep its detections."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.pipeline import ImageDetections, InterpreterEngine, Recipe, detect
+from harness.accuracy.prepare import Preparation
+from harness.cards import DecoderSpec, InputSpec, Labels
+from harness.detectors.registry import make_decoder
+from harness.worker import evidence
+from harness.worker.jobs import AccuracyJob, emit
+from harness.worker.memory import peak_memory_bytes
+from harness.worker.runtime import Runtime, make_interpreter
+from harness.worker.tensors import input_infos, output_infos
+
+PROGRESS_EVERY_S = 0.2
+
+
+def run(job: AccuracyJob, runtime: Runtime) -> None:
+    """Carry out an accuracy job and leave `detections.json` and `result.json` in its output folder."""
+    n_engines = max(1, job.cores // job.threads)
+    interpreters = [make_interpreter(runtime, job.model, job.delegate, job.threads) for _ in range(n_engines)]
+    first = interpreters[0]
+    recipe = Recipe(
+        Preparation(msgspec.convert(job.card["input"], InputSpec), input_infos(first)[0]),
+        make_decoder(msgspec.convert(job.card["decoder"], DecoderSpec), output_infos(first)),
+        msgspec.convert(job.card["labels"], Labels),
+    )
+    images = [(int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))]
+    output = Path(job.output)
+    begin = time.perf_counter()
+    # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
+    threads = job.cores if n_engines >= job.cores else job.cores + 1
+    found = detect(images, recipe, [InterpreterEngine(i) for i in interpreters], threads)
+    unreadable = _write(found, output / "detections.json", len(images))
+    result = {
+        "runtime": str(runtime),
+        "n_images": len(images) - len(unreadable),
+        "unreadable": unreadable,
+        "seconds": time.perf_counter() - begin,
+        "peak_memory_bytes": peak_memory_bytes(),
+        **evidence.describe(job.delegate, evidence.read_delegation(first)),
+    }
+    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def _write(found: Iterator[ImageDetections], path: Path, total: int) -> list[str]:
+    """Write detections as they come; return what could not be read."""
+    unreadable: list[str] = []
+    told = 0.0
+    with DetectionWriter(path) as writer:
+        for done, image in enumerate(found, 1):
+            if image.problem is not None:
+                unreadable.append(image.problem)
+            else:
+                writer.add(image.image_id, image.boxes, image.scores, image.categories)
+            if time.monotonic() - told > PROGRESS_EVERY_S:
+                told = time.monotonic()
+                emit("progress", done=done, total=total)
+    return unreadable

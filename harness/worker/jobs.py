@@ -1,0 +1,99 @@
+"""What a worker is asked to do, and how it speaks. Standard library only: boards import this too."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+RECORD_SEPARATOR = "\x1e"
+
+
+@dataclass(frozen=True)
+class LatencyJob:
+    """Time `invoke()` of one model with one delegate.
+
+    Attributes:
+        model: Path of the .tflite.
+        delegate: Kind of delegate, `cpu` or `cpu-reference`.
+        threads: CPU threads.
+        inputs: A .npy file [K, …] of K prepared first inputs, cycled over; None for seeded random inputs.
+        min_runs: At least so many steady inferences.
+        min_seconds: At least so many seconds of steady inferences.
+        max_seconds: Stop after so many seconds even if no steady state was found.
+        seed: Of the random inputs.
+        output: Folder for `result.json` and `samples.npy`.
+        memory_limit_mb: The process may not use more data memory than this; None for no limit.
+    """
+
+    model: str
+    delegate: str
+    threads: int
+    inputs: str | None
+    min_runs: int
+    min_seconds: float
+    max_seconds: float
+    seed: int
+    output: str
+    memory_limit_mb: int | None = None
+    kind: str = "latency"
+
+
+@dataclass(frozen=True)
+class AccuracyJob:
+    """Run one model over the images of a dataset and keep its detections.
+
+    Attributes:
+        model: Path of the .tflite.
+        delegate: Kind of delegate.
+        threads: CPU threads of one interpreter.
+        card: The card's input, decoder and labels, as in its TOML.
+        images: A JSON file with [[image id, path], …].
+        cores: CPU cores to keep busy.
+        output: Folder for `result.json` and `detections.json`.
+        memory_limit_mb: As for latency.
+    """
+
+    model: str
+    delegate: str
+    threads: int
+    card: dict[str, Any] = field(default_factory=dict)
+    images: str = ""
+    cores: int = 1
+    output: str = ""
+    memory_limit_mb: int | None = None
+    kind: str = "accuracy"
+
+
+Job = LatencyJob | AccuracyJob
+_KINDS: dict[str, type[LatencyJob] | type[AccuracyJob]] = {"latency": LatencyJob, "accuracy": AccuracyJob}
+
+
+def dump_job(job: Job, path: Path) -> None:
+    """Write a job for a worker to read."""
+    path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+
+
+def load_job(path: Path) -> Job:
+    """Read a job."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return _KINDS[data["kind"]](**data)
+
+
+def emit(event: str, **facts: Any) -> None:
+    """Tell the parent something; called outside the measuring loop only."""
+    sys.stdout.write(f"{RECORD_SEPARATOR}{json.dumps({'event': event, **facts})}\n")
+    sys.stdout.flush()
+
+
+def parse_event(line: str) -> dict[str, Any] | None:
+    """Return the event on a line of a worker's output, or None for anything else (a runtime may print there too)."""
+    if not line.startswith(RECORD_SEPARATOR):
+        return None
+    try:
+        event = json.loads(line[1:])
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None

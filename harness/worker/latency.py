@@ -1,0 +1,159 @@
+"""Time one model: init, first inference, then inferences until enough of them are steady.
+
+Only `invoke()` is timed, with the input already set. Between two timed inferences nothing is printed, converted or
+reported, and the garbage collector is off; the clock is `time.perf_counter_ns` (CLOCK_MONOTONIC).
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.bench.samples import make_samples, to_bytes
+from harness.bench.steady import steady_start
+from harness.worker import evidence
+from harness.worker.jobs import LatencyJob, emit
+from harness.worker.memory import peak_memory_bytes
+from harness.worker.runtime import Runtime, make_interpreter
+
+Durations = npt.NDArray[np.int64]
+CHUNK_SECONDS = 0.1
+"""How long the loop runs before it looks whether it may stop; looking costs some µs, between two inferences."""
+MAX_SAMPLES = 2_000_000
+
+
+def run(job: LatencyJob, runtime: Runtime) -> None:
+    """Carry out a latency job and leave `samples.npy` and `result.json` in its output folder."""
+    before = peak_memory_bytes()
+    begin = time.perf_counter_ns()
+    interpreter = make_interpreter(runtime, job.model, job.delegate, job.threads)
+    init_ns = time.perf_counter_ns() - begin
+    feeds = make_feeds(interpreter, job)
+    emit("loaded", init_ns=init_ns)
+    starts, durations, steady_from = _measure(interpreter, feeds, job)
+    samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
+    output = Path(job.output)
+    (output / "samples.npy").write_bytes(to_bytes(samples))
+    result = {
+        "runtime": str(runtime),
+        "init_ns": init_ns,
+        "first_inference_ns": int(durations[0]),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "memory_before_load_bytes": before,
+        "steady_from": steady_from,
+        "wrong_outputs": find_wrong_outputs(interpreter),
+        **evidence.describe(job.delegate, evidence.read_delegation(interpreter)),
+    }
+    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def make_feeds(interpreter: Any, job: LatencyJob) -> list[tuple[int, npt.NDArray[np.generic]]]:
+    """Prepare what is set before each inference: (tensor index, array), cycled over.
+
+    The first input takes the prepared images; every other input is set here once, with seeded values.
+    """
+    generator = np.random.default_rng(job.seed)
+    details = interpreter.get_input_details()
+    for detail in details[1:]:
+        interpreter.set_tensor(detail["index"], _random_like(detail, generator))
+    if job.inputs is None:
+        return [(details[0]["index"], _random_like(details[0], generator))]
+    return [(details[0]["index"], image[None]) for image in np.load(job.inputs, allow_pickle=False)]
+
+
+def _random_like(detail: dict[str, Any], generator: np.random.Generator) -> npt.NDArray[np.generic]:
+    shape, dtype = tuple(detail["shape"]), np.dtype(detail["dtype"])
+    if dtype == np.bool_:
+        return generator.integers(0, 2, shape).astype(np.bool_)
+    if np.issubdtype(dtype, np.integer):
+        bounds = np.iinfo(dtype)
+        low, high = (bounds.min, bounds.max) if bounds.bits == 8 else (0, 127)
+        return generator.integers(low, high, shape, dtype=dtype, endpoint=True)
+    return generator.uniform(-1, 1, shape).astype(dtype)
+
+
+def _measure(
+    interpreter: Any, feeds: list[tuple[int, npt.NDArray[np.generic]]], job: LatencyJob
+) -> tuple[Durations, Durations, int | None]:
+    """Run until enough inferences are steady, or until the time is up.
+
+    Returns:
+        Start times and durations in ns of all inferences, the first one included, and the index of the first steady
+        one (None when the trace never settles).
+    """
+    starts, durations = np.zeros(MAX_SAMPLES, np.int64), np.zeros(MAX_SAMPLES, np.int64)
+    done = _chunk(interpreter, feeds, starts, durations, 0, 1)
+    deadline = starts[0] + round(job.max_seconds * 1e9)
+    steady_from: int | None = None
+    gc.collect()
+    gc.disable()
+    try:
+        while True:
+            done = _chunk(interpreter, feeds, starts, durations, done, _next_stop(durations, done, job))
+            out_of_time = time.perf_counter_ns() >= deadline or done >= MAX_SAMPLES
+            if out_of_time or _may_be_enough(durations, done, job):
+                # The first inference is a figure of its own and never part of the steady state.
+                found = steady_start(durations[1:done])
+                steady_from = None if found is None else found + 1
+                if out_of_time or _is_enough(durations, steady_from, done, job):
+                    return starts[:done], durations[:done], steady_from
+    finally:
+        gc.enable()
+
+
+def _chunk(
+    interpreter: Any,
+    feeds: list[tuple[int, npt.NDArray[np.generic]]],
+    starts: Durations,
+    durations: Durations,
+    begin: int,
+    end: int,
+) -> int:
+    """The measuring loop. It only measures."""
+    now, invoke, set_tensor, n_feeds = time.perf_counter_ns, interpreter.invoke, interpreter.set_tensor, len(feeds)
+    for k in range(begin, end):
+        index, value = feeds[k % n_feeds]
+        set_tensor(index, value)
+        t0 = now()
+        invoke()
+        t1 = now()
+        starts[k] = t0
+        durations[k] = t1 - t0
+    return end
+
+
+def _next_stop(durations: Durations, done: int, job: LatencyJob) -> int:
+    """As many inferences as fit into a chunk of time, at least one, at most what is still wanted."""
+    typical = max(float(np.median(durations[max(0, done - 20) : done])), 1.0)
+    chunk = max(1, int(CHUNK_SECONDS * 1e9 / typical))
+    missing_runs = job.min_runs + 1 - done
+    missing_time = job.min_seconds * 1e9 - float(durations[1:done].sum())
+    wanted = max(missing_runs, int(np.ceil(missing_time / typical)), 1)
+    return min(done + min(chunk, wanted), MAX_SAMPLES)
+
+
+def _may_be_enough(durations: Durations, done: int, job: LatencyJob) -> bool:
+    return done > job.min_runs and float(durations[1:done].sum()) >= job.min_seconds * 1e9
+
+
+def _is_enough(durations: Durations, steady_from: int | None, done: int, job: LatencyJob) -> bool:
+    if steady_from is None:
+        return False
+    steady = durations[steady_from:done]
+    return steady.size >= job.min_runs and float(steady.sum()) >= job.min_seconds * 1e9
+
+
+def find_wrong_outputs(interpreter: Any) -> list[str]:
+    """Name the float outputs that hold NaN or infinity after the last inference (law 10)."""
+    wrong = []
+    for detail in interpreter.get_output_details():
+        values = interpreter.get_tensor(detail["index"])
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            wrong.append(f"output {detail['name']!r} holds {int((~np.isfinite(values)).sum())} values that are not finite")
+    return wrong

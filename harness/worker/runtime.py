@@ -1,0 +1,68 @@
+"""The TFLite runtime that is installed, and interpreters made with it.
+
+LiteRT (`ai-edge-litert`) first; its predecessor `tflite-runtime` where that is what is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any
+
+RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
+"""Distribution and module, in order of preference."""
+
+
+class RuntimeMissingError(Exception):
+    """No TFLite runtime is installed."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """An importable TFLite runtime."""
+
+    name: str
+    version: str
+    module: Any
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def load_runtime() -> Runtime:
+    """Import the runtime that is installed.
+
+    Raises:
+        RuntimeMissingError: None is; says what to install.
+    """
+    failures = []
+    for name, module in RUNTIMES:
+        try:
+            return Runtime(name, metadata.version(name), import_module(module))
+        except (ImportError, metadata.PackageNotFoundError) as error:
+            failures.append(f"{name}: {error}")
+    raise RuntimeMissingError(
+        f"no TFLite runtime: pip install ai-edge-litert (or tflite-runtime up to Python 3.11); {'; '.join(failures)}"
+    )
+
+
+def make_interpreter(runtime: Runtime, model: str, delegate: str, threads: int) -> Any:
+    """Make an interpreter and allocate its tensors.
+
+    `cpu` takes the default resolver, which applies XNNPACK where it can; `cpu-reference` the builtin kernels without
+    any default delegate.
+
+    Raises:
+        ValueError: The model cannot be loaded or has an operator the runtime does not have.
+        RuntimeError: Its tensors cannot be allocated.
+    """
+    settings: dict[str, Any] = {"model_path": model, "num_threads": threads}
+    if delegate == "cpu-reference":
+        settings["experimental_op_resolver_type"] = (
+            runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
+    elif delegate != "cpu":
+        raise ValueError(f"the Python runtime has no delegate {delegate!r}")
+    interpreter = runtime.module.Interpreter(**settings)
+    interpreter.allocate_tensors()
+    return interpreter
