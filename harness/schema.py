@@ -1,7 +1,7 @@
 """Strict reading of TOML files into frozen structs.
 
-An unknown key or a value of the wrong type is a `SchemaError` that names the file, the key, what was found and what is
-expected. The rules themselves are the type annotations of the structs (msgspec checks them).
+An unknown key or a value of the wrong type is a `SchemaError` that names the file, the key, what was found
+and what is expected. The rules themselves are the type annotations of the structs (msgspec checks them).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -23,12 +23,17 @@ else:  # the same parser, before it became part of Python
 
 
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all structs read from TOML: immutable, keyword-only, no unknown keys."""
+    """Base of all structs read from TOML: immutable, no unknown keys.
+
+    Subclasses say `frozen=True, kw_only=True` again: msgspec inherits the first, type checkers do not, and
+    the second holds only for the fields of the class that says it.
+    """
 
 
 T = TypeVar("T")
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _UNKNOWN = re.compile(r"unknown field `(?P<key>[^`]*)`")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -42,7 +47,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SchemaError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SchemaError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -58,23 +63,40 @@ def convert(data: object, kind: type[T], path: Path) -> T:
         raise SchemaError(f"{path}: {_explain(str(error), data, kind)}") from error
 
 
+def check_name(name: str, path: Path) -> None:
+    """Check that a card's or profile's name can be a file name, a column value and a command line word.
+
+    Raises:
+        SchemaError: It cannot.
+    """
+    if not _NAME.fullmatch(name):
+        expected = "letters, digits, '.', '_' and '-', beginning with a letter or digit"
+        raise SchemaError(f"{path}: key 'name': found {name!r}, expected {expected}")
+
+
 def _explain(message: str, data: object, kind: type) -> str:
     at = _AT.search(message)
-    where = at["path"].lstrip(".") if at else ""
+    path = at["path"] if at else ""
+    where = path.lstrip(".")
     text = _AT.sub("", message)
     unknown = _UNKNOWN.search(text)
     if unknown:
-        key = f"{where}.{unknown['key']}" if where else unknown["key"]
-        known = sorted(_field_names(kind, where))
-        near = near_misses(unknown["key"], known)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known here: {', '.join(known)}"
-        return f"unknown key {key!r}; {hint}"
+        return _explain_unknown(unknown["key"], where, _field_names(_annotation_at(kind, path)))
     if "missing required field" in text:
-        key = text.split("`")[1]
-        return f"missing key {where + '.' + key if where else key!r}"
-    found = _value_at(data, at["path"] if at else "")
-    expected = text[0].lower() + text[1:]
-    return f"key {where!r}: found {found!r}, {expected}"
+        return f"missing key {_join(where, text.split('`')[1])!r}"
+    allowed = _choices(_annotation_at(kind, path))
+    expected = f"expected one of {', '.join(allowed)}" if allowed else text[0].lower() + text[1:]
+    return f"key {where!r}: found {_value_at(data, path)!r}, {expected}"
+
+
+def _explain_unknown(name: str, where: str, known: list[str]) -> str:
+    near = near_misses(name, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known here: {', '.join(sorted(known))}"
+    return f"unknown key {_join(where, name)!r}; {hint}"
+
+
+def _join(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
 
 
 def _steps(path: str) -> Iterator[str]:
@@ -91,21 +113,31 @@ def _value_at(data: Any, path: str) -> object:
     return data
 
 
-def _field_names(kind: Any, path: str) -> list[str]:
-    """Return the keys that the struct at `path` inside `kind` knows."""
+def _annotation_at(kind: Any, path: str) -> Any:
+    """Return the annotation of the key at `path` inside the struct `kind`; None when there is none."""
     for step in _steps(path):
-        if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or step.isdigit():
+        if step.isdigit():
             continue
-        field = next((f for f in msgspec.structs.fields(kind) if f.encode_name == step), None)
-        kind = _struct_in(field.type) if field else None
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [f.encode_name for f in msgspec.structs.fields(kind)]
-    return []
+        struct = _struct_in(kind)
+        fields = msgspec.structs.fields(struct) if struct else ()
+        kind = next((field.type for field in fields if field.encode_name == step), None)
+    return kind
 
 
-def _struct_in(annotation: Any) -> Any:
-    """Return the struct inside `X | None` or `tuple[X, ...]`."""
-    if isinstance(annotation, type):
+def _field_names(annotation: Any) -> list[str]:
+    struct = _struct_in(annotation)
+    return [field.encode_name for field in msgspec.structs.fields(struct)] if struct else []
+
+
+def _choices(annotation: Any) -> list[str]:
+    """Return the allowed values of `Literal[...]` or `Literal[...] | None`; empty for anything else."""
+    if get_origin(annotation) is Literal:
+        return [str(value) for value in get_args(annotation)]
+    return [value for inner in get_args(annotation) for value in _choices(inner)]
+
+
+def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    """Return the struct in `X`, `X | None` or `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return annotation
-    inner = (_struct_in(a) for a in getattr(annotation, "__args__", ()))
-    return next((a for a in inner if isinstance(a, type) and issubclass(a, msgspec.Struct)), None)
+    return next(filter(None, map(_struct_in, get_args(annotation))), None)
