@@ -1,7 +1,7 @@
 """The one place where a number gets its printed form.
 
-Rendering code asks here by kind of quantity; nothing else in the package formats a measured number. All functions give
-`MISSING` for None: an unknown value is never printed as 0 or -1.
+Rendering code asks here by kind of quantity; nothing else in the package formats a measured number. All
+functions give `MISSING` for None: an unknown value is never printed as 0 or -1.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 MISSING = "–"
 NS_PER_MS = 1e6
 BYTES_PER_MB = 1e6
-"""Sizes of files are in MB of 10^6 bytes; peak memory in MiB is divided by 2^20 where it is measured and says so."""
+"""Sizes of files are in MB of 10^6 bytes; peak memory is in MiB (2^20) where it is measured and says so."""
 
 
 def milliseconds(value: float | None) -> str:
     """Format a latency in ms with three significant digits and at most three decimals."""
     if value is None:
         return MISSING
-    if value >= 100:
+    if value >= 99.95:  # the limits are where the next shorter form is reached by rounding
         return f"{value:,.0f}"
-    if value >= 10:
+    if value >= 9.995:
         return f"{value:.1f}"
-    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    return f"{value:.2f}" if value >= 0.9995 else f"{value:.3f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -49,16 +49,16 @@ def rate(value: float | None) -> str:
     """Format a rate per second (FPS, images a second)."""
     if value is None:
         return MISSING
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
 def size(n_bytes: float | None) -> str:
     """Format a file size given in bytes: kB below 1 MB, MB above (decimal units)."""
     if n_bytes is None:
         return MISSING
-    if n_bytes < 1e6:
+    if n_bytes < 999_500:
         return f"{n_bytes / 1e3:,.0f} kB"
-    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:,.2f} GB"
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes < 999.95e6 else f"{n_bytes / 1e9:,.2f} GB"
 
 
 def megabytes(value: float | None) -> str:
@@ -75,9 +75,9 @@ def duration(seconds: float | None) -> str:
     """Format a span of time: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`."""
     if seconds is None:
         return MISSING
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
-    if seconds < 120:
+    if seconds < 119.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
