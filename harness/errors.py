@@ -2,7 +2,7 @@
 
     HarnessError                    what failed, on what, found against expected, what to do next
     ├── UsageError                  wrong use or bad input                                  exit status 2
-    │   ├── UnknownNameError        a card, device, delegate, column … that does not exist (near misses listed)
+    │   ├── UnknownNameError        a card, device, delegate, column … that does not exist (lists near misses)
     │   ├── WorkspaceError          devices/ and models/ not found
     │   ├── SchemaError             a TOML file with a key or value that does not fit
     │   ├── ModelError              a .tflite that is missing, not a model, or cannot be used as asked
@@ -18,20 +18,31 @@
         │   └── DeviceTimeoutError  the device did not answer in time
         └── MeasurementError        one cell could not be measured; becomes that cell's status
 
-Lower libraries' errors are mapped to these where the library is called, with `raise … from`. The command line prints
-them without a traceback.
+Lower libraries' errors are mapped to these where the library is called, with `raise … from`. The command line
+prints them without a traceback.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class HarnessError(Exception):
     """Base of all errors raised on purpose. `exit_status` is what the command line ends with."""
 
     exit_status = 1
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle by message and attributes, so that an error survives the way back from another process."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[HarnessError], args: tuple[object, ...], attributes: dict[str, Any]) -> HarnessError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class UsageError(HarnessError):
@@ -84,7 +95,8 @@ class IncomparableError(UsageError):
 
     def __init__(self, key: str, first: object, second: object, what: str = "records") -> None:
         self.key, self.first, self.second = key, first, second
-        super().__init__(f"these {what} cannot be put together: {key} is {first!r} in one and {second!r} in the other")
+        values = f"{key} is {first!r} in one and {second!r} in the other"
+        super().__init__(f"these {what} cannot be put together: {values}")
 
 
 class MissingExtraError(UsageError):
@@ -92,7 +104,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the optional extra {extra!r}: pip install 'ondevice-harness[{extra}]'")
+        install = f"pip install 'ondevice-harness[{extra}]'"
+        super().__init__(f"{what} needs the optional extra {extra!r}: {install}")
 
 
 class JobError(HarnessError):
@@ -115,7 +128,7 @@ class DeviceError(JobError):
         stderr: What it printed as errors; the last lines are part of the message.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         device: str,
         message: str,
