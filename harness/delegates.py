@@ -1,4 +1,4 @@
-"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `edgetpu[:usb:N|pci:N]`, …"""
+"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `edgetpu[:usb:N|pci:N]`."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _edgetpu_port(text: str, rest: str) -> tuple[tuple[str, str], ...]:
     bus, _, index = rest.partition(":")
     if bus not in {"usb", "pci"} or not (index or "0").isdecimal():
         raise _misspelt(text, "edgetpu")
-    return ((bus, index or "0"),)
+    return ((bus, str(int(index or "0"))),)
 
 
 def _choices(text: str, kind: str, rest: str) -> tuple[tuple[str, str], ...]:
