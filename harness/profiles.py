@@ -11,18 +11,18 @@ from typing import Literal
 
 from harness import schema
 from harness.delegates import parse_delegate
-from harness.errors import UnknownNameError, UsageError
+from harness.errors import SchemaError, UnknownNameError, UsageError
 from harness.schema import Strict
-from harness.workspace import Workspace
+from harness.workspace import Workspace, expand_user
 
 
-class Connection(Strict):
+class Connection(Strict, frozen=True, kw_only=True):
     """How the device is reached."""
 
     kind: Literal["local", "fake"]
 
 
-class Fact(Strict):
+class Fact(Strict, frozen=True, kw_only=True):
     """Something known about a delegate on this kind of device, with its source."""
 
     delegate: str
@@ -31,11 +31,11 @@ class Fact(Strict):
     source: str = ""
 
 
-class DeviceProfile(Strict):
+class DeviceProfile(Strict, frozen=True, kw_only=True):
     """The whole profile, as in the TOML file.
 
-    `delegates` are the ones measured when the user names none; `repetitions` is the number of independent processes
-    a cell is measured in.
+    `delegates` are the ones measured when the user names none; `repetitions` is the number of independent
+    processes a cell is measured in.
     """
 
     name: str
@@ -67,8 +67,9 @@ def load_profile(path: Path) -> Profile:
         UsageError: A delegate is misspelt.
     """
     data = schema.convert(schema.load_toml(path), DeviceProfile, path)
+    schema.check_name(data.name, path)
     if data.repetitions < 1:
-        raise UsageError(f"{path}: key 'repetitions': found {data.repetitions}, expected at least 1")
+        raise SchemaError(f"{path}: key 'repetitions': found {data.repetitions}, expected at least 1")
     for text in (*data.delegates, *(fact.delegate for fact in data.facts)):
         try:
             parse_delegate(text)
@@ -89,7 +90,7 @@ def find_profile(text: str, workspace: Workspace) -> Profile:
         UnknownNameError: No profile of that name; near misses are listed.
     """
     if Path(text).suffix == ".toml":
-        return load_profile(Path(text).expanduser())
+        return load_profile(expand_user(text))
     profiles = {profile.name: profile for profile in list_profiles(workspace)}
     if text not in profiles:
         raise UnknownNameError("device", text, profiles, hint="`harness devices` lists what there is.")
