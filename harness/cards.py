@@ -6,33 +6,42 @@ The keys of a card are documented for users in `models/README.md`; a test holds 
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from harness import schema
 from harness.errors import ModelError, SchemaError, UnknownNameError
 from harness.schema import Strict
-from harness.workspace import Workspace
+from harness.workspace import Workspace, expand_user
+
+ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+"""How the address of an archive ends."""
 
 
-class Source(Strict):
-    """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive)."""
+class Source(Strict, frozen=True, kw_only=True):
+    """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive).
+
+    `format` says what is found there. Anything but `tflite` has to be converted before it can be measured.
+    """
 
     path: str | None = None
     url: str | None = None
     member: str | None = None
     sha256: str | None = None
+    format: Literal["tflite", "frozen-graph", "saved-model"] = "tflite"
 
 
-class InputSpec(Strict):
+class InputSpec(Strict, frozen=True, kw_only=True):
     """How an image becomes the input tensor.
 
-    `mean` and `std` give real = (pixel - mean) / std for pixels of 0…255. A float input takes `real`; an integer input
-    takes round(real / scale) + zero_point with its own quantization, or, where they are absent, the pixels themselves
-    (minus 128 for int8).
+    `mean` and `std` give real = (pixel - mean) / std for pixels of 0…255. A float input takes `real`; an
+    integer input takes round(real / scale) + zero_point with its own quantization, or, where they are absent,
+    the pixels themselves (minus 128 for int8).
     """
 
     width: int
@@ -48,17 +57,18 @@ class InputSpec(Strict):
     std: tuple[float, float, float] | None = None
 
 
-class DecoderSpec(Strict):
+class DecoderSpec(Strict, frozen=True, kw_only=True):
     """How the output tensors become detections: the decoder's name and its settings."""
 
     name: str
     order: str | None = None
 
 
-class Labels(Strict):
+class Labels(Strict, frozen=True, kw_only=True):
     """Which category id a class index means.
 
-    `offset` is added to the class index; `map = "coco80"` maps the contiguous 80 classes to COCO's 90-id space.
+    `offset` is added to the class index; `map = "coco80"` maps the contiguous 80 classes to COCO's 90-id
+    space.
     """
 
     offset: int = 0
@@ -66,13 +76,13 @@ class Labels(Strict):
     names: tuple[str, ...] | None = None
 
 
-class ExampleDataset(Strict):
+class ExampleDataset(Strict, frozen=True, kw_only=True):
     """The dataset that belongs to the model; used where the user names none."""
 
     path: str
 
 
-class Published(Strict):
+class Published(Strict, frozen=True, kw_only=True):
     """One published figure, with where it stands."""
 
     metric: str
@@ -85,7 +95,7 @@ class Published(Strict):
     note: str = ""
 
 
-class ModelCard(Strict):
+class ModelCard(Strict, frozen=True, kw_only=True):
     """The whole card, as in the TOML file."""
 
     name: str
@@ -106,7 +116,7 @@ class Model:
 
     Attributes:
         card: The card, read or inferred.
-        file: Where the .tflite is, or will be once it is fetched.
+        file: Where the .tflite is, or will be once it is fetched or converted.
         origin: The card's file; None for a card inferred from a bare .tflite.
         evidence: How each inferred entry is known, one sentence each; empty for a written card.
     """
@@ -127,6 +137,23 @@ class Model:
         return self.file.is_file()
 
     @property
+    def download(self) -> Path | None:
+        """Where the fetched file is put: `file`, or the graph that is to be converted; None without a URL."""
+        source = self.card.source
+        return None if source.url is None else self.file.with_name(_file_name(source.member or source.url))
+
+    @property
+    def why_missing(self) -> str:
+        """Why the file is not on this computer and what to do about it; empty when it is."""
+        if self.available:
+            return ""
+        if self.download is None:
+            return f"no such file: {self.file}"
+        if self.card.source.format == "tflite":
+            return f"not fetched; run `harness models fetch {self.name}`"
+        return f"a {self.card.source.format.replace('-', ' ')}, to be converted to {self.file}"
+
+    @property
     def dataset_path(self) -> Path | None:
         """The example dataset of the card, if it names one."""
         if self.card.dataset is None or self.origin is None:
@@ -138,9 +165,8 @@ def cache_folder() -> Path:
     """Folder of fetched files: `$HARNESS_CACHE`, else below the user's cache folder."""
     explicit = os.environ.get("HARNESS_CACHE")
     if explicit:
-        return Path(explicit).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "ondevice-harness"
+        return expand_user(explicit)
+    return expand_user(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "ondevice-harness"
 
 
 def load_card(path: Path) -> Model:
@@ -153,30 +179,77 @@ def load_card(path: Path) -> Model:
     _check(card, path)
     source = card.source
     if source.path is not None:
-        file = path.parent / source.path
-    else:
-        file = cache_folder() / "models" / card.name / Path(source.member or source.url or "model").name
-    return Model(card, file, origin=path)
+        return Model(card, path.parent / source.path, origin=path)
+    fetched = _file_name(source.member or source.url or "")
+    name = fetched if source.format == "tflite" else f"{card.name}.tflite"
+    return Model(card, cache_folder() / "models" / card.name / name, origin=path)
+
+
+def _file_name(address: str) -> str:
+    """Return the last part of a URL's path or of an archive member as a plain file name."""
+    name = PurePosixPath(urlsplit(address).path).name
+    return "model.tflite" if name in {"", ".", ".."} else name
 
 
 def _check(card: ModelCard, path: Path) -> None:
     """Check what the types alone do not say."""
-    if (card.source.path is None) == (card.source.url is None):
+    schema.check_name(card.name, path)
+    _check_source(card.source, path)
+    _check_input(card, path)
+
+
+def _check_source(source: Source, path: Path) -> None:
+    if (source.path is None) == (source.url is None):
         raise SchemaError(f"{path}: key 'source': expected exactly one of 'path' and 'url'")
-    if Path(card.name).name != card.name or card.name in {"", ".", ".."}:
-        raise SchemaError(f"{path}: key 'name': found {card.name!r}, expected a plain name without slashes")
+    if source.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", source.sha256):
+        expected = "64 lower-case hexadecimal digits"
+        raise SchemaError(f"{path}: key 'source.sha256': found {source.sha256!r}, expected {expected}")
+    if source.url is None:
+        if source.member is not None or source.format != "tflite":
+            raise SchemaError(f"{path}: key 'source': expected 'member' and 'format' only beside 'url'")
+        return
+    _check_url(source.url, path)
+    if source.url.endswith(ARCHIVES) != (source.member is not None):
+        expected = f"'member' where, and only where, 'url' is an archive ({', '.join(ARCHIVES)})"
+        raise SchemaError(f"{path}: key 'source': expected {expected}")
+
+
+def _check_url(url: str, path: Path) -> None:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        fits = False
+    if not fits:
+        expected = "an http:// or https:// address without a user name"
+        raise SchemaError(f"{path}: key 'source.url': found {url!r}, expected {expected}")
+
+
+def _check_input(card: ModelCard, path: Path) -> None:
     if (card.input.mean is None) != (card.input.std is None):
         raise SchemaError(f"{path}: key 'input': expected both 'mean' and 'std', or neither")
     if card.input.std is not None and 0 in card.input.std:
-        raise SchemaError(f"{path}: key 'input.std': found {list(card.input.std)}, expected numbers other than 0")
+        stds = list(card.input.std)
+        raise SchemaError(f"{path}: key 'input.std': found {stds}, expected numbers other than 0")
     if min(card.input.width, card.input.height) < 1:
         found = f"{card.input.width}×{card.input.height}"
         raise SchemaError(f"{path}: key 'input': found {found}, expected a width and a height of at least 1")
 
 
 def list_cards(workspace: Workspace) -> list[Model]:
-    """Return all cards of the workspace, sorted by name. A card that cannot be read is an error."""
-    return sorted((load_card(path) for path in workspace.models.glob("*.toml")), key=lambda model: model.name)
+    """Return all cards of the workspace, sorted by name.
+
+    Raises:
+        SchemaError: A card cannot be read, or two cards have the same name.
+    """
+    models: dict[str, Model] = {}
+    for path in sorted(workspace.models.glob("*.toml")):
+        model = load_card(path)
+        if model.name in models:
+            other = models[model.name].origin
+            raise SchemaError(f"{path}: key 'name': {model.name!r} is also the name in {other}")
+        models[model.name] = model
+    return sorted(models.values(), key=lambda model: model.name)
 
 
 def find_model(text: str, workspace: Workspace) -> Model:
@@ -187,7 +260,7 @@ def find_model(text: str, workspace: Workspace) -> Model:
         UnknownNameError: No card of that name; near misses are listed.
         SchemaError: The card does not fit the schema.
     """
-    path = Path(text).expanduser()
+    path = expand_user(text)
     if path.suffix == ".toml":
         return load_card(path)
     if path.suffix in {".tflite", ".lite"} or path.is_file():
