@@ -1,0 +1,350 @@
+"""Downloads of models, never without a hash.
+
+A card's `sha256` is what the file must have. Where a card has none, the hash of the first download is pinned
+beside the file, and anything else at that address is refused from then on. A file reaches its place in the
+cache whole and verified, or not at all. Addresses are http or https, and so are the places that they redirect to.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness import atomic, cards
+from harness.archive import extract_member
+from harness.errors import FetchError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    import requests
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with the bytes received so far and the total, None when the server does not say."""
+
+MAX_BYTES = 2_000_000_000
+"""A flatbuffer cannot be larger than 2 GiB; nothing longer is downloaded or unpacked."""
+
+ATTEMPTS = 4
+PAUSE_S = 0.5
+"""Before the second attempt; doubled before each further one."""
+
+_CHUNK = 1 << 16
+_TIMEOUT_S = (15.0, 60.0)  # connect, silence between two chunks
+_STALE_S = 86_400
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found at an address when it was first fetched."""
+
+    url: str
+    member: str | None
+    sha256: str
+    size_bytes: int
+    fetched_at: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The outcome of one fetch.
+
+    Attributes:
+        model: The model.
+        path: The verified file.
+        sha256: Its hash.
+        size_bytes: Its size.
+        downloaded: False when the file was here already.
+        pinned: True when this fetch recorded the hash for the first time or anew, because the card has none.
+    """
+
+    model: cards.Model
+    path: Path
+    sha256: str
+    size_bytes: int
+    downloaded: bool
+    pinned: bool
+
+
+class _TryAgainError(Exception):
+    """A failure that may be gone at the next attempt."""
+
+
+def fetch(model: cards.Model, *, repin: bool = False, on_progress: OnProgress | None = None) -> Fetched:
+    """Make a model's file available in the cache and return where it is.
+
+    A file that is there and has the right hash is kept; nothing is downloaded then.
+
+    Args:
+        model: A model whose card has a URL.
+        repin: Download again and accept what is there now, for a card without a hash.
+        on_progress: Told about each chunk.
+
+    Raises:
+        FetchError: The download failed, or is not what the card or the pin says; both hashes are named.
+        UsageError: The card has no URL.
+        OutputError: The cache cannot be written.
+    """
+    target = model.download
+    if target is None:
+        raise UsageError(f"{model.name}: nothing to fetch; its card names the local file {model.file}")
+    kept = None if repin else _kept(model, target)
+    if kept is not None:
+        return kept
+    with _temporary_folder() as folder:
+        got = _obtain(model, folder, on_progress)
+        return _install(model, got, target, repin=repin)
+
+
+def verify(model: cards.Model) -> None:
+    """Check a fetched file against its card's hash or its pin; a file without either passes.
+
+    Raises:
+        FetchError: The file is not what was fetched; both hashes are named.
+    """
+    path = model.download or model.file
+    expected = _expected(model, path)
+    if expected is None or not path.is_file():
+        return
+    found = hash_file(path)
+    if found != expected:
+        raise FetchError(
+            f"{model.name}: {path} has sha256 {found}, expected {expected}; delete it and fetch it again"
+        )
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def pin_file(target: Path) -> Path:
+    """Return where the pin of a fetched file is kept."""
+    return target.with_name(target.name + ".pin.json")
+
+
+def read_pin(model: cards.Model, target: Path) -> Pin | None:
+    """Return the pin of a file, or None where there is none for the card's present address.
+
+    Raises:
+        FetchError: The pin cannot be read; a damaged pin never counts as no pin.
+    """
+    path = pin_file(target)
+    try:
+        pin = msgspec.json.decode(path.read_bytes(), type=Pin)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        hint = "correct or delete it"
+        raise FetchError(f"{model.name}: the pin {path} cannot be read ({error}); {hint}") from error
+    source = model.card.source
+    return pin if (pin.url, pin.member) == (source.url, source.member) else None
+
+
+def _expected(model: cards.Model, target: Path) -> str | None:
+    """Return the hash that the file must have, or None when none is known yet."""
+    if model.card.source.sha256 is not None:
+        return model.card.source.sha256
+    pin = read_pin(model, target)
+    return pin.sha256 if pin else None
+
+
+def _kept(model: cards.Model, target: Path) -> Fetched | None:
+    """Return the file that is already there, if it is the right one."""
+    expected = _expected(model, target)
+    if expected is None or not target.is_file() or hash_file(target) != expected:
+        return None
+    return Fetched(model, target, expected, target.stat().st_size, downloaded=False, pinned=False)
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Give a folder on the cache's file system that is gone afterwards, whatever happens."""
+    cache = cards.cache_folder()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        _remove_stale(cache)
+        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as folder:
+            yield Path(folder)
+    except OSError as error:
+        text = f"{cache}: cannot be written ({error.strerror or error}); set HARNESS_CACHE to another folder"
+        raise OutputError(text) from error
+
+
+def _remove_stale(cache: Path) -> None:
+    """Remove what a killed fetch left behind a day ago or earlier."""
+    for folder in cache.glob(".fetch-*"):
+        if time.time() - folder.lstat().st_mtime > _STALE_S and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _obtain(model: cards.Model, folder: Path, on_progress: OnProgress | None) -> Path:
+    """Download into `folder`, take the member out of an archive, and return the file."""
+    source = model.card.source
+    body, file = folder / "body", folder / "file"
+    try:
+        _download(source.url or "", body, on_progress)
+        if source.member is None:
+            file = body
+        else:
+            extract_member(body, source.member, file, MAX_BYTES)
+    except FetchError as error:
+        raise FetchError(f"{model.name}: {source.url}: {error}") from error
+    if source.format == "tflite":
+        _check_is_model(model, file)
+    return file
+
+
+def _check_is_model(model: cards.Model, file: Path) -> None:
+    """Refuse an error page or a pointer to a file before its hash is taken for the model's."""
+    with file.open("rb") as stream:
+        head = stream.read(64)
+    if head[4:8] != b"TFL3":
+        raise FetchError(
+            f"{model.name}: {model.card.source.url}: not a TFLite model; it begins with {head[:32]!r}"
+        )
+
+
+def _install(model: cards.Model, got: Path, target: Path, *, repin: bool) -> Fetched:
+    """Compare the hash, record it, and put the file into its place."""
+    sha256, size = hash_file(got), got.stat().st_size
+    expected = model.card.source.sha256
+    if expected is not None and sha256 != expected:
+        raise FetchError(_mismatch(model, sha256, expected, f"the card {model.origin}", "correct the card"))
+    source = model.card.source
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    pin = Pin(url=source.url or "", member=source.member, sha256=sha256, size_bytes=size, fetched_at=now)
+    pinned = _pin(model, pin, target, replace=repin or expected is not None) and expected is None
+    with got.open("rb") as file:
+        os.fsync(file.fileno())
+    got.replace(target)
+    return Fetched(model, target, sha256, size, downloaded=True, pinned=pinned)
+
+
+def _pin(model: cards.Model, pin: Pin, target: Path, *, replace: bool) -> bool:
+    """Record a hash; return whether it is new. Of two fetches at once, the first to record decides.
+
+    Raises:
+        FetchError: Another hash is recorded for this address.
+    """
+    path = pin_file(target)
+    data = msgspec.json.format(msgspec.json.encode(pin), indent=2) + b"\n"
+    known = None if replace else read_pin(model, target)
+    if known is None and not replace and not path.exists():
+        if _create(path, data):
+            return True
+        known = read_pin(model, target)  # another fetch was first
+    if known is None:
+        atomic.write_bytes(path, data)
+        return True
+    if known.sha256 != pin.sha256:
+        remedy = f"run `harness models fetch --repin {model.name}`"
+        raise FetchError(_mismatch(model, pin.sha256, known.sha256, f"the pin of {known.fetched_at}", remedy))
+    return False
+
+
+def _create(path: Path, data: bytes) -> bool:
+    """Write a file that must not exist yet; return False when it does."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    atomic.write_bytes(temporary, data)
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: here two fetches at once are not told apart
+        atomic.write_bytes(path, data)
+    finally:
+        temporary.unlink()
+    return True
+
+
+def _mismatch(model: cards.Model, found: str, expected: str, origin: str, remedy: str) -> str:
+    return (
+        f"{model.name}: {model.card.source.url} has sha256 {found}, but {origin} says {expected}; nothing "
+        f"was kept. If the change is meant to be, {remedy}"
+    )
+
+
+def _download(url: str, target: Path, on_progress: OnProgress | None) -> None:
+    """Download to `target`, with several attempts where a failure may pass."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _attempt(url, target, on_progress)
+            return
+        except _TryAgainError as error:
+            if attempt == ATTEMPTS:
+                raise FetchError(f"{error} (tried {ATTEMPTS} times)") from error
+            time.sleep(PAUSE_S * 2 ** (attempt - 1))
+
+
+def _attempt(url: str, target: Path, on_progress: OnProgress | None) -> None:
+    import requests
+    import urllib3
+
+    try:
+        with _session() as session, session.get(url, stream=True, timeout=_TIMEOUT_S) as response:
+            _check_status(response)
+            _save(response, target, on_progress)
+    except (
+        requests.exceptions.SSLError,
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.InvalidURL,
+        requests.exceptions.TooManyRedirects,
+    ) as error:
+        raise FetchError(str(error)) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise _TryAgainError(f"the connection failed: {error}") from error
+
+
+def _session() -> requests.Session:
+    import requests
+
+    from harness import __version__
+
+    session = requests.Session()
+    session.auth = _no_credentials  # otherwise requests would send what is in ~/.netrc
+    session.headers.update({"User-Agent": f"ondevice-harness/{__version__}", "Accept-Encoding": "identity"})
+    return session
+
+
+def _no_credentials(request: Any) -> Any:
+    return request
+
+
+def _check_status(response: requests.Response) -> None:
+    if response.status_code == 200:
+        return
+    text = f"the server answered {response.status_code} {response.reason}"
+    if response.status_code in _RETRIED:
+        raise _TryAgainError(text)
+    raise FetchError(text)
+
+
+def _save(response: requests.Response, target: Path, on_progress: OnProgress | None) -> None:
+    """Write the body as it comes over the wire and compare its length with what was announced."""
+    length = response.headers.get("Content-Length", "")
+    total = int(length) if length.isdecimal() else None
+    done = 0
+    with target.open("wb") as file:
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            done += len(chunk)
+            if done > MAX_BYTES:
+                raise FetchError(f"longer than {MAX_BYTES:,} bytes; refused")
+            file.write(chunk)
+            if on_progress is not None:
+                on_progress(done, total)
+    if total is not None and done != total:
+        raise _TryAgainError(f"got {done:,} of {total:,} bytes")
