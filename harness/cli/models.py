@@ -1,0 +1,248 @@
+"""`harness models`: what cards there are, what one says, and fetching the files that they speak of."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from harness import units
+from harness.cards import Model, find_model, list_cards
+from harness.cli.common import CONTEXT, WIDTH, emit, emit_table, examples, format_option, note
+from harness.errors import HarnessError, JobError
+from harness.workspace import find_workspace
+
+if TYPE_CHECKING:
+    from harness.cli.common import Progress
+    from harness.fetch import Fetched, OnProgress
+
+COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
+FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
+_REDRAW_S = 0.1
+
+
+@click.group(
+    "models",
+    invoke_without_command=True,
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness models                                   every card, and whether its file is here",
+        "harness models show coco-ssd-mobilenet-v1-quant  one card with its published figures",
+        "harness models fetch coco-ssd-mobilenet-v1-quant download and verify one file",
+    ),
+)
+@format_option()
+@click.pass_context
+def command(ctx: click.Context, format_: str) -> None:
+    """List, show and fetch model cards. Without a subcommand: list."""
+    if ctx.invoked_subcommand is None:
+        _list(ctx.obj, format_)
+
+
+@command.command("list", context_settings=CONTEXT, epilog=examples("harness models list --format json"))
+@format_option()
+@click.pass_context
+def list_command(ctx: click.Context, format_: str) -> None:
+    """List every model card of the workspace."""
+    _list(ctx.obj, format_)
+
+
+@command.command("show", context_settings=CONTEXT, epilog=examples("harness models show mobiledet-cpu"))
+@click.argument("name")
+@format_option()
+@click.pass_context
+def show_command(ctx: click.Context, name: str, format_: str) -> None:
+    """Show one card: NAME is a card's name, a card's path or a .tflite file."""
+    model = find_model(name, find_workspace(ctx.obj))
+    if format_ == "table":
+        emit_table(_sheet(model))
+    else:
+        emit([row(model)], COLUMNS, format_)
+
+
+@command.command(
+    "fetch",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness models fetch mobiledet-cpu mobiledet-dsp  two files",
+        "harness models fetch --repin mobiledet-cpu        accept what is at the address now",
+    ),
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--repin", is_flag=True, help="Download again and accept a changed file (cards without sha256)."
+)
+@format_option()
+@click.pass_context
+def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, format_: str) -> None:
+    """Download models into the cache, verified against the card's sha256 or the hash of the first fetch."""
+    from harness.cli.common import progress
+
+    workspace = find_workspace(ctx.obj)
+    models = [find_model(name, workspace) for name in dict.fromkeys(names)]
+    rows, failures = [], []
+    with progress() as shown:
+        for model in models:
+            try:
+                rows.append(_fetch(model, repin, shown))
+            except JobError as error:  # one address that fails does not keep the others from being fetched
+                shown.say(f"error: {error}")
+                failures.append(model.name)
+    if rows:
+        emit(rows, FETCH_COLUMNS, format_)
+    if failures:
+        raise JobError(f"not fetched: {', '.join(failures)}")
+
+
+def _list(workspace: str | None, format_: str) -> None:
+    models = list_cards(find_workspace(workspace))
+    if format_ != "table":
+        emit([row(model) for model in models], COLUMNS, format_)
+        return
+    emit_table(_table(models))
+    missing = [model for model in models if not model.available]
+    if missing:
+        note(f"{len(missing)} of {len(models)} are not on this computer; `harness models show NAME` says why")
+
+
+def row(model: Model) -> dict[str, Any]:
+    """Return what every format but the table says of a card; None for unknown."""
+    card = model.card
+    return {
+        "name": model.name,
+        "file": str(model.file) if model.available else None,
+        "available": model.available,
+        "quantization": _quantization(model),
+        "input": f"{card.input.width}x{card.input.height}",
+        "decoder": card.decoder.name,
+        "license": card.license or None,
+        "source": card.source.url or card.source.path,
+    }
+
+
+def _quantization(model: Model) -> str | None:
+    """Return how the file is quantized; None when it is not here or cannot be read."""
+    if not model.available:
+        return None
+    from harness.tflite.model import describe
+
+    try:
+        return str(describe(model.file).quantization)
+    except HarnessError as error:
+        note(f"{model.name}: {error}")
+        return None
+
+
+def _table(models: list[Model]) -> Any:
+    """Return the list as a table that stays readable on 100 columns: a short state instead of paths."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("quantization", overflow="fold")
+    table.add_column("input", justify="right", no_wrap=True)
+    table.add_column("decoder", overflow="fold")
+    table.add_column("license", overflow="fold")
+    for model in models:
+        cells = row(model)
+        shown = (cells["quantization"], cells["input"], cells["decoder"], cells["license"])
+        table.add_row(*_texts(model.name, _state(model), *shown))
+    return table
+
+
+def _state(model: Model) -> str:
+    """Return in few words whether the file is here, and if not, why."""
+    if model.available:
+        return "here"
+    if model.download is None:
+        return "file missing"
+    return "not fetched" if model.card.source.format == "tflite" else "to be converted"
+
+
+def _sheet(model: Model) -> Any:
+    """Return one card as a sheet of two columns, its published figures below."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=WIDTH - 16)
+    for label, value in _facts(model):
+        table.add_row(*_texts(label, value))
+    return table
+
+
+def _facts(model: Model) -> list[tuple[str, str | None]]:
+    card, cells = model.card, row(model)
+    where = str(model.file) if model.available else model.why_missing
+    facts = [
+        ("name", model.name),
+        ("description", card.description),
+        ("card", str(model.origin) if model.origin else "inferred from the file"),
+        ("file", where),
+        ("source", cells["source"]),
+        ("member", card.source.member),
+        ("sha256", card.source.sha256 or "not in the card; pinned at the first fetch"),
+        ("quantization", cells["quantization"]),
+        ("input", f"{cells['input']} {card.input.channels}, {card.input.resize}, {card.input.method}"),
+        ("decoder", " ".join(filter(None, (card.decoder.name, card.decoder.order)))),
+        ("license", cells["license"]),
+        ("homepage", card.homepage),
+    ]
+    facts += [("evidence", sentence) for sentence in model.evidence]
+    facts += [("published", _published(figure)) for figure in card.published]
+    return [(label, value) for label, value in facts if value]
+
+
+def _published(figure: Any) -> str:
+    where = ", ".join(filter(None, (figure.dataset, figure.device, figure.delegate, figure.note)))
+    value = f"{figure.metric} {figure.value:g}{' ' + figure.unit if figure.unit else ''}"
+    return f"{value}{f' ({where})' if where else ''}: {figure.source}"
+
+
+def _texts(*values: str | None) -> list[Any]:
+    """Return cells in which nothing from a card is taken for markup or a control sequence."""
+    from rich.text import Text
+
+    from harness.report.text import clean
+
+    return [Text(units.MISSING if value is None else clean(value)) for value in values]
+
+
+def _fetch(model: Model, repin: bool, shown: Progress) -> dict[str, Any]:
+    from harness.fetch import fetch
+
+    got = fetch(model, repin=repin, on_progress=_progress(model.name, shown))
+    shown.say(_told(got))
+    if not model.available and model.card.source.format != "tflite":
+        shown.say(f"{model.name}: {model.why_missing}; see `harness models show {model.name}`")
+    return {
+        "name": model.name,
+        "file": str(got.path),
+        "sha256": got.sha256,
+        "size_bytes": got.size_bytes,
+        "downloaded": got.downloaded,
+        "pinned": got.pinned,
+    }
+
+
+def _told(got: Fetched) -> str:
+    how = "fetched" if got.downloaded else "was here already"
+    known = "pinned: this hash is expected from now on" if got.pinned else "verified"
+    return f"{got.model.name}: {how}, {units.size(got.size_bytes)}, sha256 {got.sha256} ({known})"
+
+
+def _progress(name: str, shown: Progress) -> OnProgress:
+    """Return a callback that draws at most ten times a second, in MB."""
+    last = 0.0
+
+    def update(done: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _REDRAW_S or done == total:
+            last = now
+            shown.update(round(done / 1e6, 1), round((total or done) / 1e6, 1), f"MB {name}")
+
+    return update
