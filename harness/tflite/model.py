@@ -1,0 +1,132 @@
+"""Describe a .tflite file without running it: what goes in and out, its operators, its quantization."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.detectors.base import TensorInfo
+from harness.tflite import postprocess, quantization, reader
+from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Subgraph, Tensor
+from harness.tflite.postprocess import PostProcess
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a .tflite file says of itself.
+
+    Attributes:
+        path: The file.
+        sha256: Of the whole file.
+        size_bytes: Of the whole file.
+        quantization: A value of the result column `quantization`.
+        quantization_evidence: How that is known, a sentence each.
+        inputs: In the order of the interpreter's `get_input_details()`.
+        outputs: In the order of the interpreter's `get_output_details()`.
+        operators: (name, count) over all subgraphs, most frequent first; custom ones under their own name.
+        custom_operators: Names of the custom operators, sorted.
+        n_operators: Sum of the counts.
+        edgetpu: Whether it was compiled for the Edge TPU.
+        postprocess: Options of `TFLite_Detection_PostProcess`; None without that operator.
+        n_parameters: Elements of the float or quantized constants; shared data counts once.
+        metadata: Names of the metadata entries, sorted.
+    """
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    quantization: str
+    quantization_evidence: tuple[str, ...]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: tuple[tuple[str, int], ...]
+    custom_operators: tuple[str, ...]
+    n_operators: int
+    edgetpu: bool
+    postprocess: PostProcess | None
+    n_parameters: int
+    metadata: tuple[str, ...]
+
+
+def describe(path: Path) -> ModelDescription:
+    """Describe a model file.
+
+    Raises:
+        ModelError: The file is missing or not a sound TFLite model.
+        MissingExtraError: No package with the schema classes is installed.
+    """
+    return load(path)[0]
+
+
+def load(path: Path) -> tuple[ModelDescription, Graph]:
+    """Describe a model file and return its graph with it; errors as for `describe`."""
+    data = reader.read_bytes(path)
+    graph = reader.read_graph(data, path)
+    with reader.malformed(path):
+        return describe_graph(graph, data, path), graph
+
+
+def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
+    """Describe a graph that was read from `data`; call it inside `reader.malformed`."""
+    name, evidence = quantization.identify(graph)
+    counts = Counter(operator.name for _, operator in graph.operators())
+    custom = {operator.name for _, operator in graph.operators() if operator.custom}
+    found = postprocess.find(graph)
+    options = postprocess.parse(found[1].options) if found else None
+    return ModelDescription(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        quantization=name,
+        quantization_evidence=evidence,
+        inputs=_infos(graph.primary, graph.primary.inputs, None),
+        outputs=_infos(graph.primary, graph.primary.outputs, options),
+        operators=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        custom_operators=tuple(sorted(custom)),
+        n_operators=counts.total(),
+        edgetpu=EDGETPU in custom,
+        postprocess=options,
+        n_parameters=_n_parameters(graph),
+        metadata=tuple(sorted(graph.metadata)),
+    )
+
+
+def _infos(subgraph: Subgraph, indices: Sequence[int], options: PostProcess | None) -> tuple[TensorInfo, ...]:
+    shapes = _postprocess_shapes(subgraph, options) if options else {}
+    return tuple(_info(subgraph.tensors[index], shapes.get(index)) for index in indices)
+
+
+def _postprocess_shapes(subgraph: Subgraph, options: PostProcess) -> dict[int, tuple[int, ...]]:
+    """Return output tensor → the shape that the kernel will allocate."""
+    operators = [o for o in subgraph.operators if o.custom and o.name == POSTPROCESS]
+    outputs = operators[0].outputs if operators else ()
+    return dict(zip(outputs, postprocess.output_shapes(options), strict=False))
+
+
+def _info(tensor: Tensor, known_shape: tuple[int, ...] | None) -> TensorInfo:
+    """Return an input's or output's facts; as in the interpreter, a scale counts only where there is one."""
+    scale, zero_point = None, None
+    if tensor.quantization is not None and len(tensor.quantization.scales) == 1:
+        scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
+    return TensorInfo(tensor.name, known_shape or _shape(tensor), tensor.dtype, scale or None, zero_point)
+
+
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """Return the shape with -1 for dynamic dimensions; the batch is given as it is allocated."""
+    return tuple(
+        -1 if signed == -1 and axis > 0 else size
+        for axis, (size, signed) in enumerate(zip(tensor.shape, tensor.signature, strict=True))
+    )
+
+
+def _n_parameters(graph: Graph) -> int:
+    sizes = {
+        tensor.buffer: tensor.n_elements
+        for subgraph in graph.subgraphs
+        for tensor in subgraph.tensors
+        if tensor.constant and (tensor.quantization is not None or "float" in tensor.dtype)
+    }
+    return sum(sizes.values())

@@ -1,0 +1,93 @@
+"""Options of the custom operator `TFLite_Detection_PostProcess`.
+
+A flexbuffers map (`tensorflow/lite/kernels/detection_postprocess.cc`, `Init`; keys written by
+`export_tflite_ssd_graph_lib.py`). The operator's inputs are box encodings, class scores and the anchors; its
+outputs boxes [1, N, 4], classes [1, N], scores [1, N] and count [1], where N is max_detections ×
+max_classes_per_detection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flatbuffers import flexbuffers
+
+from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
+
+MAX_OPTION_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """The options; a key that is absent has the kernel's default.
+
+    Attributes:
+        max_detections: Boxes a class pass puts out.
+        max_classes_per_detection: Classes kept for a box by the fast NMS.
+        detections_per_class: Boxes a class of the regular NMS.
+        use_regular_nms: Class-by-class NMS instead of the fast one.
+        nms_score_threshold: Lowest score that is kept.
+        nms_iou_threshold: Overlap above which the lower score goes.
+        num_classes: Without the background.
+        scales: y, x, h, w divisors of the box encodings.
+    """
+
+    max_detections: int
+    max_classes_per_detection: int
+    detections_per_class: int
+    use_regular_nms: bool
+    nms_score_threshold: float
+    nms_iou_threshold: float
+    num_classes: int
+    scales: tuple[float, float, float, float]
+
+    @property
+    def n_boxes(self) -> int:
+        """Number of boxes that the operator puts out."""
+        return self.max_detections * self.max_classes_per_detection
+
+
+def find(graph: Graph) -> tuple[Subgraph, Operator] | None:
+    """Return the first PostProcess operator and its subgraph."""
+    return next(((s, o) for s, o in graph.operators() if o.custom and o.name == POSTPROCESS), None)
+
+
+def parse(options: bytes) -> PostProcess:
+    """Read the options; call it inside `reader.malformed`.
+
+    Raises:
+        ValueError: The options are too long to be such a map (other damage raises flexbuffers' own errors).
+    """
+    if len(options) > MAX_OPTION_BYTES:
+        raise ValueError(
+            f"found {len(options)} bytes of {POSTPROCESS} options, expected less than {MAX_OPTION_BYTES}"
+        )
+    values = flexbuffers.GetRoot(options).AsMap
+    return PostProcess(
+        max_detections=values["max_detections"].AsInt,
+        max_classes_per_detection=values["max_classes_per_detection"].AsInt,
+        detections_per_class=_optional_int(values, "detections_per_class", 100),
+        use_regular_nms=bool(_optional_int(values, "use_regular_nms", 0)),
+        nms_score_threshold=values["nms_score_threshold"].AsFloat,
+        nms_iou_threshold=values["nms_iou_threshold"].AsFloat,
+        num_classes=values["num_classes"].AsInt,
+        scales=(
+            values["y_scale"].AsFloat,
+            values["x_scale"].AsFloat,
+            values["h_scale"].AsFloat,
+            values["w_scale"].AsFloat,
+        ),
+    )
+
+
+def _optional_int(values: flexbuffers.Map, key: str, default: int) -> int:
+    try:
+        return int(values[key].AsInt)
+    except KeyError:
+        return default
+
+
+def output_shapes(options: PostProcess) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes of the operator's four outputs, which files leave out."""
+    n = options.n_boxes
+    return (1, n, 4), (1, n), (1, n), (1,)

@@ -1,0 +1,270 @@
+"""Say how a model is quantized, and by which signs it is known.
+
+The signs are the types that the file itself states: what the computing operators put out (float or quantized
+integer), and in which type and with which zero points their weights are stored. TF1's quantization-aware
+training (toco) writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2 and
+LiteRT write int8 weights that are symmetric a channel ("TensorFlow Lite 8-bit quantization specification").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Operator, Subgraph, Tensor
+
+MIXED_SHARE = 0.10
+"""A share of computing operators above this, in the other kind of arithmetic, makes a model `mixed`."""
+
+_WEIGHT_INPUT = {
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "TRANSPOSE_CONV": 1,
+    "CONV_3D": 1,
+    "CONV_3D_TRANSPOSE": 1,
+    "FULLY_CONNECTED": 1,
+    "BATCH_MATMUL": 1,
+    "EMBEDDING_LOOKUP": 1,
+}
+_CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY", "CAST"})
+_MOVING = frozenset(
+    {
+        "SHAPE",
+        "RANK",
+        "RESHAPE",
+        "EXPAND_DIMS",
+        "SQUEEZE",
+        "CONCATENATION",
+        "PACK",
+        "UNPACK",
+        "SLICE",
+        "STRIDED_SLICE",
+        "SPLIT",
+        "SPLIT_V",
+        "TRANSPOSE",
+        "PAD",
+        "PADV2",
+        "TILE",
+        "GATHER",
+        "GATHER_ND",
+        "FILL",
+        "RANGE",
+        "BROADCAST_TO",
+        "SPACE_TO_DEPTH",
+        "DEPTH_TO_SPACE",
+        "REVERSE_V2",
+    }
+)
+_CONTROLLING = frozenset({"CALL", "CALL_ONCE", "IF", "WHILE"})
+_SELECTING = frozenset({"NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "TOPK_V2", POSTPROCESS})
+_NOT_COMPUTING = _CONVERTING | _MOVING | _CONTROLLING | _SELECTING
+_PASSED_THROUGH = frozenset({"DEQUANTIZE", "DENSIFY", "RESHAPE", "TRANSPOSE"})
+_INTEGERS = frozenset({"int2", "int4", "int8", "uint8", "int16"})
+_FLOATS = frozenset({"float32", "float16", "bfloat16", "float64"})
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A computing operator's weights as the file stores them.
+
+    Attributes:
+        tensor: The constant.
+        dequantized: Whether a DEQUANTIZE stands between it and the operator.
+    """
+
+    tensor: Tensor
+    dequantized: bool
+
+    @property
+    def kind(self) -> str:
+        """The quantization that such weights make of an operator with float activations."""
+        if self.tensor.dtype in _INTEGERS:
+            return "weight-only" if self.dequantized else "dynamic-range"
+        return self.tensor.dtype if self.tensor.dtype in {"float32", "float16"} else "unknown"
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What the computing operators put out.
+
+    Attributes:
+        integer: Names of operators with quantized integer outputs, counted.
+        floating: Names of operators with float outputs, counted.
+        dtypes: Types of the integer outputs, counted.
+    """
+
+    integer: Counter[str]
+    floating: Counter[str]
+    dtypes: Counter[str]
+
+    @property
+    def float_share(self) -> float | None:
+        """Share of float operators; None when there is none of either kind."""
+        n_integer, n_float = self.integer.total(), self.floating.total()
+        return n_float / (n_integer + n_float) if n_integer + n_float else None
+
+
+def identify(graph: Graph) -> tuple[str, tuple[str, ...]]:
+    """Return the quantization (one of the values of the result column) and the evidence, a sentence each."""
+    operators = list(graph.operators())
+    if any(operator.name == EDGETPU for _, operator in operators):
+        return _edgetpu(graph)
+    arithmetic = _arithmetic(operators)
+    weights = _weights(graph)
+    share = arithmetic.float_share
+    if share is None:
+        return "unknown", ("No operator computes on float or quantized tensors.",)
+    if MIXED_SHARE < share < 1 - MIXED_SHARE:
+        return "mixed", (_arithmetic_sentence(arithmetic), _float_sentence(arithmetic), *_storage(weights))
+    if share <= MIXED_SHARE:
+        return _integer(graph, arithmetic, weights)
+    return _floating(arithmetic, weights)
+
+
+def _arithmetic(operators: Iterable[tuple[Subgraph, Operator]]) -> Arithmetic:
+    """Sort the computing operators by the type of their first output."""
+    result = Arithmetic(Counter(), Counter(), Counter())
+    for subgraph, operator in operators:
+        if operator.name in _NOT_COMPUTING or not operator.outputs:
+            continue
+        output = subgraph.tensors[operator.outputs[0]]
+        if output.dtype in _FLOATS:
+            result.floating[operator.name] += 1
+        elif output.dtype in _INTEGERS and output.quantization is not None:
+            result.integer[operator.name] += 1
+            result.dtypes[output.dtype] += 1
+    return result
+
+
+def _weights(graph: Graph) -> list[Weight]:
+    """Return the stored weights of all operators that have some; each constant once."""
+    found: dict[tuple[int, int], Weight] = {}
+    for number, subgraph in enumerate(graph.subgraphs):
+        producers = subgraph.producers()
+        for operator in subgraph.operators:
+            position = _WEIGHT_INPUT.get(operator.name)
+            if position is None or position >= len(operator.inputs):
+                continue
+            weight = _stored(subgraph, producers, operator.inputs[position])
+            if weight is not None:
+                found[number, weight.tensor.index] = weight
+    return list(found.values())
+
+
+def _stored(subgraph: Subgraph, producers: Mapping[int, Operator], index: int) -> Weight | None:
+    """Follow an input back to the constant it comes from, through at most four operators."""
+    dequantized = False
+    for _ in range(5):
+        if index < 0:
+            return None
+        if subgraph.tensors[index].constant:
+            return Weight(subgraph.tensors[index], dequantized)
+        producer = producers.get(index)
+        if producer is None or producer.name not in _PASSED_THROUGH or not producer.inputs:
+            return None
+        dequantized = dequantized or producer.name == "DEQUANTIZE"
+        index = producer.inputs[0]
+    return None
+
+
+def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:
+    """Float arithmetic: how the weights are stored decides, by their number of elements."""
+    elements: Counter[str] = Counter()
+    for weight in weights:
+        elements[weight.kind] += weight.tensor.n_elements
+    first = _arithmetic_sentence(arithmetic)
+    if not elements.total():
+        return "float32", (first, "No operator has stored weights.")
+    kind, n = elements.most_common(1)[0]
+    evidence = (first, *_storage(weights), *_integer_operators(arithmetic))
+    if n < (1 - MIXED_SHARE) * elements.total():
+        shares = ", ".join(f"{count / elements.total():.0%} {name}" for name, count in elements.most_common())
+        return "mixed", (*evidence, f"No kind of storage has {1 - MIXED_SHARE:.0%} of the weights: {shares}.")
+    return kind, evidence
+
+
+def _integer(graph: Graph, arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:
+    """Integer arithmetic: the weights tell training from post-training, the inputs tell float I/O."""
+    evidence = [_arithmetic_sentence(arithmetic), *_storage(weights)]
+    if arithmetic.floating:
+        evidence.append(_float_sentence(arithmetic))
+    evidence.extend(_io(graph))
+    unsigned = [w for w in weights if w.tensor.dtype == "uint8" and len(_zero_points(w)) == 1]
+    asymmetric = [w for w in unsigned if _zero_points(w) != (128,)]
+    if asymmetric and 2 * len(unsigned) > len(weights):
+        evidence.append(
+            f"{len(asymmetric)} of {len(weights)} weight tensors are uint8 with one zero point other than 128: "
+            "trained ranges as TF1's quantization-aware training leaves them, not a post-training quantizer."
+        )
+        return "qat-uint8", tuple(evidence)
+    return ("full-integer-float-io" if _has_float_input(graph) else "full-integer"), tuple(evidence)
+
+
+def _edgetpu(graph: Graph) -> tuple[str, tuple[str, ...]]:
+    """Compiled models hide their weights; what PostProcess is fed tells TF1 training from post-training."""
+    compiled = "The graph is in edgetpu-custom-op, whose compiler takes fully quantized models only."
+    for subgraph, operator in graph.operators():
+        if operator.name == POSTPROCESS and operator.inputs and operator.inputs[0] >= 0:
+            fed = subgraph.tensors[operator.inputs[0]].dtype
+            if fed == "uint8":
+                reason = f"{POSTPROCESS} is fed uint8, as TF1's quantization-aware training exports it."
+                return "qat-uint8", (compiled, reason)
+    name = "full-integer-float-io" if _has_float_input(graph) else "full-integer"
+    return name, (
+        compiled,
+        "Whether it was trained or quantized after training cannot be seen in a compiled file.",
+    )
+
+
+def _has_float_input(graph: Graph) -> bool:
+    return any(graph.primary.tensors[index].dtype in _FLOATS for index in graph.primary.inputs)
+
+
+def _zero_points(weight: Weight) -> tuple[int, ...]:
+    quantization = weight.tensor.quantization
+    return quantization.zero_points if quantization else ()
+
+
+def _arithmetic_sentence(arithmetic: Arithmetic) -> str:
+    n_integer, n_float = arithmetic.integer.total(), arithmetic.floating.total()
+    types = (
+        f" ({', '.join(name for name, _ in arithmetic.dtypes.most_common())})" if arithmetic.dtypes else ""
+    )
+    return (
+        f"Of {n_integer + n_float} computing operators, {n_integer} give integers{types}, {n_float} floats."
+    )
+
+
+def _float_sentence(arithmetic: Arithmetic) -> str:
+    names = ", ".join(f"{count} {name}" for name, count in arithmetic.floating.most_common(6))
+    return f"In float: {names}."
+
+
+def _integer_operators(arithmetic: Arithmetic) -> list[str]:
+    names = ", ".join(f"{count} {name}" for name, count in arithmetic.integer.most_common(6))
+    return [f"In integers: {names}."] if names else []
+
+
+def _storage(weights: list[Weight]) -> list[str]:
+    """Say how many weight tensors are stored in which way."""
+    ways = Counter(_way(weight) for weight in weights)
+    return [f"{count} of {len(weights)} weight tensors are {way}." for way, count in ways.most_common()]
+
+
+def _way(weight: Weight) -> str:
+    n_scales = len(weight.tensor.quantization.scales) if weight.tensor.quantization else 0
+    scales = {0: "", 1: ", one scale a tensor"}.get(n_scales, ", one scale a channel")
+    return f"{weight.tensor.dtype}{scales}{', dequantized before use' if weight.dequantized else ''}"
+
+
+def _io(graph: Graph) -> list[str]:
+    """Say which types go in and out of the primary subgraph."""
+    tensors = graph.primary.tensors
+    kinds = [
+        ", ".join(sorted({tensors[index].dtype for index in indices})) or "nothing"
+        for indices in (graph.primary.inputs, graph.primary.outputs)
+    ]
+    names = {operator.name for operator in graph.primary.operators}
+    note = f"; {POSTPROCESS} puts out float by design" if POSTPROCESS in names else ""
+    return [f"The model takes {kinds[0]} and gives {kinds[1]}{note}."]
