@@ -1,0 +1,174 @@
+"""Records → rows → DataFrame. Summaries are computed here, from the samples, each time records are read."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import units
+from harness.bench import records
+from harness.bench.records import StoredRecord
+from harness.errors import RecordError
+from harness.report import columns
+from harness.report.columns import Cell
+from harness.workspace import find_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.bench.stats import LatencySummary
+
+Row = dict[str, Any]
+ENDED_EARLY = frozenset({"failed", "timeout"})
+"""Processes of this status say nothing of the steady latency."""
+
+
+class UnreadableRecordWarning(UserWarning):
+    """A record that was passed over because it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found in one or several folders.
+
+    Attributes:
+        records: The cells, oldest run first, in the order they were planned.
+        runs: The folders of the runs.
+        warnings: One sentence for each file that could not be read.
+    """
+
+    records: tuple[StoredRecord, ...]
+    runs: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def read_results(paths: Iterable[Path]) -> Results:
+    """Read the records of runs, or of all runs in folders. A file that cannot be read hides no other.
+
+    Raises:
+        RecordError: A path holds no run at all.
+    """
+    runs = tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
+    found: list[StoredRecord] = []
+    unread: list[str] = []
+    for path in (cell for run in runs for cell in sorted((run / "cells").glob("*/record.json"))):
+        try:
+            found.append(_read(path))
+        except RecordError as error:
+            unread.append(f"passed over: {error}")
+    return Results(tuple(found), runs, tuple(unread))
+
+
+def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Read runs, or folders of runs, into a DataFrame with the public columns, one row a cell.
+
+    A record that cannot be read is passed over with an `UnreadableRecordWarning`.
+
+    Args:
+        paths: One or several folders; none for the `results/` of the workspace.
+
+    Raises:
+        RecordError: A path holds no run at all.
+    """
+    several = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+    results = read_results(several or [find_workspace().results])
+    for text in results.warnings:
+        warnings.warn(text, UnreadableRecordWarning, stacklevel=2)
+    return to_frame(results.records)
+
+
+def to_rows(stored: Iterable[StoredRecord]) -> list[Row]:
+    """Return one row of plain values a record, with every public column; None where it is unknown."""
+    return [columns.take_row(to_cell(record)) for record in stored]
+
+
+def to_frame(stored: Iterable[StoredRecord]) -> pd.DataFrame:
+    """Return one row a record, with pandas' nullable types."""
+    return rows_to_frame(to_rows(stored))
+
+
+def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = columns.NAMES) -> pd.DataFrame:
+    """Return rows as a DataFrame with the types of the public columns.
+
+    Raises:
+        UnknownNameError: A name is not a public column.
+    """
+    import pandas as pd
+
+    chosen = columns.check_names(names)
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in rows], dtype=columns.BY_NAME[name].dtype)
+            for name in chosen
+        },
+        columns=pd.Index(chosen),
+    )
+
+
+def to_cell(stored: StoredRecord) -> Cell:
+    """Summarize a record: its latency, its verdict, and what qualifies them."""
+    record = stored.record
+    latency: LatencySummary | None = None
+    unread: tuple[str, ...] = ()
+    try:
+        latency = _latency(stored)
+    except RecordError as error:
+        unread = (str(error),)
+    verdict, judged = _judge(record, latency)
+    reasons = (*record.reasons, *_instead(record, latency), *unread, *judged)
+    if not record.complete:
+        reasons = (
+            "interrupted: not all of this cell was measured; continue with harness run --resume",
+            *reasons,
+        )
+    shown = latency if record.status in columns.HAVE_LATENCY else None
+    return Cell(record, shown, verdict, tuple(dict.fromkeys(reasons)))
+
+
+def _latency(stored: StoredRecord) -> LatencySummary | None:
+    """Summarize the steady samples of the processes that came to their end."""
+    from harness.bench import stats
+
+    processes = [p for p in stored.record.processes if p.samples]
+    steady = [
+        samples["duration_ns"][samples["steady"]]
+        for process, samples in zip(processes, stored.samples(), strict=True)
+        if process.status not in ENDED_EARLY
+    ]
+    return stats.summarize([durations for durations in steady if durations.size])
+
+
+def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[str | None, tuple[str, ...]]:
+    from harness.bench import checks
+
+    judgement = checks.judge(record, latency)
+    return judgement.verdict, tuple(judgement.reasons)
+
+
+def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:
+    """Say what ran in place of the delegate, since the number must not stand in the delegate's row."""
+    if record.status != "fallback" or latency is None:
+        return ()
+    took = units.milliseconds(latency.median_ms)
+    return (f"{record.delegate.actual} ran instead of {record.delegate.requested}: median {took} ms there",)
+
+
+def _runs(path: Path) -> list[Path]:
+    found = records.find_runs(path)
+    if not found:
+        raise RecordError(
+            f"{path}: no run found; expected a folder with run.json, or a folder of such folders"
+        )
+    return found
+
+
+def _read(path: Path) -> StoredRecord:
+    record = records.load(path, records.Record)
+    if record.format > records.FORMAT:
+        raise RecordError(
+            f"{path}: its format {record.format} is newer than {records.FORMAT}; upgrade ondevice-harness"
+        )
+    return StoredRecord(record, path.parent)
