@@ -63,23 +63,27 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
     for folder in (here, *here.parents):
         if _is_workspace(folder):
             return Workspace(folder)
+    try:
+        return bundled_workspace()
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, and {error}; "
+            "give one with --workspace"
+        ) from error
+
+
+def bundled_workspace() -> Workspace:
+    """Return what came with the program: the copy in the wheel, or the checkout of an editable install.
+
+    Raises:
+        WorkspaceError: There is neither.
+    """
     bundled = _PACKAGE / "_bundled"
     if _is_workspace(bundled):
         return Workspace(bundled, bundled=True)
     if _is_workspace(_PACKAGE.parent):
         return Workspace(_PACKAGE.parent)
-    raise WorkspaceError(
-        f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, in {bundled} "
-        f"and in {_PACKAGE.parent}; give one with --workspace"
-    )
-
-
-def expand_user(path: str | Path) -> Path:
-    """Replace a leading `~` or `~user`; a user that does not exist leaves the path as it is."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
+    raise WorkspaceError(f"in {bundled} and {_PACKAGE.parent}, which came with the program")
 
 
 def _is_workspace(folder: Path) -> bool:
