@@ -2,8 +2,8 @@
 
 The signs are the types that the file itself states: what the computing operators put out (float or quantized
 integer), and in which type and with which zero points their weights are stored. TF1's quantization-aware
-training (toco) writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2 and
-LiteRT write int8 weights that are symmetric a channel ("TensorFlow Lite 8-bit quantization specification").
+training (toco) writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2
+and LiteRT write int8 weights that are symmetric a channel ("TensorFlow Lite 8-bit quantization specification").
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _edgetpu(graph: Graph) -> tuple[str, tuple[str, ...]]:
     name = "full-integer-float-io" if _has_float_input(graph) else "full-integer"
     return name, (
         compiled,
-        "Whether it was trained or quantized after training cannot be seen in a compiled file.",
+        "Trained or quantized afterwards: a compiled file does not tell.",
     )
 
 

@@ -1,8 +1,8 @@
 """Read a .tflite file (a flatbuffer of TensorFlow's `schema.fbs`) into a `Graph`, whatever its bytes are.
 
 Python's flatbuffers library has no verifier, so each offset and length is distrusted: vectors are bounded by
-the file, what is read in total is bounded by a budget (a damaged file can share one table a million times), and
-the errors of the lower libraries become `ModelError` in one place, `malformed`.
+the file, what is read in total is bounded by a budget (a damaged file can share one table a million times),
+and the errors of the lower libraries become `ModelError` in one place, `malformed`.
 """
 
 from __future__ import annotations
