@@ -86,6 +86,14 @@ def bundled_workspace() -> Workspace:
     raise WorkspaceError(f"in {bundled} and {_PACKAGE.parent}, which came with the program")
 
 
+def expand_user(path: str | Path) -> Path:
+    """Expand a leading `~`; a path whose user is not known stays as it is."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _is_workspace(folder: Path) -> bool:
     """A workspace holds both folders, and they hold data, not somebody's Python package."""
     return all(
