@@ -2,7 +2,7 @@
 
 A card's `sha256` is what the file must have. Where a card has none, the hash of the first download is pinned
 beside the file, and anything else at that address is refused from then on. A file reaches its place in the
-cache whole and verified, or not at all. Addresses are http or https, and so are the places that they redirect to.
+cache whole and verified, or not at all. Addresses are http or https, and so are the redirects that they give.
 """
 
 from __future__ import annotations

@@ -140,16 +140,13 @@ def _table(models: list[Model]) -> Any:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("name", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("quantization", overflow="fold")
-    table.add_column("input", justify="right", no_wrap=True)
-    table.add_column("decoder", overflow="fold")
-    table.add_column("license", overflow="fold")
+    for column in ("name", "state", "quantization", "input", "decoder"):
+        table.add_column(column, no_wrap=column != "quantization", overflow="fold")
     for model in models:
         cells = row(model)
-        shown = (cells["quantization"], cells["input"], cells["decoder"], cells["license"])
-        table.add_row(*_texts(model.name, _state(model), *shown))
+        table.add_row(
+            *_texts(model.name, _state(model), cells["quantization"], cells["input"], cells["decoder"])
+        )
     return table
 
 
