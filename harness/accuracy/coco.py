@@ -61,7 +61,7 @@ def evaluate(
     truth = annotations if isinstance(annotations, GroundTruth) else read_annotations(Path(annotations))
     table = as_table(detections)
     chosen = _chosen_images(truth, image_ids)
-    _refuse_foreign_images(truth, table)
+    _refuse_unknown_images(truth, table)
     table, warnings = _known_categories(truth, table)
     engine, doubts = _able_engine(truth, engine)
     curves = coco_engines.run(engine, truth, table, chosen)
@@ -123,34 +123,58 @@ def _chosen_images(truth: GroundTruth, image_ids: Sequence[int] | None) -> list[
     return sorted(chosen)
 
 
-def _refuse_foreign_images(truth: GroundTruth, table: DetectionTable) -> None:
-    """As pycocotools does: such detections were made on another set of images."""
-    foreign = ~np.isin(table.image_ids, [row.id for row in truth.images])
-    if foreign.any():
-        ids = np.unique(table.image_ids[foreign]).tolist()
+def refuse_unknown_ids(truth: GroundTruth, table: DetectionTable) -> None:
+    """Refuse detections of images or categories that the annotations do not have.
+
+    Raises:
+        DatasetError: Says how many there are and names the first ids.
+    """
+    _refuse_unknown_images(truth, table)
+    count, ids = _unknown_categories(truth, table)
+    if ids:
         raise DatasetError(
-            f"{int(foreign.sum())} of {len(table)} detections are of {len(ids)} image id(s) that are not in "
+            f"{count} of {len(table)} detections have {len(ids)} category id(s) that are not in "
+            f"{truth.path}: {first_few(ids)}; expected ids of its categories ({_span(list(truth.categories))})"
+        )
+
+
+def _refuse_unknown_images(truth: GroundTruth, table: DetectionTable) -> None:
+    """As pycocotools does: such detections were made on another set of images."""
+    unknown = ~np.isin(table.image_ids, [row.id for row in truth.images])
+    if unknown.any():
+        ids = np.unique(table.image_ids[unknown]).tolist()
+        raise DatasetError(
+            f"{int(unknown.sum())} of {len(table)} detections are of {len(ids)} image id(s) that are not in "
             f"{truth.path}: {first_few(ids)}; are they of another split?"
         )
 
 
+def _unknown_categories(truth: GroundTruth, table: DetectionTable) -> tuple[int, list[int]]:
+    unknown = ~np.isin(table.category_ids, list(truth.categories))
+    return int(unknown.sum()), np.unique(table.category_ids[unknown]).tolist()
+
+
+def _span(ids: list[int]) -> str:
+    return f"{len(ids)} from {min(ids)} to {max(ids)}" if ids else "none"
+
+
 def _known_categories(truth: GroundTruth, table: DetectionTable) -> tuple[DetectionTable, tuple[str, ...]]:
     """As pycocotools does, leave out detections of categories that the annotations do not have."""
-    known = np.isin(table.category_ids, list(truth.categories))
-    if known.all():
+    count, ids = _unknown_categories(truth, table)
+    if not ids:
         return table, ()
-    ids = np.unique(table.category_ids[~known]).tolist()
     warning = (
-        f"{int((~known).sum())} of {len(table)} detections have {len(ids)} category id(s) that are not in "
-        f"the annotations and count for nothing: {first_few(ids)}"
+        f"{count} of {len(table)} detections have {len(ids)} category id(s) that are not in the annotations "
+        f"and count for nothing: {first_few(ids)}"
     )
-    return DetectionTable(table.rows[known]), (warning,)
+    return DetectionTable(table.rows[np.isin(table.category_ids, list(truth.categories))]), (warning,)
 
 
 def _able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
     """Use pycocotools where hotcoco differs: an annotation with id 0.
 
-    Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does. The reference's number is the one that can be compared with other people's.
+    Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does.
+    The reference's number is the one that can be compared with other people's.
     """
     if not (truth.ids == 0).any():
         return engine, ()

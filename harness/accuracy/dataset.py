@@ -127,7 +127,7 @@ def _find_annotations(folder: Path) -> Path:
     ]
     if not found:
         raise DatasetError(
-            f"{folder}: no annotations; expected one instances*.json (COCO format) in it or in its annotations/"
+            f"{folder}: no annotations; expected one instances*.json (COCO format) there or in annotations/"
         )
     if len(found) > 1:
         listed = ", ".join(str(file.relative_to(folder)) for file in found)

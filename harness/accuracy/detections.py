@@ -23,7 +23,7 @@ import numpy.typing as npt
 from harness.accuracy.coco_json import Box, Id, explain, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _BOX_DECIMALS = 3
 
 
@@ -40,7 +40,7 @@ class DetectionTable:
 
     Attributes:
         rows: float64 [N, 7], image id, x, y, width, height (pixels), score, category id: the layout of
-            pycocotools' `loadNumpyAnnotations`. Ids are whole numbers below 2^53, which float64 holds exactly.
+            pycocotools' `loadNumpyAnnotations`. Ids are whole numbers below 2^53, exact in float64.
     """
 
     rows: npt.NDArray[np.float64]

@@ -1,0 +1,67 @@
+"""Detections in the wrong units: corners given as sizes, or shares of the image given as pixels.
+
+COCO's evaluation gives such a file an mAP near 0 without a word.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.detections import DetectionTable
+from harness.errors import DatasetError
+
+LEAVES = 1.1
+"""A box leaves the image when it ends more than a tenth beyond it; detectors do overshoot a little."""
+MOST_LEAVE = 1 / 3
+"""Of COCO's boxes none leaves the image as x, y, width, height; 0.67–0.76 do when corners are read so."""
+ALL_FIT = 0.95
+"""Of COCO's boxes 0.10–0.13 are possible as corners; all corners are."""
+NORMALIZED = 1.5
+
+
+def refuse_wrong_units(truth: GroundTruth, table: DetectionTable) -> None:
+    """Refuse boxes that are plainly not x, y, width, height in pixels.
+
+    Detections of images whose size the annotations do not state are not looked at.
+
+    Raises:
+        DatasetError: The boxes are normalized, or are corners (x_min, y_min, x_max, y_max).
+    """
+    sizes = _image_sizes(truth, table.image_ids)
+    known = np.isfinite(sizes).all(axis=1)
+    boxes, sizes = table.boxes[known], sizes[known]
+    if not len(boxes):
+        return
+    if np.abs(boxes).max() <= NORMALIZED < sizes.min():
+        raise DatasetError(
+            f"all coordinates of the {len(boxes)} boxes are at most {np.abs(boxes).max():.3g}, so they seem to "
+            "be normalized (0…1); expected x, y, width, height in pixels: multiply by the image's size"
+        )
+    leaving, fitting = _share_leaving(boxes, sizes), _share_of_corners(boxes, sizes)
+    if leaving >= MOST_LEAVE and fitting >= ALL_FIT:
+        raise DatasetError(
+            f"{leaving:.0%} of the boxes leave their image when read as x, y, width, height, and {fitting:.0%} "
+            "fit as corners x_min, y_min, x_max, y_max; expected x, y, width, height as COCO has it: subtract "
+            "the first corner from the second"
+        )
+
+
+def _image_sizes(truth: GroundTruth, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return width and height of each detection's image, [N, 2]; NaN where unknown."""
+    ids = np.array([row.id for row in truth.images], np.int64)
+    sizes = np.array([(row.width or np.nan, row.height or np.nan) for row in truth.images], np.float64)
+    order = np.argsort(ids)
+    place = np.minimum(np.searchsorted(ids, image_ids, sorter=order), len(ids) - 1)
+    found = order[place]
+    return np.where((ids[found] == image_ids)[:, None], sizes[found], np.nan)
+
+
+def _share_leaving(boxes: npt.NDArray[np.float64], sizes: npt.NDArray[np.float64]) -> float:
+    return float((boxes[:, :2] + boxes[:, 2:] > sizes * LEAVES).any(axis=1).mean())
+
+
+def _share_of_corners(boxes: npt.NDArray[np.float64], sizes: npt.NDArray[np.float64]) -> float:
+    first, second = boxes[:, :2], boxes[:, 2:]
+    return float(((second >= first) & (second <= sizes * LEAVES)).all(axis=1).mean())
