@@ -47,7 +47,7 @@ class Family:
 
 Recogniser = Callable[[Facts], Family | None]
 
-_POSTPROCESS_ORDERS = {
+_POSTPROCESS_ORDERS: dict[tuple[int | None, ...], tuple[str, str]] = {
     (0, 1, 2, 3): ("tf1", "boxes, classes, scores, count"),
     (2, 0, 3, 1): ("tf2", "scores, boxes, count, classes"),
 }
@@ -60,13 +60,9 @@ def recognise(facts: Facts) -> Family | None:
 
 def ssd_postprocess(facts: Facts) -> Family | None:
     """SSD models that end in `TFLite_Detection_PostProcess`; the operator's own outputs tell the order."""
-    found = postprocess.find(facts.graph)
     options = facts.description.postprocess
-    if found is None or options is None or found[0] is not facts.graph.primary:
-        return None
-    own = {tensor: place for place, tensor in enumerate(found[1].outputs)}
-    places = tuple(own.get(tensor, -1) for tensor in facts.graph.primary.outputs)
-    if places not in _POSTPROCESS_ORDERS:
+    places = postprocess.places(facts.graph)
+    if options is None or places not in _POSTPROCESS_ORDERS:
         return None
     order, words = _POSTPROCESS_ORDERS[places]
     labels, label_evidence = ssd_labels(options.num_classes, facts.metadata)
@@ -77,8 +73,19 @@ def ssd_postprocess(facts: Facts) -> Family | None:
             f"decoder: the model ends in the operator {POSTPROCESS}.",
             f"decoder.order: the model gives the operator's outputs as {words} ({order}).",
             label_evidence,
+            *_quantized_results(facts.description),
         ),
         normalization=(127.5, 127.5),
+    )
+
+
+def _quantized_results(description: ModelDescription) -> tuple[str, ...]:
+    """Warn of results that a quantizer squeezed into integers: class numbers become wrong."""
+    names = [info.name for info in description.outputs if info.scale is not None]
+    if not names:
+        return ()
+    return (
+        f"warning: the results {', '.join(names)} are quantized after {POSTPROCESS}; they should stay float.",
     )
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.detectors.base import TensorInfo
 from harness.tflite import postprocess, quantization, reader
-from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Subgraph, Tensor
+from harness.tflite.graph import EDGETPU, Graph, Tensor
 from harness.tflite.postprocess import PostProcess
 
 
@@ -82,8 +81,8 @@ def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
         size_bytes=len(data),
         quantization=name,
         quantization_evidence=evidence,
-        inputs=_infos(graph.primary, graph.primary.inputs, None),
-        outputs=_infos(graph.primary, graph.primary.outputs, options),
+        inputs=tuple(_info(graph.primary.tensors[index]) for index in graph.primary.inputs),
+        outputs=_outputs(graph, options),
         operators=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         custom_operators=tuple(sorted(custom)),
         n_operators=counts.total(),
@@ -94,19 +93,18 @@ def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
     )
 
 
-def _infos(subgraph: Subgraph, indices: Sequence[int], options: PostProcess | None) -> tuple[TensorInfo, ...]:
-    shapes = _postprocess_shapes(subgraph, options) if options else {}
-    return tuple(_info(subgraph.tensors[index], shapes.get(index)) for index in indices)
+def _outputs(graph: Graph, options: PostProcess | None) -> tuple[TensorInfo, ...]:
+    """Return the outputs; those of PostProcess with the shapes that its kernel will allocate."""
+    if options is None:
+        return tuple(_info(graph.primary.tensors[index]) for index in graph.primary.outputs)
+    shapes = postprocess.output_shapes(options)
+    return tuple(
+        _info(graph.primary.tensors[index], None if place is None or place > 3 else shapes[place])
+        for index, place in zip(graph.primary.outputs, postprocess.places(graph), strict=True)
+    )
 
 
-def _postprocess_shapes(subgraph: Subgraph, options: PostProcess) -> dict[int, tuple[int, ...]]:
-    """Return output tensor → the shape that the kernel will allocate."""
-    operators = [o for o in subgraph.operators if o.custom and o.name == POSTPROCESS]
-    outputs = operators[0].outputs if operators else ()
-    return dict(zip(outputs, postprocess.output_shapes(options), strict=False))
-
-
-def _info(tensor: Tensor, known_shape: tuple[int, ...] | None) -> TensorInfo:
+def _info(tensor: Tensor, known_shape: tuple[int, ...] | None = None) -> TensorInfo:
     """Return an input's or output's facts; as in the interpreter, a scale counts only where there is one."""
     scale, zero_point = None, None
     if tensor.quantization is not None and len(tensor.quantization.scales) == 1:

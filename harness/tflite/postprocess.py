@@ -8,6 +8,7 @@ max_classes_per_detection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flatbuffers import flexbuffers
@@ -15,6 +16,7 @@ from flatbuffers import flexbuffers
 from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
 
 MAX_OPTION_BYTES = 1 << 16
+_RETYPING = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,29 @@ def _optional_int(values: flexbuffers.Map, key: str, default: int) -> int:
         return int(values[key].AsInt)
     except KeyError:
         return default
+
+
+def places(graph: Graph) -> tuple[int | None, ...]:
+    """Return which of the operator's outputs each output of the model is: 0 boxes, 1 classes, 2 scores, 3 count.
+
+    A QUANTIZE, DEQUANTIZE or CAST between the two is followed. None for an output that is something else.
+    """
+    found = find(graph)
+    if found is None or found[0] is not graph.primary:
+        return (None,) * len(graph.primary.outputs)
+    own = {tensor: place for place, tensor in enumerate(found[1].outputs)}
+    producers = graph.primary.producers()
+    return tuple(own.get(_source(index, producers)) for index in graph.primary.outputs)
+
+
+def _source(index: int, producers: Mapping[int, Operator]) -> int:
+    """Follow a tensor back through at most two operators that only change its type."""
+    for _ in range(2):
+        producer = producers.get(index)
+        if producer is None or producer.name not in _RETYPING or not producer.inputs:
+            break
+        index = producer.inputs[0]
+    return index
 
 
 def output_shapes(options: PostProcess) -> tuple[tuple[int, ...], ...]:

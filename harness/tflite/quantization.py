@@ -3,7 +3,7 @@
 The signs are the types that the file itself states: what the computing operators put out (float or quantized
 integer), and in which type and with which zero points their weights are stored. TF1's quantization-aware
 training (toco) writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2
-and LiteRT write int8 weights that are symmetric a channel ("TensorFlow Lite 8-bit quantization specification").
+and LiteRT write int8 weights that are symmetric a channel (TensorFlow Lite 8-bit quantization specification).
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _integer(graph: Graph, arithmetic: Arithmetic, weights: list[Weight]) -> tup
     asymmetric = [w for w in unsigned if _zero_points(w) != (128,)]
     if asymmetric and 2 * len(unsigned) > len(weights):
         evidence.append(
-            f"{len(asymmetric)} of {len(weights)} weight tensors are uint8 with one zero point other than 128: "
+            f"{len(asymmetric)} of {len(weights)} weight tensors are uint8 with a zero point other than 128: "
             "trained ranges as TF1's quantization-aware training leaves them, not a post-training quantizer."
         )
         return "qat-uint8", tuple(evidence)

@@ -8,10 +8,22 @@ from harness.errors import ModelError
 from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription
 
-RUNTIME_CUSTOM_OPERATORS = frozenset(
-    {"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"}
+BUILTIN_CUSTOM_OPERATORS = frozenset(
+    {"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess", "aeq.hadamard_rotation"}
 )
-"""Custom operators that LiteRT's Python wheel registers (found by asking it for each)."""
+"""Custom operators with a kernel in LiteRT's Python wheel 2.3 (found by asking the interpreter for each)."""
+
+XNNPACK_CUSTOM_OPERATORS = frozenset(
+    {
+        "Convolution2DTransposeBias",
+        "MaxPoolingWithArgmax2D",
+        "MaxUnpooling2D",
+        "odml.scaled_dot_product_attention",
+    }
+)
+"""Custom operators that only the XNNPACK delegate takes (`xnnpack_delegate.cc`); GPU delegates have most."""
+
+RUNTIME_CUSTOM_OPERATORS = BUILTIN_CUSTOM_OPERATORS | XNNPACK_CUSTOM_OPERATORS
 
 
 def check_runnable(description: ModelDescription, runtime_ops: Collection[str] | None = None) -> None:
