@@ -1,0 +1,111 @@
+"""`harness report`: the results of earlier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+from click.core import ParameterSource
+
+from harness.cli.common import (
+    CONTEXT,
+    FORMATS,
+    emit,
+    emit_bytes,
+    emit_table,
+    emit_text,
+    examples,
+    format_option,
+    output_option,
+    warn,
+)
+
+ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet"}
+"""What `-o FILE` is written as where no --format is given."""
+
+
+@click.command(
+    "report",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness report                          the newest run",
+        "harness report 20261121-09 --sort -map  a run by the beginning of its id, best mAP first",
+        "harness report results -o all.csv       every run of a folder, as a file",
+        "harness report latest --format json     the rows for a script",
+        "harness report --columns model,delegate_requested,latency_p90_ms",
+    ),
+)
+@click.argument("runs", nargs=-1, metavar="[RUN|DIR]...")
+@format_option((*FORMATS, "parquet"))
+@click.option(
+    "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending. Unknown values come last."
+)
+@click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
+@output_option()
+@click.pass_context
+def command(ctx: click.Context, runs: tuple[str, ...], format_: str, output: Path | None, **options: str | None) -> None:
+    """Show, sort and export the results of earlier runs.
+
+    RUN is a run's id, the beginning of one, `latest` (the default), or a folder with one or several runs. The
+    columns are explained in results/README.md.
+    """
+    from harness.report.selection import find_folders
+    from harness.workspace import find_workspace
+
+    given = ctx.get_parameter_source("format_") is not ParameterSource.DEFAULT
+    if output is not None and not given:
+        format_ = ENDINGS.get(output.suffix, format_)
+    folders = find_folders(runs, find_workspace(ctx.obj).results)
+    columns = [name.strip() for name in (options["columns"] or "").split(",") if name.strip()]
+    print_results(folders, format_, columns=columns or None, sort=options["sort"], output=output)
+
+
+def print_results(
+    folders: Sequence[Path],
+    format: str = "table",
+    *,
+    columns: Sequence[str] | None = None,
+    sort: str | None = None,
+    output: Path | None = None,
+) -> None:
+    """Print the results in some folders, or write them to a file.
+
+    Args:
+        folders: Runs, or folders of runs.
+        format: `table`, `json`, `csv`, `markdown` or `parquet`.
+        columns: Only these public columns; None for all (for a table: those that fit).
+        sort: A column; with a leading `-` descending.
+        output: The file; None for stdout.
+
+    Raises:
+        UsageError: No such run or column, a file that cannot be written, parquet without a file or an extra.
+    """
+    from harness.report import columns as public
+    from harness.report import frame
+    from harness.report.selection import sort_rows
+
+    chosen = public.check_names(columns or public.NAMES)
+    found = frame.read_results(folders)
+    for text in found.warnings:
+        warn(text)
+    rows = sort_rows(frame.to_rows(found.records), sort)
+    if format == "parquet":
+        from harness.report import export
+
+        emit_bytes(export.to_bytes(rows, chosen, format), output)
+    elif format == "table" and columns is None:
+        _print_table(rows, found.runs, output)
+    else:
+        emit(rows, chosen, format, output)
+
+
+def _print_table(rows: Sequence[Mapping[str, Any]], runs: Sequence[Path], output: Path | None) -> None:
+    from harness.report.console import ResultTable
+
+    if not rows:
+        warn(f"no cell was measured in {', '.join(map(str, runs))}")
+        emit_text("", output)
+        return
+    emit_table(ResultTable(rows, runs), output)

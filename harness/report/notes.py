@@ -1,0 +1,47 @@
+"""What qualifies the rows of a table, as few footnotes: alike ones become one, the gravest come first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+GRAVITY = ("partial", "unverified", "throttled", "noisy", "too-few-samples", "trusted")
+"""Labels of rows with figures, the gravest first; a label that is not here comes before them all."""
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+
+@dataclass(frozen=True)
+class Note:
+    """One footnote.
+
+    Attributes:
+        label: The status or verdict that it explains.
+        text: The reason as the first of its rows states it.
+        rows: Indices of the rows that it qualifies; others differ at most in the numbers.
+    """
+
+    label: str
+    text: str
+    rows: tuple[int, ...]
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """Return the word that says how far to trust a row: its status, or its verdict where that is ok."""
+    return str(row["status"]) if row["status"] != "ok" else str(row["verdict"] or "")
+
+
+def gather(rows: Sequence[Mapping[str, Any]]) -> list[Note]:
+    """Gather the reasons of all rows, gravest label first, then those that concern the most rows."""
+    groups: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for index, row in enumerate(rows):
+        for reason in row["reasons"] or ():
+            groups.setdefault((label(row), _NUMBER.sub("#", reason)), []).append((index, reason))
+    notes = [Note(key[0], found[0][1], tuple(index for index, _ in found)) for key, found in groups.items()]
+    return sorted(notes, key=lambda note: (_gravity(note.label), -len(note.rows)))
+
+
+def _gravity(name: str) -> int:
+    return GRAVITY.index(name) if name in GRAVITY else -1
