@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from flatbuffers import encode, number_types, packer
 from flatbuffers.table import Table
@@ -23,6 +24,7 @@ from harness.tflite.reader import FOREIGN
 ENTRY = "TFLITE_METADATA"
 MAX_MEMBER_BYTES = 1 << 20
 MAX_MEMBERS = 64
+MAX_LITERAL_CHARACTERS = 1 << 16
 _TENSOR_LABELS = {2, 3}  # AssociatedFileType: TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
 _NORMALIZATION = 1  # ProcessUnitOptions
 _ZIP_ERRORS = (
@@ -110,7 +112,7 @@ def _labels(members: dict[str, bytes], wanted: list[str]) -> tuple[str, tuple[st
 def _ultralytics_names(content: bytes) -> tuple[str, ...]:
     """Return the key `names` of a JSON object or Python literal; () when the content is neither."""
     text = content.decode("utf-8", "replace").strip()
-    if not text.startswith("{") or "names" not in text:
+    if not text.startswith("{") or "names" not in text or len(text) > MAX_LITERAL_CHARACTERS:
         return ()
     try:
         values = json.loads(text)
@@ -156,7 +158,7 @@ def _byte(table: Table, number: int) -> int:
 
 def _normalization(root: Table) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """Find NormalizationOptions: ModelMetadata.3, SubGraphMetadata.2, TensorMetadata.4, ProcessUnit.0/1."""
-    for subgraph in _tables(root, 3):
+    for subgraph in islice(_tables(root, 3), 1):
         for tensor in _tables(subgraph, 2):
             for unit in _tables(tensor, 4):
                 at = _field(unit, 1)
@@ -168,7 +170,7 @@ def _normalization(root: Table) -> tuple[tuple[float, ...] | None, tuple[float, 
 
 def _label_files(root: Table) -> Iterator[str]:
     """Yield label files: ModelMetadata.3, SubGraphMetadata.3, TensorMetadata.6, AssociatedFile.0/2."""
-    for subgraph in _tables(root, 3):
+    for subgraph in islice(_tables(root, 3), 1):
         for tensor in _tables(subgraph, 3):
             for file in _tables(tensor, 6):
                 at = _field(file, 0)

@@ -58,14 +58,14 @@ def parse(options: bytes) -> PostProcess:
     """Read the options; call it inside `reader.malformed`.
 
     Raises:
-        ValueError: The options are too long to be such a map (other damage raises flexbuffers' own errors).
+        ValueError: The options are not such a map (other damage raises flexbuffers' own errors).
     """
     if len(options) > MAX_OPTION_BYTES:
         raise ValueError(
             f"found {len(options)} bytes of {POSTPROCESS} options, expected less than {MAX_OPTION_BYTES}"
         )
     values = flexbuffers.GetRoot(options).AsMap
-    return PostProcess(
+    result = PostProcess(
         max_detections=values["max_detections"].AsInt,
         max_classes_per_detection=values["max_classes_per_detection"].AsInt,
         detections_per_class=_optional_int(values, "detections_per_class", 100),
@@ -80,6 +80,9 @@ def parse(options: bytes) -> PostProcess:
             values["w_scale"].AsFloat,
         ),
     )
+    if min(result.max_detections, result.max_classes_per_detection, result.num_classes) < 1:
+        raise ValueError(f"{POSTPROCESS}: found {result}, expected at least 1 detection and 1 class")
+    return result
 
 
 def _optional_int(values: flexbuffers.Map, key: str, default: int) -> int:

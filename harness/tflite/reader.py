@@ -18,7 +18,9 @@ from harness.tflite import schema
 from harness.tflite.graph import Graph, Operator, Quantization, Subgraph, Tensor
 
 MAGIC = b"TFL3"
-MAX_TABLES = 100_000
+MAX_TABLES = (
+    30_000  # operators, tensors, … of all subgraphs; a large detector has 2000; bounds the time to 3 s
+)
 MAX_RANK = 32
 _CONTENT_ALLOWANCE = 8 << 20
 FOREIGN = (
@@ -119,7 +121,7 @@ class _Reader:
 
     def __init__(self, data: bytes, path: Path) -> None:
         self.data, self.path = data, path
-        self.tables_left = MAX_TABLES
+        self.tables_left = min(MAX_TABLES, len(data) // 8)
         self.content_left = len(data) + _CONTENT_ALLOWANCE
         classes = schema.load()
         self.model = classes.Model.GetRootAs(data, 0)
@@ -146,10 +148,16 @@ class _Reader:
 
     def tables(self, n: int, get: Callable[[int], Any], read: Callable[[int, Any], Any]) -> tuple[Any, ...]:
         """Read a vector of tables; the length is charged before the first is touched."""
+        self.charge_tables(n)
+        return tuple(read(index, get(index)) for index in range(n))
+
+    def charge_tables(self, n: int) -> None:
         self.tables_left -= n
         if self.tables_left < 0:
-            raise _damaged(self.path, f"its tables say there are more than {MAX_TABLES} parts")
-        return tuple(read(index, get(index)) for index in range(n))
+            limit = min(MAX_TABLES, len(self.data) // 8)
+            raise _damaged(
+                self.path, f"it lists more than {limit} parts, too many for its size or for a detector"
+            )
 
     def charge(self, n_bytes: int) -> None:
         self.content_left -= n_bytes
@@ -248,7 +256,7 @@ class _Reader:
         if index >= self.model.BuffersLength():
             raise _damaged(self.path, f"found buffer {index}, expected 0…{self.model.BuffersLength() - 1}")
         if index not in self.buffers:
-            self.tables(1, lambda _: None, lambda *_: None)
+            self.charge_tables(1)
             self.buffers[index] = self.buffer(index)
         return len(self.buffers[index]) > 0
 
