@@ -1,8 +1,8 @@
 """On-device benchmarking and accuracy of TFLite/LiteRT object detectors.
 
-    import harness
-    frame = harness.run(["shapes-float32"], delegates=["cpu:1"])
-    frame = harness.load_results("results")
+import harness
+frame = harness.run(["shapes-float32"], delegates=["cpu:1"])
+frame = harness.load_results("results")
 """
 
 from __future__ import annotations

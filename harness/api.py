@@ -53,10 +53,12 @@ def run(
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/.
         repetitions: Independent processes a cell.
-        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit, seed, …
+        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit,
+            seed, …
 
     Returns:
-        The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's folder.
+        The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's
+        folder.
 
     Raises:
         UsageError: Wrong use or bad input, found before anything is measured.

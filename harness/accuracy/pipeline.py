@@ -1,8 +1,9 @@
 """Images → detections on this computer, with all cores busy and bounded memory.
 
-Each image is one task for a pool of threads: decode, resize, infer, decode the outputs. Pillow and `invoke` release the
-GIL, so the threads run at the same time. Interpreters are taken from a pool; there are as many as fit on the cores with
-the threads each of them uses. Results come out in the order of the images; at most a few images a thread are under way.
+Each image is one task for a pool of threads: decode, resize, infer, decode the outputs. Pillow and `invoke`
+release the GIL, so the threads run at the same time. Interpreters are taken from a pool; there are as many as
+fit on the cores with the threads each of them uses. Results come out in the order of the images; at most a
+few images a thread are under way.
 """
 
 from __future__ import annotations

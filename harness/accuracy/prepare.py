@@ -167,11 +167,13 @@ def _lookup_table(spec: InputSpec, tensor: TensorInfo) -> Tensor | None:
     if spec.mean is None or spec.std is None:
         if dtype == np.uint8:
             return None
-        return (pixels - 128 if dtype == np.int8 else pixels).astype(dtype)
+        shifted: Tensor = (pixels - 128 if dtype == np.int8 else pixels).astype(dtype)
+        return shifted
     mean, std = np.array(spec.mean)[:, None], np.array(spec.std)[:, None]
     values = _quantize((pixels[None] - mean) / std, tensor, dtype)
     same = bool((values == values[:1]).all())
-    return values[0] if same else values
+    table: Tensor = values[0] if same else values
+    return table
 
 
 def _quantize(real: npt.NDArray[np.float64], tensor: TensorInfo, dtype: np.dtype[np.generic]) -> Tensor:

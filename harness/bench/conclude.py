@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.bench.records import DelegateFacts, Record
+from harness.bench.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
 
 PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference"}
 """What the actual delegate must be for the requested one to have run."""
@@ -13,10 +13,12 @@ PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference"}
 def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
     """Return status and reasons of a cell.
 
-    A failure of any of its processes is the cell's; then comes a delegate other than the requested one, then outputs
-    that cannot be right.
+    A failure of any of its processes is the cell's; then comes a delegate other than the requested one, then
+    outputs that cannot be right.
     """
-    parts = [*record.processes, *([record.accuracy] if record.accuracy else [])]
+    parts: list[ProcessFacts | AccuracyFacts] = [*record.processes]
+    if record.accuracy is not None:
+        parts.append(record.accuracy)
     for status in ("failed", "timeout", "incorrect"):
         reasons = tuple(reason for part in parts if part.status == status for reason in part.reasons)
         if any(part.status == status for part in parts):

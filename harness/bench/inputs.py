@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from harness.accuracy.dataset import Dataset
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.prepare import Preparation, Tensor, UnreadableImageError
 from harness.bench.plan import Cell
 from harness.errors import ModelError
 
@@ -25,12 +25,14 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
         folder: Where to write; a file that is there already for the same input is used again.
 
     Returns:
-        A .npy file [K, H, W, 3] of images spread evenly over the dataset, or None where the cell has no dataset or
-        the model takes no image (it is then timed with seeded random inputs).
+        A .npy file [K, H, W, 3] of images spread evenly over the dataset, or None where the cell has no
+        dataset or the model takes no image (it is then timed with seeded random inputs).
     """
     if cell.dataset is None or not cell.facts.inputs:
         return None
-    key = hashlib.sha256(msgspec.json.encode([cell.model.card.input, str(cell.dataset.annotations), cell.facts.sha256]))
+    key = hashlib.sha256(
+        msgspec.json.encode([cell.model.card.input, str(cell.dataset.annotations), cell.facts.sha256])
+    )
     path = folder / f"inputs-{key.hexdigest()[:16]}.npy"
     if path.exists():
         return path
@@ -46,7 +48,7 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
     return path
 
 
-def _some_images(dataset: Dataset, preparation: Preparation) -> list[np.ndarray]:  # type: ignore[type-arg]
+def _some_images(dataset: Dataset, preparation: Preparation) -> list[Tensor]:
     step = max(1, len(dataset.images) // N_IMAGES)
     prepared = []
     for entry in dataset.images[::step]:

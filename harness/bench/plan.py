@@ -114,9 +114,9 @@ class Plan:
     def tasks(self) -> list[Task]:
         """Return what to start, in order.
 
-        The repetitions of the cells are interleaved in rounds, and each round is in a seeded random order, so that
-        drift of the machine does not favour one cell (Google Benchmark's random interleaving). Accuracy comes after,
-        because it heats all cores.
+        The repetitions of the cells are interleaved in rounds, and each round is in a seeded random order, so
+        that drift of the machine does not favour one cell (Google Benchmark's random interleaving). Accuracy
+        comes after, because it heats all cores.
         """
         chance = random.Random(self.settings.seed)  # noqa: S311 - an order, not a secret
         todo = [cell for cell in self.cells if cell.skip is None]
@@ -136,7 +136,7 @@ def make_cells(
     offered: Sequence[str],
 ) -> tuple[Cell, ...]:
     """Cross models and delegates; a delegate that the device does not offer makes a skipped cell with the reason."""
-    cells = []
+    cells: list[Cell] = []
     for model, facts, dataset in models:
         for delegate in delegates:
             skip = None
@@ -167,5 +167,3 @@ def plan_facts(plan: Plan) -> dict[str, object]:
         for cell in plan.cells
     ]
     return {"settings": settings, "cells": cells}
-
-

@@ -5,8 +5,9 @@
     RUN/cells/CELL/detections.json  COCO result format
     RUN/cells/CELL/record.json      the cell; replaced after each of its processes, `complete` at the last one
 
-Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed. Latency summaries are computed from the samples when a record is read
-(`harness.bench.stats`); the COCO figures are kept because they need the annotations, which may be elsewhere.
+Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed.
+Latency summaries are computed from the samples when a record is read (`harness.bench.stats`); the COCO
+figures are kept because they need the annotations, which may be elsewhere.
 
 Format history (`FORMAT`):
     1   2026-11: first version.
@@ -30,7 +31,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything stored: immutable. Unknown keys of a newer version are passed over when read."""
 
 
-class ModelFacts(Fact):
+class ModelFacts(Fact, frozen=True, kw_only=True):
     """The model of a cell."""
 
     name: str
@@ -41,7 +42,7 @@ class ModelFacts(Fact):
     evidence: tuple[str, ...] = ()
 
 
-class DeviceFacts(Fact):
+class DeviceFacts(Fact, frozen=True, kw_only=True):
     """The device of a cell, as it described itself when the run began."""
 
     name: str
@@ -53,7 +54,7 @@ class DeviceFacts(Fact):
     facts: dict[str, str | int | float] = msgspec.field(default_factory=dict)
 
 
-class DelegateFacts(Fact):
+class DelegateFacts(Fact, frozen=True, kw_only=True):
     """What was asked for and what ran, with the evidence."""
 
     requested: str
@@ -63,7 +64,7 @@ class DelegateFacts(Fact):
     evidence: tuple[str, ...] = ()
 
 
-class ProcessFacts(Fact):
+class ProcessFacts(Fact, frozen=True, kw_only=True):
     """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
 
     `steady_from` is the index of the first steady sample; None when no steady state was found.
@@ -85,7 +86,7 @@ class ProcessFacts(Fact):
     telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class CocoFigures(Fact):
+class CocoFigures(Fact, frozen=True, kw_only=True):
     """The 12 figures of COCO's summarize; None where pycocotools gives -1 (nothing to average)."""
 
     map: float | None
@@ -102,7 +103,7 @@ class CocoFigures(Fact):
     ar_large: float | None
 
 
-class AccuracyFacts(Fact):
+class AccuracyFacts(Fact, frozen=True, kw_only=True):
     """The accuracy of a cell on one dataset."""
 
     status: str
@@ -120,7 +121,7 @@ class AccuracyFacts(Fact):
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
 
 
-class Record(Fact):
+class Record(Fact, frozen=True, kw_only=True):
     """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
 
     format: int
@@ -140,7 +141,7 @@ class Record(Fact):
     accuracy: AccuracyFacts | None = None
 
 
-class RunFacts(Fact):
+class RunFacts(Fact, frozen=True, kw_only=True):
     """The run as a whole, written before anything is measured."""
 
     format: int

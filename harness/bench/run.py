@@ -11,14 +11,22 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.accuracy.coco import evaluate
-from harness.bench import measure
 from harness.bench.conclude import conclude, merged_delegate
-from harness.bench.inputs import prepare_inputs
+from harness.bench.engine import Engine, Inferred
 from harness.bench.plan import Cell, Plan, Task
-from harness.bench.records import FORMAT, AccuracyFacts, DelegateFacts, DeviceFacts, ModelFacts, ProcessFacts, Record
+from harness.bench.records import (
+    FORMAT,
+    AccuracyFacts,
+    DelegateFacts,
+    DeviceFacts,
+    ModelFacts,
+    ProcessFacts,
+    Record,
+)
+from harness.bench.samples import to_bytes
 from harness.bench.store import RunStore, now
-from harness.drivers.base import Device, DeviceInfo
-from harness.errors import DeviceError, HarnessError, MeasurementError
+from harness.drivers.base import DeviceInfo
+from harness.errors import HarnessError, MeasurementError
 
 
 class Observer(Protocol):
@@ -42,7 +50,7 @@ class Runner:
     """What is needed to carry out a plan."""
 
     plan: Plan
-    device: Device
+    engine: Engine
     info: DeviceInfo
     store: RunStore
     observer: Observer
@@ -50,8 +58,8 @@ class Runner:
     def run(self) -> list[Record]:
         """Measure all cells and return their records, in plan order.
 
-        A cell that fails takes no other down. Whatever ends this early (Ctrl-C, a kill), every measured process is in
-        a record on disk.
+        A cell that fails takes no other down. Whatever ends this early (Ctrl-C, a kill), every measured
+        process is in a record on disk.
 
         Raises:
             OutputError: A record cannot be written.
@@ -89,39 +97,23 @@ class Runner:
         return replace(record, processes=(*record.processes, self._process(task)))
 
     def _process(self, task: Task) -> ProcessFacts:
-        """Measure one repetition in a process of its own."""
+        """Measure one repetition in a process of its own; its samples are on disk before it is in a record."""
         cell, started = task.cell, now()
-        name = f"{cell.id}-{task.repetition}"
         try:
-            inputs = prepare_inputs(cell, self.store.scratch)
-            folder = self.store.make_scratch(name)
-            job = measure.latency_job(cell, self.plan.settings, inputs, task.repetition, folder)
-            result = measure.run_worker(self.device, job, folder, measure.timeout_of(job))
-            samples = self.store.save_samples(cell.id, task.repetition, (folder / "samples.npy").read_bytes())
-        except (MeasurementError, DeviceError, OSError) as error:
+            scratch = self.store.make_scratch(f"{cell.id}-{task.repetition}")
+            timed = self.engine.time(cell, task.repetition, scratch)
+        except (HarnessError, OSError) as error:
             return ProcessFacts(
                 index=task.repetition, started_at=started, status=_status(error), reasons=(str(error),)
             )
-        facts, wrong = result.facts, tuple(result.facts["wrong_outputs"])
-        return ProcessFacts(
-            index=task.repetition,
-            started_at=started,
-            status="incorrect" if wrong else "ok",
-            reasons=wrong,
-            delegate=measure.delegate_facts(cell, result),
-            runtime=facts["runtime"],
-            init_ns=facts["init_ns"],
-            first_inference_ns=facts["first_inference_ns"],
-            peak_memory_bytes=facts["peak_memory_bytes"],
-            steady_from=facts["steady_from"],
-            samples=samples,
-            duration_s=result.duration_s,
-        )
+        if timed.samples is None:
+            return timed.facts
+        name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
+        return replace(timed.facts, samples=name)
 
     def _accuracy(self, task: Task) -> AccuracyFacts:
         """Run a cell over its dataset and compute the COCO figures."""
-        cell = task.cell
-        dataset = cell.dataset
+        cell, dataset = task.cell, task.cell.dataset
         assert dataset is not None
         base = AccuracyFacts(
             status="ok",
@@ -130,28 +122,29 @@ class Runner:
             n_images=len(dataset.images),
         )
         try:
-            folder = self.store.make_scratch(f"{cell.id}-accuracy")
-            job = measure.accuracy_job(cell, self.plan.settings, folder)
-            timeout = measure.timeout_of(job, len(dataset.images))
-            result = measure.run_worker(self.device, job, folder, timeout, self.observer.images)
-            name = self.store.take_detections(cell.id, folder / "detections.json")
-            detections = self.store.cell_folder(cell.id) / name
-            ids = [entry.id for entry in dataset.images]
-            figures = evaluate(dataset.annotations, detections, ids, self.plan.settings.coco_engine)
+            scratch = self.store.make_scratch(f"{cell.id}-accuracy")
+            found = self.engine.infer(cell, scratch, self.observer.images)
+            name = self.store.take_detections(cell.id, found.detections)
+            return self._evaluated(base, found, cell, name)
         except (HarnessError, OSError) as error:
             return replace(base, status=_status(error), reasons=(str(error),))
-        facts = result.facts
+
+    def _evaluated(self, base: AccuracyFacts, found: Inferred, cell: Cell, name: str) -> AccuracyFacts:
+        assert cell.dataset is not None
+        detections = self.store.cell_folder(cell.id) / name
+        engine = self.plan.settings.coco_engine
+        result = evaluate(cell.dataset.annotations, detections, cell.dataset.image_ids, engine)
         return replace(
             base,
-            n_images=facts["n_images"],
-            unreadable=tuple(facts["unreadable"]),
-            reasons=_unreadable_reason(facts["unreadable"]),
-            engine=figures.engine,
-            figures=figures.figures,
-            ap_per_category=dict(figures.ap_per_category),
-            images_per_second=facts["n_images"] / facts["seconds"] if facts["seconds"] > 0 else None,
-            delegate=measure.delegate_facts(cell, result),
-            runtime=facts["runtime"],
+            n_images=found.n_images,
+            unreadable=found.unreadable,
+            reasons=_unreadable_reason(found.unreadable),
+            engine=result.engine,
+            figures=result.figures,
+            ap_per_category=dict(result.ap_per_category),
+            images_per_second=found.n_images / found.seconds if found.seconds > 0 else None,
+            delegate=found.delegate,
+            runtime=found.runtime,
             detections=name,
         )
 
@@ -164,12 +157,14 @@ def _has_tasks(cell: Cell, plan: Plan) -> bool:
     return plan.settings.latency or cell.dataset is not None
 
 
-def _unreadable_reason(unreadable: list[str]) -> tuple[str, ...]:
+def _unreadable_reason(unreadable: tuple[str, ...]) -> tuple[str, ...]:
     if not unreadable:
         return ()
     more = ", …" if len(unreadable) > 3 else ""
-    return (f"{len(unreadable)} image(s) could not be read and count as without detections: "
-            f"{'; '.join(unreadable[:3])}{more}",)
+    return (
+        f"{len(unreadable)} image(s) could not be read and count as without detections: "
+        f"{'; '.join(unreadable[:3])}{more}",
+    )
 
 
 def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
@@ -208,7 +203,9 @@ def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
 
 def _concluded(record: Record, *, complete: bool) -> Record:
     status, reasons = conclude(record)
-    runtime = next((p.runtime for p in (*record.processes, record.accuracy) if p is not None and p.runtime), None)
+    runtime = next(
+        (p.runtime for p in (*record.processes, record.accuracy) if p is not None and p.runtime), None
+    )
     return replace(
         record,
         status=status,

@@ -6,7 +6,7 @@ All bad input is found in `prepare`, before anything is measured.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import harness
@@ -14,6 +14,7 @@ from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
 from harness.bench.environment import describe_environment
 from harness.bench.plan import Plan, Settings, limited, make_cells, plan_facts
+from harness.bench.python_worker import PythonWorker
 from harness.bench.records import FORMAT, Record, RunFacts
 from harness.bench.run import Observer, Runner
 from harness.bench.store import RunStore, new_run_folder, now
@@ -43,8 +44,9 @@ class Request:
         dataset: A dataset's folder or card; None for each card's own.
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/; None to look it up.
-        settings: How to measure. `repetitions` of None in `repetitions` takes the profile's.
+        settings: How to measure; its `repetitions` and `cores` are filled in here.
         repetitions: Independent processes a cell; None for the device profile's.
+        command: The command line, for the record.
     """
 
     models: tuple[str, ...] = ()
@@ -53,7 +55,7 @@ class Request:
     dataset: Path | None = None
     output: Path | None = None
     workspace: Path | None = None
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     repetitions: int | None = None
     command: tuple[str, ...] = ()
 
@@ -130,7 +132,13 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
         )
     )
     try:
-        records = Runner(prepared.plan, prepared.device, prepared.info, store, observer).run()
+        records = Runner(
+            prepared.plan,
+            PythonWorker(prepared.device, prepared.plan.settings),
+            prepared.info,
+            store,
+            observer,
+        ).run()
     finally:
         prepared.device.close()
     return Outcome(store.folder, tuple(records))
@@ -149,11 +157,14 @@ def _described(model: Model) -> ModelDescription:
     """Read the file and refuse what cannot run here.
 
     Raises:
-        ModelError: It is not there, not a model, not the one the card speaks of, or has operators that nobody knows.
+        ModelError: It is not there, not a model, not the one the card speaks of, or has operators that nobody
+            knows.
     """
     source = model.card.source
     if not model.available:
-        remedy = f"run `harness models fetch {model.name}`" if source.url else "correct the card's source.path"
+        remedy = (
+            f"run `harness models fetch {model.name}`" if source.url else "correct the card's source.path"
+        )
         raise ModelError(f"model {model.name!r}: {model.file} is not on this computer; {remedy}")
     facts = describe(model.file)
     if source.sha256 is not None and source.sha256 != facts.sha256:

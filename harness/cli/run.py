@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 )
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--device", default="local", show_default=True, help="A device profile's name.")
-@click.option("--delegate", "delegates", multiple=True, help="What executes the graph; may be given several times.")
+@click.option(
+    "--delegate", "delegates", multiple=True, help="What executes the graph; may be given several times."
+)
 @click.option("--dataset", type=click.Path(path_type=Path), help="COCO dataset: a folder or a TOML card.")
 @click.option("--limit", type=int, help="Only the first so many images.")
 @click.option("--no-accuracy", is_flag=True, help="Only latency.")
@@ -47,10 +49,11 @@ if TYPE_CHECKING:
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the runs (default: results/).")
 @format_option()
 @click.pass_context
-def command(ctx: click.Context, format_: str, **options: Any) -> None:
+def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     """Measure models on a device: latency, memory and COCO accuracy.
 
-    MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is measured.
+    MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is
+    measured.
     """
     from harness.bench import session
 
@@ -129,7 +132,9 @@ class Shown:
         self._done += 1
         part = record.processes[-1] if task.kind == "latency" and record.processes else record.accuracy
         if part is not None and part.status not in {"ok"}:
-            self._shown.say(f"{task.cell.model.name} {task.cell.delegate}: {part.status}: {'; '.join(part.reasons)}")
+            self._shown.say(
+                f"{task.cell.model.name} {task.cell.delegate}: {part.status}: {'; '.join(part.reasons)}"
+            )
 
 
 def _print(outcome: Outcome, format_: str) -> None:

@@ -49,7 +49,7 @@ class Detections:
 class Decoder(Protocol):
     """Turns the output tensors of one image into detections."""
 
-    def __call__(self, outputs: Sequence[npt.NDArray[np.generic]]) -> Detections:
+    def __call__(self, outputs: Sequence[npt.NDArray[np.generic]], /) -> Detections:
         """Decode one image's outputs, given in the order of the model's output list."""
 
 

@@ -1,8 +1,8 @@
 """SSD models that end in the custom op `TFLite_Detection_PostProcess`.
 
-Outputs (TensorFlow Object Detection API, `export_tflite_ssd_graph_lib.py`): boxes [1, N, 4] as y_min, x_min, y_max,
-x_max in shares of the image, classes [1, N] counted from 0 without the background, scores [1, N], count [1]. TF1 exports
-list them in this order; TF2 exports as scores, boxes, count, classes.
+Outputs (TensorFlow Object Detection API, `export_tflite_ssd_graph_lib.py`): boxes [1, N, 4] as y_min, x_min,
+y_max, x_max in shares of the image, classes [1, N] counted from 0 without the background, scores [1, N],
+count [1]. TF1 exports list them in this order; TF2 exports as scores, boxes, count, classes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def _check_shapes(order: str, outputs: Sequence[TensorInfo]) -> None:
     shapes = [info.shape for info in outputs]
     expected = "boxes [1, N, 4], classes [1, N], scores [1, N], count [1]"
     if len(shapes) != 4:
-        raise ModelError(f"decoder ssd-postprocess: found {len(shapes)} outputs {shapes}, expected 4: {expected}")
+        raise ModelError(
+            f"decoder ssd-postprocess: found {len(shapes)} outputs {shapes}, expected 4: {expected}"
+        )
     by_name = dict(zip(ORDERS[order], shapes, strict=True))
     fits = by_name["boxes"][-1:] == (4,) and len(by_name["boxes"]) == 3 and len(by_name["scores"]) == 2
     if not fits:

@@ -48,7 +48,8 @@ class Completed:
 
     Attributes:
         argv: The command.
-        exit_code: Its exit code; negative for a signal; None when the connection was lost before it was known.
+        exit_code: Its exit code; negative for a signal; None when the connection was lost before it was
+            known.
         stdout: Standard output.
         stderr: Standard error.
         duration_s: Wall time in seconds.
@@ -66,7 +67,8 @@ class Completed:
 class Device(Protocol):
     """A device that commands run on.
 
-    Paths on the device are strings as the device spells them. Commands are argument lists, never shell strings.
+    Paths on the device are strings as the device spells them. Commands are argument lists, never shell
+    strings.
     """
 
     @property

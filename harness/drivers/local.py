@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
@@ -108,7 +109,11 @@ class LocalDevice:
 
 
 def _wait(
-    child: subprocess.Popen[str], argv: tuple[str, ...], begin: float, timeout_s: float, on_line: OnLine | None
+    child: subprocess.Popen[str],
+    argv: tuple[str, ...],
+    begin: float,
+    timeout_s: float,
+    on_line: OnLine | None,
 ) -> Completed:
     output: list[str] = []
     errors: list[str] = []
@@ -148,10 +153,8 @@ def _reader(stream: IO[str] | None, lines: list[str], on_line: OnLine | None) ->
 
 
 def _kill_group(child: subprocess.Popen[str]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _processor_name() -> str | None:

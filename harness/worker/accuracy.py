@@ -33,7 +33,9 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         make_decoder(msgspec.convert(job.card["decoder"], DecoderSpec), output_infos(first)),
         msgspec.convert(job.card["labels"], Labels),
     )
-    images = [(int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))]
+    images = [
+        (int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))
+    ]
     output = Path(job.output)
     begin = time.perf_counter()
     # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.

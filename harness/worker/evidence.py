@@ -39,8 +39,8 @@ def read_delegation(interpreter: Any) -> Delegation | None:
 def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
     """Count the nodes that DELEGATE nodes stand for.
 
-    A partition replaces the nodes between its inputs and its outputs: those reached from its output tensors, going
-    from each tensor to the node that makes it, without going past one of its input tensors.
+    A partition replaces the nodes between its inputs and its outputs: those reached from its output tensors,
+    going from each tensor to the node that makes it, without going past one of its input tensors.
     """
     original = [node for node in nodes if node["op_name"] != DELEGATE_NODE]
     delegates = [node for node in nodes if node["op_name"] == DELEGATE_NODE]
@@ -51,7 +51,9 @@ def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
     return Delegation(len(delegates), len(replaced), len(original))
 
 
-def _between(delegate: Mapping[str, Any], original: list[Mapping[str, Any]], maker: dict[int, int]) -> set[int]:
+def _between(
+    delegate: Mapping[str, Any], original: list[Mapping[str, Any]], maker: dict[int, int]
+) -> set[int]:
     stop = {int(tensor) for tensor in delegate["inputs"]}
     todo = [int(tensor) for tensor in delegate["outputs"]]
     found: set[int] = set()

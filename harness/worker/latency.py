@@ -1,7 +1,8 @@
 """Time one model: init, first inference, then inferences until enough of them are steady.
 
-Only `invoke()` is timed, with the input already set. Between two timed inferences nothing is printed, converted or
-reported, and the garbage collector is off; the clock is `time.perf_counter_ns` (CLOCK_MONOTONIC).
+Only `invoke()` is timed, with the input already set. Between two timed inferences nothing is printed,
+converted or reported, and the garbage collector is off; the clock is `time.perf_counter_ns`
+(CLOCK_MONOTONIC).
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def _measure(
     """Run until enough inferences are steady, or until the time is up.
 
     Returns:
-        Start times and durations in ns of all inferences, the first one included, and the index of the first steady
-        one (None when the trace never settles).
+        Start times and durations in ns of all inferences, the first one included, and the index of the first
+        steady one (None when the trace never settles).
     """
     starts, durations = np.zeros(MAX_SAMPLES, np.int64), np.zeros(MAX_SAMPLES, np.int64)
     done = _chunk(interpreter, feeds, starts, durations, 0, 1)
@@ -116,7 +117,12 @@ def _chunk(
     end: int,
 ) -> int:
     """The measuring loop. It only measures."""
-    now, invoke, set_tensor, n_feeds = time.perf_counter_ns, interpreter.invoke, interpreter.set_tensor, len(feeds)
+    now, invoke, set_tensor, n_feeds = (
+        time.perf_counter_ns,
+        interpreter.invoke,
+        interpreter.set_tensor,
+        len(feeds),
+    )
     for k in range(begin, end):
         index, value = feeds[k % n_feeds]
         set_tensor(index, value)
@@ -155,5 +161,7 @@ def find_wrong_outputs(interpreter: Any) -> list[str]:
     for detail in interpreter.get_output_details():
         values = interpreter.get_tensor(detail["index"])
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            wrong.append(f"output {detail['name']!r} holds {int((~np.isfinite(values)).sum())} values that are not finite")
+            wrong.append(
+                f"output {detail['name']!r} holds {int((~np.isfinite(values)).sum())} values that are not finite"
+            )
     return wrong

@@ -13,7 +13,8 @@ _STATUS = Path("/proc/self/status")
 def peak_memory_bytes() -> int | None:
     """Return the peak resident memory of this process in bytes, or None where the system does not tell.
 
-    Linux: VmHWM of /proc/self/status (proc(5)), which starts anew at exec, unlike ru_maxrss. macOS: ru_maxrss in bytes.
+    Linux: VmHWM of /proc/self/status (proc(5)), which starts anew at exec, unlike ru_maxrss. macOS: ru_maxrss
+        in bytes.
     """
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in _STATUS.read_text().splitlines():

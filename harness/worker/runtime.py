@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Any
 
-RUNTIMES = (("ai-edge-litert", "ai_edge_litert.interpreter"), ("tflite-runtime", "tflite_runtime.interpreter"))
+RUNTIMES = (
+    ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    ("tflite-runtime", "tflite_runtime.interpreter"),
+)
 """Distribution and module, in order of preference."""
 
 
@@ -49,8 +52,8 @@ def load_runtime() -> Runtime:
 def make_interpreter(runtime: Runtime, model: str, delegate: str, threads: int) -> Any:
     """Make an interpreter and allocate its tensors.
 
-    `cpu` takes the default resolver, which applies XNNPACK where it can; `cpu-reference` the builtin kernels without
-    any default delegate.
+    `cpu` takes the default resolver, which applies XNNPACK where it can; `cpu-reference` the builtin kernels
+    without any default delegate.
 
     Raises:
         ValueError: The model cannot be loaded or has an operator the runtime does not have.

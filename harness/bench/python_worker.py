@@ -1,4 +1,4 @@
-"""Start a worker on a device for one task and turn what it leaves into facts."""
+"""The engine that runs our own worker, in Python, on the device: it gives every sample."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -15,16 +14,19 @@ from typing import Any
 import msgspec
 
 import harness
+from harness.bench.engine import Inferred, OnProgress, Timed
+from harness.bench.inputs import prepare_inputs
 from harness.bench.plan import Cell, Settings
-from harness.bench.records import DelegateFacts
+from harness.bench.records import DelegateFacts, ProcessFacts
+from harness.bench.samples import load_samples
+from harness.bench.store import now
 from harness.drivers.base import Completed, Device
-from harness.errors import DeviceError, DeviceTimeoutError, MeasurementError
+from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.worker.jobs import AccuracyJob, Job, LatencyJob, dump_job, parse_event
 
 START_TIMEOUT_S = 60.0
 """For starting the worker and loading the model, on top of the time that the task itself may take."""
 SECONDS_PER_IMAGE = 10.0
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,54 @@ class WorkerResult:
     duration_s: float
 
 
-def latency_job(cell: Cell, settings: Settings, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
+@dataclass(frozen=True)
+class PythonWorker:
+    """Starts a worker process for every measurement."""
+
+    device: Device
+    settings: Settings
+
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+        """Time a cell in a process of its own."""
+        started = now()
+        inputs = prepare_inputs(cell, scratch.parent)
+        job = latency_job(cell, self.settings, inputs, repetition, scratch)
+        result = run_worker(self.device, job, scratch, timeout_of(job))
+        wrong = tuple(result.facts["wrong_outputs"])
+        facts = ProcessFacts(
+            index=repetition,
+            started_at=started,
+            status="incorrect" if wrong else "ok",
+            reasons=wrong,
+            delegate=delegate_facts(cell, result),
+            runtime=result.facts["runtime"],
+            init_ns=result.facts["init_ns"],
+            first_inference_ns=result.facts["first_inference_ns"],
+            peak_memory_bytes=result.facts["peak_memory_bytes"],
+            steady_from=result.facts["steady_from"],
+            duration_s=result.duration_s,
+        )
+        return Timed(facts, load_samples(scratch / "samples.npy"))
+
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+        """Run a cell over its dataset in a process of its own."""
+        assert cell.dataset is not None
+        job = accuracy_job(cell, self.settings, scratch)
+        timeout_s = timeout_of(job, len(cell.dataset.images))
+        result = run_worker(self.device, job, scratch, timeout_s, on_progress)
+        return Inferred(
+            detections=scratch / "detections.json",
+            n_images=result.facts["n_images"],
+            unreadable=tuple(result.facts["unreadable"]),
+            seconds=result.facts["seconds"],
+            delegate=delegate_facts(cell, result),
+            runtime=result.facts["runtime"],
+        )
+
+
+def latency_job(
+    cell: Cell, settings: Settings, inputs: Path | None, repetition: int, output: Path
+) -> LatencyJob:
     """The job for one repetition: its share of the runs and seconds asked for."""
     return LatencyJob(
         model=str(cell.model.file.resolve()),
@@ -57,7 +106,9 @@ def accuracy_job(cell: Cell, settings: Settings, output: Path) -> AccuracyJob:
     """The job that runs a cell over its dataset; writes the list of images beside it."""
     assert cell.dataset is not None
     images = output / "images.json"
-    images.write_text(json.dumps([[entry.id, str(entry.path)] for entry in cell.dataset.images]), encoding="utf-8")
+    images.write_text(
+        json.dumps([[entry.id, str(entry.path)] for entry in cell.dataset.images]), encoding="utf-8"
+    )
     card = cell.model.card
     return AccuracyJob(
         model=str(cell.model.file.resolve()),
@@ -123,7 +174,8 @@ def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> Non
     if ended.timed_out:
         stage = "after the model was loaded" if "loaded" in events else "while the model was being loaded"
         raise MeasurementError(
-            f"the worker gave no result within {ended.duration_s:.0f} s ({stage}) and was killed", status="timeout"
+            f"the worker gave no result within {ended.duration_s:.0f} s ({stage}) and was killed",
+            status="timeout",
         )
     if "failed" in events:
         raise MeasurementError(str(events["failed"].get("message")))
@@ -162,8 +214,3 @@ def delegate_facts(cell: Cell, result: WorkerResult) -> DelegateFacts:
         total_nodes=facts["total_nodes"],
         evidence=(*facts["evidence"], *dict.fromkeys(log)),
     )
-
-
-def device_gone(error: DeviceError) -> MeasurementError:
-    """A device error as the failure of one cell."""
-    return MeasurementError(str(error), status="timeout" if isinstance(error, DeviceTimeoutError) else "failed")
