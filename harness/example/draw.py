@@ -1,10 +1,10 @@
 """Draw the `shapes` detection dataset: the same seed gives the same images and annotations.
 
-Each image has its own random generator, seeded with (seed, split, index): an image does not depend on how many others
-are drawn, or in which process, and no two splits share an image. Boxes and areas follow COCO's conventions:
+Each image has its own random generator, seeded with (seed, split, index): an image does not depend on how
+many others are drawn, or in which process, and no two splits share an image. Boxes and areas are COCO's:
 
-- a box is `[x, y, width, height]` in pixels, tight around the pixels whose centre lies inside the shape, clipped to the
-  image and *before* occlusion by later shapes;
+- a box is `[x, y, width, height]` in pixels, tight around the pixels whose centre lies inside the shape,
+  clipped to the image and *before* occlusion by later shapes;
 - `area` is the number of those pixels (the mask's area, not the box's);
 - a shape that would leave less than `Recipe.min_visible` of an earlier shape visible is not drawn.
 
@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Floats = NDArray[np.float64]
+Canvas = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
+Window = tuple[slice, slice]
 
 CATEGORIES = ("circle", "square", "triangle", "star", "cross", "ring")
 SPLITS = ("train", "val", "calibration")
@@ -46,10 +48,10 @@ class Recipe:
     min_objects: int = 2
     max_objects: int = 7
     # (probability, smallest, largest) length of a shape, for COCO's small, medium and large
-    sizes: tuple[tuple[float, int, int], ...] = ((0.30, 18, 36), (0.40, 38, 100), (0.30, 112, 200))
+    sizes: tuple[tuple[float, int, int], ...] = ((0.25, 22, 40), (0.42, 44, 110), (0.33, 116, 200))
     max_stretch: float = 1.3
     max_outside: float = 0.15
-    min_visible: float = 0.5
+    min_visible: float = 0.6
     min_contrast: float = 70.0
     jpeg_quality: int = 80
 
@@ -88,7 +90,7 @@ def draw_scene(split: str, index: int, seed: int = SEED, recipe: Recipe | None =
     for _ in range(int(rng.integers(0, 9))):
         _add_clutter(rng, canvas)
     shapes, masks = _add_objects(rng, canvas, recipe)
-    canvas += rng.normal(0, rng.uniform(0, 5), canvas.shape)
+    canvas += noise(rng, 5, canvas.shape)
     boxes = np.array([tight_box(mask) for mask in masks], np.int64).reshape(-1, 4)
     areas = np.array([mask.sum() for mask in masks], np.int64)
     return Scene(np.clip(canvas + 0.5, 0, 255).astype(np.uint8), tuple(shapes), boxes, areas)
@@ -105,7 +107,7 @@ def tight_box(mask: Bools) -> tuple[int, int, int, int]:
     )
 
 
-# --- outlines -------------------------------------------------------------------------------------------------------
+# --- outlines -----------------------------------------------------------------------------------------------
 
 CROSS_ARM = 0.34
 RING_HOLE = 0.55
@@ -140,20 +142,29 @@ POLYGONS: dict[str, Floats] = {
 def vertices(shape: Shape) -> Floats:
     """Return a polygonal shape's corners [n, 2] as (x, y)."""
     unit = POLYGONS[CATEGORIES[shape.category - 1]] * np.array(shape.radii)
-    return unit @ _rotation(shape.angle).T + np.array(shape.centre)
+    return np.asarray(unit @ _rotation(shape.angle).T + np.array(shape.centre))
 
 
-def distance(shape: Shape, height: int, width: int) -> Floats:
+def window(shape: Shape, height: int, width: int) -> Window:
+    """Return the rows and columns of the image that a shape and its near surroundings can reach."""
+    reach = math.hypot(*shape.radii) + 4
+    cx, cy = shape.centre
+    return (
+        slice(max(0, int(cy - reach)), min(height, int(cy + reach) + 1)),
+        slice(max(0, int(cx - reach)), min(width, int(cx + reach) + 1)),
+    )
+
+
+def distance(shape: Shape, where: Window) -> Floats:
     """Return each pixel centre's distance [h, w] to the outline: negative inside; exact for polygons only."""
-    result = np.full((height, width), np.inf)
-    reach = math.hypot(*shape.radii) + 2
-    (cx, cy) = shape.centre
-    left, right = max(0, int(cx - reach)), min(width, int(cx + reach) + 1)
-    top, bottom = max(0, int(cy - reach)), min(height, int(cy + reach) + 1)
-    if left < right and top < bottom:
-        y, x = np.mgrid[top:bottom, left:right] + 0.5
-        result[top:bottom, left:right] = _distance_at(shape, x, y)
-    return result
+    y, x = _centres(where)
+    return _distance_at(shape, x, y)
+
+
+def _centres(where: Window) -> tuple[Floats, Floats]:
+    rows, columns = where
+    y, x = np.ogrid[rows, columns]
+    return y.astype(np.float64) + 0.5, x.astype(np.float64) + 0.5
 
 
 def _distance_at(shape: Shape, x: Floats, y: Floats) -> Floats:
@@ -171,32 +182,36 @@ def _distance_at(shape: Shape, x: Floats, y: Floats) -> Floats:
 
 def polygon_distance(x: Floats, y: Floats, corners: Floats) -> Floats:
     """Return the signed distance of points to a polygon (I. Quilez, "2D distance functions", sdPolygon)."""
-    nearest = np.full(x.shape, np.inf)
-    inside = np.zeros(x.shape, np.bool_)
+    nearest = np.full(np.broadcast_shapes(x.shape, y.shape), np.inf)
+    inside = np.zeros(nearest.shape, np.bool_)
     for (ax, ay), (bx, by) in zip(corners, np.roll(corners, 1, axis=0), strict=True):
         ex, ey, wx, wy = bx - ax, by - ay, x - ax, y - ay
         along = np.clip((wx * ex + wy * ey) / (ex * ex + ey * ey), 0, 1)
         nearest = np.minimum(nearest, (wx - ex * along) ** 2 + (wy - ey * along) ** 2)
         inside ^= ((ay > y) != (by > y)) & ((ex * wy > ey * wx) == (ey > 0))
-    return np.where(inside, -1.0, 1.0) * np.sqrt(nearest)
+    return np.asarray(np.where(inside, -1.0, 1.0) * np.sqrt(nearest))
 
 
-# --- backgrounds ----------------------------------------------------------------------------------------------------
+# --- backgrounds --------------------------------------------------------------------------------------------
 
 
-def background(rng: np.random.Generator, height: int, width: int) -> Floats:
+def noise(rng: np.random.Generator, largest: float, size: tuple[int, ...]) -> Canvas:
+    """Return Gaussian noise whose deviation is at most `largest` grey levels."""
+    return rng.standard_normal(size, np.float32) * np.float32(rng.uniform(0, largest))
+
+
+def background(rng: np.random.Generator, height: int, width: int) -> Canvas:
     """Return a textured background [h, w, 3]: two colours mixed by one of `TEXTURES`, and fine noise."""
     texture = TEXTURES[int(rng.integers(len(TEXTURES)))](rng, height, width)
     first = rng.uniform(20, 235, 3)
     second = np.clip(first + rng.uniform(-70, 70, 3), 0, 255)
-    mixed = first + (second - first) * texture[..., None]
-    return np.asarray(mixed + rng.normal(0, rng.uniform(0, 6), (height, width, 1)))
+    mixed = (first + (second - first) * texture[..., None]).astype(np.float32)
+    return mixed + noise(rng, 6, (height, width, 1))
 
 
 def _ramp(rng: np.random.Generator, height: int, width: int) -> Floats:
     angle = rng.uniform(0, 2 * math.pi)
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    return np.asarray(math.cos(angle) * x + math.sin(angle) * y)
+    return math.cos(angle) * np.arange(width)[None] + math.sin(angle) * np.arange(height)[:, None]
 
 
 def _gradient(rng: np.random.Generator, height: int, width: int) -> Floats:
@@ -211,7 +226,7 @@ def _stripes(rng: np.random.Generator, height: int, width: int) -> Floats:
 
 def _checker(rng: np.random.Generator, height: int, width: int) -> Floats:
     cell = int(rng.integers(6, 40))
-    y, x = np.mgrid[:height, :width]
+    y, x = np.ogrid[:height, :width]
     return np.asarray(((y // cell + x // cell) % 2) * rng.uniform(0.3, 0.8))
 
 
@@ -229,18 +244,25 @@ TEXTURES: tuple[Callable[[np.random.Generator, int, int], Floats], ...] = (
 )
 
 
-def _add_clutter(rng: np.random.Generator, canvas: Floats) -> None:
+def _add_clutter(rng: np.random.Generator, canvas: Canvas) -> None:
     """Add something that is no object: a thin line, a bent line or a wide band."""
     height, width, _ = canvas.shape
     kind = int(rng.integers(3))
     points = rng.uniform(0, 1, (3, 2)) * (width, height)
     thickness = rng.uniform(10, 30) if kind == 2 else rng.uniform(0.8, 3)
-    y, x = np.mgrid[:height, :width] + 0.5
-    away = _segment_distance(x, y, points[0], points[1])
-    if kind == 1:
-        away = np.minimum(away, _segment_distance(x, y, points[1], points[2]))
-    alpha = np.clip(thickness + 0.5 - away, 0, 1)[..., None] * rng.uniform(0.3, 0.9)
-    canvas += alpha * (rng.uniform(0, 255, 3) - canvas)
+    colour, opacity = rng.uniform(0, 255, 3), rng.uniform(0.3, 0.9)
+    for start in range(2 if kind == 1 else 1):
+        _draw_line(canvas, points[start : start + 2], thickness, colour, opacity)
+
+
+def _draw_line(canvas: Canvas, ends: Floats, thickness: float, colour: Floats, opacity: float) -> None:
+    a, b = ends
+    low = np.maximum(np.minimum(a, b) - thickness - 2, 0).astype(int)
+    high = np.minimum(np.maximum(a, b) + thickness + 2, canvas.shape[1::-1]).astype(int)
+    where = (slice(low[1], high[1]), slice(low[0], high[0]))
+    y, x = _centres(where)
+    alpha = np.clip(thickness + 0.5 - _segment_distance(x, y, a, b), 0, 1)[..., None] * opacity
+    canvas[where] += alpha * (colour - canvas[where])
 
 
 def _segment_distance(x: Floats, y: Floats, a: Floats, b: Floats) -> Floats:
@@ -249,12 +271,10 @@ def _segment_distance(x: Floats, y: Floats, a: Floats, b: Floats) -> Floats:
     return np.asarray(np.hypot(x - a[0] - ex * along, y - a[1] - ey * along))
 
 
-# --- objects --------------------------------------------------------------------------------------------------------
+# --- objects ------------------------------------------------------------------------------------------------
 
 
-def _add_objects(
-    rng: np.random.Generator, canvas: Floats, recipe: Recipe
-) -> tuple[list[Shape], list[Bools]]:
+def _add_objects(rng: np.random.Generator, canvas: Canvas, recipe: Recipe) -> tuple[list[Shape], list[Bools]]:
     """Paint shapes on the canvas, later ones over earlier ones, and return those painted with their masks."""
     height, width, _ = canvas.shape
     shapes: list[Shape] = []
@@ -262,13 +282,15 @@ def _add_objects(
     visible: list[Bools] = []
     for _ in range(int(rng.integers(recipe.min_objects, recipe.max_objects + 1))):
         shape = place(rng, height, width, recipe)
-        away = distance(shape, height, width)
-        mask = away < 0
+        where = window(shape, height, width)
+        away = distance(shape, where)
+        mask = np.zeros((height, width), np.bool_)
+        mask[where] = away < 0
         left = [seen & ~mask for seen in visible]
         hides = any(v.sum() < recipe.min_visible * m.sum() for v, m in zip(left, masks, strict=True))
         if hides or mask.sum() < 40:
             continue
-        _paint(rng, canvas, away, shape, recipe)
+        _paint(rng, canvas[where], away, shape, recipe)
         shapes.append(shape)
         masks.append(mask)
         visible = [*left, mask]
@@ -288,7 +310,7 @@ def place(rng: np.random.Generator, height: int, width: int, recipe: Recipe) -> 
     return Shape(category, centre, (half * stretch, half / stretch), rng.uniform(0, 2 * math.pi))
 
 
-def _paint(rng: np.random.Generator, canvas: Floats, away: Floats, shape: Shape, recipe: Recipe) -> None:
+def _paint(rng: np.random.Generator, canvas: Canvas, away: Floats, shape: Shape, recipe: Recipe) -> None:
     """Paint one shape: a shaded fill, sometimes a rim of another colour; its edge is antialiased."""
     near = (away > -1) & (away < 4)
     colour = _contrasting(rng, canvas[near].mean(axis=0), recipe.min_contrast)
@@ -303,14 +325,14 @@ def _paint(rng: np.random.Generator, canvas: Floats, away: Floats, shape: Shape,
 
 
 def _contrasting(rng: np.random.Generator, behind: Floats, least: float) -> Floats:
-    """Return a colour at least `least` from the one behind it: an invisible object would be a wrong annotation."""
+    """Return a colour at least `least` from that behind it: an unseen object is a wrong annotation."""
     while True:
         colour = rng.uniform(0, 255, 3)
         if float(np.abs(colour - behind).max()) >= least:
             return colour
 
 
-# --- files ----------------------------------------------------------------------------------------------------------
+# --- files --------------------------------------------------------------------------------------------------
 
 
 def jpeg(image: Pixels, recipe: Recipe | None = None) -> bytes:
