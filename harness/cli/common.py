@@ -117,19 +117,24 @@ def emit_table(table: Any, output: Path | None = None) -> None:
 
 
 def _generic_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """A table of the columns that somebody filled."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from harness.report.plain import cell
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
+    filled = [column for column in columns if not rows or any(row.get(column) not in _EMPTY for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in filled:
         numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
         table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clean(cell(row.get(column)))) for column in columns))
+        table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
     return table
+
+
+_EMPTY: tuple[Any, ...] = (None, "", (), [])
 
 
 def make_console(**settings: Any) -> Console:

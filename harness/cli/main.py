@@ -120,11 +120,11 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _status_of(error: BaseException) -> int:
     """Tell the user what went wrong and return the exit status."""
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
         _stop_writing()
         return PIPE_CLOSED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, KeyboardInterrupt) or _is_interrupt(error):
         _complain("interrupted")
         return INTERRUPTED

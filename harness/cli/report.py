@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import rich_click as click
 from click.core import ParameterSource
@@ -15,7 +15,6 @@ from harness.cli.common import (
     emit,
     emit_bytes,
     emit_table,
-    emit_text,
     examples,
     format_option,
     output_option,
@@ -45,7 +44,9 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
 @click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
 @output_option()
 @click.pass_context
-def command(ctx: click.Context, runs: tuple[str, ...], format_: str, output: Path | None, **options: str | None) -> None:
+def command(
+    ctx: click.Context, /, runs: tuple[str, ...], format_: str, output: Path | None, **options: str | None
+) -> None:
     """Show, sort and export the results of earlier runs.
 
     RUN is a run's id, the beginning of one, `latest` (the default), or a folder with one or several runs. The
@@ -95,17 +96,19 @@ def print_results(
         from harness.report import export
 
         emit_bytes(export.to_bytes(rows, chosen, format), output)
-    elif format == "table" and columns is None:
-        _print_table(rows, found.runs, output)
+    elif format == "table":
+        from harness.report.console import ResultTable, chosen_columns
+
+        sources = map(_short, found.runs)
+        emit_table(chosen_columns(rows, chosen) if columns else ResultTable(rows, sources), output)
     else:
         emit(rows, chosen, format, output)
-
-
-def _print_table(rows: Sequence[Mapping[str, Any]], runs: Sequence[Path], output: Path | None) -> None:
-    from harness.report.console import ResultTable
-
     if not rows:
-        warn(f"no cell was measured in {', '.join(map(str, runs))}")
-        emit_text("", output)
-        return
-    emit_table(ResultTable(rows, runs), output)
+        warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+
+
+def _short(path: Path) -> Path:
+    """A path below the working folder is shown as the user would type it."""
+    with contextlib.suppress(ValueError):
+        return path.resolve().relative_to(Path.cwd())
+    return path
