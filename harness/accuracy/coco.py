@@ -134,7 +134,7 @@ def refuse_unknown_ids(truth: GroundTruth, table: DetectionTable) -> None:
     if ids:
         raise DatasetError(
             f"{count} of {len(table)} detections have {len(ids)} category id(s) that are not in "
-            f"{truth.path}: {first_few(ids)}; expected ids of its categories ({_span(list(truth.categories))})"
+            f"{truth.path}: {first_few(ids)}; expected its category ids ({_span(list(truth.categories))})"
         )
 
 
@@ -171,15 +171,16 @@ def _known_categories(truth: GroundTruth, table: DetectionTable) -> tuple[Detect
 
 
 def _able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
-    """Use pycocotools where hotcoco differs: an annotation with id 0.
+    """Use pycocotools where hotcoco differs or cannot: an annotation with id 0, and negative ids.
 
     Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does.
     The reference's number is the one that can be compared with other people's.
     """
-    if not (truth.ids == 0).any():
-        return engine, ()
-    warning = (
-        "an annotation has the id 0, which COCO's evaluation never counts as found: the figures are slightly "
-        "too low; number the annotations from 1"
-    )
-    return "pycocotools", (warning,)
+    if (truth.ids == 0).any():
+        warning = (
+            "an annotation has the id 0, which COCO's evaluation never counts as found: the figures are a "
+            "little too low; number the annotations from 1"
+        )
+        return "pycocotools", (warning,)
+    lowest = min(truth.ids.min(initial=0), *truth.categories, *(row.id for row in truth.images))
+    return ("pycocotools" if lowest < 0 else engine), ()

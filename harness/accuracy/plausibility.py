@@ -34,17 +34,17 @@ def refuse_wrong_units(truth: GroundTruth, table: DetectionTable) -> None:
     boxes, sizes = table.boxes[known], sizes[known]
     if not len(boxes):
         return
-    if np.abs(boxes).max() <= NORMALIZED < sizes.min():
+    greatest = np.abs(boxes).max()
+    if greatest <= NORMALIZED < sizes.min():
         raise DatasetError(
-            f"all coordinates of the {len(boxes)} boxes are at most {np.abs(boxes).max():.3g}, so they seem to "
-            "be normalized (0…1); expected x, y, width, height in pixels: multiply by the image's size"
+            f"no coordinate of the {len(boxes)} boxes is greater than {greatest:.3g}, so they seem to be "
+            "normalized (0…1); expected x, y, width, height in pixels: multiply by the image's size"
         )
-    leaving, fitting = _share_leaving(boxes, sizes), _share_of_corners(boxes, sizes)
-    if leaving >= MOST_LEAVE and fitting >= ALL_FIT:
+    leave, fit = _share_leaving(boxes, sizes), _share_of_corners(boxes, sizes)
+    if leave >= MOST_LEAVE and fit >= ALL_FIT:
         raise DatasetError(
-            f"{leaving:.0%} of the boxes leave their image when read as x, y, width, height, and {fitting:.0%} "
-            "fit as corners x_min, y_min, x_max, y_max; expected x, y, width, height as COCO has it: subtract "
-            "the first corner from the second"
+            f"{leave:.0%} of the boxes leave their image when read as x, y, width, height, and {fit:.0%} "
+            "fit as corners x_min, y_min, x_max, y_max; COCO has x, y, width, height: subtract the corners"
         )
 
 
