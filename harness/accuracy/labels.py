@@ -24,8 +24,9 @@ def category_ids(classes: npt.NDArray[np.integer], labels: Labels) -> npt.NDArra
     shifted = classes.astype(np.int64) + labels.offset
     if labels.map is None:
         return shifted
-    if shifted.size and (shifted.min() < 0 or shifted.max() >= COCO80_TO_90.size):
+    wrong = shifted[(shifted < 0) | (shifted >= COCO80_TO_90.size)]
+    if wrong.size:
         raise ModelError(
-            f"labels: class {int(shifted.max())} found, but the card maps 80 classes (0…79); correct its [labels]"
+            f"labels: class {int(wrong[0])} found, but the card maps 80 classes (0…79); correct its [labels]"
         )
     return COCO80_TO_90[shifted]

@@ -185,5 +185,6 @@ def _quantize(real: npt.NDArray[np.float64], tensor: TensorInfo, dtype: np.dtype
             "the card's [input] to feed the pixels themselves"
         )
     bounds = np.iinfo(dtype.name)
-    quantized = np.rint(real / tensor.scale) + (tensor.zero_point or 0)
-    return np.clip(quantized, bounds.min, bounds.max).astype(dtype)
+    rounded = np.rint(real / tensor.scale) + (tensor.zero_point or 0)
+    quantized: Tensor = np.clip(rounded, bounds.min, bounds.max).astype(dtype)
+    return quantized
