@@ -14,8 +14,12 @@ from dataclasses import dataclass
 
 from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Operator, Subgraph, Tensor
 
-MIXED_SHARE = 0.10
-"""A share of computing operators above this, in the other kind of arithmetic, makes a model `mixed`."""
+MIXED_SHARE_OF_LAYERS = 0.10
+"""A model is `mixed` when more than this share of its operators with weights uses the other kind of arithmetic, …"""
+MIXED_SHARE_OF_ALL = 0.25
+"""… or more than this share of all computing operators: a float sigmoid at the end does not make a model mixed."""
+MAIN_STORAGE = 0.90
+"""Share of the weights' elements that the main kind of storage must have in a float model, else it is `mixed`."""
 
 _WEIGHT_INPUT = {
     "CONV_2D": 1,
@@ -100,9 +104,15 @@ class Arithmetic:
 
     @property
     def float_share(self) -> float | None:
-        """Share of float operators; None when there is none of either kind."""
-        n_integer, n_float = self.integer.total(), self.floating.total()
-        return n_float / (n_integer + n_float) if n_integer + n_float else None
+        """Share of the operators that are float; None when there is no operator of either kind."""
+        return _share(self.floating.total(), self.integer.total())
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether both kinds of arithmetic have a notable share."""
+        layers = _share(_n_layers(self.floating), _n_layers(self.integer))
+        shares = ((layers, MIXED_SHARE_OF_LAYERS), (self.float_share, MIXED_SHARE_OF_ALL))
+        return any(share is not None and limit < share < 1 - limit for share, limit in shares)
 
 
 def identify(graph: Graph) -> tuple[str, tuple[str, ...]]:
@@ -115,11 +125,19 @@ def identify(graph: Graph) -> tuple[str, tuple[str, ...]]:
     share = arithmetic.float_share
     if share is None:
         return "unknown", ("No operator computes on float or quantized tensors.",)
-    if MIXED_SHARE < share < 1 - MIXED_SHARE:
+    if arithmetic.is_mixed:
         return "mixed", (_arithmetic_sentence(arithmetic), _float_sentence(arithmetic), *_storage(weights))
-    if share <= MIXED_SHARE:
+    if share < 0.5:
         return _integer(graph, arithmetic, weights)
     return _floating(arithmetic, weights)
+
+
+def _share(part: int, rest: int) -> float | None:
+    return part / (part + rest) if part + rest else None
+
+
+def _n_layers(counts: Counter[str]) -> int:
+    return sum(count for name, count in counts.items() if name in _WEIGHT_INPUT)
 
 
 def _arithmetic(operators: Iterable[tuple[Subgraph, Operator]]) -> Arithmetic:
@@ -178,9 +196,9 @@ def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple
         return "float32", (first, "No operator has stored weights.")
     kind, n = elements.most_common(1)[0]
     evidence = (first, *_storage(weights), *_integer_operators(arithmetic))
-    if n < (1 - MIXED_SHARE) * elements.total():
+    if n < MAIN_STORAGE * elements.total():
         shares = ", ".join(f"{count / elements.total():.0%} {name}" for name, count in elements.most_common())
-        return "mixed", (*evidence, f"No kind of storage has {1 - MIXED_SHARE:.0%} of the weights: {shares}.")
+        return "mixed", (*evidence, f"No kind of storage has {MAIN_STORAGE:.0%} of the weights: {shares}.")
     return kind, evidence
 
 
