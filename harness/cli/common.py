@@ -81,12 +81,27 @@ def emit(
 
 
 def emit_text(text: str, output: Path | None = None) -> None:
-    """Print a text to stdout or write it whole to a file, as UTF-8."""
-    if output is None:
+    """Print a text to stdout, or write it whole to a file as UTF-8.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if output is not None:
+        emit_bytes(text.encode("utf-8"), output)
+        return
+    with _stdout():
         sys.stdout.write(text)
         sys.stdout.flush()
-    else:
-        emit_bytes(text.encode("utf-8"), output)
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # `main` ends quietly
+        raise
+    except OSError as error:
+        raise OutputError(f"the standard output cannot be written ({error.strerror or error})") from error
 
 
 def emit_bytes(data: bytes, output: Path | None) -> None:
@@ -108,7 +123,8 @@ def emit_bytes(data: bytes, output: Path | None) -> None:
 def emit_table(table: Any, output: Path | None = None) -> None:
     """Print something that rich can render, or write it to a file as plain text."""
     if output is None:
-        console_out().print(table)
+        with _stdout():
+            console_out().print(table)
         return
     console = make_console(width=WIDTH, color_system=None)
     with console.capture() as capture:
@@ -138,14 +154,10 @@ _EMPTY: tuple[Any, ...] = (None, "", (), [])
 
 
 def make_console(**settings: Any) -> Console:
-    """Make a console that leaves markup, emoji names and numbers in text alone and reports a closed pipe."""
+    """Make a console that leaves markup, emoji names and numbers in text alone."""
     from rich.console import Console
 
-    class PlainConsole(Console):
-        def on_broken_pipe(self) -> None:
-            raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError; `main` ends quietly
-
-    return PlainConsole(markup=False, emoji=False, highlight=False, **settings)
+    return Console(markup=False, emoji=False, highlight=False, **settings)
 
 
 def console_out() -> Console:

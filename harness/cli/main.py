@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -120,7 +121,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _status_of(error: BaseException) -> int:
     """Tell the user what went wrong and return the exit status."""
-    if isinstance(error, BrokenPipeError) or isinstance(error.__context__, BrokenPipeError):
+    if _reader_has_gone() or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    ):
         _stop_writing()
         return PIPE_CLOSED
     if isinstance(error, SystemExit):
@@ -158,8 +161,21 @@ def _complain(text: str) -> None:
         print(clean_lines(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
+def _reader_has_gone() -> bool:
+    """Whether stdout is a pipe that nobody reads any more (`harness … | head`).
+
+    Asked of the pipe itself: a BrokenPipeError may as well come from a device.
+    """
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout, 0)
+        return bool(poll.poll(0))
+    except (OSError, ValueError, AttributeError):  # not a file, or a system without poll
+        return False
+
+
 def _stop_writing() -> None:
-    """Let nothing be written at exit: the reader has gone (`harness … | head`)."""
+    """Let nothing be written at exit."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
 
