@@ -128,7 +128,7 @@ class DeviceError(JobError):
         stderr: What it printed as errors; the last lines are part of the message.
     """
 
-    def __init__(  # noqa: PLR0917
+    def __init__(
         self,
         device: str,
         message: str,
