@@ -92,17 +92,18 @@ def fetch(model: cards.Model, *, repin: bool = False, on_progress: OnProgress | 
     Raises:
         FetchError: The download failed, or is not what the card or the pin says; both hashes are named.
         UsageError: The card has no URL.
-        OutputError: The cache cannot be written.
+        OutputError: The cache cannot be read or written.
     """
     target = model.download
     if target is None:
         raise UsageError(f"{model.name}: nothing to fetch; its card names the local file {model.file}")
-    kept = None if repin else _kept(model, target)
-    if kept is not None:
-        return kept
-    with _temporary_folder() as folder:
-        got = _obtain(model, folder, on_progress)
-        return _install(model, got, target, repin=repin)
+    with _cache_errors():
+        kept = None if repin else _kept(model, target)
+        if kept is not None:
+            return kept
+        with _temporary_folder() as folder:
+            got = _obtain(model, folder, on_progress)
+            return _install(model, got, target, repin=repin)
 
 
 def verify(model: cards.Model) -> None:
@@ -145,9 +146,9 @@ def read_pin(model: cards.Model, target: Path) -> Pin | None:
     path = pin_file(target)
     try:
         pin = msgspec.json.decode(path.read_bytes(), type=Pin)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         hint = "correct or delete it"
         raise FetchError(f"{model.name}: the pin {path} cannot be read ({error}); {hint}") from error
     source = model.card.source
@@ -171,17 +172,25 @@ def _kept(model: cards.Model, target: Path) -> Fetched | None:
 
 
 @contextmanager
+def _cache_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+        where = cards.cache_folder()
+        raise OutputError(
+            f"{where}: cannot be used ({reason}); set HARNESS_CACHE to another folder"
+        ) from error
+
+
+@contextmanager
 def _temporary_folder() -> Iterator[Path]:
     """Give a folder on the cache's file system that is gone afterwards, whatever happens."""
     cache = cards.cache_folder()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _remove_stale(cache)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as folder:
-            yield Path(folder)
-    except OSError as error:
-        text = f"{cache}: cannot be written ({error.strerror or error}); set HARNESS_CACHE to another folder"
-        raise OutputError(text) from error
+    cache.mkdir(parents=True, exist_ok=True)
+    _remove_stale(cache)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=cache) as folder:
+        yield Path(folder)
 
 
 def _remove_stale(cache: Path) -> None:
