@@ -43,7 +43,7 @@ GOOD = {"size": 1}
         ({"leaf": GOOD, "nota": ""}, "unknown key 'nota'; did you mean note?"),
         ({"leaf": {"size": 1, "siez": 2}}, "unknown key 'leaf.siez'; did you mean size?"),
         ({"leaf": GOOD, "maybe": {"size": 1, "mena": 2}}, "unknown key 'maybe.mena'; did you mean mean?"),
-        ({"leaf": GOOD, "leaves": [GOOD, {"size": 1, "kindd": 2}]}, "unknown key 'leaves[1].kindd'; did you mean kind?"),
+        ({"leaf": GOOD, "leaves": [GOOD, {"size": 1, "kin": 2}]}, "unknown key 'leaves[1].kin'; did you mean kind?"),
         ({"leaf": {"size": 1, "zzz": 2}}, "unknown key 'leaf.zzz'; known here: kind, map, mean, size"),
         ({}, "missing key 'leaf'"),
         ({"leaf": {}}, "missing key 'leaf.size'"),
