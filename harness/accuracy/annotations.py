@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.coco_json import Box, Id, explain, first_few, read_bytes
+from harness.accuracy.coco_json import Box, Id, decode, first_few, read_bytes
 from harness.errors import DatasetError
 
 
@@ -92,10 +92,7 @@ def read_annotations(path: Path) -> GroundTruth:
             annotation points to an image or category that is not there, or a box is not four finite numbers.
     """
     data = read_bytes(path, "annotations")
-    try:
-        file = msgspec.json.decode(data, type=_File)
-    except msgspec.MsgspecError as error:
-        raise explain(path, data, error, "entry") from error
+    file = decode(path, data, _File, "entry")
     truth = _columns(path, hashlib.sha256(data).hexdigest(), file)
     _check(truth, file)
     return truth

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +19,10 @@ Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Box: TypeAlias = tuple[float, float, float, float]
 """x, y, width, height in pixels of the image."""
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding can raise."""
+
+T = TypeVar("T")
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+)\]")
 _SHOWN = 120
@@ -40,21 +45,22 @@ def read_bytes(path: Path, what: str) -> bytes:
         raise DatasetError(f"{path}: the {what} cannot be read ({error.strerror or error})") from error
 
 
-def explain(path: Path, data: bytes, error: msgspec.MsgspecError, entry: str) -> DatasetError:
-    """Say what is wrong with a file that could not be decoded.
+def decode(path: Path, data: bytes, kind: type[T], entry: str) -> T:
+    """Decode a whole file.
 
     Args:
-        path: The file.
+        path: The file, for the error.
         data: Its content.
-        error: What the typed decoder said.
+        kind: What it is to become.
         entry: What an entry is called where it has no id: `detection`.
+
+    Raises:
+        DatasetError: Names the entry, the key, what was found and what is expected.
     """
-    if not isinstance(error, msgspec.ValidationError):
-        return DatasetError(f"{path}: {_explain_malformed(data, error, entry)}")
-    at = _AT.search(str(error))
-    message = _AT.sub("", str(error))
-    steps = _steps(at["path"]) if at else []
-    return DatasetError(f"{path}: {_explain_entry(msgspec.json.decode(data), steps, message, entry)}")
+    try:
+        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
+    except UNREADABLE as error:
+        raise DatasetError(f"{path}: {_explain(data, error, entry)}") from error
 
 
 def show(value: object) -> str:
@@ -69,6 +75,20 @@ def first_few(values: Any, n: int = 3) -> str:
     return ", ".join(str(value) for value in listed[:n]) + (", …" if len(listed) > n else "")
 
 
+def _explain(data: bytes, error: Exception, entry: str) -> str:
+    """Say what is wrong, from the same data read once more without types."""
+    try:
+        document = json.loads(data)
+    except RecursionError:
+        return "not usable JSON: nested too deeply"
+    except ValueError as fault:
+        return f"not valid JSON: {fault}"
+    if not isinstance(error, msgspec.ValidationError):
+        return _explain_not_finite(document, entry) or f"not valid JSON: {error}"
+    at = _AT.search(str(error))
+    return _explain_entry(document, _steps(at["path"]) if at else [], _AT.sub("", str(error)), entry)
+
+
 def _steps(path: str) -> list[str | int]:
     return [m["key"] if m["key"] else int(m["index"]) for m in _STEP.finditer(path)]
 
@@ -81,7 +101,7 @@ def _explain_entry(document: Any, steps: list[str | int], message: str, entry: s
     item = document
     for step in steps[: depth + 1]:
         item = item[step]
-    kind = str(steps[depth - 1]).removesuffix("s").replace("categorie", "category") if depth else entry
+    kind = _singular(str(steps[depth - 1])) if depth else entry
     return _explain_key(item, steps[depth + 1 :], message, _name(kind, steps[depth], item))
 
 
@@ -114,22 +134,20 @@ def _plain(message: str) -> str:
     return message.split(", got ")[0].replace("Number out of range", "expected a finite number")
 
 
-def _explain_malformed(data: bytes, error: msgspec.MsgspecError, entry: str) -> str:
+def _explain_not_finite(document: Any, entry: str) -> str | None:
     """Python's parser takes NaN and Infinity, which JSON does not know: find the entry that holds one."""
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return f"not valid JSON: {error}"
     lists = document.items() if isinstance(document, dict) else [(entry + "s", document)]
     for kind, items in lists:
         for index, item in enumerate(items if isinstance(items, list) else []):
             for key, value in item.items() if isinstance(item, dict) else []:
                 if not _finite(value):
                     expected = _BOX if key == "bbox" else "expected a finite number"
-                    return (
-                        f"{_name(kind.removesuffix('s'), index, item)}: {key!r} is {show(value)}, {expected}"
-                    )
-    return f"not valid JSON: {error}"
+                    return f"{_name(_singular(kind), index, item)}: {key!r} is {show(value)}, {expected}"
+    return None
+
+
+def _singular(kind: str) -> str:
+    return "category" if kind == "categories" else kind.removesuffix("s")
 
 
 def _finite(value: Any) -> bool:

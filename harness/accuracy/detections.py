@@ -7,6 +7,7 @@ The format: https://cocodataset.org/#format-results. `bbox` is x, y, width, heig
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.coco_json import Box, Id, explain, read_bytes
+from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError
 
 _BLOCK = 1 << 18
@@ -84,12 +85,13 @@ def as_table(
         return load_detections(Path(detections))
     if isinstance(detections, np.ndarray):
         return _checked_array(detections)
-    try:
-        return DetectionTable(_array(msgspec.convert(list(detections), list[_Row])))
-    except msgspec.ValidationError as error:
-        raise explain(
-            Path("detections"), msgspec.json.encode(list(detections)), error, "detection"
-        ) from error
+    data = json.dumps(list(detections), default=_plain_value).encode()
+    return DetectionTable(_array(decode(Path("detections"), data, list[_Row], "detection")))
+
+
+def _plain_value(value: Any) -> Any:
+    """Return NumPy's scalars and arrays as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else repr(value)
 
 
 def load_detections(path: Path) -> DetectionTable:
@@ -105,7 +107,7 @@ def load_detections(path: Path) -> DetectionTable:
         return DetectionTable(np.concatenate(blocks))
     except OSError as error:
         raise DatasetError(f"{path}: the detections cannot be read ({error.strerror or error})") from error
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return _load_whole(path)
 
 
@@ -114,11 +116,7 @@ _ROWS = msgspec.json.Decoder(list[_Row])
 
 def _load_whole(path: Path) -> DetectionTable:
     """Read a file that cannot be cut into blocks (entries with objects inside them) or is wrong."""
-    data = read_bytes(path, "detections")
-    try:
-        return DetectionTable(_array(_ROWS.decode(data)))
-    except msgspec.MsgspecError as error:
-        raise explain(path, data, error, "detection") from error
+    return DetectionTable(_array(decode(path, read_bytes(path, "detections"), list[_Row], "detection")))
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
