@@ -1,0 +1,226 @@
+"""`harness evaluate`, through the command's own entry point."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from harness.cli.evaluate import COLUMNS
+from harness.cli.main import main
+
+SIZE = {"width": 640, "height": 480}
+BOXES = [[300, 200, 120, 90], [10, 20, 100, 200], [400, 100, 200, 300], [250, 240, 60, 60]]
+FIGURES = ["map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"]
+FIGURES += ["ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"]
+ROW_KEYS = [*FIGURES, "n_images", "map_low", "map_high", "engine"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Annotations of two images with every box of them found; returns a function that spoils and runs."""
+    truth = [
+        {
+            "id": k + 1,
+            "image_id": 1 + k % 2,
+            "category_id": 1,
+            "bbox": box,
+            "area": box[2] * box[3],
+            "iscrowd": 0,
+        }
+        for k, box in enumerate(BOXES)
+    ]
+    document = {
+        "images": [{"id": k, **SIZE} for k in (1, 2)],
+        "annotations": truth,
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    found = [
+        {"image_id": row["image_id"], "category_id": 1, "bbox": row["bbox"], "score": 0.5} for row in truth
+    ]
+    (tmp_path / "truth.json").write_text(json.dumps(document))
+    (tmp_path / "found.json").write_text(json.dumps(found))
+    return tmp_path
+
+
+@pytest.fixture
+def evaluate(files, capsys):
+    """Run the command on the files; returns the exit status, stdout and stderr."""
+
+    def run(*more, found=None):
+        if found is not None:
+            (files / "found.json").write_text(json.dumps(found))
+        paths = ["--annotations", str(files / "truth.json"), "--detections", str(files / "found.json")]
+        with pytest.raises(SystemExit) as end:
+            main(["evaluate", *paths, *more])
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def detection(image=1, box=BOXES[0], category=1):
+    return {"image_id": image, "category_id": category, "bbox": box, "score": 0.5}
+
+
+@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+def test_json_is_one_object_with_the_promised_keys(evaluate, engine):
+    status, out, err = evaluate("--format", "json", "--engine", engine)
+    (row,) = json.loads(out)
+    assert (status, err) == (0, "")
+    assert tuple(row) == COLUMNS == tuple(ROW_KEYS)
+    assert row["map"] == pytest.approx(1.0, abs=1e-9)
+    assert row["ap_small"] is None
+    assert row["n_images"] == 2
+    assert row["map_low"] is None
+    assert row["engine"].startswith(engine)
+
+
+def test_the_published_figures_come_out_of_the_command(shared_data, capsys):
+    folder = shared_data / "cocoapi_demo"
+    paths = (folder / "instances_val2014_100.json", folder / "instances_val2014_fakebbox100_results.json")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--annotations", str(paths[0]), "--detections", str(paths[1]), "--format", "json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert [round(row[key], 3) for key in FIGURES] == [
+        *(0.505, 0.697, 0.573, 0.586, 0.519, 0.501),
+        *(0.387, 0.594, 0.595, 0.640, 0.566, 0.564),
+    ]
+
+
+def test_the_table_has_the_figures_in_cocos_order(evaluate):
+    status, out, _ = evaluate()
+    assert status == 0
+    lines = [line.split() for line in out.splitlines() if line.startswith((" AP", " AR", "AP", "AR"))]
+    assert len(lines) == 12
+    assert lines[0][-1] == "1.000"
+    assert lines[3][-1] == "–"  # small: there is none
+
+
+@pytest.mark.parametrize("format_", ["csv", "markdown"])
+def test_other_formats_have_the_same_columns(evaluate, format_):
+    _, out, _ = evaluate("--format", format_)
+    header = out.splitlines()[0].replace("|", " ").replace(",", " ").split()
+    assert header == ROW_KEYS
+
+
+@pytest.mark.parametrize("text", ["1\n\n", "[1]", " 1 \r\n"])
+def test_image_ids_are_read_from_lines_or_json(evaluate, files, text):
+    (files / "ids.txt").write_text(text)
+    _, out, _ = evaluate("--image-ids", str(files / "ids.txt"), "--format", "json", found=[detection()])
+    (row,) = json.loads(out)
+    assert row["n_images"] == 1
+    assert row["map"] == pytest.approx(51 / 101, abs=1e-9)  # one of the image's two objects: recall 0…0.50
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\nx.jpg\n", "ids.txt, line 2: found 'x.jpg', expected an image id"),
+        ('[1, "2"]', "expected a JSON list of image ids"),
+        ("", "no image ids"),
+        ("1\n8\n9\n", "2 of 3 image ids are not in"),
+    ],
+)
+def test_wrong_image_ids_are_wrong_use(evaluate, files, text, message):
+    (files / "ids.txt").write_text(text)
+    status, out, err = evaluate("--image-ids", str(files / "ids.txt"))
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_no_detections_is_zero_with_a_warning(evaluate):
+    status, out, err = evaluate("--format", "json", found=[])
+    assert status == 0
+    assert json.loads(out)[0]["map"] == 0
+    assert "no detections; every figure is 0" in err
+
+
+def test_nothing_annotated_in_the_chosen_images_is_said(evaluate, files):
+    document = json.loads((files / "truth.json").read_text())
+    document["images"].append({"id": 3, **SIZE})
+    (files / "truth.json").write_text(json.dumps(document))
+    (files / "ids.txt").write_text("3")
+    status, out, err = evaluate("--image-ids", str(files / "ids.txt"), "--format", "json")
+    assert status == 0
+    assert json.loads(out)[0]["map"] is None
+    assert "nothing to average" in err
+
+
+def test_unknown_image_ids_are_counted_and_named(evaluate):
+    status, out, err = evaluate(found=[detection(image=k) for k in (1, 50, 51, 52, 53)])
+    assert (status, out) == (2, "")
+    assert "4 of 5 detections are of 4 image id(s)" in err
+    assert "50, 51, 52, …" in err
+
+
+def test_unknown_category_ids_are_counted_and_named(evaluate):
+    status, _, err = evaluate(found=[detection(), detection(category=0), detection(category=91)])
+    assert status == 2
+    assert "2 of 3 detections have 2 category id(s)" in err
+    assert "0, 91; expected its category ids (1 from 1 to 1)" in err
+
+
+def test_corners_given_as_sizes_are_refused_with_the_remedy(evaluate):
+    corners = [detection(1 + k % 2, [x, y, x + w, y + h]) for k, (x, y, w, h) in enumerate(BOXES)]
+    status, out, err = evaluate(found=corners)
+    assert (status, out) == (2, "")
+    assert "75% of the boxes leave their image" in err
+    assert "100% fit as corners x_min, y_min, x_max, y_max" in err
+
+
+def test_normalized_boxes_are_refused_with_the_remedy(evaluate):
+    shares = [detection(box=[x / 640, y / 480, w / 640, h / 480]) for x, y, w, h in BOXES]
+    status, out, err = evaluate(found=shares)
+    assert (status, out) == (2, "")
+    assert "normalized" in err
+    assert "multiply by the image's size" in err
+
+
+def test_boxes_that_overshoot_a_little_are_evaluated(evaluate):
+    status, _, _ = evaluate(found=[detection(box=[300, 250, 345, 235]), detection(2, [-5, -5, 650, 490])])
+    assert status == 0
+
+
+def test_boxes_in_images_of_unknown_size_are_evaluated(evaluate, files):
+    document = json.loads((files / "truth.json").read_text())
+    document["images"] = [{"id": 1}, {"id": 2}]
+    (files / "truth.json").write_text(json.dumps(document))
+    assert evaluate(found=[detection(box=[0.1, 0.1, 0.2, 0.2])])[0] == 0
+
+
+@pytest.mark.parametrize("missing", ["truth.json", "found.json"])
+def test_a_missing_file_is_named(evaluate, files, missing):
+    (files / missing).unlink()
+    status, out, err = evaluate()
+    assert (status, out) == (2, "")
+    assert missing in err
+    assert "cannot be read" in err
+
+
+def test_a_file_that_is_not_json_is_named(evaluate, files):
+    (files / "truth.json").write_text("{")
+    status, _, err = evaluate()
+    assert status == 2
+    assert "truth.json: not valid JSON" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--annotations", "a.json"], ["--engine", "guess"], ["--format", "xml"]]
+)
+def test_wrong_options_are_wrong_use(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", *arguments])
+    assert end.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_help_needs_neither_numpy_nor_an_engine():
+    code = (
+        "import sys; from harness.cli.main import main\n"
+        "try: main(['evaluate', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('numpy', 'pandas', 'hotcoco', 'pycocotools') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--image-ids" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"
