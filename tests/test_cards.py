@@ -102,7 +102,7 @@ def test_a_bundled_card_loads_and_is_called_like_its_file(path: Path) -> None:
 def test_every_published_figure_of_a_bundled_card_has_a_source_and_a_plausible_value(path: Path) -> None:
     for figure in load_card(path).card.published:
         assert figure.source.strip()
-        if figure.metric.startswith(("mAP", "AR", "AP")):
+        if figure.metric.startswith(("map", "ap", "ar")):
             assert 0 < figure.value < 1
         else:
             assert figure.unit
@@ -162,6 +162,11 @@ def test_a_source_that_cannot_be_right_is_named(tmp_path: Path, source: str, com
         ("width = 300", "width = 0", "found 0×300, expected a width and a height of at least 1"),
         ("width = 300", "width = 300\nmean = [1, 2, 3]", "expected both 'mean' and 'std', or neither"),
         ("width = 300", "width = 300\nmean = [1, 2, 3]\nstd = [1, 0, 1]", "expected numbers other than 0"),
+        (
+            "width = 300",
+            "width = 300\npad_value = 256",
+            "key 'input.pad_value': found 256, expected 0 to 255",
+        ),
         ("width = 300", "widht = 300", "unknown key 'input.widht'; did you mean width"),
     ],
 )
