@@ -231,6 +231,8 @@ def _check_input(card: ModelCard, path: Path) -> None:
     if card.input.std is not None and 0 in card.input.std:
         stds = list(card.input.std)
         raise SchemaError(f"{path}: key 'input.std': found {stds}, expected numbers other than 0")
+    if not 0 <= card.input.pad_value <= 255:
+        raise SchemaError(f"{path}: key 'input.pad_value': found {card.input.pad_value}, expected 0 to 255")
     if min(card.input.width, card.input.height) < 1:
         found = f"{card.input.width}×{card.input.height}"
         raise SchemaError(f"{path}: key 'input': found {found}, expected a width and a height of at least 1")
