@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
 FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
+FETCH_TABLE = ("name", "downloaded", "file")
 _REDRAW_S = 0.1
 
 
@@ -27,9 +28,9 @@ _REDRAW_S = 0.1
     invoke_without_command=True,
     context_settings=CONTEXT,
     epilog=examples(
-        "harness models                                   every card, and whether its file is here",
-        "harness models show coco-ssd-mobilenet-v1-quant  one card with its published figures",
-        "harness models fetch coco-ssd-mobilenet-v1-quant download and verify one file",
+        "harness models                      every card, and whether its file is here",
+        "harness models show mobiledet-cpu   one card with its published figures",
+        "harness models fetch mobiledet-cpu  download and verify its file",
     ),
 )
 @format_option()
@@ -66,7 +67,7 @@ def show_command(ctx: click.Context, name: str, format_: str) -> None:
     context_settings=CONTEXT,
     epilog=examples(
         "harness models fetch mobiledet-cpu mobiledet-dsp  two files",
-        "harness models fetch --repin mobiledet-cpu        accept what is at the address now",
+        "harness models fetch --repin mobiledet-cpu        accept a changed file",
     ),
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
@@ -90,7 +91,7 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
                 shown.say(f"error: {error}")
                 failures.append(model.name)
     if rows:
-        emit(rows, FETCH_COLUMNS, format_)
+        emit(rows, FETCH_TABLE if format_ == "table" else FETCH_COLUMNS, format_)
     if failures:
         raise JobError(f"not fetched: {', '.join(failures)}")
 
@@ -181,7 +182,7 @@ def _facts(model: Model) -> list[tuple[str, str | None]]:
         ("file", where),
         ("source", cells["source"]),
         ("member", card.source.member),
-        ("sha256", card.source.sha256 or "not in the card; pinned at the first fetch"),
+        ("sha256", _hash(model)),
         ("quantization", cells["quantization"]),
         ("input", f"{cells['input']} {card.input.channels}, {card.input.resize}, {card.input.method}"),
         ("decoder", " ".join(filter(None, (card.decoder.name, card.decoder.order)))),
@@ -191,6 +192,16 @@ def _facts(model: Model) -> list[tuple[str, str | None]]:
     facts += [("evidence", sentence) for sentence in model.evidence]
     facts += [("published", _published(figure)) for figure in card.published]
     return [(label, value) for label, value in facts if value]
+
+
+def _hash(model: Model) -> str | None:
+    """Return the hash that is expected of the fetched file, and who says so."""
+    if model.download is None or model.card.source.sha256 is not None:
+        return model.card.source.sha256
+    from harness.fetch import read_pin
+
+    pin = read_pin(model, model.download)
+    return f"{pin.sha256} (pinned {pin.fetched_at})" if pin else "not in the card; pinned at the first fetch"
 
 
 def _published(figure: Any) -> str:
