@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.delegates import SPELLINGS, Delegate, available_cores, parse_delegate
@@ -20,11 +20,13 @@ CANONICAL = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(CANONICAL)
 def test_every_canonical_spelling_comes_back_unchanged(text: str) -> None:
     assert str(parse_delegate(text)) == text
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     st.one_of(
         CANONICAL, st.text(max_size=30), st.builds("{}:{}".format, st.sampled_from([*SPELLINGS]), NAMES)
