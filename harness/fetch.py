@@ -7,6 +7,7 @@ cache whole and verified, or not at all. Addresses are http or https, and so are
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import os
@@ -196,8 +197,9 @@ def _temporary_folder() -> Iterator[Path]:
 def _remove_stale(cache: Path) -> None:
     """Remove what a killed fetch left behind a day ago or earlier."""
     for folder in cache.glob(".fetch-*"):
-        if time.time() - folder.lstat().st_mtime > _STALE_S and not folder.is_symlink():
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another fetch may end and remove its own just now
+            if time.time() - folder.lstat().st_mtime > _STALE_S and not folder.is_symlink():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _obtain(model: cards.Model, folder: Path, on_progress: OnProgress | None) -> Path:
