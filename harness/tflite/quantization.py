@@ -18,6 +18,8 @@ MIXED_SHARE_OF_LAYERS = 0.10
 """A model is `mixed` when more than this share of its operators with weights uses the other kind of arithmetic, …"""
 MIXED_SHARE_OF_ALL = 0.25
 """… or more than this share of all computing operators: a float sigmoid at the end does not make a model mixed."""
+LEFT_IN_FLOAT_BELOW = 1024
+"""TensorFlow's converter leaves weights of fewer elements in float (`quantize_weights.cc`); they decide nothing."""
 MAIN_STORAGE = 0.90
 """Share of the weights' elements that the main kind of storage must have in a float model, else it is `mixed`."""
 
@@ -188,9 +190,7 @@ def _stored(subgraph: Subgraph, producers: Mapping[int, Operator], index: int) -
 
 def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:
     """Float arithmetic: how the weights are stored decides, by their number of elements."""
-    elements: Counter[str] = Counter()
-    for weight in weights:
-        elements[weight.kind] += weight.tensor.n_elements
+    elements = _elements(weights)
     first = _arithmetic_sentence(arithmetic)
     if not elements.total():
         return "float32", (first, "No operator has stored weights.")
@@ -200,6 +200,15 @@ def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple
         shares = ", ".join(f"{count / elements.total():.0%} {name}" for name, count in elements.most_common())
         return "mixed", (*evidence, f"No kind of storage has {MAIN_STORAGE:.0%} of the weights: {shares}.")
     return kind, evidence
+
+
+def _elements(weights: list[Weight]) -> Counter[str]:
+    """Count the weights' elements by kind, without the float ones that a converter leaves for being small."""
+    large = [w for w in weights if w.kind != "float32" or w.tensor.n_elements >= LEFT_IN_FLOAT_BELOW]
+    elements: Counter[str] = Counter()
+    for weight in large or weights:
+        elements[weight.kind] += weight.tensor.n_elements
+    return elements
 
 
 def _integer(graph: Graph, arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:

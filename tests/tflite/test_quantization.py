@@ -1,5 +1,7 @@
 """How a model is quantized: each kind made by a tool that makes it, or by hand where no tool is at hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,29 @@ def test_a_float_model_is_float32(make_detector, write_model):
 
 def test_float16_weights_behind_dequantize_are_float16(make_detector, write_model):
     assert describe(write_model(make_detector(stored="float16"))).quantization == "float16"
+
+
+def conv_with_weights(network, source, channels, dtype):
+    depth, scale = network.shape(source)[3], None if dtype == np.float32 else 0.01
+    weights = network.constant("w", np.ones((channels, 1, 1, depth), dtype), scale=scale)
+    output = network.tensor("conv", [*network.shape(source)[:3], channels])
+    return network.operator("CONV_2D", [source, weights, -1], [output])
+
+
+@pytest.mark.parametrize(
+    ("float_channels", "expected"),
+    [
+        (15, "dynamic-range"),
+        (64, "mixed"),
+    ],  # 64 x 15 = 960 elements, 64 x 64 = 4096: converters leave < 1024 in float
+)
+def test_weights_that_the_converter_leaves_in_float_decide_only_when_they_are_large(
+    make_network, write_model, float_channels, expected
+):
+    network = make_network()
+    last = conv_with_weights(network, network.input([1, 8, 8, 64]), 64, np.int8)
+    network.graph.outputs = [conv_with_weights(network, last, float_channels, np.float32)]
+    assert describe(write_model(network)).quantization == expected
 
 
 def quantized_conv(network, source, zero_point, dtype=np.uint8):
@@ -108,8 +133,6 @@ def test_every_judgement_has_evidence(shared_data):
 
 
 def bundled():
-    from pathlib import Path
-
     return sorted((Path(__file__).resolve().parents[2] / "models" / "shapes").glob("*.tflite"))
 
 
@@ -120,4 +143,5 @@ def test_the_bundled_models_are_what_their_names_say(path):
         for kind in ("float32", "float16", "dynamic-range", "full-integer")
         if kind in path.stem.replace("_", "-")
     )
-    assert describe(path).quantization == expected
+    description = describe(path)
+    assert description.quantization == expected, description.quantization_evidence
