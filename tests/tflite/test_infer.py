@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter
 
+from harness.cards import load_card
 from harness.detectors.registry import DECODERS, make_decoder
 from harness.errors import ModelError
 from harness.tflite.families import class_names, contiguous_labels, ssd_labels
 from harness.tflite.infer import infer_card, safe_name
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import describe
+
+litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 
 UINT8, INT8 = 3, 9
 
@@ -29,6 +31,23 @@ def test_the_card_of_the_known_ssd(shared_data):
     assert (card.decoder.name, card.decoder.order) == ("ssd-postprocess", "tf1")
     assert (card.labels.offset, card.labels.map) == (1, None)
     assert model.available
+
+
+def test_the_bundled_models_get_the_entries_of_their_written_cards(repository):
+    written = [
+        model
+        for path in (repository / "models").glob("*.toml")
+        if (model := load_card(path)).card.source.path
+    ]
+    for model in written:
+        inferred, card = infer_card(model.file).card, model.card
+        assert inferred.source.sha256 == card.source.sha256
+        assert inferred.decoder == card.decoder
+        assert (inferred.labels.offset, inferred.labels.map) == (card.labels.offset, card.labels.map)
+        sizes = [(c.input.width, c.input.height, c.input.resize) for c in (inferred, card)]
+        assert sizes[0] == sizes[1]
+        if describe(model.file).inputs[0].dtype == "float32":
+            assert (inferred.input.mean, inferred.input.std) == (card.input.mean, card.input.std)
 
 
 def test_every_inferred_entry_has_its_evidence(shared_data):
@@ -56,7 +75,7 @@ def test_the_order_is_read_from_the_graph_and_the_decoder_takes_it(make_detector
     model = infer_card(path)
     assert model.card.decoder.order == name
     decode = make_decoder(model.card.decoder, describe(path).outputs)
-    runtime = Interpreter(str(path))
+    runtime = litert.Interpreter(str(path))
     runtime.allocate_tensors()
     runtime.set_tensor(runtime.get_input_details()[0]["index"], np.zeros((1, 32, 48, 3), np.float32))
     runtime.invoke()

@@ -5,10 +5,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from harness.detectors.base import TensorInfo
 from harness.tflite.model import describe
+
+litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 
 REAL = {
     "ssd_mobilenet_v1_coco_quant": "qat-uint8",
@@ -24,8 +25,8 @@ def real(request, shared_data):
 
 
 def interpreter(path):
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    made = Interpreter(str(path), experimental_op_resolver_type=plain)
+    plain = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    made = litert.Interpreter(str(path), experimental_op_resolver_type=plain)
     made.allocate_tensors()
     return made
 
