@@ -21,6 +21,7 @@ def backends(monkeypatch):
 
 
 def test_the_tflite_package_gives_the_same_description(shared_data, backends):
+    pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
     pytest.importorskip("tflite", reason="the package `tflite` is not installed")
     for path in sorted((shared_data / "models").glob("*.tflite")):
         backends("ai_edge_litert.schema_py_generated")
