@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.bench.plan import Settings, Task
 from harness.bench.records import Record
-from harness.bench.session import Request, carry_out, prepare
+from harness.bench.request import Request
+from harness.bench.session import carry_out, prepare
+from harness.errors import UnknownNameError
 from harness.report import frame
 
 if TYPE_CHECKING:
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 class Silent:
     """An observer that says nothing."""
 
-    def begin(self, total_tasks: int) -> None:
-        """The run starts."""
+    def begin(self, n_tasks: int) -> None:
+        """A device starts."""
 
-    def task(self, task: Task, n_repetitions: int) -> None:
+    def more(self, n_tasks: int) -> None:
+        """Tasks are added."""
+
+    def task(self, task: Task) -> None:
         """A task starts."""
 
-    def images(self, done: int, total: int) -> None:
+    def images(self, task: Task, done: int, total: int) -> None:
         """An accuracy task goes on."""
 
     def done(self, task: Task, record: Record) -> None:
@@ -35,7 +40,7 @@ class Silent:
 def run(
     models: str | Path | Iterable[str | Path] = (),
     *,
-    device: str = "local",
+    device: str | Sequence[str] = "local",
     delegates: Sequence[str] = (),
     dataset: str | Path | None = None,
     output: str | Path | None = None,
@@ -43,22 +48,20 @@ def run(
     repetitions: int | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
-    """Measure models on a device and return one row a cell.
+    """Measure models on devices and return one row a cell.
 
     Args:
         models: Names of cards, paths of cards or .tflite files; nothing for the bundled example.
-        device: A device profile's name.
+        device: A device profile's name, or several.
         delegates: Spellings such as `cpu:1`; nothing for the ones of the device's profile.
         dataset: Folder or card of a COCO dataset; None for each card's own.
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/.
         repetitions: Independent processes a cell.
-        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit,
-            seed, …
+        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit, seed, …
 
     Returns:
-        The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's
-        folder.
+        The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's folder.
 
     Raises:
         UsageError: Wrong use or bad input, found before anything is measured.
@@ -66,18 +69,26 @@ def run(
     names = [models] if isinstance(models, (str, Path)) else list(models)
     request = Request(
         models=tuple(map(str, names)),
-        device=device,
+        devices=(device,) if isinstance(device, str) else tuple(device),
         delegates=tuple(delegates),
-        dataset=None if dataset is None else Path(dataset),
-        output=None if output is None else Path(output),
-        workspace=None if workspace is None else Path(workspace),
+        dataset=None if dataset is None else str(dataset),
+        output=None if output is None else str(output),
+        workspace=None if workspace is None else str(workspace),
         repetitions=repetitions,
-        settings=replace(Settings(), **settings),
+        settings=_settings(settings),
     )
     outcome = carry_out(prepare(request), Silent())
     result = load_results(outcome.folder)
     result.attrs["folder"] = str(outcome.folder)
     return result
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    known = {field.name for field in fields(Settings)} - {"repetitions", "cores"}
+    for name in given:
+        if name not in known:
+            raise UnknownNameError("setting", name, known)
+    return replace(Settings(), **given)
 
 
 def load_results(*paths: str | Path) -> pd.DataFrame:

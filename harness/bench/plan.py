@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from math import ceil
 from typing import Literal
+
+import msgspec
 
 from harness.accuracy.dataset import Dataset
 from harness.cards import Model
@@ -16,23 +19,29 @@ from harness.tflite.model import ModelDescription
 
 DEFAULT_MIN_RUNS = 50
 DEFAULT_MIN_SECONDS = 1.0
-DEFAULT_MAX_SECONDS = 30.0
+DEFAULT_MAX_SECONDS = 60.0
+LEAST_PATIENCE_S = 5.0
+MLPERF_MIN_SECONDS = 60.0
+"""Least duration of a single-stream run (MLCommons inference policies)."""
 
 CocoEngine = Literal["hotcoco", "pycocotools"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How every cell of a run is measured.
+    """How a cell is measured.
 
     Attributes:
         latency: Whether to time it.
         accuracy: Whether to run it over the dataset.
-        repetitions: Independent processes a cell.
-        min_runs: At least so many steady inferences a cell, over all its processes.
-        min_seconds: At least so many seconds of steady inferences a cell, over all its processes.
-        max_seconds: No process measures longer than this.
-        limit: Only the first so many images of the dataset.
+        repetitions: Independent processes; the least number of them where `precision` is given.
+        min_runs: At least so many steady inferences, over all processes.
+        min_seconds: At least so many seconds of steady inferences, over all processes.
+        max_seconds: With `precision`, no more processes are started after so many seconds of measuring.
+        precision: Measure until half the 95 % interval of the median is at most this many percent of it.
+        mlperf: Stop and estimate quantiles as MLPerf's LoadGen does (single stream, one process).
+        sustained: Measure one process for so many seconds and look at latency over time.
+        limit: Only the first so many images.
         seed: Of the order of the cells and of random inputs.
         coco_engine: What computes the COCO figures.
         memory_limit_mb: Data memory that a worker may use; None for no limit.
@@ -45,6 +54,9 @@ class Settings:
     min_runs: int = DEFAULT_MIN_RUNS
     min_seconds: float = DEFAULT_MIN_SECONDS
     max_seconds: float = DEFAULT_MAX_SECONDS
+    precision: float | None = None
+    mlperf: bool = False
+    sustained: float | None = None
     limit: int | None = None
     seed: int = 0
     coco_engine: CocoEngine = "hotcoco"
@@ -54,11 +66,42 @@ class Settings:
     def __post_init__(self) -> None:
         if not (self.latency or self.accuracy):
             raise UsageError("nothing to do: use just one of --no-latency and --no-accuracy")
-        for name, value in (("--repetitions", self.repetitions), ("--min-runs", self.min_runs)):
-            if value < 1:
-                raise UsageError(f"{name}: found {value}, expected at least 1")
-        if not 0 <= self.min_seconds < float("inf"):
-            raise UsageError(f"--min-seconds: found {self.min_seconds}, expected a time of 0 or more")
+        if self.mlperf and self.sustained is not None:
+            raise UsageError("use just one of --mlperf and --sustained")
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"--limit: found {self.limit}, expected at least 1 image")
+        for name, whole in (("--repetitions", self.repetitions), ("--min-runs", self.min_runs)):
+            if whole < 1:
+                raise UsageError(f"{name}: found {whole}, expected at least 1")
+        for name, value, least in (
+            ("--min-seconds", self.min_seconds, 0.0),
+            ("--max-seconds", self.max_seconds, 0.001),
+            ("--precision", self.precision, 0.001),
+            ("--sustained", self.sustained, 1.0),
+            ("--memory-limit", self.memory_limit_mb, 1),
+        ):
+            if value is not None and not least <= value < float("inf"):
+                raise UsageError(f"{name}: found {value:g}, expected at least {least:g}")
+
+    @property
+    def processes(self) -> int:
+        """Independent processes that are measured in any case."""
+        return 1 if self.mlperf or self.sustained is not None else self.repetitions
+
+    @property
+    def runs_a_process(self) -> int:
+        """Least number of steady inferences of one process."""
+        return ceil(self.min_runs / self.processes)
+
+    @property
+    def seconds_a_process(self) -> float:
+        """Least time of steady inferences of one process."""
+        return self.sustained if self.sustained is not None else self.min_seconds / self.processes
+
+    @property
+    def patience_s(self) -> float:
+        """How long one process is given to settle and to collect its samples."""
+        return max(LEAST_PATIENCE_S, 3 * self.seconds_a_process)
 
 
 @dataclass(frozen=True)
@@ -71,6 +114,7 @@ class Cell:
         facts: What the file really is.
         device: Name of the device.
         delegate: The delegate asked for.
+        settings: How it is measured.
         dataset: Images for accuracy and realistic inputs; None for neither.
         skip: Why it is known in advance not to work; None when it is to be measured.
     """
@@ -80,6 +124,7 @@ class Cell:
     facts: ModelDescription
     device: str
     delegate: Delegate
+    settings: Settings = field(default_factory=Settings)
     dataset: Dataset | None = None
     skip: str | None = None
 
@@ -88,6 +133,16 @@ class Cell:
         """A name that sorts in plan order and is safe as a folder's name."""
         words = (self.model.name, self.device, str(self.delegate))
         return f"{self.index:04d}-" + "-".join(_safe(word) for word in words)
+
+    @property
+    def wants_accuracy(self) -> bool:
+        """Whether it is to be run over its dataset."""
+        return self.skip is None and self.settings.accuracy and self.dataset is not None
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether it is to be timed."""
+        return self.skip is None and self.settings.latency
 
 
 def _safe(text: str) -> str:
@@ -106,64 +161,47 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """The cells of one device and how they are measured."""
+    """The cells of a run, over all its devices."""
 
     cells: tuple[Cell, ...]
-    settings: Settings
+    seed: int = 0
 
-    def tasks(self) -> list[Task]:
-        """Return what to start, in order.
+    def of_device(self, device: str) -> Plan:
+        """The part of the plan that one device measures."""
+        return Plan(tuple(cell for cell in self.cells if cell.device == device), self.seed)
 
-        The repetitions of the cells are interleaved in rounds, and each round is in a seeded random order, so
-        that drift of the machine does not favour one cell (Google Benchmark's random interleaving). Accuracy
-        comes after, because it heats all cores.
+    def shuffled(self, cells: Sequence[Cell], turn: int) -> list[Cell]:
+        """Return the cells of one round in their seeded random order.
+
+        The repetitions of the cells are interleaved in rounds, each in an order of its own, so that drift of the
+        machine does not favour one cell (Google Benchmark's random interleaving). The order of a round depends on
+        nothing but the seed and its number, so a resumed run goes on as it would have gone.
         """
-        chance = random.Random(self.settings.seed)  # noqa: S311 - an order, not a secret
-        todo = [cell for cell in self.cells if cell.skip is None]
-        tasks: list[Task] = []
-        if self.settings.latency:
-            for repetition in range(self.settings.repetitions):
-                tasks += [Task(c, "latency", repetition) for c in chance.sample(todo, len(todo))]
-        if self.settings.accuracy:
-            tasks += [Task(c, "accuracy") for c in todo if c.dataset is not None]
-        return tasks
+        chance = random.Random(f"{self.seed}/{turn}")  # noqa: S311 - an order, not a secret
+        return chance.sample(list(cells), len(cells))
 
-
-def make_cells(
-    models: Sequence[tuple[Model, ModelDescription, Dataset | None]],
-    device: str,
-    delegates: Sequence[Delegate],
-    offered: Sequence[str],
-) -> tuple[Cell, ...]:
-    """Cross models and delegates; a delegate that the device does not offer makes a skipped cell with the reason."""
-    cells: list[Cell] = []
-    for model, facts, dataset in models:
-        for delegate in delegates:
-            skip = None
-            if delegate.kind not in offered:
-                skip = f"device {device!r} offers {', '.join(offered)}, not {delegate.kind}"
-            cells.append(Cell(len(cells) + 1, model, facts, device, delegate, dataset, skip))
-    return tuple(cells)
-
-
-def limited(dataset: Dataset, limit: int | None) -> Dataset:
-    """Apply `--limit`."""
-    return dataset if limit is None else dataset.limited(limit)
+    @property
+    def n_tasks(self) -> int:
+        """Processes that are started in any case."""
+        timed = sum(cell.settings.processes for cell in self.cells if cell.wants_latency)
+        return timed + sum(cell.wants_accuracy for cell in self.cells)
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
-    """The plan as data, for `run.json`: enough to see later whether a run may be resumed."""
-    settings = {name: getattr(plan.settings, name) for name in plan.settings.__dataclass_fields__}
-    cells = [
-        {
-            "cell": cell.id,
-            "model": cell.model.name,
-            "model_file": str(cell.model.file),
-            "model_sha256": cell.facts.sha256,
-            "device": cell.device,
-            "delegate": str(cell.delegate),
-            "dataset": None if cell.dataset is None else str(cell.dataset.annotations),
-        }
-        for cell in plan.cells
-    ]
-    return {"settings": settings, "cells": cells}
+    """The plan as data, for `run.json`: enough to see whether a run that is resumed is still the same."""
+    return {"seed": plan.seed, "cells": [_cell_facts(cell) for cell in plan.cells]}
+
+
+def _cell_facts(cell: Cell) -> dict[str, object]:
+    return {
+        "cell": cell.id,
+        "model_sha256": cell.facts.sha256,
+        "card": msgspec.to_builtins(cell.model.card),
+        "device": cell.device,
+        "delegate": str(cell.delegate),
+        "delegate_options": dict(cell.delegate.options),
+        "dataset_sha256": None if cell.dataset is None else cell.dataset.annotations_sha256,
+        "n_images": None if cell.dataset is None else len(cell.dataset.images),
+        "settings": asdict(cell.settings),
+        "skip": cell.skip,
+    }

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import msgspec
 import harness
 from harness.bench.engine import Inferred, OnProgress, Timed
 from harness.bench.inputs import prepare_inputs
-from harness.bench.plan import Cell, Settings
+from harness.bench.plan import Cell
 from harness.bench.records import DelegateFacts, ProcessFacts
 from harness.bench.samples import load_samples
 from harness.bench.store import now
@@ -44,13 +43,12 @@ class PythonWorker:
     """Starts a worker process for every measurement."""
 
     device: Device
-    settings: Settings
 
     def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
         """Time a cell in a process of its own."""
         started = now()
         inputs = prepare_inputs(cell, scratch.parent)
-        job = latency_job(cell, self.settings, inputs, repetition, scratch)
+        job = latency_job(cell, inputs, repetition, scratch)
         result = run_worker(self.device, job, scratch, timeout_of(job))
         wrong = tuple(result.facts["wrong_outputs"])
         facts = ProcessFacts(
@@ -65,13 +63,14 @@ class PythonWorker:
             peak_memory_bytes=result.facts["peak_memory_bytes"],
             steady_from=result.facts["steady_from"],
             duration_s=result.duration_s,
+            telemetry=result.facts["telemetry"],
         )
         return Timed(facts, load_samples(scratch / "samples.npy"))
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its dataset in a process of its own."""
         assert cell.dataset is not None
-        job = accuracy_job(cell, self.settings, scratch)
+        job = accuracy_job(cell, scratch)
         timeout_s = timeout_of(job, len(cell.dataset.images))
         result = run_worker(self.device, job, scratch, timeout_s, on_progress)
         return Inferred(
@@ -84,25 +83,24 @@ class PythonWorker:
         )
 
 
-def latency_job(
-    cell: Cell, settings: Settings, inputs: Path | None, repetition: int, output: Path
-) -> LatencyJob:
+def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
     """The job for one repetition: its share of the runs and seconds asked for."""
+    settings = cell.settings
     return LatencyJob(
         model=str(cell.model.file.resolve()),
         delegate=cell.delegate.kind,
         threads=cell.delegate.threads or 1,
         inputs=None if inputs is None else str(inputs),
-        min_runs=ceil(settings.min_runs / settings.repetitions),
-        min_seconds=settings.min_seconds / settings.repetitions,
-        max_seconds=settings.max_seconds,
+        min_runs=settings.runs_a_process,
+        min_seconds=settings.seconds_a_process,
+        max_seconds=settings.patience_s,
         seed=settings.seed + repetition,
         output=str(output),
         memory_limit_mb=settings.memory_limit_mb,
     )
 
 
-def accuracy_job(cell: Cell, settings: Settings, output: Path) -> AccuracyJob:
+def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
     """The job that runs a cell over its dataset; writes the list of images beside it."""
     assert cell.dataset is not None
     images = output / "images.json"
@@ -116,9 +114,9 @@ def accuracy_job(cell: Cell, settings: Settings, output: Path) -> AccuracyJob:
         threads=cell.delegate.threads or 1,
         card=msgspec.to_builtins({"input": card.input, "decoder": card.decoder, "labels": card.labels}),
         images=str(images),
-        cores=settings.cores,
+        cores=cell.settings.cores,
         output=str(output),
-        memory_limit_mb=settings.memory_limit_mb,
+        memory_limit_mb=cell.settings.memory_limit_mb,
     )
 
 

@@ -150,6 +150,7 @@ class RunFacts(Fact, frozen=True, kw_only=True):
     harness_version: str
     command: tuple[str, ...] = ()
     seed: int = 0
+    request: dict[str, Any] = msgspec.field(default_factory=dict)
     plan: dict[str, Any] = msgspec.field(default_factory=dict)
     environment: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -223,6 +224,15 @@ def _checked(record: Record, path: Path) -> Record:
             f"{path}: record format {record.format} is newer than this program's {FORMAT}; upgrade ondevice-harness"
         )
     return record
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether every cell of a run's plan has a complete record."""
+    try:
+        planned = load_run(folder).plan.get("cells", [])
+        return all(load(folder / "cells" / cell["cell"] / "record.json", Record).complete for cell in planned)
+    except (RecordError, KeyError, TypeError):
+        return False
 
 
 def find_runs(folder: Path) -> list[Path]:

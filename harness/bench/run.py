@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -22,32 +23,49 @@ from harness.bench.records import (
     ModelFacts,
     ProcessFacts,
     Record,
+    StoredRecord,
 )
 from harness.bench.samples import to_bytes
+from harness.bench.stats import half_width_percent
 from harness.bench.store import RunStore, now
+from harness.bench.summary import summarize_record
 from harness.drivers.base import DeviceInfo
 from harness.errors import HarnessError, MeasurementError
 
+MAX_PROCESSES = 40
+"""With `precision`: so many processes of one cell and no more."""
+
 
 class Observer(Protocol):
-    """Is told how a run goes; called between measurements only."""
+    """Is told how a run goes; called between measurements only, by one thread a device."""
 
-    def begin(self, total_tasks: int) -> None:
-        """The run starts."""
+    def begin(self, n_tasks: int) -> None:
+        """A device starts with at least so many tasks."""
 
-    def task(self, task: Task, n_repetitions: int) -> None:
+    def more(self, n_tasks: int) -> None:
+        """So many tasks are added, because a precision is not reached yet."""
+
+    def task(self, task: Task) -> None:
         """A task starts."""
 
-    def images(self, done: int, total: int) -> None:
+    def images(self, task: Task, done: int, total: int) -> None:
         """An accuracy task goes on."""
 
     def done(self, task: Task, record: Record) -> None:
         """A task ended, and its cell's record is on disk."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Runner:
-    """What is needed to carry out a plan."""
+    """Carries out the part of a plan that one device measures.
+
+    Attributes:
+        plan: The cells of this device.
+        engine: What measures them.
+        info: The device, as it described itself.
+        store: Where the records go; what a resumed run has there already is not measured again.
+        observer: Is told how it goes.
+    """
 
     plan: Plan
     engine: Engine
@@ -55,46 +73,94 @@ class Runner:
     store: RunStore
     observer: Observer
 
-    def run(self) -> list[Record]:
-        """Measure all cells and return their records, in plan order.
+    def run(self, stop: threading.Event | None = None) -> None:
+        """Measure all cells.
 
-        A cell that fails takes no other down. Whatever ends this early (Ctrl-C, a kill), every measured
-        process is in a record on disk.
+        Args:
+            stop: Ends the run before the next process when it is set.
+
+        A cell that fails takes no other down. Whatever ends this early (Ctrl-C, a kill), every measured process is in
+        a record on disk.
 
         Raises:
             OutputError: A record cannot be written.
         """
-        tasks = self.plan.tasks()
-        try:
-            records = {cell.id: self._first_record(cell) for cell in self.plan.cells}
-            self.observer.begin(len(tasks))
-            last = {task.cell.id: position for position, task in enumerate(tasks)}
-            for position, task in enumerate(tasks):
-                self.observer.task(task, self.plan.settings.repetitions)
-                record = self._with(task, records[task.cell.id])
-                record = _concluded(record, complete=last[task.cell.id] == position)
-                self.store.save_record(record)
-                records[task.cell.id] = record
-                self.observer.done(task, record)
-            return list(records.values())
-        finally:
-            self.store.drop_scratch()
+        self._records = {cell.id: self._first_record(cell) for cell in self.plan.cells}
+        self._fastest_probe: int | None = None
+        self._stop = stop or threading.Event()
+        self.observer.begin(sum(self._n_wanted(cell) for cell in self.plan.cells))
+        for turn in range(MAX_PROCESSES):
+            todo = [cell for cell in self.plan.cells if self._wants_process(cell, turn)]
+            extra = [cell for cell in todo if turn >= cell.settings.processes]
+            if extra:
+                self.observer.more(len(extra))
+            for cell in self.plan.shuffled(todo, turn):
+                self._carry_out(Task(cell, "latency", turn))
+        # After the timing, because it heats all cores.
+        for cell in self.plan.cells:
+            if self._wants_accuracy(cell):
+                self._carry_out(Task(cell, "accuracy"))
+
+    def _n_wanted(self, cell: Cell) -> int:
+        record = self._records[cell.id]
+        if record.complete:
+            return 0
+        timed = max(0, cell.settings.processes - len(record.processes)) if cell.wants_latency else 0
+        return timed + self._wants_accuracy(cell)
+
+    def _wants_accuracy(self, cell: Cell) -> bool:
+        record = self._records[cell.id]
+        return cell.wants_accuracy and record.accuracy is None and not _has_failed(record)
+
+    def _wants_process(self, cell: Cell, turn: int) -> bool:
+        """Whether a cell is to be timed in this round."""
+        record = self._records[cell.id]
+        if not cell.wants_latency or record.complete or _has_failed(record) or turn < len(record.processes):
+            return False
+        return turn < cell.settings.processes or self._wants_precision(cell, record)
+
+    def _wants_precision(self, cell: Cell, record: Record) -> bool:
+        settings = cell.settings
+        if settings.precision is None or settings.mlperf or settings.sustained is not None:
+            return False
+        if sum(process.duration_s or 0.0 for process in record.processes) >= settings.max_seconds:
+            return False
+        summary = summarize_record(StoredRecord(record, self.store.cell_folder(cell.id)))
+        reached = None if summary is None else half_width_percent(summary)
+        return reached is None or reached > settings.precision
+
+    def _carry_out(self, task: Task) -> None:
+        """Start one process and keep what it gave, at once."""
+        if self._stop.is_set():
+            return
+        self.observer.task(task)
+        cell = task.cell
+        record = self._records[cell.id]
+        if task.kind == "accuracy":
+            record = replace(record, accuracy=self._accuracy(task))
+        else:
+            record = replace(record, processes=(*record.processes, self._process(task)))
+        if self._stop.is_set():
+            return  # what ended this process was not the cell's fault
+        record = _concluded(record)
+        self._records[cell.id] = record
+        complete = not (self._wants_process(cell, len(record.processes)) or self._wants_accuracy(cell))
+        record = replace(record, complete=complete)
+        self._records[cell.id] = record
+        self.store.save_record(record)
+        self.observer.done(task, record)
 
     def _first_record(self, cell: Cell) -> Record:
+        """What an interrupted run left of a cell, or an empty record."""
+        stored = self.store.load_record(cell.id)
+        if stored is not None:
+            return stored
         record = new_record(cell, self.info, self.store.run_id)
-        if cell.skip is not None or not _has_tasks(cell, self.plan):
-            reason = cell.skip or "accuracy only was asked for, and this model has no dataset"
+        if not (cell.wants_latency or cell.wants_accuracy):
+            reason = cell.skip or "only accuracy was asked for, and this model has no dataset"
             record = replace(record, status="skipped", reasons=(reason,), complete=True)
             self.store.save_record(record)
         return record
-
-    def _with(self, task: Task, record: Record) -> Record:
-        """Add what one task gave to its cell's record; a cell that failed is not tried again."""
-        if any(part.status in {"failed", "timeout"} for part in record.processes):
-            return record
-        if task.kind == "accuracy":
-            return replace(record, accuracy=self._accuracy(task))
-        return replace(record, processes=(*record.processes, self._process(task)))
 
     def _process(self, task: Task) -> ProcessFacts:
         """Measure one repetition in a process of its own; its samples are on disk before it is in a record."""
@@ -102,14 +168,24 @@ class Runner:
         try:
             scratch = self.store.make_scratch(f"{cell.id}-{task.repetition}")
             timed = self.engine.time(cell, task.repetition, scratch)
+            facts = replace(timed.facts, telemetry=self._with_baseline(timed.facts.telemetry))
         except (HarnessError, OSError) as error:
             return ProcessFacts(
                 index=task.repetition, started_at=started, status=_status(error), reasons=(str(error),)
             )
         if timed.samples is None:
-            return timed.facts
+            return facts
         name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
-        return replace(timed.facts, samples=name)
+        return replace(facts, samples=name)
+
+    def _with_baseline(self, telemetry: dict[str, Any]) -> dict[str, Any]:
+        """Add the shortest CPU probe of this device so far, which throttling is judged against."""
+        probes = [telemetry.get(when, {}).get("probe_ns") for when in ("before", "after")]
+        known = [probe for probe in (*probes, self._fastest_probe) if probe is not None]
+        if not known:
+            return telemetry
+        self._fastest_probe = min(known)
+        return {**telemetry, "fastest_probe_ns": self._fastest_probe}
 
     def _accuracy(self, task: Task) -> AccuracyFacts:
         """Run a cell over its dataset and compute the COCO figures."""
@@ -123,7 +199,7 @@ class Runner:
         )
         try:
             scratch = self.store.make_scratch(f"{cell.id}-accuracy")
-            found = self.engine.infer(cell, scratch, self.observer.images)
+            found = self.engine.infer(cell, scratch, lambda done, of: self.observer.images(task, done, of))
             name = self.store.take_detections(cell.id, found.detections)
             return self._evaluated(base, found, cell, name)
         except (HarnessError, OSError) as error:
@@ -132,7 +208,7 @@ class Runner:
     def _evaluated(self, base: AccuracyFacts, found: Inferred, cell: Cell, name: str) -> AccuracyFacts:
         assert cell.dataset is not None
         detections = self.store.cell_folder(cell.id) / name
-        engine = self.plan.settings.coco_engine
+        engine = cell.settings.coco_engine
         result = evaluate(cell.dataset.annotations, detections, cell.dataset.image_ids, engine)
         return replace(
             base,
@@ -153,8 +229,9 @@ def _status(error: Exception) -> str:
     return error.status if isinstance(error, MeasurementError) else "failed"
 
 
-def _has_tasks(cell: Cell, plan: Plan) -> bool:
-    return plan.settings.latency or cell.dataset is not None
+def _has_failed(record: Record) -> bool:
+    """A cell of which a process failed is not tried again: it would fail again, or hide that it failed once."""
+    return any(process.status in {"failed", "timeout"} for process in record.processes)
 
 
 def _unreadable_reason(unreadable: tuple[str, ...]) -> tuple[str, ...]:
@@ -198,10 +275,11 @@ def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
         status="skipped",
         threads=cell.delegate.threads,
         reasons=("not measured yet",),
+        settings=asdict(cell.settings),
     )
 
 
-def _concluded(record: Record, *, complete: bool) -> Record:
+def _concluded(record: Record) -> Record:
     status, reasons = conclude(record)
     runtime = next(
         (p.runtime for p in (*record.processes, record.accuracy) if p is not None and p.runtime), None
@@ -210,7 +288,6 @@ def _concluded(record: Record, *, complete: bool) -> Record:
         record,
         status=status,
         reasons=reasons,
-        complete=complete,
         runtime=runtime,
         delegate=merged_delegate(record, record.delegate.requested),
     )

@@ -1,75 +1,47 @@
-"""From what a user asks for to a run: find everything, check everything, then measure.
-
-All bad input is found in `prepare`, before anything is measured.
-"""
+"""A run from a request to its folder: prepare (all bad input is found here), carry out, resume."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+import threading
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 import harness
-from harness.accuracy.dataset import Dataset, find_dataset
-from harness.accuracy.prepare import Preparation
 from harness.bench.environment import describe_environment
-from harness.bench.plan import Plan, Settings, limited, make_cells, plan_facts
+from harness.bench.plan import Plan, plan_facts
 from harness.bench.python_worker import PythonWorker
-from harness.bench.records import FORMAT, Record, RunFacts
+from harness.bench.records import FORMAT, Record, RunFacts, load_records, load_run
+from harness.bench.request import Request, request_facts, request_from_facts
+from harness.bench.resolve import Station, find_subjects, make_cells
 from harness.bench.run import Observer, Runner
 from harness.bench.store import RunStore, new_run_folder, now
-from harness.cards import Model, find_model
-from harness.delegates import available_cores, parse_delegate
-from harness.detectors.registry import make_decoder
-from harness.drivers.base import Device, DeviceInfo
-from harness.drivers.registry import find_device
-from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
-from harness.tflite.model import ModelDescription, describe
-from harness.tflite.runnable import check_runnable
-from harness.workspace import Workspace, bundled_workspace, ensure_writable, find_workspace
-
-EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-full-integer")
-"""What `harness run` measures when it is given nothing."""
-NO_DECODER = "none"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for.
-
-    Attributes:
-        models: Names of cards, paths of cards or .tflite files; empty for the bundled example.
-        device: A profile's name.
-        delegates: Spellings; empty for the ones of the device's profile.
-        dataset: A dataset's folder or card; None for each card's own.
-        output: Folder for the runs; None for the workspace's `results/`.
-        workspace: Folder with devices/ and models/; None to look it up.
-        settings: How to measure; its `repetitions` and `cores` are filled in here.
-        repetitions: Independent processes a cell; None for the device profile's.
-        command: The command line, for the record.
-    """
-
-    models: tuple[str, ...] = ()
-    device: str = "local"
-    delegates: tuple[str, ...] = ()
-    dataset: Path | None = None
-    output: Path | None = None
-    workspace: Path | None = None
-    settings: Settings = field(default_factory=Settings)
-    repetitions: int | None = None
-    command: tuple[str, ...] = ()
+from harness.drivers.registry import find_devices
+from harness.errors import IncomparableError, UsageError
+from harness.workspace import ensure_writable, find_workspace
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan that can be carried out: everything it needs is there."""
+    """A plan that can be carried out: everything it needs is there.
 
+    Attributes:
+        request: What was asked for.
+        plan: The cells.
+        stations: The devices, reached.
+        results: Folder for the run, proven to be writable.
+        remarks: What the user should know before the figures.
+        resumes: The folder of the run that is continued; None for a new one.
+    """
+
+    request: Request
     plan: Plan
-    device: Device
-    info: DeviceInfo
+    stations: tuple[Station, ...]
     results: Path
-    command: tuple[str, ...]
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    resumes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,140 +58,127 @@ class Outcome:
 
 
 def prepare(request: Request) -> Prepared:
-    """Find the models, the device and the data and make the plan.
+    """Find the models, the devices and the data and make the plan.
 
     Raises:
         UsageError: Anything that is wrong with the request or with what it names.
     """
     workspace = find_workspace(request.workspace)
-    profile, device = find_device(request.device, workspace)
-    delegates = [parse_delegate(text) for text in request.delegates or profile.data.delegates]
-    models = [find_model(name, workspace) for name in request.models] or _example(workspace)
-    described = [(model, _described(model)) for model in models]
-    _check_distinct(models)
-    notes: list[str] = []
-    sources = _datasets(described, request, notes)
-    info = device.describe()
-    settings = replace(
-        request.settings,
-        repetitions=request.repetitions or profile.data.repetitions,
-        cores=available_cores(),
-    )
-    cells = make_cells(
-        [(model, facts, data) for (model, facts), data in zip(described, sources, strict=True)],
-        device.name,
-        delegates,
-        info.delegates,
-    )
-    results = request.output or workspace.results
+    results = Path(request.output) if request.output else workspace.results
+    subjects, remarks = find_subjects(request, workspace)
+    stations = _reach(request, workspace)
+    cells = make_cells(request, subjects, stations)
     ensure_writable(results)
-    return Prepared(Plan(cells, settings), device, info, results, request.command, tuple(notes))
+    return Prepared(request, Plan(cells, request.settings.seed), stations, results, tuple(remarks))
+
+
+def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
+    found: dict[str, Station] = {}
+    for text in request.devices:
+        for profile, device in find_devices(text, workspace):
+            if device.name in found:
+                raise UsageError(f"device {device.name!r} is named twice")
+            found[device.name] = Station(profile, device, device.describe())
+    return tuple(found.values())
+
+
+def prepare_resume(folder: Path) -> Prepared:
+    """Prepare to go on with a run that was ended early.
+
+    Raises:
+        RecordError: It is not a run.
+        IncomparableError: Models, data, settings or environment differ; names what, and both values.
+    """
+    facts = load_run(folder)
+    prepared = prepare(request_from_facts(facts.request, folder / "run.json"))
+    _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
+    _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
+    return replace(prepared, resumes=folder)
+
+
+def _as_json(facts: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(facts))
+
+
+def _refuse_difference(stored: Any, present: Any, key: str) -> None:
+    """Raise for the first value that differs between what a run was begun with and what there is now."""
+    if isinstance(stored, dict) and isinstance(present, dict):
+        for name in stored.keys() | present.keys():
+            if name != "load_average":
+                _refuse_difference(stored.get(name), present.get(name), f"{key}.{name}")
+    elif isinstance(stored, list) and isinstance(present, list) and len(stored) == len(present):
+        for index, (a, b) in enumerate(zip(stored, present, strict=True)):
+            _refuse_difference(a, b, f"{key}[{index}]")
+    elif stored != present:
+        raise IncomparableError(key, stored, present, "parts of a resumed run")
 
 
 def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     """Measure what was prepared; every record is on disk when this returns or is ended from outside."""
-    store = RunStore(new_run_folder(prepared.results))
-    store.save_run(
-        RunFacts(
-            format=FORMAT,
-            run_id=store.run_id,
-            started_at=now(),
-            harness_version=harness.__version__,
-            command=prepared.command,
-            seed=prepared.plan.settings.seed,
-            plan=plan_facts(prepared.plan),
-            environment=describe_environment(),
-        )
-    )
-    try:
-        records = Runner(
-            prepared.plan,
-            PythonWorker(prepared.device, prepared.plan.settings),
-            prepared.info,
+    store = RunStore(prepared.resumes or new_run_folder(prepared.results))
+    if prepared.resumes is None:
+        store.save_run(_run_facts(prepared, store.run_id))
+    runners = [
+        Runner(
+            prepared.plan.of_device(station.device.name),
+            PythonWorker(station.device),
+            station.info,
             store,
             observer,
-        ).run()
+        )
+        for station in prepared.stations
+    ]
+    try:
+        _run_all(runners)
+    except BaseException as error:
+        # The folder is named in the error's message for Ctrl-C, which ends a run that can be resumed.
+        error.harness_run = store.folder  # type: ignore[attr-defined]
+        raise
     finally:
-        prepared.device.close()
-    return Outcome(store.folder, tuple(records))
+        for station in prepared.stations:
+            station.device.close()
+        store.drop_scratch()
+    return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
 
 
-def _example(workspace: Workspace) -> list[Model]:
-    """The bundled example: from the user's workspace where it holds it, else the copy that came with the program."""
+def _run_all(runners: list[Runner]) -> None:
+    """Run each device's part in a thread of its own; a single one in this thread, where Ctrl-C arrives."""
+    if len(runners) == 1:
+        runners[0].run()
+        return
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def work(runner: Runner) -> None:
+        try:
+            runner.run(stop)
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=work, args=(runner,), daemon=True) for runner in runners]
+    for thread in threads:
+        thread.start()
     try:
-        return [find_model(name, workspace) for name in EXAMPLE]
-    except UnknownNameError:
-        bundled = bundled_workspace()
-        return [find_model(name, bundled) for name in EXAMPLE]
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except KeyboardInterrupt:
+        stop.set()
+        raise
+    if errors:
+        raise errors[0]
 
 
-def _described(model: Model) -> ModelDescription:
-    """Read the file and refuse what cannot run here.
-
-    Raises:
-        ModelError: It is not there, not a model, not the one the card speaks of, or has operators that nobody
-            knows.
-    """
-    source = model.card.source
-    if not model.available:
-        remedy = (
-            f"run `harness models fetch {model.name}`" if source.url else "correct the card's source.path"
-        )
-        raise ModelError(f"model {model.name!r}: {model.file} is not on this computer; {remedy}")
-    facts = describe(model.file)
-    if source.sha256 is not None and source.sha256 != facts.sha256:
-        raise ModelError(
-            f"model {model.name!r}: {model.file} has the sha256 {facts.sha256}, the card says {source.sha256}; "
-            "correct the card or restore the file"
-        )
-    check_runnable(facts)
-    return facts
-
-
-def _check_distinct(models: Iterable[Model]) -> None:
-    """Two models of one name could not be told apart in a table."""
-    seen: dict[str, Path] = {}
-    for model in models:
-        if model.name in seen:
-            raise UsageError(f"two models are called {model.name!r}: {seen[model.name]} and {model.file}")
-        seen[model.name] = model.file
-
-
-def _datasets(
-    described: Iterable[tuple[Model, ModelDescription]], request: Request, notes: list[str]
-) -> list[Dataset | None]:
-    """Find each model's dataset, each path read once, and check that the model can be evaluated on it."""
-    settings = request.settings
-    if settings.limit is not None and settings.limit < 1:
-        raise UsageError(f"--limit: found {settings.limit}, expected at least 1 image")
-    known: dict[Path, Dataset] = {}
-    found: list[Dataset | None] = []
-    for model, facts in described:
-        path = request.dataset or model.dataset_path
-        if path is not None and path not in known:
-            known[path] = limited(find_dataset(path), settings.limit)
-        problem = _why_no_accuracy(model, facts, path) if settings.accuracy else None
-        if problem is not None and not settings.latency:
-            raise UsageError(problem)
-        if problem is not None:
-            notes.append(f"{problem}; only latency is measured")
-        found.append(None if path is None or problem is not None else known[path])
-    return found
-
-
-def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Path | None) -> str | None:
-    """Return why a model's accuracy cannot be measured; None when it can.
-
-    Raises:
-        ModelError: The card and the file do not fit together.
-    """
-    if dataset is None:
-        return f"model {model.name!r} has no dataset (give one with --dataset)"
-    if model.card.decoder.name == NO_DECODER:
-        return f"model {model.name!r}: its outputs are of no known family, so there is no decoder ({facts.outputs})"
-    try:
-        Preparation(model.card.input, facts.inputs[0])
-        make_decoder(model.card.decoder, facts.outputs)
-    except HarnessError as error:
-        raise ModelError(f"model {model.name!r}: {error}") from error
-    return None
+def _run_facts(prepared: Prepared, run_id: str) -> RunFacts:
+    return RunFacts(
+        format=FORMAT,
+        run_id=run_id,
+        started_at=now(),
+        harness_version=harness.__version__,
+        command=prepared.request.command,
+        seed=prepared.plan.seed,
+        request=request_facts(prepared.request),
+        plan=_as_json(plan_facts(prepared.plan)),
+        environment=describe_environment(),
+    )

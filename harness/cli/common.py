@@ -210,7 +210,7 @@ def progress() -> Iterator[Progress]:
 
     bar = rich_progress.Progress(
         rich_progress.BarColumn(bar_width=24),
-        rich_progress.TaskProgressColumn(markup=False),
+        rich_progress.TaskProgressColumn(),
         rich_progress.TimeRemainingColumn(compact=True),
         rich_progress.TextColumn("{task.description}", markup=False),
         console=console_err(),

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
 from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.bench.plan import Task
     from harness.bench.records import Record
-    from harness.bench.session import Outcome, Prepared, Request
+    from harness.bench.request import Request
+    from harness.bench.session import Prepared
+
+LATEST = "latest"
+_DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A span of time: `90`, `90s`, `10m`, `1h`; in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"found {value!r}, expected a time such as 90s, 10m or 1h", param, ctx)
+        return float(found["number"]) * _SECONDS[found["unit"]]
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg]
+    """A share in percent: `1` or `1%`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        try:
+            return float(str(value).removesuffix("%"))
+        except ValueError:
+            self.fail(f"found {value!r}, expected a percentage such as 1%", param, ctx)
 
 
 @click.command(
@@ -23,74 +58,135 @@ if TYPE_CHECKING:
         "harness run ssd.tflite --dataset coco/            a bare model: its card is worked out and shown",
         "harness run my-card --delegate cpu:4 --limit 500  one delegate, the first 500 images",
         "harness run a.tflite b.tflite --no-accuracy       latency only",
-        "harness run --format json > rows.json             the rows for a script",
+        "harness run plan.toml --dry-run                   what a plan would measure, and how long",
+        "harness run --resume                              go on with the run that was interrupted last",
     ),
 )
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option("--device", default="local", show_default=True, help="A device profile's name.")
-@click.option(
-    "--delegate", "delegates", multiple=True, help="What executes the graph; may be given several times."
-)
-@click.option("--dataset", type=click.Path(path_type=Path), help="COCO dataset: a folder or a TOML card.")
+@click.argument("models", nargs=-1, metavar="[MODEL|PLAN.toml]...")
+@click.option("-d", "--device", "devices", multiple=True, help="A device profile's name; may be repeated.")
+@click.option("--delegate", "delegates", multiple=True, help="What executes the graph; may be repeated.")
+@click.option("--dataset", type=click.Path(), help="COCO dataset: a folder or a TOML card.")
 @click.option("--limit", type=int, help="Only the first so many images.")
 @click.option("--no-accuracy", is_flag=True, help="Only latency.")
 @click.option("--no-latency", is_flag=True, help="Only accuracy.")
 @click.option("--min-seconds", type=float, help="At least so many seconds of steady inferences a cell.")
 @click.option("--min-runs", type=int, help="At least so many steady inferences a cell.")
 @click.option("--repetitions", type=int, help="Independent processes a cell.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of the cells.")
+@click.option("--precision", type=Percent(), help="Measure until the median is known to ± so many percent …")
+@click.option("--max-seconds", type=float, help="… or for so many seconds a cell.")
+@click.option("--mlperf", is_flag=True, help="Stop and estimate quantiles as MLPerf's LoadGen does.")
+@click.option("--sustained", type=Duration(), help="Measure for so long (10m) and show latency over time.")
+@click.option("--seed", type=int, help="Of the order of the cells.")
+@click.option("--memory-limit", "memory_limit_mb", type=int, help="MiB of memory that a worker may use.")
 @click.option(
     "--coco-engine",
     type=click.Choice(["hotcoco", "pycocotools"]),
-    default="hotcoco",
-    show_default=True,
     help="What computes the COCO figures; both give the same.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for the runs (default: results/).")
+@click.option("--output", type=click.Path(), help="Folder for the runs (default: results/).")
+@click.option("--dry-run", is_flag=True, help="Show the cells and the time they take; measure nothing.")
+@click.option(
+    "--resume", is_flag=False, flag_value=LATEST, metavar="[RUN]", help="Go on with an interrupted run."
+)
 @format_option()
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
-    """Measure models on a device: latency, memory and COCO accuracy.
+    """Measure models on devices: latency, memory and COCO accuracy.
 
-    MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is
-    measured.
+    MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is measured.
     """
     from harness.bench import session
 
-    prepared = session.prepare(_request(ctx.obj, options))
+    if options["resume"] is not None:
+        prepared = session.prepare_resume(_unfinished(ctx.obj, options))
+    else:
+        prepared = session.prepare(_request(ctx.obj, options))
     _show_what_was_inferred(prepared)
-    with progress() as shown:
-        outcome = session.carry_out(prepared, Shown(shown))
-    _print(outcome, format_)
+    if options["dry_run"]:
+        from harness.cli.dry_run import print_plan
+
+        print_plan(prepared, format_)
+        return
+    try:
+        with progress() as shown:
+            outcome = session.carry_out(prepared, Shown(shown))
+    except KeyboardInterrupt as error:
+        _say_how_to_resume(getattr(error, "harness_run", None))
+        raise
+    from harness.cli.report import print_results
+
+    print_results([outcome.folder], format_)
     if outcome.failed:
         ctx.exit(1)
 
 
 def _request(workspace: str | None, options: dict[str, Any]) -> Request:
-    from harness.bench.plan import Settings
+    """Make the request: a plan file's, or an empty one, with what the options say on top."""
+    from harness.bench.request import Request, is_plan, load_plan
     from harness.bench.run import command_line
-    from harness.bench.session import Request
 
-    asked = {key: options[key] for key in ("min_seconds", "min_runs") if options[key] is not None}
-    settings = Settings(
-        latency=not options["no_latency"],
-        accuracy=not options["no_accuracy"],
-        limit=options["limit"],
-        seed=options["seed"],
-        coco_engine=options["coco_engine"],
-        **asked,
-    )
-    return Request(
-        models=options["models"],
-        device=options["device"],
-        delegates=options["delegates"],
-        dataset=options["dataset"],
-        output=options["output"],
-        workspace=None if workspace is None else Path(workspace),
-        settings=settings,
-        repetitions=options["repetitions"],
+    models = options["models"]
+    plans = [Path(text) for text in models if is_plan(Path(text))]
+    if plans and len(models) > 1:
+        raise UsageError("a plan names its models itself: give one plan and no other MODEL")
+    request = load_plan(plans[0]) if plans else Request(models=models)
+    names = ("devices", "delegates", "dataset", "output", "repetitions")
+    given = {name: options[name] for name in names if options[name]}
+    return replace(
+        request,
+        **given,
+        settings=_settings(request, options),
+        workspace=workspace,
         command=command_line(),
     )
+
+
+def _settings(request: Request, options: dict[str, Any]) -> Any:
+    names = (
+        *("limit", "min_seconds", "min_runs", "precision", "max_seconds", "sustained", "seed"),
+        *("memory_limit_mb", "coco_engine"),
+    )
+    given = {name: options[name] for name in names if options[name] is not None}
+    for flag, name, value in (
+        ("no_latency", "latency", False),
+        ("no_accuracy", "accuracy", False),
+        ("mlperf", "mlperf", True),
+    ):
+        if options[flag]:
+            given[name] = value
+    if options["repetitions"] is not None and options["repetitions"] < 1:
+        raise UsageError(f"--repetitions: found {options['repetitions']}, expected at least 1")
+    settings = replace(request.settings, **given)
+    if settings.mlperf and options["min_seconds"] is None:
+        from harness.bench.plan import MLPERF_MIN_SECONDS
+
+        settings = replace(settings, min_seconds=MLPERF_MIN_SECONDS)
+    return settings
+
+
+def _unfinished(workspace: str | None, options: dict[str, Any]) -> Path:
+    """Find the run to go on with: the one that is named, else the newest that is not finished."""
+    from harness.bench.records import is_finished
+    from harness.report.selection import find_folders
+    from harness.workspace import find_workspace
+
+    if options["models"]:
+        raise UsageError("--resume goes on with a run as it was begun: give no MODEL")
+    results = Path(options["output"]) if options["output"] else find_workspace(workspace).results
+    if options["resume"] != LATEST:
+        return find_folders([options["resume"]], results)[0]
+    runs = sorted((path.parent for path in results.glob("*/run.json")), reverse=True)
+    for run in runs:
+        if not is_finished(run):
+            return run
+    raise UsageError(f"{results}: no run there was interrupted; nothing to resume")
+
+
+def _say_how_to_resume(folder: Path | None) -> None:
+    if folder is not None:
+        note(
+            f"Interrupted. What was measured is in {folder}; go on with:\n  harness run --resume {folder.name}"
+        )
 
 
 def _show_what_was_inferred(prepared: Prepared) -> None:
@@ -103,41 +199,56 @@ def _show_what_was_inferred(prepared: Prepared) -> None:
             note(f"card of {model.file.name}, worked out from the file:")
             for sentence in model.evidence:
                 note(f"  - {sentence}")
-    for text in prepared.notes:
+    for text in prepared.remarks:
         warn(text)
 
 
 class Shown:
-    """Shows a run's progress."""
+    """Shows a run's progress; several devices may tell it at once."""
 
     def __init__(self, shown: Progress) -> None:
-        self._shown, self._done, self._total, self._text = shown, 0.0, 1.0, ""
+        self._shown, self._lock = shown, threading.Lock()
+        self._done, self._total = 0, 0
+        self._parts: dict[str, float] = {}
 
-    def begin(self, total_tasks: int) -> None:
-        """The run starts."""
-        self._total = float(max(total_tasks, 1))
+    def begin(self, n_tasks: int) -> None:
+        """A device starts."""
+        with self._lock:
+            self._total += n_tasks
 
-    def task(self, task: Task, n_repetitions: int) -> None:
+    def more(self, n_tasks: int) -> None:
+        """Tasks are added."""
+        with self._lock:
+            self._total += n_tasks
+
+    def task(self, task: Task) -> None:
         """A task starts."""
-        what = f"latency {task.repetition + 1}/{n_repetitions}" if task.kind == "latency" else "accuracy"
-        self._text = f"{task.cell.model.name} {task.cell.delegate} {what}"
-        self._shown.update(self._done, self._total, self._text)
+        self._update(task, 0.0, _what(task))
 
-    def images(self, done: int, total: int) -> None:
+    def images(self, task: Task, done: int, total: int) -> None:
         """An accuracy task goes on."""
-        self._shown.update(self._done + done / total, self._total, f"{self._text}, image {done}/{total}")
+        self._update(task, done / max(total, 1), f"{_what(task)}, image {done}/{total}")
 
     def done(self, task: Task, record: Record) -> None:
         """A task ended; a failure is told at once."""
-        self._done += 1
-        part = record.processes[-1] if task.kind == "latency" and record.processes else record.accuracy
-        if part is not None and part.status not in {"ok"}:
-            self._shown.say(
-                f"{task.cell.model.name} {task.cell.delegate}: {part.status}: {'; '.join(part.reasons)}"
-            )
+        with self._lock:
+            self._done += 1
+            self._parts.pop(task.cell.device, None)
+            part = record.processes[-1] if task.kind == "latency" and record.processes else record.accuracy
+            if part is not None and part.status != "ok":
+                reasons = "; ".join(part.reasons)
+                self._shown.say(f"{task.cell.model.name} {task.cell.delegate}: {part.status}: {reasons}")
+
+    def _update(self, task: Task, part: float, text: str) -> None:
+        with self._lock:
+            self._parts[task.cell.device] = part
+            self._shown.update(self._done + sum(self._parts.values()), max(self._total, 1), text)
 
 
-def _print(outcome: Outcome, format_: str) -> None:
-    from harness.cli.report import print_results
-
-    print_results([outcome.folder], format_)
+def _what(task: Task) -> str:
+    cell = task.cell
+    what = (
+        f"latency {task.repetition + 1}/{cell.settings.processes}" if task.kind == "latency" else "accuracy"
+    )
+    where = "" if cell.device == "local" else f"{cell.device}: "
+    return f"{where}{cell.model.name} {cell.delegate} {what}"

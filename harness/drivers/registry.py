@@ -38,6 +38,11 @@ def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
     return profile, open_device(profile)
 
 
+def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
+    """Find and open all devices that a user means: one for a name, several for `all-…`."""
+    return [find_device(text, workspace)]
+
+
 def list_devices(workspace: Workspace) -> list[DeviceInfo]:
     """Describe every device there is a profile for; one that cannot be reached is listed with the reason."""
     return [_describe(profile) for profile in list_profiles(workspace)]

@@ -22,6 +22,7 @@ from harness.worker import evidence
 from harness.worker.jobs import LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.runtime import Runtime, make_interpreter
+from harness.worker.telemetry import Telemetry
 
 Durations = npt.NDArray[np.int64]
 CHUNK_SECONDS = 0.1
@@ -37,7 +38,9 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     init_ns = time.perf_counter_ns() - begin
     feeds = make_feeds(interpreter, job)
     emit("loaded", init_ns=init_ns)
+    telemetry = Telemetry()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
+    state = telemetry.facts()
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
     output = Path(job.output)
     (output / "samples.npy").write_bytes(to_bytes(samples))
@@ -48,6 +51,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
         "peak_memory_bytes": peak_memory_bytes(),
         "memory_before_load_bytes": before,
         "steady_from": steady_from,
+        "telemetry": state,
         "wrong_outputs": find_wrong_outputs(interpreter),
         **evidence.describe(job.delegate, evidence.read_delegation(interpreter)),
     }

@@ -1,0 +1,158 @@
+"""What a user asks for, from the command line, a plan file or Python; kept in `run.json` so that it can be resumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness import schema
+from harness.bench.plan import CocoEngine, Settings
+from harness.errors import SchemaError
+from harness.schema import Strict
+
+
+class Rule(Strict, frozen=True, kw_only=True):
+    """Which cells something applies to: patterns such as `shapes-*` for model, device and delegate."""
+
+    model: str = "*"
+    device: str = "*"
+    delegate: str = "*"
+
+    def fits(self, model: str, device: str, delegate: str) -> bool:
+        """Whether a cell is meant."""
+        pairs = ((model, self.model), (device, self.device), (delegate, self.delegate))
+        return all(fnmatchcase(name, pattern) for name, pattern in pairs)
+
+
+class Tuning(Strict, frozen=True, kw_only=True):
+    """Settings that a plan file or an override may give; None leaves them as they are."""
+
+    repetitions: int | None = None
+    min_runs: int | None = None
+    min_seconds: float | None = None
+    max_seconds: float | None = None
+    precision: float | None = None
+    mlperf: bool | None = None
+    sustained: float | None = None
+    latency: bool | None = None
+    accuracy: bool | None = None
+    limit: int | None = None
+    coco_engine: CocoEngine | None = None
+    memory_limit_mb: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """The settings that are given."""
+        names = (name for name in _TUNABLE if getattr(self, name) is not None)
+        return {name: getattr(self, name) for name in names}
+
+
+_TUNABLE = tuple(f.name for f in msgspec.structs.fields(Tuning))
+
+
+class Override(Rule, frozen=True, kw_only=True):
+    """Other settings for some cells."""
+
+    set: Tuning
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for.
+
+    Attributes:
+        models: Names of cards, paths of cards or .tflite files; empty for the bundled example.
+        devices: Names of profiles, serials or addresses.
+        delegates: Spellings; empty for the ones of each device's profile.
+        delegate_options: Further `key=value` for external delegates.
+        dataset: A dataset's folder or card; None for each card's own.
+        output: Folder for the runs; None for the workspace's `results/`.
+        workspace: Folder with devices/ and models/; None to look it up.
+        settings: How to measure.
+        repetitions: Independent processes a cell; None for the device profile's.
+        exclude: Cells that are left out.
+        override: Other settings for some cells; later ones win.
+        command: The command line, for the record.
+    """
+
+    models: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("local",)
+    delegates: tuple[str, ...] = ()
+    delegate_options: tuple[tuple[str, str], ...] = ()
+    dataset: str | None = None
+    output: str | None = None
+    workspace: str | None = None
+    settings: Settings = field(default_factory=Settings)
+    repetitions: int | None = None
+    exclude: tuple[Rule, ...] = ()
+    override: tuple[Override, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+class PlanFile(Tuning, frozen=True, kw_only=True):
+    """A plan as a TOML file; its keys are documented in the README."""
+
+    models: tuple[str, ...]
+    devices: tuple[str, ...] = ("local",)
+    delegates: tuple[str, ...] = ()
+    dataset: str | None = None
+    seed: int = 0
+    description: str = ""
+    exclude: tuple[Rule, ...] = ()
+    override: tuple[Override, ...] = ()
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a TOML file is a plan and not a model's card: a plan names models."""
+    return path.suffix == ".toml" and path.is_file() and "models" in schema.load_toml(path)
+
+
+def load_plan(path: Path) -> Request:
+    """Read a plan file. Paths in it are relative to the file.
+
+    Raises:
+        SchemaError: Names the file, the key, what was found and what is expected.
+    """
+    data = schema.convert(schema.load_toml(path), PlanFile, path)
+    if not data.models:
+        raise SchemaError(f"{path}: key 'models': found an empty list, expected at least one model")
+    settings = replace(
+        Settings(seed=data.seed), **{k: v for k, v in data.given().items() if k != "repetitions"}
+    )
+    return Request(
+        models=tuple(_beside(path, text) for text in data.models),
+        devices=data.devices,
+        delegates=data.delegates,
+        dataset=None if data.dataset is None else str(path.parent / data.dataset),
+        settings=settings,
+        repetitions=data.repetitions,
+        exclude=data.exclude,
+        override=data.override,
+    )
+
+
+def _beside(path: Path, text: str) -> str:
+    """A model given as a file lies relative to the plan; a card's name stays a name."""
+    return str(path.parent / text) if Path(text).suffix in {".tflite", ".toml", ".lite"} else text
+
+
+def request_facts(request: Request) -> dict[str, Any]:
+    """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
+    facts: dict[str, Any] = msgspec.to_builtins(request)
+    facts["models"] = [str(Path(m).resolve()) if Path(m).is_file() else m for m in request.models]
+    for name in ("dataset", "output", "workspace"):
+        facts[name] = None if facts[name] is None else str(Path(facts[name]).resolve())
+    return facts
+
+
+def request_from_facts(facts: dict[str, Any], where: Path) -> Request:
+    """Read a request back.
+
+    Raises:
+        SchemaError: It was written by another version of this program.
+    """
+    known = {f.name for f in fields(Request)}
+    return schema.convert({key: value for key, value in facts.items() if key in known}, Request, where)

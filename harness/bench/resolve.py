@@ -1,0 +1,185 @@
+"""Find what a request names, and refuse what cannot be measured, before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.accuracy.dataset import Dataset, find_dataset
+from harness.accuracy.prepare import Preparation
+from harness.bench.plan import Cell, Settings
+from harness.bench.request import Request
+from harness.cards import Model, find_model
+from harness.delegates import Delegate, available_cores, parse_delegate
+from harness.detectors.registry import make_decoder
+from harness.drivers.base import Device, DeviceInfo
+from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
+from harness.fetch import verify
+from harness.profiles import Profile
+from harness.tflite.model import ModelDescription, describe
+from harness.tflite.runnable import check_runnable
+from harness.workspace import Workspace, bundled_workspace
+
+EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-full-integer")
+"""What `harness run` measures when it is given nothing."""
+NO_DECODER = "none"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with all that is needed to measure it."""
+
+    model: Model
+    facts: ModelDescription
+    dataset: Dataset | None
+
+
+@dataclass(frozen=True)
+class Station:
+    """A device that was reached."""
+
+    profile: Profile
+    device: Device
+    info: DeviceInfo
+
+
+def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
+    """Find the models and their data; return them with remarks for the user.
+
+    Raises:
+        UsageError: A model or dataset that cannot be used; says what and why.
+    """
+    models = [find_model(name, workspace) for name in request.models] or _example(workspace)
+    _check_distinct(models)
+    described = [(model, _described(model)) for model in models]
+    known: dict[Path, Dataset] = {}
+    subjects, remarks = [], []
+    for model, facts in described:
+        path = Path(request.dataset) if request.dataset else model.dataset_path
+        if path is not None and path not in known:
+            known[path] = find_dataset(path).limited(request.settings.limit)
+        problem = _why_no_accuracy(model, facts, path) if request.settings.accuracy else None
+        if problem is not None and not request.settings.latency:
+            raise UsageError(problem)
+        if problem is not None:
+            remarks.append(f"{problem}; only latency is measured")
+        usable = path is not None and problem is None
+        subjects.append(Subject(model, facts, known[path] if usable and path else None))
+    return subjects, remarks
+
+
+def make_cells(
+    request: Request, subjects: Sequence[Subject], stations: Sequence[Station]
+) -> tuple[Cell, ...]:
+    """Cross devices, models and delegates, leave out what is excluded, and set what is overridden.
+
+    A delegate that a device does not offer, or that is known not to work there, makes a skipped cell with the reason.
+
+    Raises:
+        UsageError: A misspelt delegate, or nothing is left to measure.
+    """
+    cells: list[Cell] = []
+    for station in stations:
+        delegates = [parse_delegate(text) for text in request.delegates or station.profile.data.delegates]
+        for subject in subjects:
+            for delegate in delegates:
+                names = (subject.model.name, station.device.name, str(delegate))
+                if any(rule.fits(*names) for rule in request.exclude):
+                    continue
+                settings = _settings(request, station.profile, names)
+                skip = _why_skip(station, delegate)
+                cells.append(
+                    Cell(
+                        len(cells) + 1,
+                        subject.model,
+                        subject.facts,
+                        station.device.name,
+                        _with_options(delegate, request),
+                        settings,
+                        subject.dataset,
+                        skip,
+                    )
+                )
+    if not cells:
+        raise UsageError("nothing is left to measure: every cell is excluded")
+    return tuple(cells)
+
+
+def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -> Settings:
+    settings = replace(
+        request.settings,
+        repetitions=request.repetitions or profile.data.repetitions,
+        cores=available_cores(),
+    )
+    for override in request.override:
+        if override.fits(*names):
+            settings = replace(settings, **override.set.given())
+    return settings
+
+
+def _with_options(delegate: Delegate, request: Request) -> Delegate:
+    extra = tuple((f"option.{key}", value) for key, value in request.delegate_options)
+    return delegate if delegate.is_cpu else replace(delegate, options=(*delegate.options, *extra))
+
+
+def _why_skip(station: Station, delegate: Delegate) -> str | None:
+    for fact in station.profile.data.facts:
+        if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
+            source = f" ({fact.source})" if fact.source else ""
+            return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
+    offered = {parse_delegate(text).kind for text in station.info.delegates}
+    if delegate.kind in offered:
+        return None
+    return f"{station.device.name} offers {', '.join(station.info.delegates)}, not {delegate.kind}"
+
+
+def _example(workspace: Workspace) -> list[Model]:
+    """The bundled example: from the user's workspace where it is, else the copy that came with the program."""
+    try:
+        return [find_model(name, workspace) for name in EXAMPLE]
+    except UnknownNameError:
+        bundled = bundled_workspace()
+        return [find_model(name, bundled) for name in EXAMPLE]
+
+
+def _described(model: Model) -> ModelDescription:
+    """Read the file and refuse what cannot run here.
+
+    Raises:
+        ModelError: It is not there, not a model, not the one the card speaks of, or has operators nobody knows.
+    """
+    if not model.available:
+        raise ModelError(f"model {model.name!r}: {model.why_missing}")
+    verify(model)
+    facts = describe(model.file)
+    check_runnable(facts)
+    return facts
+
+
+def _check_distinct(models: Iterable[Model]) -> None:
+    """Two models of one name could not be told apart in a table."""
+    seen: dict[str, Path] = {}
+    for model in models:
+        if model.name in seen:
+            raise UsageError(f"two models are called {model.name!r}: {seen[model.name]} and {model.file}")
+        seen[model.name] = model.file
+
+
+def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Path | None) -> str | None:
+    """Return why a model's accuracy cannot be measured; None when it can.
+
+    Raises:
+        ModelError: The card and the file do not fit together.
+    """
+    if dataset is None:
+        return f"model {model.name!r} has no dataset (give one with --dataset)"
+    if model.card.decoder.name == NO_DECODER:
+        evidence = "; ".join(model.evidence) or "its card names no decoder"
+        return f"model {model.name!r}: its outputs cannot be decoded ({evidence})"
+    try:
+        Preparation(model.card.input, facts.inputs[0])
+        make_decoder(model.card.decoder, facts.outputs)
+    except HarnessError as error:
+        raise ModelError(f"model {model.name!r}: {error}") from error
+    return None

@@ -1,0 +1,108 @@
+"""The state of the machine around a measurement. Standard library only; unknown is left out.
+
+Read before the first inference and after the last one, never between two: a fixed piece of arithmetic is timed (a clock
+that has been turned down shows there whatever the system tells), and frequency, temperature, governor, power supply and
+the time other programs took are read where Linux gives them (sysfs and proc(5)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+PROBE_ROUNDS = 7
+_PROBE_DATA = bytes(range(256)) * 2048
+_SYS = Path("/sys")
+_PROC_STAT = Path("/proc/stat")
+
+
+def cpu_probe_ns() -> int:
+    """Time a fixed piece of work (SHA-256 of 512 KiB) and return the shortest of `PROBE_ROUNDS` times in ns.
+
+    The shortest time is the one that was disturbed least, so it follows the clock and not the load (as the throttle
+    detection of Jetpack Microbenchmark does).
+    """
+    times = []
+    for _ in range(PROBE_ROUNDS):
+        begin = time.perf_counter_ns()
+        hashlib.sha256(_PROBE_DATA).digest()
+        times.append(time.perf_counter_ns() - begin)
+    return min(times)
+
+
+class Telemetry:
+    """Made before the first inference; `facts` is read after the last."""
+
+    def __init__(self) -> None:
+        self._before = {"probe_ns": cpu_probe_ns(), **_frequency_and_temperature()}
+        self._busy, self._own, self._begin = _busy_s(), _own_s(), time.monotonic()
+
+    def facts(self) -> dict[str, Any]:
+        """Return what is known: `before` and `after` (probe_ns, mhz, celsius), governor, other_load, on_battery."""
+        facts: dict[str, Any] = {"before": self._before}
+        span = time.monotonic() - self._begin
+        busy, own = _busy_s(), _own_s()
+        if self._busy is not None and busy is not None and span > 0.1:
+            # Ticks of 10 ms: the difference can fall slightly below zero.
+            facts["other_load"] = max(0.0, (busy - self._busy - (own - self._own)) / span)
+        facts["after"] = {"probe_ns": cpu_probe_ns(), **_frequency_and_temperature()}
+        governor = _text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
+        if governor is not None:
+            facts["governor"] = governor
+        battery = _on_battery()
+        if battery is not None:
+            facts["on_battery"] = battery
+        return facts
+
+
+def _frequency_and_temperature() -> dict[str, float]:
+    found: dict[str, float] = {}
+    frequencies = _numbers(_SYS / "devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    if frequencies:
+        found["mhz"] = max(frequencies) / 1e3
+    temperatures = [t for t in _numbers(_SYS / "class/thermal", "thermal_zone*/temp") if 0 < t < 150_000]
+    if temperatures:
+        found["celsius"] = max(temperatures) / 1e3
+    return found
+
+
+def _on_battery() -> bool | None:
+    """Whether the machine runs on its battery; None where there is none or nothing is told."""
+    supplies = list((_SYS / "class/power_supply").glob("*"))
+    states = [_text(supply / "status") for supply in supplies if _text(supply / "type") == "Battery"]
+    return "Discharging" in states if states else None
+
+
+def _busy_s() -> float | None:
+    """Seconds that all CPUs together were busy since boot: /proc/stat's first line without idle and iowait."""
+    text = _text(_PROC_STAT)
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError, IndexError):
+        ticks = [int(word) for word in text.splitlines()[0].split()[1:9]]
+        return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return None
+
+
+def _own_s() -> float:
+    times = os.times()
+    return times.user + times.system
+
+
+def _numbers(folder: Path, pattern: str) -> list[float]:
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(ValueError):
+            found.append(float(_text(path) or ""))
+    return found
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None
