@@ -104,7 +104,7 @@ class Graph:
         description: Free text of the converter.
         subgraphs: At least one.
         metadata: Metadata name → its bytes.
-        buffers: Buffer index → the bytes of the buffers that tensors use; views into the file.
+        buffers: Buffer index → the bytes of the buffers in use; views into the file.
     """
 
     version: int

@@ -18,6 +18,7 @@ from harness.tflite import schema
 from harness.tflite.graph import Graph, Operator, Quantization, Subgraph, Tensor
 
 MAGIC = b"TFL3"
+SCHEMA_VERSION = 3
 MAX_TABLES = (
     30_000  # operators, tensors, … of all subgraphs; a large detector has 2000; bounds the time to 3 s
 )
@@ -131,6 +132,10 @@ class _Reader:
         self.buffers: dict[int, memoryview] = {}
 
     def graph(self) -> Graph:
+        if self.model.Version() != SCHEMA_VERSION:
+            raise _damaged(
+                self.path, f"found schema version {self.model.Version()}, expected {SCHEMA_VERSION}"
+            )
         codes = self.tables(self.model.OperatorCodesLength(), self.model.OperatorCodes, self.operator_name)
         subgraphs = self.tables(
             self.model.SubgraphsLength(), self.model.Subgraphs, lambda _, table: self.subgraph(table, codes)
@@ -284,5 +289,7 @@ class _Reader:
             raise _damaged(self.path, f"{where}: found {found} bytes of data, expected {expected}")
 
     def metadata(self, _: int, table: Any) -> tuple[str, bytes]:
-        name = self.text(table.Name())
-        return name, self.raw(self.model.Buffers(table.Buffer()).DataAsNumpy())
+        index = table.Buffer()
+        content = self.buffers[index] if self.has_data(index) else b""
+        self.charge(len(content))
+        return self.text(table.Name()), bytes(content)

@@ -110,6 +110,8 @@ def change(data, edit):
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
+        (lambda m: m.__setattr__("version", 2), "found schema version 2, expected 3"),
+        (lambda m: m.metadata[0].__setattr__("buffer", 500), "found buffer 500"),
         (lambda m: m.subgraphs.clear(), "found no subgraph"),
         (lambda m: m.subgraphs[0].__setattr__("outputs", [99999]), "found tensor index 99999, expected 0…"),
         (lambda m: m.subgraphs[0].__setattr__("inputs", [-1]), "found tensor index -1"),
@@ -157,6 +159,7 @@ def shared_parts(n):
     builder.PrependUOffsetTRelative(buffer)
     buffers = builder.EndVector()
     s.ModelStart(builder)
+    s.ModelAddVersion(builder, 3)
     s.ModelAddSubgraphs(builder, subgraphs)
     s.ModelAddBuffers(builder, buffers)
     builder.Finish(s.ModelEnd(builder), b"TFL3")
