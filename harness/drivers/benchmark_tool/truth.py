@@ -1,0 +1,222 @@
+"""What may be claimed of a run: no row names a delegate that did not run (law 1).
+
+The tool ends with exit code 0 whether the delegate ran or not. In order of strength the evidence is: the runtime
+graph, then what the log says of nodes and partitions. That a delegate was created proves nothing. Where two sources
+disagree, the one that denies counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from harness.delegates import Delegate
+from harness.drivers.benchmark_tool.facts import Mention, RuntimeGraph, ToolOutput
+from harness.drivers.benchmark_tool.flags import WITHOUT_THEM, flag_name
+
+KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # what we call it   parts of the names that runtimes and vendors give it, in small letters
+    ("xnnpack", ("xnnpack",)),
+    ("gpu", ("gpu", "litert_cl", "mldrift", "ml_drift")),
+    ("nnapi", ("nnapi",)),
+    ("hexagon", ("hexagon",)),
+    ("qnn", ("qnn",)),
+    ("edgetpu", ("edgetpu",)),
+    ("npu", ("dispatch", "npu")),
+    ("external", ("external",)),
+)
+_ANY_NAME = frozenset({"external", "qnn", "edgetpu"})
+"""Delegates from a library: it names itself as it likes, and the tool calls them EXTERNAL."""
+_DELEGATE_FLAGS = frozenset(
+    {"external_delegate_path", "nnapi_accelerator_name", "hexagon_lib_path", "dispatch_library_path"}
+)
+_SAYS_OF_NODES = frozenset({"complete", "partial", "replaced"})
+_REFERENCE = "nnapi-reference"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What may be claimed.
+
+    Attributes:
+        status: `ok`, `partial`, `fallback`, `failed` or `timeout`.
+        actual: What ran: a delegate's name, `xnnpack`, `cpu-reference`, `cpu` (which of the two is not known) or
+            `unknown`.
+        delegated_nodes: Nodes that ran on the delegate that was asked for.
+        total_nodes: Nodes of the model.
+        evidence: What this rests on.
+        reasons: Why it is not `ok`.
+    """
+
+    status: str
+    actual: str
+    delegated_nodes: int | None = None
+    total_nodes: int | None = None
+    evidence: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+def judge(delegate: Delegate, output: ToolOutput, missing: Sequence[str] = ()) -> Truth:
+    """Say what a run proves about the delegate that was asked for.
+
+    Args:
+        delegate: What was asked for.
+        output: What the run left.
+        missing: Libraries of the delegate that are not on the device.
+    """
+    found = Truth("ok", "unknown", evidence=_evidence(output))
+    if output.status != "ok":
+        return replace(found, status=output.status, reasons=output.reasons)
+    if missing:
+        reason = (
+            f"{delegate} needs {', '.join(missing)}, not found on the device; the tool says nothing of it"
+        )
+        return replace(found, status="failed", reasons=(reason,))
+    misunderstood = [f for f in output.unconsumed if not (_chooses(f) or flag_name(f) in WITHOUT_THEM)]
+    if misunderstood:
+        reason = (
+            f"this benchmark_model does not know {', '.join(misunderstood)}, so it measured something else"
+        )
+        return replace(found, status="failed", reasons=(f"{reason}; use a newer one",))
+    return (
+        _judge_cpu(delegate, output, found)
+        if delegate.is_cpu
+        else _judge_accelerator(delegate, output, found)
+    )
+
+
+def kind_of(name: str) -> str | None:
+    """Return our name for a delegate that a log or a graph names; None for one that is not known."""
+    small = name.lower()
+    return next((kind for kind, parts in KINDS if any(part in small for part in parts)), None)
+
+
+def _chooses(flag: str) -> bool:
+    """Tell whether a flag chooses a delegate: without it the CPU runs."""
+    return flag_name(flag).startswith("use_") or flag_name(flag) in _DELEGATE_FLAGS
+
+
+def _evidence(output: ToolOutput) -> tuple[str, ...]:
+    lines = [f"Unconsumed cmdline flags: {flag}" for flag in output.unconsumed]
+    lines += [_graph_sentence(output.graph)] if output.graph else []
+    return tuple(dict.fromkeys([*lines, *(mention.text for mention in output.log.mentions)]))
+
+
+def _graph_sentence(graph: RuntimeGraph) -> str:
+    shares = ", ".join(f"{s.delegate} {s.nodes} in {s.partitions} partition(s)" for s in graph.shares)
+    return f"runtime graph: of {graph.total_nodes} nodes {shares or 'no delegate took any'}"
+
+
+def _judge_cpu(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
+    """XNNPACK or the builtin kernels: whichever is proven; the row is a fallback where it is the other one."""
+    actual, nodes, total = _cpu_runner(output)
+    ran = replace(found, actual=actual, delegated_nodes=nodes, total_nodes=total)
+    expected = "xnnpack" if delegate.kind == "cpu" else "cpu-reference"
+    if actual in {expected, "unknown"}:
+        return ran
+    return replace(ran, status="fallback", reasons=(_sentence(delegate, f"{actual} ran", found),))
+
+
+def _cpu_runner(output: ToolOutput) -> tuple[str, int | None, int | None]:
+    """Return what ran on the CPU, the nodes XNNPACK took, and all nodes."""
+    graph = output.graph
+    if graph is not None:
+        nodes = _nodes(graph, lambda name: kind_of(name) == "xnnpack")
+        return "xnnpack" if nodes else "cpu-reference", nodes, graph.total_nodes
+    mentions = [m for m in output.log.mentions if kind_of(m.delegate) == "xnnpack"]
+    if any(m.kind == "none" for m in mentions):
+        return "cpu-reference", 0, None
+    if any(m.kind in _SAYS_OF_NODES for m in mentions):
+        return "xnnpack", *_counted(mentions)
+    switched_off = ("Use xnnpack", "0") in output.log.switches
+    return "cpu-reference" if switched_off and not mentions else "unknown", None, None
+
+
+def _judge_accelerator(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
+    denial = _denial(delegate, output)
+    if denial is not None:
+        return _fallback(delegate, output, found, denial)
+    if output.graph is not None:
+        return _by_graph(delegate, output, output.graph, found)
+    mentions = [m for m in output.log.mentions if _is_it(delegate, m.delegate) and m.kind in _SAYS_OF_NODES]
+    if not mentions:
+        reason = "neither the log nor a runtime graph shows that it took a node"
+        return replace(found, status="fallback", reasons=(f"{delegate} was asked for, but {reason}",))
+    return _by_log(delegate, mentions, found)
+
+
+def _denial(delegate: Delegate, output: ToolOutput) -> str | None:
+    """Return the line that says that the delegate did not run."""
+    for flag in output.unconsumed:
+        if _chooses(flag):
+            return f"the tool does not know {flag}"
+    for mention in output.log.mentions:
+        if mention.kind in {"none", "refused"} and _is_it(delegate, mention.delegate):
+            return mention.text
+    offered = set(output.log.accelerators)
+    if delegate.kind == "nnapi" and (offered == {_REFERENCE} or delegate.option("accelerator") == _REFERENCE):
+        return f"the only accelerator is {_REFERENCE}, which is code for the CPU"
+    return None
+
+
+def _fallback(delegate: Delegate, output: ToolOutput, found: Truth, denial: str) -> Truth:
+    """The delegate did not run, so the CPU did; by which kernels stands in the graph or, at times, in the log."""
+    runner, _, total = _cpu_runner(output)
+    actual = "cpu" if runner == "unknown" else runner
+    reason = _sentence(delegate, denial, found)
+    return replace(
+        found, status="fallback", actual=actual, delegated_nodes=0, total_nodes=total, reasons=(reason,)
+    )
+
+
+def _by_graph(delegate: Delegate, output: ToolOutput, graph: RuntimeGraph, found: Truth) -> Truth:
+    nodes = _nodes(graph, lambda name: _is_it(delegate, name))
+    if nodes == 0:
+        return _fallback(delegate, output, found, "it took no node of the runtime graph")
+    ran = replace(found, actual=delegate.kind, delegated_nodes=nodes, total_nodes=graph.total_nodes)
+    if nodes >= graph.total_nodes:
+        return ran
+    reason = f"{delegate} took {nodes} of {graph.total_nodes} nodes, the rest ran on the CPU"
+    return replace(ran, status="partial", reasons=(reason,))
+
+
+def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Truth:
+    nodes, total = _counted(mentions)
+    ran = replace(found, actual=delegate.kind, delegated_nodes=nodes, total_nodes=total)
+    whole = nodes is not None and nodes == total
+    if any(m.kind == "partial" for m in mentions) or not (
+        whole or any(m.kind == "complete" for m in mentions)
+    ):
+        counted = (
+            f"{nodes} of {total} nodes" if nodes is not None and total is not None else "a part of the graph"
+        )
+        return replace(
+            ran, status="partial", reasons=(f"{delegate} took {counted}, the rest ran on the CPU",)
+        )
+    return ran
+
+
+def _counted(mentions: Iterable[Mention]) -> tuple[int | None, int | None]:
+    """Add up the nodes of the lines that count them; a line that is told twice counts once."""
+    lines = {m.text: m for m in mentions if m.kind == "replaced" and m.nodes is not None}.values()
+    if not lines:
+        return None, None
+    totals = {m.total for m in lines}
+    return sum(m.nodes or 0 for m in lines), totals.pop() if len(totals) == 1 else None
+
+
+def _nodes(graph: RuntimeGraph, wanted: Callable[[str], bool]) -> int:
+    return sum(share.nodes for share in graph.shares if wanted(share.delegate))
+
+
+def _is_it(delegate: Delegate, name: str) -> bool:
+    """Tell whether a name in a log or graph can be that of the delegate asked for."""
+    kind = kind_of(name)
+    if delegate.kind in _ANY_NAME:
+        return kind != "xnnpack" and "flex" not in name.lower()
+    return kind == delegate.kind
+
+
+def _sentence(delegate: Delegate, what: str, found: Truth) -> str:
+    told = f" ({found.evidence[0]})" if found.evidence and what not in found.evidence[0] else ""
+    return f"{delegate} was asked for, but {what}{told}"
