@@ -1,0 +1,264 @@
+"""Files on a device, kept by content: `ROOT/<first 16 digits of the sha256>/<name>`.
+
+What is there already is not sent, however it is called or dated here; what is sent goes to a temporary name, is
+hashed there, and only then renamed. One round trip compares any number of files. Used by adb and ssh alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+from harness import units
+from harness.errors import DeviceError
+
+FILES_A_SCRIPT = 400
+"""A script is one argument of the device's shell, which takes 128 kB."""
+LIMIT_BYTES = 4_000_000_000
+"""More than this is not kept on a device; the files unused for longest go first."""
+IN_USE_S = 3600
+"""What was pushed or used within the last hour may be in use by somebody else and stays."""
+SPARE_BYTES = 1_000_000
+HASH_TIMEOUT_S = 300.0
+
+_PICK_HASH = """if command -v sha256sum >/dev/null 2>&1; then h=sha256sum
+elif toybox sha256sum </dev/null >/dev/null 2>&1; then h='toybox sha256sum'
+elif command -v md5sum >/dev/null 2>&1; then h=md5sum
+elif toybox md5sum </dev/null >/dev/null 2>&1; then h='toybox md5sum'
+else h='wc -c'; fi"""
+
+
+class Channel(Protocol):
+    """What the store needs of a connection."""
+
+    @property
+    def name(self) -> str:
+        """The device's name, for errors."""
+
+    def shell(self, script: str, timeout_s: float) -> str:
+        """Run a script of the device's shell and return what it printed; raise DeviceError unless it ends with 0."""
+
+    def send(self, files: Sequence[tuple[Path, str]]) -> None:
+        """Copy files to paths on the device; raise DeviceError with the device's reason."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file of this computer and where its content belongs on a device."""
+
+    path: Path
+    sha256: str
+    size: int
+
+    @property
+    def place(self) -> str:
+        """Path below the root."""
+        return f"{self.sha256[:16]}/{safe_name(self.path.name)}"
+
+    @cached_property
+    def md5(self) -> str:
+        """For devices without sha256sum; against accidents, not attackers."""
+        return _digest(self.path, "md5")
+
+    def expected(self, tool: str) -> str:
+        """Return what the device's tool must print."""
+        if "sha256" in tool:
+            return self.sha256
+        return self.md5 if "md5" in tool else str(self.size)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file on the device: when it was used last (seconds there), its size and its place."""
+
+    used_s: int
+    size: int
+    place: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one look at the device told."""
+
+    tool: str
+    now_s: int
+    free_bytes: int | None
+    found: tuple[str, ...]
+    stored: tuple[Stored, ...]
+
+
+def safe_name(name: str) -> str:
+    """Return a name that needs no quoting anywhere; at most 100 characters, the ending is kept."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
+
+
+def hash_file(path: Path, device: str) -> LocalFile:
+    """Read a file of this computer.
+
+    Raises:
+        DeviceError: It cannot be read.
+    """
+    try:
+        if not path.is_file():
+            raise DeviceError(device, f"{path}: no such file")
+        return LocalFile(path, _digest(path, "sha256"), path.stat().st_size)
+    except OSError as error:
+        raise DeviceError(device, f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+class ContentStore:
+    """The files below one folder of a device.
+
+    Args:
+        channel: The connection.
+        root: Absolute path of the folder; it is made when it is needed.
+        limit_bytes: Most bytes to keep there.
+    """
+
+    def __init__(self, channel: Channel, root: str, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._channel, self.root, self._limit = channel, root.rstrip("/"), limit_bytes
+        self._token = uuid.uuid4().hex[:12]
+
+    def push(self, paths: Sequence[Path]) -> tuple[str, ...]:
+        """Make files available and return their paths on the device, in the same order.
+
+        Raises:
+            DeviceError: No space, a folder that cannot be written, a file that arrived damaged, …
+        """
+        files = [hash_file(path, self._channel.name) for path in paths]
+        different = list({file.place: file for file in files}.values())
+        for begin in range(0, len(different), FILES_A_SCRIPT):
+            self._push_some(different[begin : begin + FILES_A_SCRIPT])
+        return tuple(f"{self.root}/{file.place}" for file in files)
+
+    def _push_some(self, files: Sequence[LocalFile]) -> None:
+        survey = parse_survey(self._shell(survey_script(self.root, self._token, files), HASH_TIMEOUT_S))
+        pairs = zip(files, survey.found, strict=True)
+        missing = [file for file, found in pairs if found != file.expected(survey.tool) or "sum" not in survey.tool]
+        if missing:
+            self._make_room(survey, files, sum(file.size for file in missing))
+            names = [f"{self.root}/.incoming/{self._token}-{n}" for n in range(len(missing))]
+            self._channel.send([(file.path, name) for file, name in zip(missing, names, strict=True)])
+            self._install(survey.tool, missing, names)
+
+    def _make_room(self, survey: Survey, files: Sequence[LocalFile], needed: int) -> None:
+        leave = {file.place for file in files}
+        victims = evict(survey, needed, self._limit, leave)
+        free = survey.free_bytes
+        if free is not None and free + sum(old.size for old in victims) < needed + SPARE_BYTES:
+            raise DeviceError(
+                self._channel.name,
+                f"no space in {self.root}: {units.size(needed)} needed, {units.size(free)} free; make room there "
+                "(what the harness keeps on a device is removed by the driver's forget())",
+            )
+        if victims:
+            self._shell(f"cd {shlex.quote(self.root)} && rm -f {shlex.join(old.place for old in victims)}; exit 0")
+
+    def _install(self, tool: str, files: Sequence[LocalFile], names: Sequence[str]) -> None:
+        answer = self._shell(install_script(self.root, tool, files, names), HASH_TIMEOUT_S)
+        for file, line in zip(files, answer.splitlines(), strict=True):
+            if line != "ok":
+                expected = file.expected(tool)
+                raise DeviceError(
+                    self._channel.name,
+                    f"{file.path}: arrived damaged ({tool} is {line or 'unknown'} there, {expected} here)",
+                )
+
+    def forget(self) -> None:
+        """Remove everything that was pushed, by anybody, and the folder itself unless others keep files in it."""
+        digits = "[0-9a-f]" * 16
+        self._shell(
+            f"cd {shlex.quote(self.root)} 2>/dev/null || exit 0\n"
+            f"rm -rf {digits} .incoming\ncd / && rmdir {shlex.quote(self.root)} 2>/dev/null; exit 0",
+            HASH_TIMEOUT_S,
+        )
+
+    def _shell(self, script: str, timeout_s: float = 60.0) -> str:
+        return self._channel.shell(script, timeout_s)
+
+
+def survey_script(root: str, token: str, files: Sequence[LocalFile]) -> str:
+    """Write the script that makes the folder, hashes what is there and says how much room there is."""
+    where = shlex.quote(root)
+    places = " ".join(shlex.quote(file.place) for file in files)
+    return f"""mkdir -p {where}/.incoming && cd {where} || exit 73
+rm -f .incoming/{token}-*
+find .incoming -type f -mmin +60 -exec rm -f {{}} \\; 2>/dev/null
+{_PICK_HASH}
+echo "tool $h"
+echo "now $(date +%s)"
+echo "space $(stat -f -c '%a %S' . 2>/dev/null)"
+for f in {places}; do
+  if [ -f "$f" ]; then touch -c "$f"; set -- $($h < "$f"); echo "have $1"; else echo "have -"; fi
+done
+stat -c 'file %Y %s %n' {"[0-9a-f]" * 16}/* 2>/dev/null
+exit 0"""
+
+
+def parse_survey(text: str) -> Survey:
+    """Read what `survey_script` printed; what a device cannot tell is None."""
+    values: dict[str, str] = {}
+    found: list[str] = []
+    stored: list[Stored] = []
+    for line in text.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "have":
+            found.append(rest.strip())
+        elif kind == "file":
+            used, size, place = (*rest.split(" ", 2), "", "")[:3]
+            if used.isdigit() and size.isdigit():
+                stored.append(Stored(int(used), int(size), place))
+        else:
+            values[kind] = rest.strip()
+    blocks = values.get("space", "").split()
+    free = int(blocks[0]) * int(blocks[1]) if len(blocks) == 2 and all(b.isdigit() for b in blocks) else None
+    now = values.get("now", "")
+    return Survey(values.get("tool", ""), int(now) if now.isdigit() else 0, free, tuple(found), tuple(stored))
+
+
+def evict(survey: Survey, needed: int, limit: int, leave: set[str]) -> list[Stored]:
+    """Choose what must go so that `needed` bytes fit: the files unused for longest, none used in the last hour."""
+    total = sum(old.size for old in survey.stored) + needed
+    free = survey.free_bytes
+    victims: list[Stored] = []
+    for old in sorted(survey.stored, key=lambda old: old.used_s):
+        short = free is not None and free < needed + SPARE_BYTES
+        if not short and total <= limit:
+            break
+        if old.place in leave or old.used_s > survey.now_s - IN_USE_S:
+            continue
+        victims.append(old)
+        total -= old.size
+        free = None if free is None else free + old.size
+    return victims
+
+
+def install_script(root: str, tool: str, files: Sequence[LocalFile], names: Sequence[str]) -> str:
+    """Write the script that hashes what arrived and renames it if it is right: one line `ok` or the wrong hash each."""
+    steps = [
+        f"take {shlex.quote(name)} {file.place.partition('/')[0]} {shlex.quote(file.place)} {file.expected(tool)}"
+        for file, name in zip(files, names, strict=True)
+    ]
+    return "\n".join([
+        f"cd {shlex.quote(root)} || exit 73",
+        f"take() {{ t=$1; d=$2; p=$3; e=$4; set -- $({tool} < \"$t\")",
+        'if [ "$1" = "$e" ] && mkdir -p "$d" && chmod 755 "$t" && touch "$t" && mv -f "$t" "$p"',
+        'then echo ok; else echo "$1"; rm -f "$t"; fi; }',
+        *steps,
+        "exit 0",
+    ])
