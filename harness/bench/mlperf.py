@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.bench.distributions import binomial_cdf
+from harness.errors import UsageError
 
 CONFIDENCE = 0.99
 """LoadGen's setting; its tolerance d is 0."""
@@ -46,11 +47,11 @@ def minimum_queries(
         tolerance: d, by how much the true share of fast queries may be less than p.
 
     Raises:
-        ValueError: A number is out of its range.
+        UsageError: A number is out of its range.
     """
     passing = percentile - tolerance
     if not (0.0 < passing < 1.0 and 0.0 < confidence < 1.0 and overlatency_allowed >= 0):
-        raise ValueError(
+        raise UsageError(
             f"found percentile {percentile}, tolerance {tolerance}, confidence {confidence}, "
             f"{overlatency_allowed} queries over the bound; expected 0 < percentile - tolerance < 1, "
             "0 < confidence < 1 and 0 or more queries"
@@ -88,7 +89,7 @@ def early_stopping_estimate(
         tolerance: See `minimum_queries`.
 
     Raises:
-        ValueError: A number is out of its range.
+        UsageError: A number is out of its range.
     """
     n = len(durations)
     needed = minimum_queries(percentile, 1, confidence, tolerance)

@@ -1,11 +1,14 @@
 """Find where a process's warm-up ends.
 
-The trace is cut into stretches of constant level by binary segmentation (Scott & Knott, Biometrics 30,
-1974), as Barrett et al. ("Virtual Machine Warmup Blows Hot and Cold", OOPSLA 2017) classify warm-up from
-change-points: isolated outliers are winsorized first, stretches of practically the same level count as one,
-and a trace that still shifts in its last quarter has no steady state. Two things are added for phones: a
-trace whose second part a straight line explains better than steps is drifting (throttling), and one that
-goes to and fro between two levels (clock states) is steady, not shifting.
+The trace is cut into stretches of one level by binary segmentation (Scott & Knott, Biometrics 30, 1974), and
+warm-up is read from the change-points as in Barrett et al., "Virtual Machine Warmup Blows Hot and Cold"
+(OOPSLA 2017): isolated outliers are winsorized first, stretches of practically the same level count as one,
+and a trace that still shifts in its last quarter has no steady state. Three things are added, since phones
+do not warm up like virtual machines:
+
+* Levels that are left and taken again (two clock states) are one regime, not endless shifting.
+* A straight line that explains the trace better than the steps do is a drift (throttling): never steady.
+* A warm-up that decays ends where its excess falls below the noise of one inference, or below 1 %.
 
 All levels are of the logarithm of the duration, so a step is a factor and the unit does not matter.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +26,32 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 SETTLED_SHARE = 0.25
-"""The steady part must be at least this share of the trace (Barrett et al.: the last 500 of 2,000
-iterations)."""
+"""Least share of the trace that must be steady (Barrett et al.: the last 500 of 2,000 iterations)."""
 SAME_LEVEL = math.log(1.01)
-"""Levels closer than 1 % are one level: real traces hold many shifts that are significant and do not
-matter."""
+"""Levels closer than 1 % are one: long traces hold many shifts that are significant and do not matter."""
 FEWEST = 8
 """Shorter traces hold too little to tell a level from noise."""
+_EXCURSION_SHARE = 0.1
+_WINDOW = 7
 _MAX_ROUNDS = 24
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """A trace cut into stretches of one level: `starts` are their first indices, `noise` is of one sample."""
+
+    trace: Floats
+    noise: float
+    starts: Ints
+
+    @property
+    def lengths(self) -> Ints:
+        return np.diff(np.append(self.starts, self.trace.size))
+
+    @property
+    def levels(self) -> Floats:
+        sums: Floats = np.add.reduceat(self.trace, self.starts)
+        return sums / self.lengths
 
 
 def steady_start(durations_ns: npt.NDArray[np.int64]) -> int | None:
@@ -45,107 +67,129 @@ def steady_start(durations_ns: npt.NDArray[np.int64]) -> int | None:
     if len(durations_ns) < FEWEST:
         return None
     logs = np.log(np.maximum(np.asarray(durations_ns, dtype=np.float64), 1.0))
-    tamed = _without_states(winsorize(logs))
-    noise = noise_level(tamed)
-    found = _segment(tamed, noise)
-    start = _settled_from(found)
-    if start is None or _drifts(found, start):
+    smooth = _running_median(logs)
+    states = _state_shift(smooth)
+    trace = _winsorize(logs - states, smooth - states)
+    found = _segment(trace, _noise(trace))
+    start = _regime_start(found)
+    if not _settled(found, start) or _drifts(found, start):
         return None
-    return _past_first_outliers(logs, start, noise)
+    start = _decay_end(found, start)
+    if not _settled(found, start):
+        return None
+    return _past_first_outliers(logs, start, found.noise)
 
 
-@dataclass(frozen=True)
-class _Segments:
-    """A trace cut into stretches of one level each: `starts` are their first indices, beginning with 0."""
-
-    trace: Floats
-    noise: float
-    starts: Ints
-
-    @property
-    def ends(self) -> Ints:
-        return np.append(self.starts[1:], self.trace.size)
-
-    @property
-    def lengths(self) -> Ints:
-        return np.diff(np.append(self.starts, self.trace.size))
-
-    @property
-    def levels(self) -> Floats:
-        sums: Floats = np.add.reduceat(self.trace, self.starts)
-        return sums / self.lengths
+def _settled(found: _Segments, start: int) -> bool:
+    return found.trace.size - start >= SETTLED_SHARE * found.trace.size
 
 
-def winsorize(logs: Floats, window: int = 7, limit: float = 3.5) -> Floats:
+def _running_median(logs: Floats) -> Floats:
+    padded = np.pad(logs, _WINDOW // 2, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
+    middle: Floats = np.partition(windows, _WINDOW // 2, axis=-1)[:, _WINDOW // 2]
+    return middle
+
+
+def _winsorize(logs: Floats, smooth: Floats) -> Floats:
     """Pull samples far from their running median back to the limit; a median keeps steps where they are.
 
-    The limit is 3.5 robust standard deviations (Iglewicz & Hoaglin, 1993) of the distances from the running
-    median.
+    The limit is 3.5 robust standard deviations of the distances (Iglewicz & Hoaglin, 1993).
     """
-    half = window // 2
-    padded = np.pad(logs, half, mode="edge")
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, window), axis=-1)
-    distance = logs - middle
-    bound = limit * robust_sd(distance)
-    tamed: Floats = middle + np.clip(distance, -bound, bound)
+    distance = logs - smooth
+    bound = 3.5 * _robust_sd(distance)
+    tamed: Floats = smooth + np.clip(distance, -bound, bound)
     return tamed
 
 
-def robust_sd(values: Floats) -> float:
+def _robust_sd(values: Floats) -> float:
     """Return 1.4826 MAD: the standard deviation of normal data, blind to outliers."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
-def noise_level(logs: Floats) -> float:
-    """Return the standard deviation of one sample around its level, of changes that last, from differences.
+def _noise(trace: Floats) -> float:
+    """Return the standard deviation of a sample around its level, as it matters to means of many.
 
-    Differences of the means of neighbouring blocks do not see a level or a trend, and a median of them does
-    not see a few steps. The largest estimate over block lengths is taken, since autocorrelated noise looks
-    small at lag 1.
+    Differences of the means of neighbouring blocks do not see the level or a trend, and a median of them
+    does not see a few steps. The largest estimate over block lengths is taken, since autocorrelated noise
+    looks small from one sample to the next. Few samples estimate it badly, so a margin is added.
     """
-    estimates = [0.0]
-    for block in (1, 2, 5, 10):
-        count = logs.size // block
-        if count < 20 and block > 1:
-            break
-        means = logs[logs.size - count * block :].reshape(count, block).mean(axis=1)
-        estimates.append(robust_sd(np.diff(means)) * math.sqrt(block / 2.0))
-    return max(*estimates, 1e-9)
+    blocks = [block for block in (1, 2, 5, 10, 20) if 8 * block**2 <= max(trace.size, 8)]
+    return max(1e-9, *(_block_noise(trace, block) for block in blocks)) * (1.0 + 1.0 / math.sqrt(trace.size))
+
+
+def _block_noise(trace: Floats, block: int) -> float:
+    means = trace[trace.size % block :].reshape(-1, block).mean(axis=1)
+    return _robust_sd(np.diff(means)) * math.sqrt(block / 2.0)
+
+
+def _state_shift(smooth: Floats) -> Floats:
+    """Return what brings two alternating states to one level, when the trace keeps going to and fro; else 0.
+
+    Levels are told apart by Otsu's threshold (IEEE Trans. SMC 9, 1979) on the running median. Each state
+    must hold a tenth of both halves of the trace, so that a step is not taken for it.
+    """
+    nothing = np.zeros(smooth.size)
+    split = _two_levels(smooth)
+    if split is None:
+        return nothing
+    gap, border = split
+    upper = smooth > border
+    half = smooth.size // 2
+    shares = (float(upper[:half].mean()), float(upper[half:].mean()))
+    if np.count_nonzero(np.diff(upper)) < 4 or not all(0.1 <= share <= 0.9 for share in shares):
+        return nothing
+    return np.where(upper, gap, 0.0)
+
+
+def _two_levels(smooth: Floats) -> tuple[float, float] | None:
+    """Return the gap between two groups of values and the border; None unless the gap is clear."""
+    ordered = np.sort(smooth)
+    n = ordered.size
+    left = np.arange(1, n)
+    sums = np.cumsum(ordered)[:-1]
+    cut = int(np.argmax((sums - left * ordered.mean()) ** 2 / (left * (n - left)))) + 1
+    low, high = ordered[:cut], ordered[cut:]
+    gap = float(high.mean() - low.mean())
+    inside = math.sqrt((float(low.var()) * low.size + float(high.var()) * high.size) / n)
+    # Normal noise without states has a ratio of 2.6, a uniform drift 3.5.
+    return (gap, 0.5 * float(low[-1] + high[0])) if gap > max(4.0 * inside, SAME_LEVEL) else None
 
 
 def _segment(trace: Floats, noise: float) -> _Segments:
-    """Split every segment at its best place, round by round, as long as the split is worth it."""
+    """Split every segment at its best place, round by round, as long as the split is worth it.
+
+    Long traces are first searched by the means of a few samples; the places are refined on all.
+    """
+    width = 1 + trace.size // 2000
+    means = trace[: trace.size // width * width].reshape(-1, width).mean(axis=1)
     starts = np.zeros(1, dtype=np.int64)
-    threshold = _threshold(trace.size)
     for _ in range(_MAX_ROUNDS):
-        added = _best_splits(trace, starts, noise, threshold)
+        added = _best_splits(means, noise / math.sqrt(width), starts)
         if not added.size:
             break
         starts = np.sort(np.concatenate([starts, added]))
-    return _merge_equal(_refine(_Segments(trace, noise, starts)))
+    rough = _merge_equal(_Segments(trace, noise, starts * width))
+    return _refine(_merge_equal(_refine(rough)))  # moved change-points may turn out to divide nothing
 
 
-def _threshold(n: int) -> float:
-    """Return what a standardized difference of means must exceed: the largest of n, and a margin."""
-    return math.sqrt(2.0 * math.log(n)) + 1.0
+def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
+    """Return the best split of each segment (CUSUM) where it is beyond chance; all segments at once.
 
-
-def _best_splits(trace: Floats, starts: Ints, noise: float, threshold: float) -> Ints:
-    """Return the best split of each segment (CUSUM) where it exceeds the threshold; all segments at once."""
+    Beyond chance is what the largest of n standard normal numbers rarely exceeds, sqrt(2 ln n), plus 1.
+    """
     n = trace.size
     lengths = np.diff(np.append(starts, n))
     owner = np.repeat(np.arange(starts.size), lengths)
-    total = np.add.reduceat(trace, starts)
-    before = np.cumsum(trace) - trace  # the sum of everything left of each index
+    means = np.add.reduceat(trace, starts) / lengths
+    centred = trace - means[owner]
+    excess = np.cumsum(centred) - centred  # of everything left of each index; each segment sums to 0
     left = np.arange(n) - starts[owner]
-    size = lengths[owner]
-    excess = (before - before[starts][owner]) - left * (total / lengths)[owner]
-    weight = left * (size - left) / size
+    weight = left * (lengths[owner] - left) / lengths[owner]
     score = np.abs(excess) / np.sqrt(np.where(left > 0, weight, np.inf)) / noise
     best = np.maximum.reduceat(score, starts)
-    hits = np.flatnonzero((score == best[owner]) & (score > threshold))
-    _, first = np.unique(owner[hits], return_index=True)
-    return hits[first]
+    hits = np.flatnonzero((score == best[owner]) & (score > math.sqrt(2.0 * math.log(n)) + 1.0))
+    return hits[np.unique(owner[hits], return_index=True)[1]]
 
 
 def _refine(found: _Segments) -> _Segments:
@@ -162,32 +206,34 @@ def _refine(found: _Segments) -> _Segments:
 
 
 def _merge_equal(found: _Segments) -> _Segments:
-    """Join neighbours, the closest first, as long as two are practically or statistically the same level."""
+    """Join neighbours, the closest first, as long as two are practically or statistically one level."""
     while found.starts.size > 1:
-        gaps = np.abs(np.diff(found.levels))
         lengths = found.lengths
-        blur = found.noise * np.sqrt(1.0 / lengths[1:] + 1.0 / lengths[:-1])
-        surplus = gaps - np.maximum(SAME_LEVEL, 3.0 * blur)
-        worst = int(np.argmin(surplus))
-        if surplus[worst] > 0.0:
+        blur = 3.0 * found.noise * np.sqrt(1.0 / lengths[1:] + 1.0 / lengths[:-1])
+        surplus = np.abs(np.diff(found.levels)) - np.maximum(SAME_LEVEL, blur)
+        closest = int(np.argmin(surplus))
+        if surplus[closest] > 0.0:
             break
-        found = _Segments(found.trace, found.noise, np.delete(found.starts, worst + 1))
+        found = _Segments(found.trace, found.noise, np.delete(found.starts, closest + 1))
     return found
 
 
-def _settled_from(found: _Segments) -> int | None:
-    """Return where the last regime begins, one level or two that alternate; None when it is too short."""
-    names = _level_names(found)
-    last = names[-1]
-    kept = len(names) - 1
-    allowed = {last}
-    while kept > 0 and (names[kept - 1] in allowed or (len(allowed) == 1 and last in names[: kept - 1])):
-        kept -= 1
-        allowed.add(names[kept])
-    while names[kept] not in names[kept + 1 :] and len(names) - kept > 1:
-        kept += 1  # a level that is left once and never taken again is warm-up
-    start = int(found.starts[kept])
-    return start if found.trace.size - start >= SETTLED_SHARE * found.trace.size else None
+def _regime_start(found: _Segments) -> int:
+    """Return where the longest stretch up to the end begins that is one regime.
+
+    It is one when every level is left and taken again, or all but one are short excursions from that.
+    """
+    names, lengths = _level_names(found), found.lengths.tolist()
+    start, counts, home, total = len(names) - 1, dict.fromkeys(names, 0), 0, 0
+    for k in reversed(range(len(names))):
+        counts[names[k]] += 1
+        total += lengths[k]
+        home += lengths[k] if names[k] == names[-1] else 0
+        seen = [count for count in counts.values() if count]
+        excursions = names[k] == names[-1] and total - home <= _EXCURSION_SHARE * total
+        if len(seen) == 1 or min(seen) > 1 or excursions:
+            start = k
+    return int(found.starts[start])
 
 
 def _level_names(found: _Segments) -> list[int]:
@@ -196,72 +242,87 @@ def _level_names(found: _Segments) -> list[int]:
     levels, lengths = found.levels, found.lengths
     for k in range(levels.size):
         blur = 3.0 * found.noise * np.sqrt(1.0 / lengths[:k] + 1.0 / lengths[k])
-        same = np.flatnonzero(np.abs(levels[:k] - levels[k]) <= np.maximum(2.0 * SAME_LEVEL, blur))
+        same = np.flatnonzero(np.abs(levels[:k] - levels[k]) <= np.maximum(SAME_LEVEL, blur))
         names.append(names[int(same[0])] if same.size else k)
     return names
 
 
 def _drifts(found: _Segments, start: int) -> bool:
-    """Tell whether a straight line explains the trace up to its end better than the steps found do.
+    """Tell whether a straight line to the end, from any change up to the steady part, beats the steps.
 
-    Schwarz's criterion (Ann. Stat. 6, 1978) for a line (2 numbers) and for K levels (2 K - 1 numbers), from
-    every change-point before the steady part and within the steady part itself.
+    A line (2 numbers) is held against K levels (2 K - 1) by Schwarz's criterion (Ann. Stat. 6, 1978).
     """
-    before = found.starts[found.starts <= start]
-    return any(_line_wins(found, int(begin)) for begin in before)
+    n = found.trace.size
+    begins = found.starts[found.starts <= min(start, n - FEWEST)]
+    levels_left = found.starts.size - np.arange(begins.size)
+    m = n - begins
+    time, trace = np.arange(n) - (n - 1.0), found.trace - found.trace.mean()
+    sum_t, sum_y = _from(begins, time), _from(begins, trace)
+    spread = _from(begins, time * time) - sum_t**2 / m
+    product = _from(begins, time * trace) - sum_t * sum_y / m
+    slope = product / spread
+    line_error = _from(begins, trace * trace) - sum_y**2 / m - slope * product
+    gain = (line_error - _from(begins, _rest(found) ** 2)) / found.noise**2
+    clear = (np.abs(slope) * m > 2.0 * SAME_LEVEL) & (np.abs(slope) * np.sqrt(spread) > 4.0 * found.noise)
+    return bool(np.any(clear & (gain < (2 * levels_left - 3) * np.log(m))))
 
 
-def _line_wins(found: _Segments, begin: int) -> bool:
-    piece = found.trace[begin:]
-    time = np.arange(piece.size) - (piece.size - 1) / 2.0
-    spread = float(time @ time)
-    slope = float(time @ piece) / spread
-    if abs(slope) * piece.size <= 2.0 * SAME_LEVEL or abs(slope) * math.sqrt(spread) <= 4.0 * found.noise:
-        return False
-    kept = found.starts[found.starts >= begin]
-    levels = np.add.reduceat(found.trace, kept) / np.diff(np.append(kept, found.trace.size))
-    steps = piece - np.repeat(levels, np.diff(np.append(kept, found.trace.size)))
-    line = piece - piece.mean() - slope * time
-    cost = 2.0 * (kept.size - 1) - 1.0
-    gain = (float(steps @ steps) - float(line @ line)) / found.noise**2
-    return gain > -cost * math.log(piece.size)
+def _from(begins: Ints, values: npt.NDArray[np.floating[Any]]) -> Floats:
+    """Return the sum of the values from each index to the end."""
+    sums: Floats = np.cumsum(values[::-1])[::-1][begins]
+    return sums
 
 
-def _without_states(logs: Floats) -> Floats:
-    """Shift one of two alternating states onto the other when the trace keeps going to and fro."""
-    split = _two_levels(logs)
-    if split is None:
-        return logs
-    low, high, border = split
-    upper = logs > border
-    changes = np.flatnonzero(np.diff(upper.astype(np.int8)))
-    if changes.size < 4 or changes[-1] - changes[0] < SETTLED_SHARE * logs.size:
-        return logs
-    inner = upper[changes[0] + 1 : changes[-1] + 1]
-    if not 0.1 <= float(inner.mean()) <= 0.9 or changes[-1] < 0.5 * logs.size:
-        return logs
-    return np.where(upper, logs - (high - low), logs)
+def _rest(found: _Segments) -> Floats:
+    """Return what the levels leave unexplained of each sample."""
+    rest: Floats = found.trace - np.repeat(found.levels, found.lengths)
+    return rest
 
 
-def _two_levels(logs: Floats) -> tuple[float, float, float] | None:
-    """Split the values in two groups (Otsu, IEEE Trans. SMC 9, 1979); None unless the gap is clear."""
-    ordered = np.sort(logs)
-    n = ordered.size
-    left = np.arange(1, n)
-    sums = np.cumsum(ordered)[:-1]
-    between = (sums - left * ordered.mean()) ** 2 / (left * (n - left))
-    cut = int(np.argmax(between)) + 1
-    low, high = float(ordered[:cut].mean()), float(ordered[cut:].mean())
-    inside = math.sqrt((float(ordered[:cut].var()) * cut + float(ordered[cut:].var()) * (n - cut)) / n)
-    if high - low <= max(4.0 * inside, 2.0 * SAME_LEVEL):
-        return None
-    return low, high, 0.5 * (float(ordered[cut - 1]) + float(ordered[cut]))
+def _decay_end(found: _Segments, start: int) -> int:
+    """Return where an exponential warm-up has fallen below the noise; `start` if steps describe it better."""
+    end = min(found.trace.size, 4 * start + 40)
+    changes = int(np.count_nonzero(found.starts[1:] < end))
+    if start == 0 or not changes:
+        return start
+    curve, height, constant = _fit_decay(found.trace[:end], start)
+    decay_error = float(np.sum((found.trace[:end] - curve) ** 2))
+    step_error = float(np.sum(_rest(found)[:end] ** 2))
+    if (decay_error - step_error) / found.noise**2 > (2 * changes - 2) * math.log(end):
+        return start
+    limit = max(_robust_sd(found.trace[start:]), math.expm1(SAME_LEVEL))
+    return math.ceil(constant * math.log(height / limit)) if height > limit else start
+
+
+def _fit_decay(piece: Floats, start: int) -> tuple[Floats, float, float]:
+    """Fit level * (1 + height * exp(-t / constant)) by least squares over a grid of constants, twice.
+
+    Returns:
+        The logarithm of the curve, its height, and its time constant in samples.
+    """
+    ratio = np.exp(piece - piece.mean())
+    time = np.arange(piece.size)
+    step = 1 + piece.size // 400  # every so many samples are enough for the constant
+    grid = np.geomspace(max(start / 16.0, 0.5), 2.0 * start + 1.0, 24)
+    for _ in range(2):
+        basis = np.exp(-time[::step] / grid[:, None])
+        basis -= basis.mean(axis=1, keepdims=True)
+        best = int(np.argmax((basis @ ratio[::step]) ** 2 / np.einsum("ij,ij->i", basis, basis)))
+        constant = float(grid[best])
+        grid = np.geomspace(grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)], 24)
+    decay = np.exp(-time / constant)
+    centred = decay - decay.mean()
+    slope = float(centred @ ratio) / float(centred @ centred)
+    level = float(ratio.mean()) - slope * float(decay.mean())
+    curve = np.log(np.maximum(level + slope * decay, 1e-3)) + piece.mean()
+    return curve, slope / level if level > 0 else 0.0, constant
 
 
 def _past_first_outliers(logs: Floats, start: int, noise: float) -> int:
-    """Leave out slow inferences right at the start: winsorizing hides a warm-up of one or two inferences."""
+    """Leave out slow inferences right at the start: winsorizing hides a warm-up of one or two."""
     level = float(np.median(logs[start:]))
-    limit = level + max(5.0 * max(noise, robust_sd(logs[start:])), SAME_LEVEL)
-    while start < logs.size - 1 and start < 5 and logs[start] > limit:
+    limit = level + max(5.0 * max(noise, _robust_sd(logs[start:])), SAME_LEVEL)
+    late = min(start + 5, logs.size - 1)
+    while start < late and logs[start] > limit:
         start += 1
     return start
