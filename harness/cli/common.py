@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import rich_click as click
@@ -15,6 +14,8 @@ from harness.errors import OutputError, UsageError
 from harness.report.text import clean
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -7,7 +7,6 @@ import importlib
 import os
 import select
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
@@ -111,6 +110,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     says so with `ctx.exit(3)`), 130 interrupted.
     """
     _never_fail_on_encoding()
+    _spare_package_metadata()
     try:
         result = cli.main(args if args is None else list(args), prog_name="harness", standalone_mode=False)
         sys.stdout.flush()
@@ -121,6 +121,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 def _status_of(error: BaseException) -> int:
     """Tell the user what went wrong and return the exit status."""
+    error = _cause(error)
     if _reader_has_gone() or (
         isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
     ):
@@ -128,7 +129,7 @@ def _status_of(error: BaseException) -> int:
         return PIPE_CLOSED
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    if isinstance(error, KeyboardInterrupt) or _is_interrupt(error):
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
         _complain("interrupted")
         return INTERRUPTED
     if isinstance(error, HarnessError):
@@ -137,14 +138,16 @@ def _status_of(error: BaseException) -> int:
     if isinstance(error, click.ClickException):
         _complain(_wrong_use(error))
         return error.exit_code
+    import traceback
+
     traceback.print_exception(type(error), error, error.__traceback__)
     _complain(REPORT_FAULT)
     return 1
 
 
-def _is_interrupt(error: BaseException) -> bool:
+def _cause(error: BaseException) -> BaseException:
     """Click turns Ctrl-C into Abort, but also the EOFError of a truncated file, which is a fault."""
-    return isinstance(error, click.Abort) and not isinstance(error.__context__, EOFError)
+    return error.__context__ or error if isinstance(error, click.Abort) else error
 
 
 def _wrong_use(error: click.ClickException) -> str:
@@ -186,3 +189,19 @@ def _never_fail_on_encoding() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def _spare_package_metadata() -> None:
+    """Tell click its version, read off the name of its folder of metadata.
+
+    Rich-click asks click for it before it renders help, and click reads it with `importlib.metadata`, whose imports
+    (email, zipfile …) are a fifth of the time that `harness --help` takes. Where there is no such folder, it may.
+    """
+    import click
+
+    if "__version__" in vars(click) or click.__file__ is None:
+        return
+    packages = os.path.dirname(os.path.dirname(click.__file__))  # noqa: PTH120 - pathlib is one of those imports
+    for name in os.listdir(packages) if os.path.isdir(packages) else ():  # noqa: PTH112, PTH208
+        if name.startswith("click-") and name.endswith(".dist-info"):
+            setattr(click, "__version__", name.removeprefix("click-").removesuffix(".dist-info"))  # noqa: B010

@@ -65,12 +65,16 @@ def _to_parquet(rows: Rows, names: Sequence[str]) -> bytes:
 
 def _from_json(data: bytes) -> pd.DataFrame:
     rows: list[dict[str, Any]] = json.loads(data)
+    if not isinstance(rows, list):
+        raise TypeError(f"found {type(rows).__name__}, expected an array")
     return rows_to_frame(rows, list(rows[0]) if rows else columns.NAMES)
 
 
 def _from_csv(data: bytes) -> pd.DataFrame:
     lines = csv.reader(io.StringIO(data.decode("utf-8"), newline=""))
-    names = next(lines)
+    names = next(lines, [])
+    if not names:
+        raise ValueError("no header")
     return rows_to_frame([_parsed(names, line) for line in lines], names)
 
 

@@ -37,11 +37,8 @@ def to_json(rows: Rows, columns: Sequence[str]) -> str:
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:
     """Render as RFC 4180, with a header, in UTF-8; lines end with a line feed."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_csv_cell(value(row.get(c))) for c in columns] for row in rows)
-    return buffer.getvalue()
+    lines = [columns, *([_csv_cell(value(row.get(c))) for c in columns] for row in rows)]
+    return "".join(map(_csv_line, lines))
 
 
 def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
@@ -52,7 +49,9 @@ def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
 
 
 def value(raw: Any) -> Any:
-    """Return a value as JSON can hold it."""
+    """Return a value as JSON can hold it; a scalar of NumPy is the number that it holds."""
+    if not isinstance(raw, (str, int, float)) and hasattr(raw, "item"):
+        raw = raw.item()
     if isinstance(raw, float):
         return raw if math.isfinite(raw) else None
     if isinstance(raw, (tuple, set, frozenset)):
@@ -70,6 +69,13 @@ def cell(raw: Any) -> str:
     if isinstance(plain, float):
         return f"{plain:.4g}"
     return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    """One line. The csv module quotes both line end characters only where its own line end has them both."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _csv_cell(plain: Any) -> Any:
