@@ -48,11 +48,11 @@ def format_option(formats: Sequence[str] = FORMATS) -> Callable[[F], F]:
 
 def output_option() -> Callable[[F], F]:
     """Add `-o/--output FILE`, passed as `output`."""
+    from pathlib import Path
+
+    kind = click.Path(path_type=Path)
     return click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write to a file instead of stdout.",
+        "-o", "--output", type=kind, metavar="FILE", help="Write to a file instead of stdout."
     )
 
 
