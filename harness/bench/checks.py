@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from harness import units
-from harness.bench.records import Record
-from harness.bench.stats import LatencySummary
+from harness.bench.plan import DEFAULT_MIN_SECONDS
+from harness.bench.records import ProcessFacts, Record
+from harness.bench.stats import LatencySummary, half_width_percent
 
 MIN_PROCESSES = 3
-"""With fewer independent processes the spread from process to process is not known well enough for an interval."""
+"""With fewer independent processes the spread from one to the next is not known well enough for an interval."""
 MAX_HALF_WIDTH_PERCENT = 5.0
 """Half the width of the 95 % interval of the median, against the median."""
+MAX_SPREAD = 0.5
+"""(p90 - median) / median; pyperf warns when the extremes are 50 % off."""
+THROTTLED = 1.10
+"""A CPU probe this much slower than its best means throttling (Jetpack Microbenchmark's rule)."""
+MAX_OTHER_LOAD = 0.10
+"""CPU cores that other programs used meanwhile."""
+
+Finding = tuple[str, str]
+"""(verdict, reason)."""
 
 
 @dataclass(frozen=True)
@@ -23,64 +36,141 @@ class Judgement:
 
 
 def judge(record: Record, summary: LatencySummary | None) -> Judgement:
-    """Judge a cell's figures; the first check that speaks gives the verdict, all give their reasons."""
+    """Judge a cell's figures: the first check that speaks gives the verdict, all of them give their reasons."""
     if not record.processes or record.status not in {"ok", "partial"}:
         return Judgement(None, ())
-    found = [
-        *_unverified(record),
-        *_noisy(record, summary),
-        *_too_few(record, summary),
-    ]
+    found = [finding for check in CHECKS for finding in check(record, summary)]
     if not found:
         return Judgement("trusted", ())
-    return Judgement(found[0][0], tuple(reason for _, reason in found))
+    return Judgement(found[0][0], tuple(dict.fromkeys(reason for _, reason in found)))
 
 
-def _unverified(record: Record) -> list[tuple[str, str]]:
-    if record.delegate.actual != "unknown":
-        return []
-    return [("unverified", f"what ran is not proven: {'; '.join(record.delegate.evidence) or 'no evidence'}")]
+def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    if record.delegate.actual == "unknown":
+        evidence = "; ".join(record.delegate.evidence) or "no evidence"
+        yield "unverified", f"what ran is not proven: {evidence}"
 
 
-def _noisy(record: Record, summary: LatencySummary | None) -> list[tuple[str, str]]:
-    unsettled = [p.index + 1 for p in record.processes if p.status == "ok" and p.steady_from is None]
-    found = []
-    if unsettled:
-        which = ", ".join(map(str, unsettled))
-        found.append(
-            (
-                "noisy",
-                f"process {which} of {len(record.processes)} never settled and is left out: close other programs, "
-                "or give it more time with --min-seconds",
-            )
+def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    ratios = [ratio for process in record.processes if (ratio := _slow_down(process)) is not None]
+    if ratios and median(ratios) > THROTTLED:
+        yield (
+            "throttled",
+            f"a CPU probe right after took {median(ratios):.2f}× its best time in this run (limit {THROTTLED:.2f}×): "
+            "let the device cool down, or fix its clock, and measure again",
         )
-    width = _half_width_percent(summary)
-    if width is not None and width > MAX_HALF_WIDTH_PERCENT:
-        found.append(
-            (
-                "noisy",
-                f"the median is only known to ±{width:.0f}% (wanted ±{MAX_HALF_WIDTH_PERCENT:.0f}%): close other "
-                "programs, or raise --repetitions",
-            )
+    drops = [drop for process in record.processes if (drop := _clock_drop(process)) is not None]
+    if drops and median(drops) > THROTTLED - 1:
+        yield (
+            "throttled",
+            f"the clock fell by {median(drops):.0%} during the measurement: let the device cool down",
         )
-    return found
 
 
-def _half_width_percent(summary: LatencySummary | None) -> float | None:
-    if summary is None or summary.median_low_ms is None or summary.median_high_ms is None:
-        return None
-    return 50.0 * (summary.median_high_ms - summary.median_low_ms) / summary.median_ms
+def _slow_down(process: ProcessFacts) -> float | None:
+    """The CPU probe after a process against the best of the run."""
+    after = process.telemetry.get("after", {}).get("probe_ns")
+    best = process.telemetry.get("fastest_probe_ns")
+    return after / best if after and best else None
 
 
-def _too_few(record: Record, summary: LatencySummary | None) -> list[tuple[str, str]]:
-    n_processes = 0 if summary is None else summary.n_processes
-    if n_processes >= MIN_PROCESSES:
-        return []
-    missing = "" if record.complete else " so far (the run was ended early)"
-    return [
-        (
-            "too-few-samples",
-            f"{units.count(n_processes)} process(es) gave steady samples{missing}, {MIN_PROCESSES} are needed to see "
-            "how much figures change from one to the next: raise --repetitions",
-        )
+def _clock_drop(process: ProcessFacts) -> float | None:
+    before, after = (process.telemetry.get(when, {}).get("mhz") for when in ("before", "after"))
+    return 1 - after / before if before and after else None
+
+
+def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    unsettled = [
+        str(p.index + 1) for p in record.processes if p.status == "ok" and p.samples and p.steady_from is None
     ]
+    if unsettled:
+        remedy = _longer(record)
+        yield (
+            "noisy",
+            f"process {', '.join(unsettled)} of {len(record.processes)} never settled and is left out: {remedy}",
+        )
+    if summary is None:
+        return
+    width = half_width_percent(summary)
+    limit = record.settings.get("precision") or MAX_HALF_WIDTH_PERCENT
+    if width is not None and width > limit:
+        yield (
+            "noisy",
+            f"the median is only known to ±{width:.1f}% (wanted ±{limit:g}%): {_more_processes(record)}",
+        )
+    if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
+        times = summary.p90_ms / summary.median_ms
+        yield (
+            "noisy",
+            f"one inference in ten took {times:.1f}× the median or more: other programs or a changing clock disturb it",
+        )
+
+
+def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    loads = [
+        process.telemetry["other_load"] for process in record.processes if "other_load" in process.telemetry
+    ]
+    if loads and median(loads) > MAX_OTHER_LOAD:
+        yield "noisy", f"other programs used {median(loads):.1f} CPU cores meanwhile: close them"
+
+
+def _too_few(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    n_processes = 0 if summary is None else summary.n_processes
+    if _is_single(record.settings):
+        if record.settings.get("mlperf") and summary is not None and summary.p90_ms is None:
+            needed = summary.runs_needed.get("p90")
+            yield (
+                "too-few-samples",
+                f"MLPerf's rule needs {needed} queries for p90, found {summary.n_samples}",
+            )
+        return
+    if n_processes < MIN_PROCESSES:
+        so_far = "" if record.complete else " so far (the run was ended early)"
+        yield (
+            "too-few-samples",
+            f"{units.count(n_processes)} process(es) gave steady samples{so_far}, {MIN_PROCESSES} are needed to see "
+            f"how much figures change from one to the next: {_more_processes(record)}",
+        )
+
+
+def _is_single(settings: dict[str, Any]) -> bool:
+    """MLPerf's mode and sustained load measure one process on purpose."""
+    return bool(settings.get("mlperf")) or settings.get("sustained") is not None
+
+
+def _power(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    states = [process.telemetry for process in record.processes]
+    governors = {state["governor"] for state in states if "governor" in state}
+    slow = sorted(governors - {"performance"})
+    if slow:
+        yield "noisy", f"the CPU governor is {', '.join(slow)}: set it to performance for figures that repeat"
+    if any(state.get("on_battery") for state in states):
+        yield "noisy", "the machine ran on its battery, which lowers clocks: plug it in"
+
+
+def _longer(record: Record) -> str:
+    """What to do about a process that does not settle, knowing what was done already."""
+    if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
+        return "close other programs (it was given more time already)"
+    return "close other programs, or give it more time with --min-seconds"
+
+
+def _more_processes(record: Record) -> str:
+    """What to do about a wide interval, knowing how many processes were used already."""
+    repetitions = record.settings.get("repetitions", 0)
+    if record.settings.get("precision") is not None:
+        return f"--max-seconds {record.settings.get('max_seconds'):g} was reached first; raise it"
+    if repetitions >= 2 * MIN_PROCESSES:
+        return f"close other programs ({repetitions} processes were used already)"
+    return "close other programs, or raise --repetitions"
+
+
+CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
+    _unverified,
+    _throttled,
+    _too_few,
+    _noisy,
+    _other_load,
+    _power,
+)
+"""In the order of their weight: the first that speaks gives the verdict."""
