@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from harness.drivers import adb_sync, orphans
 from harness.drivers.adb_connect import Address, connect
 from harness.drivers.adb_errors import translated
 from harness.drivers.adb_link import Link
-from harness.drivers.adb_run import Command, Execution
+from harness.drivers.adb_run import CallbackError, Command, Execution
 from harness.drivers.adb_shell_protocol import NOT_STARTED
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
@@ -110,26 +110,25 @@ class AdbDevice:
         """
         begin = time.monotonic()
         command = Command(tuple(argv), env, orphans.new_marker(), self.root)
-        with self._lock, self._using(f"run {argv[0]!r}", argv) as link:
-            execution = Execution(link, command, on_line)
-            in_time = self._wait(execution, command, begin + timeout_s)
-            stdout, stderr = execution.output()
+        try:
+            with self._lock, self._using(f"run {argv[0]!r}", argv) as link:
+                execution = Execution(link, command, on_line)
+                in_time = self._wait(execution, command, begin + timeout_s)
+                stdout, stderr = execution.output()
+        except CallbackError as error:
+            raise error.__cause__ or error from None
         if execution.exit_code == 127 and stderr.startswith(NOT_STARTED):
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: no such program there", argv, 127)
         exit_code = execution.exit_code if in_time else -9
-        return Completed(command.argv, exit_code, stdout, stderr, time.monotonic() - begin, not in_time)
+        return Completed(tuple(argv), exit_code, stdout, stderr, time.monotonic() - begin, not in_time)
 
     def _wait(self, execution: Execution, command: Command, deadline: float) -> bool:
         """Wait for the end; whatever else happens, the command does not run on unnoticed."""
         self._left_over.add(command.marker)
         try:
             in_time = execution.wait(deadline)
-        except DeviceLostError:
-            raise
-        except Exception as error:
-            if not isinstance(error, (OSError, EOFError)):
-                self._kill_quietly(command, execution.pid)
-            raise
+        except OSError:
+            raise  # the connection is gone; what was left is killed with the next one
         except BaseException:
             self._kill_quietly(command, execution.pid)
             raise
@@ -166,7 +165,9 @@ class AdbDevice:
                     adb_sync.receive(link, remote, target)
                 temporary.replace(local)
             except OSError as error:
-                raise DeviceError(self.name, f"{local}: cannot be written ({error.strerror or error})") from error
+                raise DeviceError(
+                    self.name, f"{local}: cannot be written ({error.strerror or error})"
+                ) from error
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -178,7 +179,9 @@ class AdbDevice:
         """
         done = self.run(["sh", "-c", script], timeout_s=timeout_s)
         if done.timed_out:
-            raise DeviceTimeoutError(self.name, f"a shell script took longer than {timeout_s:.0f} s", done.argv)
+            raise DeviceTimeoutError(
+                self.name, f"a shell script took longer than {timeout_s:.0f} s", done.argv
+            )
         if done.exit_code != 0:
             message = f"a shell script ended with {done.exit_code}"
             raise DeviceError(self.name, message, done.argv, done.exit_code, done.stdout, done.stderr)
@@ -225,7 +228,7 @@ class AdbDevice:
         link, self._link = self._link, None
         if link is not None:
             self._trips += link.opened
-            with _ignored():
+            with suppress(Exception):
                 link.close()
 
     def _kill_orphans(self) -> None:
@@ -246,14 +249,6 @@ class AdbDevice:
         if not execution.wait(time.monotonic() + KILL_S):
             raise TimeoutError("the device does not answer")
         return execution.output()[0]
-
-
-@contextmanager
-def _ignored() -> Iterator[None]:
-    try:
-        yield
-    except Exception:  # noqa: S110 - closing what is broken already
-        pass
 
 
 @contextmanager

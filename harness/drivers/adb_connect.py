@@ -12,7 +12,7 @@ from adb_shell.exceptions import DeviceAuthError
 from harness.drivers.adb_keys import Keys
 from harness.drivers.adb_link import DirectLink, Link
 from harness.drivers.adb_server import ServerLink, server_phones
-from harness.drivers.adb_transport import TcpConnection, Transport, usb_transport
+from harness.drivers.adb_transport import TcpConnection, Transport
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ def connect(address: Address, keys: Sequence[Any] | None = None, auth_timeout_s:
         return _direct(TcpConnection(address.host, address.port), address, keys, auth_timeout_s)
     if any(phone.serial == address.serial for phone in server_phones()):
         return ServerLink(address.serial)
-    return _direct(usb_transport(address.serial), address, keys, auth_timeout_s)
+    from harness.drivers.adb_usb import find_phone
+
+    return _direct(find_phone(address.serial), address, keys, auth_timeout_s)
 
 
 def _direct(

@@ -77,7 +77,7 @@ def translate(device: str, what: str, argv: Sequence[str], error: Exception) -> 
 
 
 def _usb_reason(error: Exception) -> str:
-    names = {type(cause).__name__ for cause in (error, getattr(error, "usb_error", None))}
+    names = {type(cause).__name__ for cause in (error, error.__cause__, getattr(error, "usb_error", None))}
     if "USBErrorBusy" in names:
         return BUSY
     if "USBErrorAccess" in names:

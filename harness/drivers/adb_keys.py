@@ -34,7 +34,9 @@ def user_key() -> Path:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_key(path)
         except OSError as error:
-            raise OutputError(f"{path}: the key for phones cannot be written ({error.strerror or error})") from error
+            raise OutputError(
+                f"{path}: the key for phones cannot be written ({error.strerror or error})"
+            ) from error
     return path
 
 

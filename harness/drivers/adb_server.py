@@ -76,7 +76,9 @@ def _request(request: str) -> socket.socket:
 def _ask(connection: socket.socket, request: str) -> None:
     data = request.encode("utf-8", "surrogateescape")
     if len(data) > 0xFFFF:
-        raise ServiceRefusedError(f"a command of {len(data):,} bytes (at most {0xFFFF:,} go through the adb server)")
+        raise ServiceRefusedError(
+            f"a command of {len(data):,} bytes (at most {0xFFFF:,} go through the adb server)"
+        )
     connection.sendall(f"{len(data):04x}".encode() + data)
     answer = _take(connection, 4)
     if answer == b"FAIL":

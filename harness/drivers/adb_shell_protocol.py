@@ -37,16 +37,20 @@ def command_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: s
 def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str, folder: str) -> str:
     """Write the script for phones without exit codes: stderr by way of a file, the exit code after a marker."""
     errors = shlex.quote(f"{folder}/.stderr-{marker.rpartition(':')[2]}")
-    return "\n".join([
-        f"mkdir -p {shlex.quote(folder)}",
-        f"( {chr(10).join([*_prelude(argv, env, marker), shlex.join(argv)])} ) </dev/null 2>{errors}",
-        f"c=$?; echo; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
-    ])
+    return "\n".join(
+        [
+            f"mkdir -p {shlex.quote(folder)}",
+            f"( {chr(10).join([*_prelude(argv, env, marker), shlex.join(argv)])} ) </dev/null 2>{errors}",
+            f"c=$?; echo; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
+        ]
+    )
 
 
 def _prelude(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> list[str]:
     program = shlex.quote(argv[0])
-    test = f"[ -f {program} ] && [ -x {program} ]" if "/" in argv[0] else f"command -v {program} >/dev/null 2>&1"
+    test = (
+        f"[ -f {program} ] && [ -x {program} ]" if "/" in argv[0] else f"command -v {program} >/dev/null 2>&1"
+    )
     return [
         f"export {MARKER}={shlex.quote(marker)}",
         *(f"export {_checked(key)}={shlex.quote(value)}" for key, value in (env or {}).items()),
@@ -57,7 +61,9 @@ def _prelude(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) ->
 
 def _checked(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise UsageError(f"environment variable {key!r}: expected letters, digits and _, not beginning with a digit")
+        raise UsageError(
+            f"environment variable {key!r}: expected letters, digits and _, not beginning with a digit"
+        )
     return key
 
 

@@ -7,12 +7,10 @@ algorithm on, and over USB never sends the zero-length packet that ends a transf
 from __future__ import annotations
 
 import socket
-import sys
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
 from adb_shell.exceptions import TcpTimeoutException
-from adb_shell.transport.base_transport import BaseTransport
 from adb_shell.transport.tcp_transport import TcpTransport
 
 KEEPALIVE = {"TCP_KEEPIDLE": 2, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 2, "TCP_USER_TIMEOUT": 4000}
@@ -111,18 +109,6 @@ def set_options(connection: socket.socket) -> None:
                 connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
-def usb_transport(serial: str) -> Transport:
-    """Find the phone of this serial on USB.
-
-    Raises:
-        MissingExtraError: libusb1 is not installed.
-        OSError: It is not attached.
-    """
-    from harness.drivers.adb_usb import find_phone
-
-    return find_phone(serial)
-
-
 def is_timeout(error: BaseException) -> bool:
     """Whether an error of a lower library means that time ran out."""
     from adb_shell.exceptions import AdbTimeoutError
@@ -131,14 +117,3 @@ def is_timeout(error: BaseException) -> bool:
         return True
     usb_error = getattr(error, "usb_error", None)
     return type(usb_error).__name__ == "USBErrorTimeout"
-
-
-def as_base(transport: Any) -> BaseTransport:
-    """Let adb-shell accept any transport of ours: it insists on its own base class."""
-    if not isinstance(transport, BaseTransport):
-        raise TypeError(f"{type(transport).__name__} is no adb-shell transport")
-    return transport
-
-
-if sys.platform == "win32":  # pragma: no cover
-    KEEPALIVE.clear()

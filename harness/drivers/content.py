@@ -149,7 +149,9 @@ class ContentStore:
     def _push_some(self, files: Sequence[LocalFile]) -> None:
         survey = parse_survey(self._shell(survey_script(self.root, self._token, files), HASH_TIMEOUT_S))
         pairs = zip(files, survey.found, strict=True)
-        missing = [file for file, found in pairs if found != file.expected(survey.tool) or "sum" not in survey.tool]
+        missing = [
+            file for file, found in pairs if found != file.expected(survey.tool) or "sum" not in survey.tool
+        ]
         if missing:
             self._make_room(survey, files, sum(file.size for file in missing))
             names = [f"{self.root}/.incoming/{self._token}-{n}" for n in range(len(missing))]
@@ -167,7 +169,9 @@ class ContentStore:
                 "(what the harness keeps on a device is removed by the driver's forget())",
             )
         if victims:
-            self._shell(f"cd {shlex.quote(self.root)} && rm -f {shlex.join(old.place for old in victims)}; exit 0")
+            self._shell(
+                f"cd {shlex.quote(self.root)} && rm -f {shlex.join(old.place for old in victims)}; exit 0"
+            )
 
     def _install(self, tool: str, files: Sequence[LocalFile], names: Sequence[str]) -> None:
         answer = self._shell(install_script(self.root, tool, files, names), HASH_TIMEOUT_S)
@@ -254,11 +258,13 @@ def install_script(root: str, tool: str, files: Sequence[LocalFile], names: Sequ
         f"take {shlex.quote(name)} {file.place.partition('/')[0]} {shlex.quote(file.place)} {file.expected(tool)}"
         for file, name in zip(files, names, strict=True)
     ]
-    return "\n".join([
-        f"cd {shlex.quote(root)} || exit 73",
-        f"take() {{ t=$1; d=$2; p=$3; e=$4; set -- $({tool} < \"$t\")",
-        'if [ "$1" = "$e" ] && mkdir -p "$d" && chmod 755 "$t" && touch "$t" && mv -f "$t" "$p"',
-        'then echo ok; else echo "$1"; rm -f "$t"; fi; }',
-        *steps,
-        "exit 0",
-    ])
+    return "\n".join(
+        [
+            f"cd {shlex.quote(root)} || exit 73",
+            f'take() {{ t=$1; d=$2; p=$3; e=$4; set -- $({tool} < "$t")',
+            'if [ "$1" = "$e" ] && mkdir -p "$d" && chmod 755 "$t" && touch "$t" && mv -f "$t" "$p"',
+            'then echo ok; else echo "$1"; rm -f "$t"; fi; }',
+            *steps,
+            "exit 0",
+        ]
+    )
