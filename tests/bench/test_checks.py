@@ -1,0 +1,120 @@
+"""Verdicts come with the numbers and the next step."""
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from harness.bench.checks import judge
+from harness.bench.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
+from harness.bench.stats import summarize
+
+
+@pytest.fixture
+def record(ok_process):
+    return Record(
+        format=FORMAT,
+        run_id="r",
+        cell="c",
+        complete=True,
+        started_at="2026-11-21T00:00:00Z",
+        model=ModelFacts(name="m", sha256="0" * 64, size_bytes=1, quantization="float32", card={}),
+        device=DeviceFacts(name="local", kind="local"),
+        delegate=DelegateFacts(requested="cpu:1", actual="xnnpack"),
+        status="ok",
+        settings={"repetitions": 5, "min_seconds": 1.0},
+        processes=tuple(ok_process(index, samples=f"process-{index}.npy") for index in range(5)),
+    )
+
+
+def summary(spread=0.001, n_processes=5, seed=1):
+    chance = np.random.default_rng(seed)
+    levels = 1e6 * (1 + spread * chance.standard_normal(n_processes))
+    return summarize([(level * (1 + 0.01 * chance.standard_normal(40))).astype(np.int64) for level in levels])
+
+
+def with_telemetry(record, **facts):
+    return replace(record, processes=tuple(replace(p, telemetry=facts) for p in record.processes))
+
+
+def test_steady_processes_that_agree_are_trusted(record):
+    assert judge(record, summary()).verdict == "trusted"
+
+
+@pytest.mark.parametrize("status", ["failed", "fallback", "skipped", "timeout"])
+def test_a_row_without_figures_has_no_verdict(record, status):
+    assert judge(replace(record, status=status), None).verdict is None
+
+
+def test_an_unproven_delegate_is_unverified_and_quotes_the_evidence(record):
+    unknown = DelegateFacts(requested="cpu:1", actual="unknown", evidence=("no node list",))
+    judgement = judge(replace(record, delegate=unknown), summary())
+    assert judgement.verdict == "unverified" and "no node list" in judgement.reasons[0]
+
+
+def test_a_wide_interval_is_noisy_and_gives_the_number(record):
+    judgement = judge(record, summary(spread=0.2))
+    assert (
+        judgement.verdict == "noisy"
+        and "±" in judgement.reasons[0]
+        and "--repetitions" in judgement.reasons[0]
+    )
+
+
+def test_a_remedy_that_is_already_in_use_is_not_given_again(record):
+    busy = replace(record, settings={"repetitions": 20, "min_seconds": 1.0})
+    reasons = " ".join(judge(busy, summary(spread=0.2)).reasons)
+    assert "raise --repetitions" not in reasons and "20 processes were used already" in reasons
+
+
+def test_fewer_than_three_processes_are_too_few(record):
+    judgement = judge(replace(record, processes=record.processes[:2]), summary(n_processes=2))
+    assert judgement.verdict == "too-few-samples"
+
+
+def test_a_process_that_never_settled_is_named(record):
+    processes = list(record.processes)
+    processes[1] = replace(processes[1], steady_from=None)
+    judgement = judge(replace(record, processes=tuple(processes)), summary(n_processes=4))
+    assert judgement.verdict == "noisy" and "process 2 of 5 never settled" in judgement.reasons[0]
+
+
+def test_a_slow_cpu_probe_is_throttling(record):
+    hot = with_telemetry(record, after={"probe_ns": 1_300_000}, fastest_probe_ns=1_000_000)
+    judgement = judge(hot, summary())
+    assert judgement.verdict == "throttled" and "1.30×" in judgement.reasons[0]
+
+
+def test_a_probe_within_ten_percent_is_not_throttling(record):
+    warm = with_telemetry(record, after={"probe_ns": 1_090_000}, fastest_probe_ns=1_000_000)
+    assert judge(warm, summary()).verdict == "trusted"
+
+
+def test_a_falling_clock_is_throttling(record):
+    slow = with_telemetry(record, before={"mhz": 2000.0}, after={"mhz": 1500.0})
+    judgement = judge(slow, summary())
+    assert judgement.verdict == "throttled" and "25%" in judgement.reasons[0]
+
+
+def test_load_of_other_programs_is_named_in_cores(record):
+    judgement = judge(with_telemetry(record, other_load=0.7), summary())
+    assert judgement.verdict == "noisy" and "0.7 CPU cores" in judgement.reasons[0]
+
+
+def test_a_governor_other_than_performance_and_a_battery_are_told(record):
+    reasons = " ".join(
+        judge(with_telemetry(record, governor="powersave", on_battery=True), summary()).reasons
+    )
+    assert "powersave" in reasons and "battery" in reasons
+    assert judge(with_telemetry(record, governor="performance"), summary()).verdict == "trusted"
+
+
+def test_mlperf_with_too_few_queries_says_how_many_are_needed(record):
+    from harness.bench.mlperf import minimum_queries
+
+    few = summarize([np.full(20, 1_000_000, np.int64)])
+    from dataclasses import replace as with_fields
+
+    few = with_fields(few, p90_ms=None, runs_needed={"p90": minimum_queries(0.9, 1)})
+    one = replace(record, processes=record.processes[:1], settings={"mlperf": True})
+    judgement = judge(one, few)
+    assert judgement.verdict == "too-few-samples" and "64 queries" in judgement.reasons[0]
