@@ -280,6 +280,7 @@ def test_missing_images_are_counted_and_the_first_three_named(tmp_path, document
         "/etc/passwd",
         "..",
         "C:\\a.jpg",
+        "C:a.jpg",
         "\\\\host\\a.jpg",
         "x\\..\\..\\a.jpg",
         "a\0b",

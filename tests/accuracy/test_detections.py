@@ -210,6 +210,14 @@ def test_a_wrong_file_is_a_readable_error(tmp_path, text, message):
     assert caught.value.exit_status == 2
 
 
+@pytest.mark.parametrize("between", [",,", "", " ", ";", "],["])
+def test_what_stands_between_two_blocks_must_be_one_comma(tmp_path, monkeypatch, between):
+    monkeypatch.setattr(detections, "_BLOCK", 8)
+    text = f"[{json.dumps(ROW)},{json.dumps(ROW)}{between}{json.dumps(ROW)}]"
+    with pytest.raises(DatasetError, match="not valid JSON"):
+        load_detections(write(tmp_path / "d.json", text))
+
+
 @pytest.mark.parametrize("name", ["absent.json", "."])
 def test_a_file_that_cannot_be_read_is_a_readable_error(tmp_path, name):
     with pytest.raises(DatasetError, match="the detections cannot be read"):
