@@ -72,6 +72,8 @@ def t_two_sided(t: float, df: float) -> float:
 
     Abramowitz & Stegun 26.7.1: I_{df / (df + t^2)}(df / 2, 1 / 2).
     """
+    if t * t < df:  # near 0 the other side keeps the digits
+        return 1.0 - beta_regularized(t * t / (df + t * t), 0.5, df / 2.0)
     return beta_regularized(df / (df + t * t), df / 2.0, 0.5)
 
 

@@ -85,7 +85,7 @@ def _settled(found: _Segments, start: int) -> bool:
 
 
 def _running_median(logs: Floats) -> Floats:
-    padded = np.pad(logs, _WINDOW // 2, mode="edge")
+    padded = np.pad(logs, _WINDOW // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
     middle: Floats = np.partition(windows, _WINDOW // 2, axis=-1)[:, _WINDOW // 2]
     return middle
@@ -174,10 +174,7 @@ def _segment(trace: Floats, noise: float) -> _Segments:
 
 
 def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
-    """Return the best split of each segment (CUSUM) where it is beyond chance; all segments at once.
-
-    Beyond chance is what the largest of n standard normal numbers rarely exceeds, sqrt(2 ln n), plus 1.
-    """
+    """Return the best split of each segment (CUSUM) where it is beyond chance; all segments at once."""
     n = trace.size
     lengths = np.diff(np.append(starts, n))
     owner = np.repeat(np.arange(starts.size), lengths)
@@ -188,8 +185,13 @@ def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
     weight = left * (lengths[owner] - left) / lengths[owner]
     score = np.abs(excess) / np.sqrt(np.where(left > 0, weight, np.inf)) / noise
     best = np.maximum.reduceat(score, starts)
-    hits = np.flatnonzero((score == best[owner]) & (score > math.sqrt(2.0 * math.log(n)) + 1.0))
+    hits = np.flatnonzero((score == best[owner]) & (score > _chance(n)))
     return hits[np.unique(owner[hits], return_index=True)[1]]
+
+
+def _chance(n: int) -> float:
+    """Return what the largest of n standard normal numbers rarely exceeds: sqrt(2 ln n), plus 1."""
+    return math.sqrt(2.0 * math.log(n)) + 1.0
 
 
 def _refine(found: _Segments) -> _Segments:
@@ -209,7 +211,7 @@ def _merge_equal(found: _Segments) -> _Segments:
     """Join neighbours, the closest first, as long as two are practically or statistically one level."""
     while found.starts.size > 1:
         lengths = found.lengths
-        blur = 3.0 * found.noise * np.sqrt(1.0 / lengths[1:] + 1.0 / lengths[:-1])
+        blur = _chance(found.trace.size) * found.noise * np.sqrt(1.0 / lengths[1:] + 1.0 / lengths[:-1])
         surplus = np.abs(np.diff(found.levels)) - np.maximum(SAME_LEVEL, blur)
         closest = int(np.argmin(surplus))
         if surplus[closest] > 0.0:

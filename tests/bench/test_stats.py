@@ -1,0 +1,300 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special
+from scipy import stats as scipy_stats
+
+from harness.bench import distributions, stats
+
+MS = 1_000_000
+durations_ns = st.lists(st.integers(100_000, 500_000_000), min_size=1, max_size=60)
+
+
+def ns(*milliseconds: float) -> np.ndarray:
+    return np.array([round(value * MS) for value in milliseconds], dtype=np.int64)
+
+
+def lognormal(rng: np.random.Generator, n: int, sd: float = 0.02, level: float = 10.0) -> np.ndarray:
+    return (level * MS * np.exp(sd * rng.standard_normal(n))).astype(np.int64)
+
+
+# Ranks: docs/facts, checked against the binomial distribution of scipy below.
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "ranks"),
+    [(50, 0.5, (18, 33)), (50, 0.9, (41, 50)), (1024, 0.9, (902, 941)), (1024, 0.99, (1007, 1020))],
+)
+def test_ranks_are_the_published_ones(n, q, ranks):
+    assert stats.order_ranks(n, q) == ranks
+
+
+def test_fifty_runs_cannot_bound_p95_from_above():
+    assert stats.order_ranks(50, 0.95)[1] == 51
+
+
+@given(st.integers(1, 3000), st.floats(0.01, 0.99))
+def test_ranks_hold_the_quantile_with_the_confidence_that_scipy_computes(n, q):
+    low, high = stats.order_ranks(n, q)
+    binomial = scipy_stats.binom(n, q)
+    assert binomial.cdf(high - 1) - binomial.cdf(low - 1) >= 0.95 - 1e-9
+    assert binomial.cdf(low - 1) <= 0.025 + 1e-9
+
+
+@given(st.integers(1, 2000), st.floats(0.05, 0.9), st.floats(0.0, 0.09))
+def test_ranks_never_fall_when_the_quantile_rises(n, q, more):
+    before, after = stats.order_ranks(n, q), stats.order_ranks(n, q + more)
+    assert after[0] >= before[0]
+    assert after[1] >= before[1]
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.9, 36), (0.95, 72), (0.99, 368)])
+def test_runs_needed_is_the_first_n_whose_upper_rank_exists(q, n):
+    assert stats.runs_needed(q) == n
+    assert stats.order_ranks(n, q)[1] == n
+    assert stats.order_ranks(n - 1, q)[1] == n  # one more than there are
+
+
+def test_ranks_of_a_million_samples_agree_with_scipy():
+    low, high = stats.order_ranks(1_000_000, 0.99)
+    binomial = scipy_stats.binom(1_000_000, 0.99)
+    assert (low, high) == (binomial.ppf(0.025), binomial.ppf(0.975) + 1)
+
+
+# Distribution functions against scipy.
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.1, 500.0), st.floats(0.1, 500.0))
+def test_the_incomplete_beta_function_agrees_with_scipy(x, a, b):
+    assert distributions.beta_regularized(x, a, b) == pytest.approx(special.betainc(a, b, x), abs=1e-11)
+
+
+@given(st.sampled_from([0.9, 0.975, 0.995, 0.9999]), st.floats(1.0, 200.0))
+def test_student_quantiles_agree_with_scipy(p, df):
+    assert distributions.t_quantile(p, df) == pytest.approx(scipy_stats.t.ppf(p, df), rel=1e-9)
+
+
+@given(st.floats(-50, 50), st.floats(1.0, 200.0))
+def test_student_p_values_agree_with_scipy(t, df):
+    assert distributions.t_two_sided(t, df) == pytest.approx(2 * scipy_stats.t.sf(abs(t), df), abs=1e-11)
+
+
+@given(st.integers(-1, 410), st.integers(1, 400), st.floats(0.01, 0.99))
+def test_binomial_probabilities_agree_with_scipy(k, n, p):
+    assert distributions.binomial_cdf(k, n, p) == pytest.approx(scipy_stats.binom.cdf(k, n, p), abs=1e-11)
+
+
+# Summaries.
+
+
+def test_no_samples_give_no_summary():
+    assert stats.summarize([]) is None
+    assert stats.summarize([np.array([], dtype=np.int64)]) is None
+
+
+def test_one_sample_has_no_spread_no_interval_and_no_quantiles():
+    summary = stats.summarize([ns(12.5)])
+    assert summary is not None
+    assert (summary.mean_ms, summary.median_ms, summary.min_ms, summary.max_ms) == (12.5, 12.5, 12.5, 12.5)
+    assert summary.std_ms is summary.median_low_ms is summary.median_high_ms is summary.p90_ms is None
+    assert summary.fps == 80.0
+    assert summary.runs_needed == {"p90": 36, "p95": 72, "p99": 368}
+    assert stats.half_width_percent(summary) is None
+
+
+def test_a_small_sample_is_summarized_as_by_hand():
+    summary = stats.summarize([ns(1, 2, 3, 4), ns(10)])
+    assert summary is not None
+    assert (summary.n_samples, summary.n_processes) == (5, 2)
+    assert summary.mean_ms == pytest.approx(4.0)
+    assert summary.std_ms == pytest.approx(math.sqrt((9 + 4 + 1 + 0 + 36) / 4))
+    assert summary.median_ms == pytest.approx((2.5 + 10) / 2)
+    assert summary.fps == pytest.approx(250.0)
+
+
+def test_quantiles_appear_when_the_sample_can_bound_them():
+    rng = np.random.default_rng(1)
+    few, more = stats.summarize([lognormal(rng, 71)]), stats.summarize([lognormal(rng, 72)])
+    assert few is not None
+    assert more is not None
+    assert few.p90_ms is not None
+    assert few.p95_ms is None
+    assert few.runs_needed == {"p95": 72, "p99": 368}
+    assert more.p95_ms is not None
+    assert more.runs_needed == {"p99": 368}
+
+
+def test_three_processes_get_the_student_interval_of_scipy():
+    medians = [10.0, 10.2, 10.7]
+    summary = stats.summarize([ns(value, value, value) for value in medians])
+    logs = np.log(medians)
+    expected = np.exp(scipy_stats.t.interval(0.95, 2, logs.mean(), scipy_stats.sem(logs)))
+    assert summary is not None
+    assert (summary.median_low_ms, summary.median_high_ms) == pytest.approx(tuple(expected), rel=1e-6)
+
+
+def test_five_processes_in_two_states_get_an_interval_that_reaches_both():
+    summary = stats.summarize([ns(10.0), ns(10.0), ns(10.0), ns(10.0), ns(12.0)])
+    assert summary is not None
+    assert summary.median_low_ms is not None
+    assert summary.median_low_ms <= 10.0
+    assert summary.median_high_ms == pytest.approx(12.0)
+
+
+def test_ten_processes_get_the_interpolated_order_statistics():
+    # Hettmansperger & Sheather 1986 by hand for n = 10: ranks 2 (97.85 %) and 3 (89.06 %).
+    wide, narrow = 1 - 2 * 11 / 1024, 1 - 2 * 56 / 1024
+    share = (wide - 0.95) / (wide - narrow)
+    weight = 8 * share / (2 + 6 * share)
+    summary = stats.summarize([ns(float(value)) for value in range(1, 11)])
+    assert summary is not None
+    assert summary.median_low_ms == pytest.approx(2 + weight)
+    assert summary.median_high_ms == pytest.approx(9 - weight)
+
+
+def test_many_samples_of_one_process_say_little_when_processes_differ():
+    rng = np.random.default_rng(2)
+    processes = [lognormal(rng, 5000, level=level) for level in (10.0, 10.3, 9.8, 10.1, 9.9)]
+    one, five = stats.summarize(processes[:1]), stats.summarize(processes)
+    assert one is not None
+    assert five is not None
+    assert (stats.half_width_percent(five) or 0) > 20 * (stats.half_width_percent(one) or 0)
+
+
+def test_independent_samples_of_one_process_get_about_the_published_ranks():
+    values = np.random.default_rng(3).permutation(np.arange(1, 51)) * MS
+    summary = stats.summarize([values])
+    assert summary is not None
+    assert 15 <= (summary.median_low_ms or 0) <= 18
+    assert 33 <= (summary.median_high_ms or 0) <= 36
+
+
+def test_autocorrelated_samples_are_worth_fewer():
+    rng = np.random.default_rng(4)
+    noise, value = np.zeros(20_000), 0.0
+    for k, step in enumerate(rng.standard_normal(20_000)):
+        value = 0.9 * value + step
+        noise[k] = value
+    # The indicator of an AR(1) above its median has autocorrelation (2 / pi) asin(rho^k).
+    tau = 1 + 2 * sum(2 / math.pi * math.asin(0.9**k) for k in range(1, 200))
+    found = 20_000 / stats.effective_samples((noise * 1000 + 1e6).astype(np.int64))
+    assert found == pytest.approx(tau, rel=0.2)
+
+
+def test_a_million_samples_are_summarized_at_all():
+    summary = stats.summarize([lognormal(np.random.default_rng(5), 1_000_000)])
+    assert summary is not None
+    assert summary.median_low_ms is not None
+    assert summary.median_low_ms < 10.0 < (summary.median_high_ms or 0)
+
+
+@given(st.lists(durations_ns, min_size=1, max_size=8), st.randoms())
+def test_the_order_of_several_processes_and_of_their_samples_does_not_matter(processes, random):
+    shuffled = [random.sample(process, len(process)) for process in processes]
+    random.shuffle(shuffled)
+    if len(processes) == 1:
+        shuffled = processes
+    before = stats.summarize([np.array(process) for process in processes])
+    after = stats.summarize([np.array(process) for process in shuffled])
+    assert before is not None
+    assert after is not None
+    for name in ("mean_ms", "std_ms", "median_ms", "median_low_ms", "median_high_ms", "p90_ms", "max_ms"):
+        value = getattr(before, name)
+        assert getattr(after, name) == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9))
+
+
+@given(st.lists(durations_ns, min_size=1, max_size=8), st.integers(2, 50))
+def test_slower_by_a_factor_is_a_summary_slower_by_that_factor(processes, factor):
+    plain = stats.summarize([np.array(process) for process in processes])
+    scaled = stats.summarize([factor * np.array(process) for process in processes])
+    assert plain is not None
+    assert scaled is not None
+    for name in ("mean_ms", "std_ms", "median_ms", "median_low_ms", "median_high_ms", "p90_ms", "min_ms"):
+        value = getattr(plain, name)
+        expected = None if value is None else pytest.approx(factor * value, rel=1e-9, abs=1e-9)
+        assert getattr(scaled, name) == expected
+
+
+@given(st.lists(durations_ns, min_size=1, max_size=14))
+def test_the_median_always_lies_in_its_interval_and_the_quantiles_in_order(processes):
+    summary = stats.summarize([np.array(process) for process in processes])
+    assert summary is not None
+    slack = 1 + 1e-9
+    if summary.median_low_ms is not None and summary.median_high_ms is not None:
+        assert summary.median_low_ms <= summary.median_ms * slack
+        assert summary.median_ms <= summary.median_high_ms * slack
+    known = [v for v in (summary.min_ms, summary.p90_ms, summary.p95_ms, summary.max_ms) if v is not None]
+    assert known == sorted(known)
+
+
+def test_the_half_width_is_that_of_the_longer_side():
+    summary = stats.summarize([ns(10.0), ns(10.0), ns(10.0), ns(10.0), ns(12.0)])
+    assert summary is not None
+    assert stats.half_width_percent(summary) == pytest.approx(20.0)
+
+
+# Outliers.
+
+
+def test_outliers_are_counted_by_the_modified_z_score():
+    # Median 3, MAD 1: the limit is 3.5 / 0.6745 = 5.19 from the median.
+    found = stats.outliers([np.array([1, 2, 3, 4, 5, 8, 9]) * MS - MS])
+    assert (found.count, found.n_samples) == (0, 7)
+    found = stats.outliers([np.array([1, 2, 2, 3, 3, 3, 4, 4, 5, 9]) * MS])
+    assert (found.count, found.share) == (1, 0.1)
+
+
+def test_outliers_stand_out_from_equal_samples_too():
+    assert stats.outliers([np.array([5] * 99 + [50])]).count == 1
+    assert stats.outliers([np.array([5] * 99)]).count == 0
+
+
+def test_outliers_are_judged_inside_their_process():
+    rng = np.random.default_rng(6)
+    assert stats.outliers([lognormal(rng, 500), lognormal(rng, 20, level=20.0)]).share < 0.01
+
+
+def test_no_samples_have_no_outliers():
+    assert stats.outliers([]).share == 0.0
+
+
+# Coverage: a short version of tests/benchmarks/bench_statistics.py, seeded.
+
+
+def covered(processes_of, truth: float, repetitions: int = 400) -> float:
+    rng = np.random.default_rng(7)
+    hits = 0
+    for _ in range(repetitions):
+        interval = stats.median_interval(processes_of(rng))
+        hits += interval is not None and interval[0] <= truth <= interval[1]
+    return hits / repetitions
+
+
+@pytest.mark.parametrize("n_processes", [2, 3, 5, 10])
+@pytest.mark.parametrize("process_sd", [0.0, 0.01, 0.05])
+def test_the_interval_covers_the_median_in_95_percent_of_cases(n_processes, process_sd):
+    def processes(rng):
+        return [
+            lognormal(rng, 60, level=10 * math.exp(process_sd * rng.standard_normal()))
+            for _ in range(n_processes)
+        ]
+
+    assert 0.92 <= covered(processes, 10.0 * MS) <= 0.98
+
+
+def test_the_interval_covers_the_median_when_each_process_has_one_of_two_states():
+    def processes(rng):
+        return [lognormal(rng, 60, level=12.0 if rng.random() < 0.3 else 10.0) for _ in range(5)]
+
+    states = np.random.default_rng(8)
+    medians = [
+        np.median(lognormal(states, 60, level=12.0 if states.random() < 0.3 else 10.0)) for _ in range(20_001)
+    ]
+    assert 0.92 <= covered(processes, float(np.median(medians))) <= 0.99
+
+
+def test_one_process_of_independent_samples_covers_its_median():
+    assert 0.92 <= covered(lambda rng: [lognormal(rng, 200)], 10.0 * MS) <= 0.99
