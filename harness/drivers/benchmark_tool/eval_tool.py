@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.drivers.benchmark_tool.lines import number, split, whole
+from harness.drivers.benchmark_tool.lines import number, signed, split, whole
 from harness.drivers.benchmark_tool.parse import how_it_ended
 
 _LATENCY = re.compile(
@@ -146,7 +146,7 @@ class _Reader:
 
     def _read_box(self, words: str) -> None:
         key, _, text = words.partition(": ")
-        value = number(text)
+        value = signed(text)
         if key in _BOX_ROWS and value is not None:
             self._rows[_BOX_ROWS[key]] = value
 

@@ -235,7 +235,8 @@ def _inputs(inputs: Sequence[Input]) -> list[str]:
     for one in inputs:
         if "," in one.name or "," in one.file or ":" in one.file:
             raise UsageError(
-                f"input {one.name!r}: benchmark_model cannot be given a name or file with a comma or colon"
+                f"input {one.name!r}, file {one.file!r}: benchmark_model takes no comma in a name or file, and no "
+                "colon in a file"
             )
     shapes = ":".join(",".join(str(n) for n in one.shape) for one in inputs)
     files = ",".join(f"{one.name.replace(':', chr(92) + ':')}:{one.file}" for one in inputs)

@@ -39,6 +39,12 @@ def number(text: str | None) -> float | None:
     return value if value < 1e15 else None
 
 
+def signed(text: str | None) -> float | None:
+    """Read a number that may be negative."""
+    value = number(text.removeprefix("-")) if text is not None else None
+    return -value if value is not None and text is not None and text.startswith("-") else value
+
+
 def nanoseconds(text: str | None, unit_ns: float = 1000.0) -> int | None:
     """Read a time; the unit is µs unless another is given."""
     value = number(text)

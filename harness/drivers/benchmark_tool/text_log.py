@@ -158,6 +158,8 @@ class _Reader:
 
 def parse_mention(words: str) -> Mention | None:
     """Read a line about a delegate."""
+    if "delegate" not in words and "acceleration" not in words:
+        return None
     for kind, pattern in _MENTIONS:
         match = pattern.search(words)
         if match:

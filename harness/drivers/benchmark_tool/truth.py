@@ -25,8 +25,8 @@ KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("npu", ("dispatch", "npu")),
     ("external", ("external",)),
 )
-_ANY_NAME = frozenset({"external", "qnn", "edgetpu"})
-"""Delegates from a library: it names itself as it likes, and the tool calls them EXTERNAL."""
+_FROM_LIBRARY = frozenset({"external", "qnn", "edgetpu"})
+"""In its log the tool calls every delegate from a library EXTERNAL."""
 _DELEGATE_FLAGS = frozenset(
     {"external_delegate_path", "nnapi_accelerator_name", "hexagon_lib_path", "dispatch_library_path"}
 )
@@ -170,7 +170,7 @@ def _fallback(delegate: Delegate, output: ToolOutput, found: Truth, denial: str)
 
 
 def _by_graph(delegate: Delegate, output: ToolOutput, graph: RuntimeGraph, found: Truth) -> Truth:
-    nodes = _nodes(graph, lambda name: _is_it(delegate, name))
+    nodes = _nodes(graph, lambda name: _is_node_of(delegate, name))
     if nodes == 0:
         return _fallback(delegate, output, found, "it took no node of the runtime graph")
     ran = replace(found, actual=delegate.kind, delegated_nodes=nodes, total_nodes=graph.total_nodes)
@@ -210,11 +210,16 @@ def _nodes(graph: RuntimeGraph, wanted: Callable[[str], bool]) -> int:
 
 
 def _is_it(delegate: Delegate, name: str) -> bool:
-    """Tell whether a name in a log or graph can be that of the delegate asked for."""
+    """Tell whether a name in a log is that of the delegate asked for."""
     kind = kind_of(name)
-    if delegate.kind in _ANY_NAME:
-        return kind != "xnnpack" and "flex" not in name.lower()
-    return kind == delegate.kind
+    return kind == delegate.kind or (kind == "external" and delegate.kind in _FROM_LIBRARY)
+
+
+def _is_node_of(delegate: Delegate, name: str) -> bool:
+    """Tell the same of a delegate's node in the runtime graph, which a library may call as it likes."""
+    if delegate.kind in _FROM_LIBRARY:
+        return kind_of(name) != "xnnpack" and "flex" not in name.lower()
+    return kind_of(name) == delegate.kind
 
 
 def _sentence(delegate: Delegate, what: str, found: Truth) -> str:
