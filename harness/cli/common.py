@@ -234,7 +234,7 @@ class PlainProgress:
         """Print a line, unless the last one is too young."""
         if self._clock() - self._last >= self._interval_s:
             self._last = self._clock()
-            self.say(f"[{done:g}/{total:g}] {text}")
+            self.say(f"[{int(done)}/{int(total)}] {text}")
 
     def say(self, text: str) -> None:
         """Print a line."""

@@ -54,35 +54,49 @@ class Page:
 def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
     """Find out what is to be said about the rows."""
     figures = [index for index, row in enumerate(rows) if row["status"] in HAVE_LATENCY]
-    found = notes.gather([rows[index] for index in figures])
-    labels = dict(zip(figures, _labels([rows[index] for index in figures], found), strict=True))
-    alike = len(figures) > 1 and len(set(labels.values())) == 1
+    labels, footnotes = _remarks([rows[index] for index in figures])
+    label_of = dict(zip(figures, labels, strict=True))
     marks, changes = pareto.optimal(rows), pareto.changes(rows)
-    lines = (
-        Line(row, marks[index], changes[index], "" if alike else labels.get(index, ""))
-        for index, row in enumerate(rows)
-    )
-    return Page(tuple(lines), tuple(_footnotes(found, alike=alike)))
+    lines = (Line(row, marks[i], changes[i], label_of.get(i, "")) for i, row in enumerate(rows))
+    return Page(tuple(lines), tuple(footnotes))
 
 
-def _labels(rows: Sequence[Mapping[str, Any]], found: Sequence[Note]) -> list[str]:
-    """Return each row's label with the numbers of those of its notes that are shown."""
-    labels = []
-    for index, row in enumerate(rows):
-        word = notes.label(row)
-        numbers = [str(n) for n, note in enumerate(found[:MOST_NOTES], start=1) if index in note.rows]
-        parts = [SHORT.get(word, word), f"[{','.join(numbers)}]" if numbers else ""]
-        labels.append(" ".join(filter(None, parts)))
-    return labels
+def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Return the label of each row, and the footnotes. What holds of all rows is said once, below."""
+    found = notes.gather(rows)
+    words = [notes.label(row) for row in rows]
+    common = words[0] if len(rows) > 1 and len(set(words)) == 1 else ""
+    general = [note for note in found if len(rows) > 1 and len(note.rows) == len(rows)]
+    special = [note for note in found if note not in general][: max(MOST_NOTES - len(general), 0)]
+    labels = [_label("" if common else word, index, special) for index, word in enumerate(words)]
+    hidden = len(found) - len(general) - len(special)
+    return labels, [*_general(general, common), *_numbered(special), *_rest(hidden)]
 
 
-def _footnotes(found: Sequence[Note], *, alike: bool) -> list[str]:
-    """Return the sentences; where they hold of every row alike, they say so instead of carrying a number."""
-    shown = []
-    for number, note in enumerate(found[:MOST_NOTES], start=1):
-        others = len(set(note.rows)) - 1
-        also = f" (and alike in {others} more)" if others and not alike else ""
-        start = f"all rows are {note.label}:" if alike else f"[{number}]"
-        shown.append(f"{start} {note.text}{also}")
-    hidden = len(found) - MOST_NOTES
-    return [*shown, f"… and {hidden} more reasons; --format json has them all"] if hidden > 0 else shown
+def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
+    numbers = ",".join(str(n) for n, note in enumerate(numbered, start=1) if index in note.rows)
+    return " ".join(filter(None, (SHORT.get(word, word), f"[{numbers}]" if numbers else "")))
+
+
+def _general(found: Sequence[Note], word: str) -> list[str]:
+    """Return what holds of all rows, the word that they share first."""
+    shared = f"all rows are {word}" if SHORT.get(word, word) else ""
+    starts = [shared or "all rows", *["all rows"] * len(found)]
+    lines = [
+        f"{start}{', the first' if note.varies else ''}: {note.text}"
+        for start, note in zip(starts, found, strict=False)
+    ]
+    return lines or ([shared] if shared else [])
+
+
+def _numbered(found: Sequence[Note]) -> list[str]:
+    lines = []
+    for number, note in enumerate(found, start=1):
+        others = len(note.rows) - 1
+        also = f" ({'alike' if note.varies else 'and'} in {others} more)" if others else ""
+        lines.append(f"[{number}] {note.text}{also}")
+    return lines
+
+
+def _rest(hidden: int) -> list[str]:
+    return [f"… and {hidden} more reasons; --format json has them all"] if hidden else []

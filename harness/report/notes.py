@@ -20,12 +20,14 @@ class Note:
     Attributes:
         label: The status or verdict that it explains.
         text: The reason as the first of its rows states it.
-        rows: Indices of the rows that it qualifies; others differ at most in the numbers.
+        rows: Indices of the rows that it qualifies.
+        varies: Whether the reasons of the others differ, at most in their numbers.
     """
 
     label: str
     text: str
     rows: tuple[int, ...]
+    varies: bool = False
 
 
 def label(row: Mapping[str, Any]) -> str:
@@ -39,8 +41,13 @@ def gather(rows: Sequence[Mapping[str, Any]]) -> list[Note]:
     for index, row in enumerate(rows):
         for reason in row["reasons"] or ():
             groups.setdefault((label(row), _NUMBER.sub("#", reason)), []).append((index, reason))
-    notes = [Note(key[0], found[0][1], tuple(index for index, _ in found)) for key, found in groups.items()]
+    notes = [_note(key[0], found) for key, found in groups.items()]
     return sorted(notes, key=lambda note: (_gravity(note.label), -len(note.rows)))
+
+
+def _note(name: str, found: Sequence[tuple[int, str]]) -> Note:
+    texts = {reason for _, reason in found}
+    return Note(name, found[0][1], tuple(dict.fromkeys(index for index, _ in found)), varies=len(texts) > 1)
 
 
 def _gravity(name: str) -> int:

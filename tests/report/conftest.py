@@ -40,6 +40,39 @@ def figures(map_: float | None) -> CocoFigures:
     return CocoFigures(map=map_, ap_small=None, ar_small=None, ar_medium=map_, ar_large=map_, **others)
 
 
+def write_process(
+    folder: Path, index: int, durations_ns: np.ndarray, delegate: DelegateFacts
+) -> ProcessFacts:
+    """Write the samples of one process and return what its record says."""
+    samples = make_samples(np.cumsum(durations_ns), durations_ns.astype(np.int64), WARM_UP)
+    file = f"process-{index}.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_bytes(to_bytes(samples))
+    return ProcessFacts(
+        index=index,
+        started_at=STARTED,
+        status="ok",
+        delegate=delegate,
+        init_ns=8_000_000 + index,
+        first_inference_ns=int(durations_ns[0]),
+        peak_memory_bytes=(40 + index) * 2**20,
+        steady_from=WARM_UP,
+        samples=file,
+    )
+
+
+def accuracy_facts(map_: float, dataset: str, n_images: int) -> AccuracyFacts:
+    return AccuracyFacts(
+        status="ok",
+        dataset=dataset,
+        annotations_sha256="b" * 64,
+        n_images=n_images,
+        engine="hotcoco",
+        figures=figures(map_),
+        images_per_second=88.8,
+    )
+
+
 @dataclass
 class RunFactory:
     """Writes one run; `cell` adds a cell and returns its folder."""
@@ -87,34 +120,7 @@ class RunFactory:
         for index in range(0 if median_ms is None else n_processes):
             durations = np.abs(rng.normal(median_ms, median_ms * spread, n_samples + WARM_UP)) * 1e6
             durations[0] *= 5
-            samples = make_samples(np.cumsum(durations), durations.astype(np.int64), WARM_UP)
-            file = f"process-{index}.npy"
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_bytes(to_bytes(samples))
-            processes.append(
-                ProcessFacts(
-                    index=index,
-                    started_at=STARTED,
-                    status="ok",
-                    delegate=delegate_facts,
-                    init_ns=8_000_000 + index,
-                    first_inference_ns=int(durations[0]),
-                    peak_memory_bytes=(40 + index) * 2**20,
-                    steady_from=WARM_UP,
-                    samples=file,
-                )
-            )
-        accuracy = None
-        if map_ is not None:
-            accuracy = AccuracyFacts(
-                status="ok",
-                dataset=dataset,
-                annotations_sha256="b" * 64,
-                n_images=n_images,
-                engine="hotcoco",
-                figures=figures(map_),
-                images_per_second=88.8,
-            )
+            processes.append(write_process(folder, index, durations, delegate_facts))
         record = Record(
             format=records.FORMAT,
             run_id=self.folder.name,
@@ -131,7 +137,7 @@ class RunFactory:
             runtime=runtime,
             reasons=reasons,
             processes=tuple(processes),
-            accuracy=accuracy,
+            accuracy=None if map_ is None else accuracy_facts(map_, dataset, n_images),
         )
         records.save(folder / "record.json", record)
         return folder

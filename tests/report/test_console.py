@@ -144,7 +144,7 @@ def test_a_row_that_is_not_trusted_says_so_and_its_footnote_why(make_run):
     label = line_of(text, "unproven").split()
     assert label[-2:] == ["unverified", "[1]"], "the gravest reason comes first"
     assert "\n[1] what ran is not proven" in text
-    assert "noisy [2]" in line_of(text, "wild", "noisy")
+    assert re.search(r"noisy \[2[\d,]*\]$", line_of(text, "wild", "noisy").rstrip())
     assert "\n[2] " in text
 
 
@@ -155,6 +155,21 @@ def test_what_holds_of_all_rows_is_said_once(make_run):
     text = render(rows_of(run))
     assert text.count("few samples") == 0
     assert text.count("all rows are too-few-samples: ") == 1
+
+
+def test_what_holds_of_some_rows_only_keeps_its_number(make_run):
+    run = make_run()
+    for index in range(3):
+        reasons = ("all of them", *(["just this"] if index == 1 else []))
+        run.cell(f"model-{index}", status="partial", reasons=reasons)
+    text = render(rows_of(run))
+    assert "all rows are partial: all of them\n" in text
+    assert "\n[1] just this\n" in text
+    assert [line.split()[-1] == "[1]" for line in text.splitlines() if "model-" in line] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_footnotes_are_bounded_and_the_rest_is_counted(make_run):
@@ -238,5 +253,5 @@ def test_notes_that_differ_in_numbers_only_are_one():
     ]
     assert notes.gather(rows) == [
         notes.Note("partial", "3 nodes", (2,)),
-        notes.Note("noisy", "known to ±7.5%", (0, 1)),
+        notes.Note("noisy", "known to ±7.5%", (0, 1), varies=True),
     ]
