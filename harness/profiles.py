@@ -17,9 +17,27 @@ from harness.workspace import Workspace, expand_user
 
 
 class Connection(Strict, frozen=True, kw_only=True):
-    """How the device is reached."""
+    """How the device is reached.
 
-    kind: Literal["local", "fake"]
+    An `adb` connection has a `serial`, or a `host`, or neither: then the profile is of a kind of phone, and `match`
+    says which of the phones that are attached are meant.
+    """
+
+    kind: Literal["local", "fake", "adb"]
+    serial: str = ""
+    host: str = ""
+    port: int = 5555
+    root: str = "/data/local/tmp/ondevice-harness"
+
+
+class Match(Strict, frozen=True, kw_only=True):
+    """Which phones a profile is for: patterns with `*`, compared without case; what is not said fits all."""
+
+    manufacturer: str = "*"
+    model: str = "*"
+    soc: str = "*"
+    min_api: int = 0
+    max_api: int = 999
 
 
 class Fact(Strict, frozen=True, kw_only=True):
@@ -44,6 +62,7 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     delegates: tuple[str, ...] = ("cpu",)
     repetitions: int = 5
     facts: tuple[Fact, ...] = ()
+    match: Match | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +89,25 @@ def load_profile(path: Path) -> Profile:
     schema.check_name(data.name, path)
     if data.repetitions < 1:
         raise SchemaError(f"{path}: key 'repetitions': found {data.repetitions}, expected at least 1")
+    _check_connection(data.connection, path)
     for text in (*data.delegates, *(fact.delegate for fact in data.facts)):
         try:
             parse_delegate(text)
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from error
     return Profile(data, path)
+
+
+def _check_connection(connection: Connection, path: Path) -> None:
+    if connection.serial and connection.host:
+        raise SchemaError(f"{path}: key 'connection': found both serial and host, expected one of them")
+    if not 0 < connection.port < 65536:
+        raise SchemaError(f"{path}: key 'connection.port': found {connection.port}, expected 1 to 65535")
+    if not connection.root.startswith("/") or len(connection.root.strip("/").split("/")) < 2:
+        raise SchemaError(
+            f"{path}: key 'connection.root': found {connection.root!r}, expected an absolute path of a folder of its "
+            "own, such as /data/local/tmp/ondevice-harness"
+        )
 
 
 def list_profiles(workspace: Workspace) -> list[Profile]:

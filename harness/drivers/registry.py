@@ -5,15 +5,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import msgspec
+
 from harness.drivers.base import Device, DeviceInfo
-from harness.errors import HarnessError, UnknownNameError
-from harness.profiles import Profile, find_profile, list_profiles
+from harness.errors import HarnessError, UnknownNameError, UsageError
+from harness.profiles import Profile, list_profiles
 from harness.workspace import Workspace
 
 DRIVERS = {
     # kind    module:class
     "local": "harness.drivers.local:LocalDevice",
     "fake": "harness.drivers.fake:FakeDevice",
+    "adb": "harness.drivers.adb:AdbDevice",
 }
 
 
@@ -28,24 +31,47 @@ def open_device(profile: Profile) -> Device:
         raise UnknownNameError("connection kind", kind, DRIVERS)
     module, _, name = DRIVERS[kind].partition(":")
     factory: Any = getattr(import_module(module), name)
-    device: Device = factory(profile.name)
+    device: Device = factory(profile.name, **_settings(profile))
     return device
 
 
+def _settings(profile: Profile) -> dict[str, object]:
+    """What the profile says of the connection, as the driver's arguments."""
+    if profile.data.connection.kind != "adb":
+        return {}
+    settings = msgspec.structs.asdict(profile.data.connection)
+    return {key: value for key, value in settings.items() if key != "kind"}
+
+
 def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
-    """Find and open what a user means by DEVICE."""
-    profile = find_profile(text, workspace)
-    return profile, open_device(profile)
+    """Find and open what a user means by DEVICE.
+
+    Raises:
+        UsageError: It means several devices, or none.
+    """
+    found = find_devices(text, workspace)
+    if len(found) != 1:
+        names = ", ".join(profile.name for profile, _ in found)
+        raise UsageError(f"device {text!r} means several ({names}); name one of them")
+    return found[0]
 
 
 def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
-    """Find and open all devices that a user means: one for a name, several for `all-…`."""
-    return [find_device(text, workspace)]
+    """Find and open all devices that a user means: one for a name or serial, several for `all-android`."""
+    from harness.drivers.discovery import resolve_devices
+
+    return [(profile, open_device(profile)) for profile in resolve_devices(text, workspace)]
 
 
 def list_devices(workspace: Workspace) -> list[DeviceInfo]:
-    """Describe every device there is a profile for; one that cannot be reached is listed with the reason."""
-    return [_describe(profile) for profile in list_profiles(workspace)]
+    """Describe every device: the profiles', and the phones that are attached.
+
+    One that cannot be reached is listed with its state and the remedy as the reason.
+    """
+    from harness.drivers.discovery import list_android
+
+    others = [profile for profile in list_profiles(workspace) if profile.data.connection.kind != "adb"]
+    return [*map(_describe, others), *list_android(workspace)]
 
 
 def _describe(profile: Profile) -> DeviceInfo:
