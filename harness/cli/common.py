@@ -40,9 +40,10 @@ def format_option(formats: Sequence[str] = FORMATS) -> Callable[[F], F]:
         "--format",
         "format_",
         type=click.Choice(list(formats)),
+        metavar="FORMAT",
         default=formats[0],
         show_default=True,
-        help="How the rows are printed.",
+        help=f"{', '.join(formats[:-1])} or {formats[-1]}.",
     )
 
 

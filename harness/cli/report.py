@@ -30,7 +30,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
     context_settings=CONTEXT,
     epilog=examples(
         "harness report                          the newest run",
-        "harness report 20261121-09 --sort -map  a run by the beginning of its id, best mAP first",
+        "harness report 20261121-09 --sort -map  a run by its id's beginning, best first",
         "harness report results -o all.csv       every run of a folder, as a file",
         "harness report latest --format json     the rows for a script",
         "harness report --columns model,delegate_requested,latency_p90_ms",

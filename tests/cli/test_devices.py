@@ -1,6 +1,7 @@
 """`harness devices`."""
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -39,6 +40,9 @@ def test_every_format_says_why_a_device_is_not_ready(devices, format_):
     assert "accept the key" in text
 
 
-def test_this_computer_is_listed_from_its_profile():
-    done = CliRunner().invoke(command, ["--format", "json"], catch_exceptions=False)
+def test_this_computer_is_listed_from_its_profile(repository, tmp_path):
+    for folder in ("devices", "models"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(repository / "devices" / "local.toml", tmp_path / "devices")
+    done = CliRunner().invoke(command, ["--format", "json"], obj=str(tmp_path), catch_exceptions=False)
     assert "local" in {row["name"] for row in json.loads(done.stdout)}
