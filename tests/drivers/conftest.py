@@ -1,0 +1,170 @@
+"""A real adbd in a network of its own, where loopback has the packet size of a real network.
+
+Plain loopback takes a whole megabyte in one send, which hides short writes; with 1,500 bytes a packet it does not.
+Needs root (for the network namespace) and Debian's `adbd`; .ci/adb installs both.
+"""
+
+import ctypes
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from harness.drivers.adb import AdbDevice
+from harness.drivers.fake import FakeDevice
+from harness.drivers.local import LocalDevice
+
+CLONE_NEWNET = 0x40000000
+SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFMTU, IFF_UP = 0x8913, 0x8914, 0x8922, 1
+MTU = 1500
+
+
+class Network:
+    """A network namespace with nothing but loopback; only this thread and what it starts are in it."""
+
+    def __init__(self):
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._outside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self._call("unshare", CLONE_NEWNET)
+        self._inside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        try:
+            self._set_up_loopback()
+        finally:
+            self._call("setns", self._outside, CLONE_NEWNET)
+
+    def _call(self, name, *arguments):
+        if getattr(self._libc, name)(*arguments) != 0:
+            raise OSError(ctypes.get_errno(), name)
+
+    @staticmethod
+    def _set_up_loopback():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            fcntl.ioctl(s, SIOCSIFMTU, struct.pack("16si12x", b"lo", MTU))
+            flags = struct.unpack("16sH14x", fcntl.ioctl(s, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0)))[
+                1
+            ]
+            fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
+
+    @contextmanager
+    def entered(self):
+        self._call("setns", self._inside, CLONE_NEWNET)
+        try:
+            yield self
+        finally:
+            self._call("setns", self._outside, CLONE_NEWNET)
+
+    def close(self):
+        os.close(self._inside)
+        os.close(self._outside)
+
+
+class Adbd:
+    """A running adbd; its folder stands for a phone's storage."""
+
+    def __init__(self, port, folder):
+        self.port, self.folder, self.process = port, folder, None
+        self.root = str(folder / "store")
+        self._log = folder / "adbd.log"
+        self.start()
+
+    def start(self):
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [shutil.which("adbd", path=f"{os.environ['PATH']}:/usr/sbin")],
+                env={**os.environ, "ADBD_PORT": str(self.port)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_until_it_listens()
+
+    def _wait_until_it_listens(self):
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, self._log.read_text(errors="replace")
+                time.sleep(0.05)
+        raise AssertionError(self._log.read_text(errors="replace"))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def device(self, name="phone", **settings):
+        return AdbDevice(name, **{"host": "127.0.0.1", "port": self.port, "root": self.root, **settings})
+
+
+@pytest.fixture(scope="session")
+def own_network():
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a network of its own needs root on Linux")
+    if shutil.which("adbd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("adbd is not installed (.ci/adb installs it)")
+    try:
+        network = Network()
+    except OSError as error:
+        pytest.skip(f"a network namespace is refused here: {error}")
+    yield network
+    network.close()
+
+
+@pytest.fixture
+def network(own_network):
+    with own_network.entered():
+        yield own_network
+
+
+@pytest.fixture
+def start_adbd(network, tmp_path):
+    """Start any number of daemons; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(port=15555):
+            folder = tmp_path / f"phone-{port}"
+            folder.mkdir()
+            daemon = Adbd(port, folder)
+            stack.callback(daemon.kill)
+            return daemon
+
+        yield start
+
+
+@pytest.fixture
+def adbd(start_adbd):
+    return start_adbd()
+
+
+@pytest.fixture
+def adb_device(adbd):
+    device = adbd.device()
+    yield device
+    device.close()
+
+
+@pytest.fixture
+def local_device():
+    return LocalDevice()
+
+
+@pytest.fixture
+def fake_device():
+    device = FakeDevice()
+    yield device
+    device.close()
+
+
+@pytest.fixture(params=["local", "fake", "adb"])
+def device(request):
+    """Every kind of device, for the conformance suite; a new kind adds `KIND_device` and its name."""
+    return request.getfixturevalue(f"{request.param}_device")
