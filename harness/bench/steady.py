@@ -33,6 +33,7 @@ FEWEST = 8
 """Shorter traces hold too little to tell a level from noise."""
 _EXCURSION_SHARE = 0.1
 _WINDOW = 7
+_INSIDE = 10
 _MAX_ROUNDS = 24
 
 
@@ -68,7 +69,7 @@ def steady_start(durations_ns: npt.NDArray[np.int64]) -> int | None:
         return None
     logs = np.log(np.maximum(np.asarray(durations_ns, dtype=np.float64), 1.0))
     smooth = _running_median(logs)
-    states = _state_shift(smooth)
+    states = _state_shift(logs, smooth)
     trace = _winsorize(logs - states, smooth - states)
     found = _segment(trace, _noise(trace))
     start = _regime_start(found)
@@ -85,7 +86,9 @@ def _settled(found: _Segments, start: int) -> bool:
 
 
 def _running_median(logs: Floats) -> Floats:
-    padded = np.pad(logs, _WINDOW // 2, mode="reflect")
+    # The first sample is repeated, so that a steep warm-up is kept; the last is not, it may be an outlier.
+    half = _WINDOW // 2
+    padded = np.concatenate([np.full(half, logs[0]), logs, logs[-half - 1 : -1][::-1]])
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
     middle: Floats = np.partition(windows, _WINDOW // 2, axis=-1)[:, _WINDOW // 2]
     return middle
@@ -112,10 +115,15 @@ def _noise(trace: Floats) -> float:
 
     Differences of the means of neighbouring blocks do not see the level or a trend, and a median of them
     does not see a few steps. The largest estimate over block lengths is taken, since autocorrelated noise
-    looks small from one sample to the next. Few samples estimate it badly, so a margin is added.
+    looks small from one sample to the next, and states that change every few samples only show within
+    blocks. Few samples estimate it badly, so a margin is added.
     """
     blocks = [block for block in (1, 2, 5, 10, 20) if 8 * block**2 <= max(trace.size, 8)]
-    return max(1e-9, *(_block_noise(trace, block) for block in blocks)) * (1.0 + 1.0 / math.sqrt(trace.size))
+    estimates = [_block_noise(trace, block) for block in blocks]
+    if trace.size >= 5 * _INSIDE:
+        inside = trace[trace.size % _INSIDE :].reshape(-1, _INSIDE).var(axis=1, ddof=1)
+        estimates.append(math.sqrt(float(np.median(inside))))
+    return max(1e-9, *estimates) * (1.0 + 1.0 / math.sqrt(trace.size))
 
 
 def _block_noise(trace: Floats, block: int) -> float:
@@ -123,23 +131,28 @@ def _block_noise(trace: Floats, block: int) -> float:
     return _robust_sd(np.diff(means)) * math.sqrt(block / 2.0)
 
 
-def _state_shift(smooth: Floats) -> Floats:
+def _state_shift(logs: Floats, smooth: Floats) -> Floats:
     """Return what brings two alternating states to one level, when the trace keeps going to and fro; else 0.
 
-    Levels are told apart by Otsu's threshold (IEEE Trans. SMC 9, 1979) on the running median. Each state
-    must hold a tenth of both halves of the trace, so that a step is not taken for it.
+    Levels are told apart by Otsu's threshold (IEEE Trans. SMC 9, 1979) on the running median.
     """
-    nothing = np.zeros(smooth.size)
     split = _two_levels(smooth)
-    if split is None:
-        return nothing
-    gap, border = split
-    upper = smooth > border
-    half = smooth.size // 2
+    if split is None or not _alternates(logs, smooth > split[1], split[0]):
+        return np.zeros(logs.size)
+    return np.where(smooth > split[1], split[0], 0.0)
+
+
+def _alternates(logs: Floats, upper: npt.NDArray[np.bool_], gap: float) -> bool:
+    """Tell whether there are two states in both halves of the trace, and in the samples themselves.
+
+    A step holds the second state in one half only. A running median of states that change every few samples
+    has levels of its own.
+    """
+    half = logs.size // 2
     shares = (float(upper[:half].mean()), float(upper[half:].mean()))
     if np.count_nonzero(np.diff(upper)) < 4 or not all(0.1 <= share <= 0.9 for share in shares):
-        return nothing
-    return np.where(upper, gap, 0.0)
+        return False
+    return float(logs[upper].mean() - logs[~upper].mean()) > 0.5 * gap
 
 
 def _two_levels(smooth: Floats) -> tuple[float, float] | None:
@@ -228,7 +241,7 @@ def _regime_start(found: _Segments) -> int:
     names, lengths = _level_names(found), found.lengths.tolist()
     start, counts, home, total = len(names) - 1, dict.fromkeys(names, 0), 0, 0
     for k in reversed(range(len(names))):
-        counts[names[k]] += 1
+        counts[names[k]] += names[k : k + 1] != names[k + 1 : k + 2]  # neighbours of one name are one visit
         total += lengths[k]
         home += lengths[k] if names[k] == names[-1] else 0
         seen = [count for count in counts.values() if count]
@@ -239,13 +252,19 @@ def _regime_start(found: _Segments) -> int:
 
 
 def _level_names(found: _Segments) -> list[int]:
-    """Give segments of the same level the same name; each is compared with the first of its name."""
+    """Give segments of the same level the same name; each is compared with the first of its name.
+
+    What is too short for the running median to see, a cluster of outliers, takes the name before it.
+    """
     names: list[int] = []
     levels, lengths = found.levels, found.lengths
     for k in range(levels.size):
         blur = 3.0 * found.noise * np.sqrt(1.0 / lengths[:k] + 1.0 / lengths[k])
         same = np.flatnonzero(np.abs(levels[:k] - levels[k]) <= np.maximum(SAME_LEVEL, blur))
-        names.append(names[int(same[0])] if same.size else k)
+        if k and lengths[k] <= _WINDOW // 2:
+            names.append(names[-1])
+        else:
+            names.append(names[int(same[0])] if same.size else k)
     return names
 
 
