@@ -177,6 +177,25 @@ def test_half_of_the_objects_found_is_51_of_101_recalls(tmp_path, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_an_overlap_of_72_percent_is_found_at_five_of_ten_thresholds(tmp_path, engine):
+    truth = write_truth(tmp_path / "a.json", [annotation(1, box=(0, 0, 100, 100))])
+    figures = evaluate(truth, [detection(box=(0, 0, 72, 100))], engine=engine).figures
+    assert (figures.ap50, figures.ap75) == (pytest.approx(1.0, abs=1e-9), 0)
+    assert figures.map == pytest.approx(0.5, abs=1e-9)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("side", "name"), [(31, "small"), (33, "medium"), (95, "medium"), (97, "large")])
+def test_an_object_counts_in_the_class_of_its_area(tmp_path, engine, side, name):
+    box = (0, 0, side, side)
+    truth = write_truth(tmp_path / "a.json", [annotation(1, box=box)])
+    figures = evaluate(truth, [detection(box=box)], engine=engine).figures
+    for other in ("small", "medium", "large"):
+        expected = pytest.approx(1.0, abs=1e-9) if other == name else None
+        assert getattr(figures, f"ap_{other}") == getattr(figures, f"ar_{other}") == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_no_detections_is_zero_where_there_are_objects_and_unknown_elsewhere(tmp_path, engine):
     truth = write_truth(tmp_path / "a.json", [annotation(1)], categories=(1, 2))
     result = evaluate(truth, [], engine=engine)
