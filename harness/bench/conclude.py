@@ -13,13 +13,13 @@ PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference"}
 def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
     """Return status and reasons of a cell.
 
-    A failure of any of its processes is the cell's; then comes a delegate other than the requested one, then
-    outputs that cannot be right.
+    A failure of any of its processes is the cell's; then come outputs that cannot be right, then a delegate other
+    than the requested one, or one that took only a part of the graph.
     """
     parts: list[ProcessFacts | AccuracyFacts] = [*record.processes]
     if record.accuracy is not None:
         parts.append(record.accuracy)
-    for status in ("failed", "timeout", "incorrect"):
+    for status in ("failed", "timeout", "incorrect", "fallback", "partial"):
         reasons = tuple(reason for part in parts if part.status == status for reason in part.reasons)
         if any(part.status == status for part in parts):
             return status, tuple(dict.fromkeys(reasons))
@@ -27,7 +27,8 @@ def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
         fallback = _fallback(delegate)
         if fallback is not None:
             return "fallback", (fallback,)
-    return "ok", ()
+    remarks = tuple(reason for part in parts for reason in part.reasons)
+    return "ok", tuple(dict.fromkeys(remarks))
 
 
 def _delegates(record: Record) -> Iterator[DelegateFacts]:

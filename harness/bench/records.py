@@ -64,11 +64,25 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
 
 
+class SummaryFacts(Fact, frozen=True, kw_only=True):
+    """What a tool tells of the steady inferences of one process, where it keeps the samples to itself. In ns."""
+
+    count: int
+    mean_ns: int
+    std_ns: int | None = None
+    min_ns: int | None = None
+    max_ns: int | None = None
+    median_ns: int | None = None
+    p5_ns: int | None = None
+    p95_ns: int | None = None
+    first_ns: int | None = None
+
+
 class ProcessFacts(Fact, frozen=True, kw_only=True):
     """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
 
     `steady_from` is the index of the first steady sample; None when no steady state was found.
-    `samples` names the file with the samples.
+    `samples` names the file with the samples; `summary` stands in its place where a tool gives no samples.
     """
 
     index: int
@@ -82,6 +96,7 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     peak_memory_bytes: int | None = None
     steady_from: int | None = None
     samples: str | None = None
+    summary: SummaryFacts | None = None
     duration_s: float | None = None
     telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
 

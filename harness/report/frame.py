@@ -130,8 +130,11 @@ def to_cell(stored: StoredRecord) -> Cell:
 
 def _latency(stored: StoredRecord) -> LatencySummary | None:
     """Summarize the steady samples of the processes that came to their end."""
-    from harness.bench import stats
+    from harness.bench import stats, stats_summaries
 
+    told = stats_summaries.summaries_of(stored.record)
+    if told:
+        return stats_summaries.summarize_processes(told)
     processes = [p for p in stored.record.processes if p.samples]
     steady = [
         samples["duration_ns"][samples["steady"]]
