@@ -49,6 +49,11 @@ def _interval(line: Line) -> str:
     return units.interval(line.row["latency_median_low_ms"], line.row["latency_median_high_ms"])
 
 
+def _half_width(line: Line) -> str:
+    low, middle, high = (line.row[f"latency_median{part}_ms"] for part in ("_low", "", "_high"))
+    return units.MISSING if None in (low, high) or not middle else f"±{50 * (high - low) / middle:.1f}%"
+
+
 def _map_change(line: Line) -> str:
     return REFERENCE if line.change.is_reference else units.signed_metric(line.change.map_difference)
 
@@ -60,10 +65,14 @@ def _speed_change(line: Line) -> str:
     return units.MISSING if ratio is None else f"{units.rate(ratio)}×"
 
 
+INTERVAL = Field("95 % int.\nms", 6, _interval, "dim")
+HALF_WIDTH = Field("95 %\nint.", 6, _half_width, "dim")
+"""The interval as bounds, and in fewer columns as half its width against the median."""
+
 FIELDS = (
     Field("size\n", 5, _of("size_bytes", units.size)),
     Field("median\nms", 9, _of("latency_median_ms", units.milliseconds)),
-    Field("95 % int.\nms", 6, _interval, "dim"),
+    INTERVAL,
     Field("p90\nms", 4, _of("latency_p90_ms", units.milliseconds)),
     Field("FPS\n1/s", 3, _of("fps", units.rate)),
     Field("peak\nMiB", 2, _of("peak_memory_mb", units.megabytes)),
@@ -125,11 +134,12 @@ class Layout:
     def __init__(self, lines: Sequence[Line], width: int) -> None:
         figures = [line for line in lines if line.has_figures]
         self._marked = any(line.optimal for line in lines)
-        self._label_width = _widest(line.label for line in figures)
+        self._short = False
+        self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
-        texts = {field: [field.show(line) for line in figures] for field in FIELDS}
+        texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
         known = [field for field in FIELDS if set(texts[field]) - {units.MISSING, REFERENCE}]
-        self._widths = {field: _widest([*texts[field], *field.title.split("\n")]) for field in known}
+        self._widths = {field: _widest([*texts[field], *field.title.split("\n")]) for field in texts}
         name = _widest([*(_model(line) for line in figures or lines), "model"])
         self.fields, self._gap = self._choose(known, width - min(name, _NAME_WIDTH))
         left = width - self._taken(self.fields, self._gap)
@@ -151,6 +161,10 @@ class Layout:
             lightest = min(chosen, key=lambda field: field.weight)
             if lightest.weight > 0 and gap == _ROOMY:
                 gap = _TIGHT
+            elif lightest.weight > 0 and INTERVAL in chosen:
+                chosen[chosen.index(INTERVAL)] = HALF_WIDTH
+            elif lightest.weight > 0 and not self._short:
+                self._short = True
             else:
                 chosen.remove(lightest)
         return chosen, gap
@@ -158,7 +172,7 @@ class Layout:
     def _taken(self, fields: Sequence[Field], gap: int) -> int:
         """Return the width that everything but the model's name takes, with a blank before each column."""
         widths = [self._delegate_width, *(self._widths[field] for field in fields)]
-        widths += [self._label_width] if self._label_width else []
+        widths += [self._labels[self._short]] if self._labels[self._short] else []
         return (_MARK_WIDTH + gap if self._marked else 0) + sum(width + gap for width in widths)
 
     def _with_figures(self, lines: Sequence[Line]) -> Table:
@@ -166,12 +180,13 @@ class Layout:
         for field in self.fields:
             width = self._widths[field]
             table.add_column(field.title, width=width, justify="right", style=field.style, no_wrap=True)
-        if self._label_width:
-            table.add_column("", width=self._label_width, style="yellow", no_wrap=True)
+        label_width, label = self._labels[self._short], _labels(self._short)
+        if label_width:
+            table.add_column("", width=label_width, style="yellow", no_wrap=True)
         for line in lines:
             cells = [
                 *(field.show(line) for field in self.fields),
-                *([line.label] if self._label_width else []),
+                *([label(line)] if label_width else []),
             ]
             table.add_row(*self._head(line), *map(_text, cells), style="bold" if line.optimal else "")
         return table
@@ -199,6 +214,10 @@ class Layout:
     def _head(self, line: Line) -> list[Text]:
         mark = [_text(STAR if line.optimal else "")] if self._marked else []
         return [*mark, _text(_model(line)), _text(_delegate(line))]
+
+
+def _labels(short: bool) -> Callable[[Line], str]:
+    return lambda line: line.short_label if short else line.label
 
 
 def chosen_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
@@ -246,10 +265,8 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[str]:
     titles = " ".join(field.title for field in fields)
     if any(line.optimal for line in lines):
         yield f"{STAR} Pareto-optimal: no other row of the device is both faster and more accurate"
-    parts = ["95 % int.: of the median" if "95 %" in titles else ""]
-    parts += [
-        "vs f32: against the float32 version (ref), same device and delegate" if "f32" in titles else ""
-    ]
+    parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
+    parts += ["vs f32: against the float32 version, same delegate" if "f32" in titles else ""]
     text = " · ".join(filter(None, parts))
     if text:
         yield text

@@ -33,6 +33,11 @@ class Line:
     label: str
 
     @property
+    def short_label(self) -> str:
+        """The label without its word where a footnote spells that out."""
+        return self.label[self.label.index("[") :] if "[" in self.label else self.label
+
+    @property
     def has_figures(self) -> bool:
         """Whether its figures may be shown as those of the delegate that was asked for."""
         return self.row["status"] in HAVE_LATENCY
@@ -70,7 +75,7 @@ def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     special = [note for note in found if note not in general][: max(MOST_NOTES - len(general), 0)]
     labels = [_label("" if common else word, index, special) for index, word in enumerate(words)]
     hidden = len(found) - len(general) - len(special)
-    return labels, [*_general(general, common), *_numbered(special), *_rest(hidden)]
+    return labels, [*_general(general, common), *_numbered(special, common), *_rest(hidden)]
 
 
 def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
@@ -89,12 +94,14 @@ def _general(found: Sequence[Note], word: str) -> list[str]:
     return lines or ([shared] if shared else [])
 
 
-def _numbered(found: Sequence[Note]) -> list[str]:
+def _numbered(found: Sequence[Note], common: str) -> list[str]:
+    """Return the footnotes; a word that all rows share is not said again."""
     lines = []
     for number, note in enumerate(found, start=1):
         others = len(note.rows) - 1
         also = f" ({'alike' if note.varies else 'and'} in {others} more)" if others else ""
-        lines.append(f"[{number}] {note.text}{also}")
+        word = f"{note.label}: " if SHORT.get(note.label, note.label) and note.label != common else ""
+        lines.append(f"[{number}] {word}{note.text}{also}")
     return lines
 
 

@@ -53,10 +53,13 @@ def test_100_columns_show_all_that_decides(example):
 
 def test_80_columns_keep_what_decides_and_drop_the_rest(example):
     text = render(rows_of(example), 80)
-    for title in ("model", "delegate", "size", "median", "95 % int.", "mAP", "Δ mAP"):
+    for title in ("model", "delegate", "size", "median", "95 %", "p90", "mAP", "Δ mAP"):
         assert title in text
-    for title in ("p90", "FPS", "peak", "AP50"):
+    for title in ("FPS", "peak", "AP50"):
         assert title not in text
+    assert "±0.1%" in line_of(text, "shapes-float32", "cpu:1"), (
+        "half the width takes less room than two bounds"
+    )
 
 
 def test_a_wide_terminal_shows_the_speed_against_float32(example):
@@ -143,7 +146,7 @@ def test_a_row_that_is_not_trusted_says_so_and_its_footnote_why(make_run):
     assert line_of(text, "steady").split()[-1] == "-" or "[" not in line_of(text, "steady")
     label = line_of(text, "unproven").split()
     assert label[-2:] == ["unverified", "[1]"], "the gravest reason comes first"
-    assert "\n[1] what ran is not proven" in text
+    assert "\n[1] unverified: what ran is not proven" in text
     assert re.search(r"noisy \[2[\d,]*\]$", line_of(text, "wild", "noisy").rstrip())
     assert "\n[2] " in text
 
