@@ -120,7 +120,7 @@ def _noise(trace: Floats) -> float:
     """
     blocks = [block for block in (1, 2, 5, 10, 20) if 8 * block**2 <= max(trace.size, 8)]
     estimates = [_block_noise(trace, block) for block in blocks]
-    if trace.size >= 5 * _INSIDE:
+    if trace.size >= 20 * _INSIDE:
         inside = trace[trace.size % _INSIDE :].reshape(-1, _INSIDE).var(axis=1, ddof=1)
         estimates.append(math.sqrt(float(np.median(inside))))
     return max(1e-9, *estimates) * (1.0 + 1.0 / math.sqrt(trace.size))
@@ -174,7 +174,7 @@ def _segment(trace: Floats, noise: float) -> _Segments:
 
     Long traces are first searched by the means of a few samples; the places are refined on all.
     """
-    width = 1 + trace.size // 2000
+    width = 1 + trace.size // 1250
     means = trace[: trace.size // width * width].reshape(-1, width).mean(axis=1)
     starts = np.zeros(1, dtype=np.int64)
     for _ in range(_MAX_ROUNDS):
@@ -182,8 +182,9 @@ def _segment(trace: Floats, noise: float) -> _Segments:
         if not added.size:
             break
         starts = np.sort(np.concatenate([starts, added]))
-    rough = _merge_equal(_Segments(trace, noise, starts * width))
-    return _refine(_merge_equal(_refine(rough)))  # moved change-points may turn out to divide nothing
+    placed = _refine(_merge_equal(_Segments(trace, noise, starts * width)))
+    kept = _merge_equal(placed)  # a change-point that was moved may turn out to divide nothing
+    return placed if kept is placed else _refine(kept)
 
 
 def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
