@@ -57,11 +57,52 @@ class InputSpec(Strict, frozen=True, kw_only=True):
     std: tuple[float, float, float] | None = None
 
 
+class NmsSpec(Strict, frozen=True, kw_only=True):
+    """How overlapping boxes are suppressed on this computer; None leaves it to the decoder's family."""
+
+    kind: Literal["regular", "fast", "class-aware"] | None = None
+    score_threshold: float | None = None
+    iou_threshold: float | None = None
+    max_detections: int | None = None
+    detections_per_class: int | None = None
+    classes_per_detection: int | None = None
+
+
+class AnchorSpec(Strict, frozen=True, kw_only=True):
+    """Where the anchors of `ssd-raw` come from: the model's constants, its outputs, a file, or a generator.
+
+    The generators are those of the TensorFlow Object Detection API: `ssd` (ssd_anchor_generator), `multiscale`
+    (multiscale_grid_anchor_generator), and `efficientdet` of google/automl.
+    """
+
+    source: Literal["model", "output", "file", "ssd", "multiscale", "efficientdet"] = "model"
+    file: str | None = None
+    format: Literal["center-size", "corners"] = "center-size"
+    feature_maps: tuple[int, ...] = ()
+    aspect_ratios: tuple[float, ...] = ()
+    min_scale: float = 0.2
+    max_scale: float = 0.95
+    reduce_lowest: bool = True
+    min_level: int = 3
+    max_level: int = 7
+    anchor_scale: float = 4.0
+    scales_per_octave: int = 2
+
+
 class DecoderSpec(Strict, frozen=True, kw_only=True):
-    """How the output tensors become detections: the decoder's name and its settings."""
+    """How the output tensors become detections: the decoder's name and its settings; None is the family's."""
 
     name: str
     order: str | None = None
+    box_format: Literal["xywh", "xyxy", "yxyx", "grid"] | None = None
+    box_units: Literal["auto", "share", "pixels"] = "auto"
+    box_coding: Literal["center-size", "corner-offsets"] = "center-size"
+    scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
+    activation: Literal["none", "sigmoid", "softmax"] = "none"
+    background: bool = False
+    strides: tuple[int, ...] = (8, 16, 32)
+    nms: NmsSpec = msgspec.field(default_factory=NmsSpec)
+    anchors: AnchorSpec | None = None
 
 
 class Labels(Strict, frozen=True, kw_only=True):

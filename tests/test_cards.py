@@ -9,11 +9,13 @@ import pytest
 
 from harness import cards
 from harness.cards import (
+    AnchorSpec,
     DecoderSpec,
     ExampleDataset,
     InputSpec,
     Labels,
     ModelCard,
+    NmsSpec,
     Published,
     Source,
     cache_folder,
@@ -32,6 +34,8 @@ SECTIONS = {
     "`[source]`": Source,
     "`[input]`": InputSpec,
     "`[decoder]`": DecoderSpec,
+    "`[decoder.nms]`": NmsSpec,
+    "`[decoder.anchors]`": AnchorSpec,
     "`[labels]`": Labels,
     "`[dataset]`": ExampleDataset,
     "`[[published]]`": Published,
@@ -81,7 +85,8 @@ def test_the_documented_keys_are_the_keys_of_the_schema(title: str, struct: type
     for key, field in fields.items():
         assert (table[key] == "required") == field.required, key
         if isinstance(default(field), (int, str)) and default(field) != "":
-            assert table[key] == f"`{default(field)}`", key
+            text = str(default(field)).lower() if isinstance(default(field), bool) else default(field)
+            assert table[key] == f"`{text}`", key
 
 
 def test_the_example_of_the_documentation_is_a_valid_card(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +33,21 @@ class TensorInfo:
 
 
 @dataclass(frozen=True)
+class ModelContext:
+    """What a decoder may need to know of its model apart from the outputs.
+
+    Attributes:
+        width: Of the input image in pixels; 0 when unknown.
+        height: Of the input image in pixels; 0 when unknown.
+        file: The .tflite; None when unknown.
+    """
+
+    width: int = 0
+    height: int = 0
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
 class Detections:
     """The detections of one image, best score first or in the model's own order.
 
@@ -56,8 +72,13 @@ class Decoder(Protocol):
 class DecoderFactory(Protocol):
     """Makes a decoder for one model; checks once what does not change from image to image."""
 
-    def __call__(self, spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> Decoder:
+    def __call__(self, spec: DecoderSpec, outputs: Sequence[TensorInfo], context: ModelContext) -> Decoder:
         """Make the decoder.
+
+        Args:
+            spec: The card's settings.
+            outputs: In the order of the model's output list.
+            context: The model.
 
         Raises:
             ModelError: The outputs are not of this family; says what was found and what is expected.

@@ -6,17 +6,31 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, TensorInfo
+from harness.detectors.base import Decoder, ModelContext, TensorInfo
 from harness.errors import UnknownNameError
 
 DECODERS = {
-    # name             module:factory                                       outputs
-    "ssd-postprocess": "harness.detectors.ssd_postprocess:make_decoder",  # TFLite_Detection_PostProcess: 4 tensors
+    # name              module:factory                                        outputs
+    "ssd-postprocess": "harness.detectors.ssd_postprocess:make_decoder",  # boxes, classes, scores, count after NMS
+    "efficientdet-lite": "harness.detectors.ssd_postprocess:make_decoder",  # the same four
+    "ssd-raw": "harness.detectors.ssd_raw:make_decoder",  # box encodings, class scores (, anchors) before NMS
+    "yolov5": "harness.detectors.yolo:make_yolov5",  # [1, N, 5 + C]: box, objectness, classes
+    "yolov8": "harness.detectors.yolo:make_yolov8",  # [1, 4 + C, N] or [1, N, 4 + C]: box, classes
+    "yolo11": "harness.detectors.yolo:make_yolov8",  # the same
+    "yolox": "harness.detectors.yolo:make_yolox",  # [1, N, 5 + C], boxes relative to their grid cells
+    "centernet": "harness.detectors.centernet:make_decoder",  # heat map, sizes, offsets
 }
 
 
-def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> Decoder:
+def make_decoder(
+    spec: DecoderSpec, outputs: Sequence[TensorInfo], context: ModelContext | None = None
+) -> Decoder:
     """Make the decoder that a card names.
+
+    Args:
+        spec: The card's settings.
+        outputs: In the order of the model's output list.
+        context: The model; families that decode pixels or anchors need it.
 
     Raises:
         UnknownNameError: No decoder of that name.
@@ -25,5 +39,5 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> Decoder:
     if spec.name not in DECODERS:
         raise UnknownNameError("decoder", spec.name, DECODERS)
     module, _, name = DECODERS[spec.name].partition(":")
-    decoder: Decoder = getattr(import_module(module), name)(spec, outputs)
+    decoder: Decoder = getattr(import_module(module), name)(spec, outputs, context or ModelContext())
     return decoder

@@ -1,0 +1,236 @@
+"""Non-maximum suppression on the host, equal to what the models' own operators do.
+
+`regular` and `fast` are the two algorithms of `TFLite_Detection_PostProcess` (TensorFlow,
+`tensorflow/lite/kernels/detection_postprocess.cc`), `class-aware` is that of YOLO exports. Two boxes of equal
+score keep the order (class, box); the operator's own order of exactly equal scores of different classes is that
+of `std::partial_sort`, which the C++ standard leaves open.
+
+The result is the best `max_detections` only, and a box can be suppressed only by a better one, so candidates are
+taken in descending order of their scores, a few hundred at a time, until enough are kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.cards import NmsSpec
+from harness.errors import ModelError
+
+Kind = Literal["regular", "fast", "class-aware"]
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+
+_BLOCK = 128
+"""Candidates whose overlaps are computed at once: a 128 × 128 matrix stays in the cache."""
+_FIRST = 4
+_MORE = 8
+_DENSE = 0.2
+"""Share of pairs of one class above which computing all pairs is faster than picking those."""
+
+
+@dataclass(frozen=True)
+class NmsSettings:
+    """What is kept.
+
+    Attributes:
+        kind: `regular`: each class by itself, at most `detections_per_class` of it; `fast`: each box with its
+            best class, whatever the class; `class-aware`: as `regular`, without a limit a class.
+        score_threshold: Lowest score that is kept.
+        iou_threshold: Overlap above which the lower score goes; above 0, at most 1.
+        max_detections: Boxes an image (`fast`: boxes before their classes are told apart).
+        detections_per_class: Boxes a class, for `regular`.
+        classes_per_detection: Classes that are given for each kept box, for `fast`.
+    """
+
+    kind: Kind = "regular"
+    score_threshold: float = 0.0
+    iou_threshold: float = 0.5
+    max_detections: int = 100
+    detections_per_class: int = 100
+    classes_per_detection: int = 1
+
+    def __post_init__(self) -> None:
+        counts = (self.max_detections, self.detections_per_class, self.classes_per_detection)
+        if not 0 < self.iou_threshold <= 1 or min(counts) < 1:
+            raise ModelError(
+                f"decoder.nms: found {self}, expected an IoU threshold above 0 and up to 1 and counts of at least 1"
+            )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What suppression leaves, best score first.
+
+    Attributes:
+        boxes: int [K], rows of the boxes that were given.
+        classes: int [K], columns of the scores that were given.
+        scores: float32 [K].
+    """
+
+    boxes: Indices
+    classes: Indices
+    scores: Floats
+
+
+def settings_for(spec: NmsSpec, default: NmsSettings) -> NmsSettings:
+    """Return a card's settings; what it leaves open is the family's."""
+    given = {name: getattr(spec, name) for name in spec.__struct_fields__ if getattr(spec, name) is not None}
+    unknown = set(given.get("kind", "regular").split()) - set(get_args(Kind))
+    if unknown:
+        raise ModelError(f"decoder.nms.kind: found {given['kind']!r}, expected one of {get_args(Kind)}")
+    return NmsSettings(**{**{name: getattr(default, name) for name in spec.__struct_fields__}, **given})
+
+
+def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floats | None = None) -> Kept:
+    """Keep the best boxes.
+
+    Args:
+        boxes: float32 [N, 4], two opposite corners with the lower one first, in any unit and axis order.
+        scores: float32 [N, C], without a background column. Scores that are not numbers are never kept.
+        settings: What to keep.
+        weights: float32 [N] that each box's scores are multiplied with (YOLO's objectness); None for 1.
+    """
+    if not scores.size:
+        return Kept(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))
+    best, scores = _best_of_rows(scores)
+    if weights is not None:
+        best = best * weights
+    if settings.kind == "fast":
+        return _fast(boxes, scores, weights, best, settings)
+    return _by_class(boxes, scores, weights, best, settings)
+
+
+def _best_of_rows(scores: Floats) -> tuple[Floats, Floats]:
+    """Return each box's best score, and the scores with -inf for what is not a number."""
+    best = scores.max(axis=1)
+    if np.isnan(best).any():
+        scores = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+        best = scores.max(axis=1)
+    return best, scores
+
+
+def _by_class(
+    boxes: Floats, scores: Floats, weights: Floats | None, best: Floats, settings: NmsSettings
+) -> Kept:
+    per_class = settings.detections_per_class if settings.kind == "regular" else settings.max_detections
+    for rows, least in _growing(best, settings):
+        values = scores[rows] if weights is None else scores[rows] * weights[rows, None]
+        classes, places = np.nonzero((values >= least).T)
+        found = values[places, classes]
+        order = np.argsort(-found, kind="stable")
+        classes, candidates = classes[order], rows[places[order]]
+        kept = _greedy(boxes[candidates], classes, settings, per_class)
+        if kept.size == settings.max_detections:
+            break
+    return Kept(candidates[kept], classes[kept], found[order][kept])
+
+
+def _fast(boxes: Floats, scores: Floats, weights: Floats | None, best: Floats, settings: NmsSettings) -> Kept:
+    for rows, _ in _growing(best, settings):
+        values = best[rows]
+        order = np.argsort(-values, kind="stable")
+        candidates = rows[order]
+        kept = _greedy(boxes[candidates], None, settings, settings.max_detections)
+        if kept.size == settings.max_detections:
+            break
+    chosen = candidates[kept]
+    n = min(settings.classes_per_detection, scores.shape[1])
+    classes = np.argsort(-scores[chosen], axis=1, kind="stable")[:, :n]
+    values = np.take_along_axis(scores[chosen], classes, axis=1)
+    if weights is not None:
+        values = values * weights[chosen, None]
+    return Kept(np.repeat(chosen, n), classes.reshape(-1), values.reshape(-1))
+
+
+def _growing(best: Floats, settings: NmsSettings) -> Iterator[tuple[Indices, np.float32]]:
+    """Yield the boxes whose best score is among the top few hundred, then more of them, at last all.
+
+    With them comes the least score that is completely covered: no box that is left out has a better one.
+    """
+    least = np.float32(settings.score_threshold)
+    rows = np.flatnonzero(best >= least)
+    wanted = max(_FIRST * settings.max_detections, _BLOCK)
+    while rows.size > wanted:
+        values = best[rows]
+        bound = np.partition(values, rows.size - wanted)[rows.size - wanted]
+        chosen = rows[values >= bound]
+        if chosen.size == rows.size:
+            break
+        yield chosen, bound
+        wanted *= _MORE
+    yield rows, least
+
+
+def _greedy(boxes: Floats, classes: Indices | None, settings: NmsSettings, per_class: int) -> Indices:
+    """Take candidates in order, dropping each that overlaps a taken one of its class too much.
+
+    Args:
+        boxes: float32 [N, 4], best score first.
+        classes: int [N]; None when boxes suppress each other whatever their class.
+        settings: Threshold and number of boxes.
+        per_class: Boxes a class that are taken.
+
+    Returns:
+        int [K], the places of the boxes that are kept, ascending.
+    """
+    kept: list[int] = []
+    counts: Counter[int] = Counter()
+    for start in range(0, len(boxes), _BLOCK):
+        block = slice(start, min(start + _BLOCK, len(boxes)))
+        taken = _overlap(boxes, classes, np.array(kept, np.intp), block, settings)
+        free: npt.NDArray[np.bool_] = np.logical_not(taken.any(axis=0))
+        others = ~_overlap(boxes, classes, np.arange(block.start, block.stop), block, settings)
+        for place in np.flatnonzero(free).tolist():
+            if not free[place]:
+                continue
+            number = 0 if classes is None else int(classes[start + place])
+            if counts[number] >= per_class:
+                continue
+            counts[number] += 1
+            kept.append(start + place)
+            if len(kept) == settings.max_detections:
+                return np.array(kept, np.intp)
+            free &= others[place]
+    return np.array(kept, np.intp)
+
+
+def _overlap(
+    boxes: Floats, classes: Indices | None, first: Indices, block: slice, settings: NmsSettings
+) -> npt.NDArray[np.bool_]:
+    """Return [len(first), block] whether two boxes of one class overlap by more than the threshold."""
+    limit = np.float32(settings.iou_threshold)
+    a, b = boxes[first].T, boxes[block].T
+    if classes is None:
+        return _iou(a[:, :, None], b[:, None, :]) > limit
+    same = classes[first][:, None] == classes[block][None]
+    if np.count_nonzero(same) > _DENSE * same.size:
+        return cast("npt.NDArray[np.bool_]", same & (_iou(a[:, :, None], b[:, None, :]) > limit))
+    i, j = np.nonzero(same)
+    same[i, j] = _iou(a[:, i], b[:, j]) > limit
+    return cast("npt.NDArray[np.bool_]", same)
+
+
+def iou(first: Floats, second: Floats) -> Floats:
+    """Return the intersection over union [N, M] of boxes [N, 4] and [M, 4]; 0 where a box has no area."""
+    return _iou(first.T[:, :, None], second.T[:, None, :])
+
+
+def _iou(a: Floats, b: Floats) -> Floats:
+    """Compute the ratio of boxes [4, …] and [4, …], broadcast against each other.
+
+    In float32 and in the order of operations of `ComputeIntersectionOverUnion` in the operator's source.
+    """
+    zero = np.float32(0)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        area_a = np.maximum(a[2] - a[0], zero) * np.maximum(a[3] - a[1], zero)
+        area_b = np.maximum(b[2] - b[0], zero) * np.maximum(b[3] - b[1], zero)
+        common = np.maximum(np.minimum(a[2], b[2]) - np.maximum(a[0], b[0]), zero)
+        common = common * np.maximum(np.minimum(a[3], b[3]) - np.maximum(a[1], b[1]), zero)
+        # Where a box has no area, the common area is 0 and the ratio 0 or not a number: never above a threshold.
+        return cast("Floats", np.nan_to_num(common / (area_a + area_b - common), copy=False, nan=0.0))

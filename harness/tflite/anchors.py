@@ -1,0 +1,56 @@
+"""Find the anchors of an SSD among the constants of its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.tflite import postprocess, reader
+from harness.tflite.graph import Graph, Tensor
+
+FEWEST = 16
+"""Fewer rows than this are no anchors but some other constant."""
+
+
+def find_anchors(path: Path) -> npt.NDArray[np.float32] | None:
+    """Return the anchors float32 [N, 4] (y_center, x_center, height, width) of a model; None without any.
+
+    Raises:
+        ModelError: The file is missing or not a sound TFLite model.
+    """
+    graph = reader.read_graph(reader.read_bytes(path), path)
+    with reader.malformed(path):
+        tensor = anchor_tensor(graph)
+        return None if tensor is None else read_values(graph, tensor)
+
+
+def anchor_tensor(graph: Graph) -> Tensor | None:
+    """Return the third input of `TFLite_Detection_PostProcess`, else the only constant [N, 4] named or used so."""
+    found = postprocess.find(graph)
+    if found is not None and len(found[1].inputs) == 3:
+        tensor = found[0].tensors[found[1].inputs[2]]
+        return tensor if tensor.constant else None
+    candidates = [tensor for tensor in graph.primary.tensors if _could_be(tensor)]
+    named = [tensor for tensor in candidates if "anchor" in tensor.name.lower()]
+    for group in (named, candidates):
+        if len(group) == 1:
+            return group[0]
+    return None
+
+
+def _could_be(tensor: Tensor) -> bool:
+    shape = tuple(size for size in tensor.shape if size != 1)
+    fits = len(shape) == 2 and shape[1] == 4 and shape[0] >= FEWEST
+    return fits and tensor.constant and tensor.dtype in {"float32", "uint8", "int8"}
+
+
+def read_values(graph: Graph, tensor: Tensor) -> npt.NDArray[np.float32]:
+    """Return a constant's real values as float32 [N, 4]."""
+    raw = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
+    values = raw.astype(np.float32).reshape(-1, 4)
+    if tensor.quantization is None or tensor.dtype == "float32":
+        return values
+    scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
+    return np.float32(scale) * (values - np.float32(zero_point))
