@@ -24,7 +24,7 @@ from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 ROOT = "/data/local/tmp/ondevice-harness"
 """The folder that adb may write to, and run programs from, on every phone."""
 DESCRIBE_S = 20.0
-KILL_S = 10.0
+KILL_S = 5.0
 
 
 class AdbDevice:

@@ -11,7 +11,7 @@ from harness.drivers.adb_shell_protocol import Frames, Lines, Marked, command_sc
 from harness.drivers.adb_transport import is_timeout
 from harness.drivers.base import OnLine
 
-OPEN_S = 10.0
+OPEN_S = 5.0
 """A device that takes longer to open a service is not well."""
 
 
@@ -89,6 +89,7 @@ class Execution:
 
     def output(self) -> tuple[str, str]:
         """Return stdout and stderr so far."""
+        self._parser.finish()
         return self._lines.end().decode("utf-8", "replace"), self._parser.stderr().decode("utf-8", "replace")
 
 

@@ -150,6 +150,9 @@ class Frames:
         elif kind == EXIT and data:
             self.exit_code = data[0]
 
+    def finish(self) -> None:
+        """Nothing more will come."""
+
     def stderr(self) -> bytes:
         """Return what came as standard error so far."""
         return b"".join(self._errors)
@@ -166,18 +169,28 @@ class Marked:
         self.exit_code: int | None = None
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes; the end is held back as long as it may be the beginning of the marker."""
+        """Take the next bytes; a last line that may be the beginning of the marker is held back."""
         if self._after is not None:
             self._after += data
         else:
             self._held += data
             at = self._held.find(self._sign)
-            cut = at if at >= 0 else max(0, len(self._held) - len(self._sign))
             if at >= 0:
                 self._after = self._held[at + len(self._sign) :]
-            self._on_stdout(self._held[:cut])
-            self._held = b"" if at >= 0 else self._held[cut:]
+            self._release(at if at >= 0 else self._harmless())
         self._look_for_end()
+
+    def _harmless(self) -> int:
+        at = self._held.rfind(b"\n")
+        return at if at >= 0 and self._sign.startswith(self._held[at:]) else len(self._held)
+
+    def _release(self, size: int) -> None:
+        self._on_stdout(self._held[:size])
+        self._held = self._held[size:] if self._after is None else b""
+
+    def finish(self) -> None:
+        """Nothing more will come: what was held back was no marker."""
+        self._release(len(self._held))
 
     def _look_for_end(self) -> None:
         end = self._sign[1:] + b"end\n"

@@ -14,11 +14,11 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
 
 from harness.drivers.adb import AdbDevice
+from harness.drivers.adb_connect import Address, connect
 from harness.drivers.fake import FakeDevice
 from harness.drivers.local import LocalDevice
 
@@ -153,6 +153,44 @@ def adb_device(adbd):
 
 
 @pytest.fixture
+def adb_server(network, tmp_path, monkeypatch):
+    """Debian's adb server, in the same network, with a home of its own."""
+    if shutil.which("adb") is None:
+        pytest.skip("adb is not installed (.ci/adb installs it)")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def adb(*arguments, check=True):
+        return subprocess.run(["adb", *arguments], check=check, capture_output=True, text=True, timeout=60)
+
+    adb("start-server")
+    yield adb
+    adb("kill-server", check=False)
+
+
+@pytest.fixture
+def adb_server_device(adbd, adb_server):
+    """A phone that an adb server holds."""
+    serial = f"127.0.0.1:{adbd.port}"
+    adb_server("connect", serial)
+    adb_server("-s", serial, "wait-for-device")
+    return AdbDevice("held", serial=serial, root=adbd.root)
+
+
+@pytest.fixture
+def old_adb_device(adbd):
+    """A phone before Android 7: no exit codes, no separate stderr."""
+
+    def open_link():
+        link = connect(Address(host="127.0.0.1", port=adbd.port))
+        link.features = frozenset()
+        return link
+
+    device = adbd.device("old", open_link=open_link)
+    yield device
+    device.close()
+
+
+@pytest.fixture
 def local_device():
     return LocalDevice()
 
@@ -164,7 +202,7 @@ def fake_device():
     device.close()
 
 
-@pytest.fixture(params=["local", "fake", "adb"])
+@pytest.fixture(params=["local", "fake", "adb", "old_adb", "adb_server"])
 def device(request):
     """Every kind of device, for the conformance suite; a new kind adds `KIND_device` and its name."""
     return request.getfixturevalue(f"{request.param}_device")
