@@ -17,6 +17,11 @@ Performance Evaluation", OOPSLA 2007). The process is therefore the unit of the 
   shape is assumed.
 * 1 process: order statistics of the samples, with the number of samples that independent ones would be
   worth. Nothing is known of other processes then; callers say so.
+
+What it cannot do (figures in `tests/benchmarks/bench_statistics.py`): with fewer than 5 processes, each of
+them in one of two states, all may be in the same one and the interval does not know of the other. With one
+process, states that last a good part of the trace leave too few visits to judge from. And where some
+processes are slow, the typical process is not the median of all inferences: that median lies higher.
 """
 
 from __future__ import annotations
@@ -29,13 +34,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.bench.distributions import binomial_cdf, binomial_quantile, t_quantile
+from harness.units import NS_PER_MS
 
 Durations = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
-_NS_PER_MS = 1e6
 _FEWEST_FOR_ORDER_INTERVAL = 6
 """2^(1-n) <= 5 % from here on: minimum to maximum holds the median with 95 % whatever the distribution."""
 
@@ -93,17 +98,17 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     measured = [np.asarray(durations, dtype=np.int64) for durations in processes if len(durations)]
     if not measured:
         return None
-    pooled = np.concatenate(measured) / _NS_PER_MS
+    pooled = np.concatenate(measured) / NS_PER_MS
     mean = float(pooled.mean())
     interval = median_interval(measured)
-    low, high = (None, None) if interval is None else (bound / _NS_PER_MS for bound in interval)
+    low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
     tails = _quantiles(pooled)
     return LatencySummary(
         n_samples=pooled.size,
         n_processes=len(measured),
         mean_ms=mean,
         std_ms=float(pooled.std(ddof=1)) if pooled.size > 1 else None,
-        median_ms=median_of(measured) / _NS_PER_MS,
+        median_ms=median_of(measured) / NS_PER_MS,
         median_low_ms=low,
         median_high_ms=high,
         p90_ms=tails["p90"],
