@@ -1,9 +1,9 @@
 """Non-maximum suppression on the host, equal to what the models' own operators do.
 
 `regular` and `fast` are the two algorithms of `TFLite_Detection_PostProcess` (TensorFlow,
-`tensorflow/lite/kernels/detection_postprocess.cc`), `class-aware` is that of YOLO exports. Two boxes of equal
-score keep the order (class, box); the operator's own order of exactly equal scores of different classes is that
-of `std::partial_sort`, which the C++ standard leaves open.
+`tensorflow/lite/kernels/detection_postprocess.cc`), `class-aware` is that of YOLO exports. Detections of equal
+score stand in the order of class and box, as the operator gives them. Only where `fast` gives several classes for
+one box, and their scores are equal, is the operator's order that of `std::partial_sort`, which C++ leaves open.
 
 The result is the best `max_detections` only, and a box can be suppressed only by a better one, so candidates are
 taken in descending order of their scores, a few hundred at a time, until enough are kept.
