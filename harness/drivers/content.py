@@ -10,7 +10,7 @@ import hashlib
 import re
 import shlex
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,16 @@ from typing import Protocol
 from harness import units
 from harness.errors import DeviceError
 
-FILES_A_SCRIPT = 400
-"""A script is one argument of the device's shell, which takes 128 kB."""
+FILES_A_SCRIPT = 150
+"""A script is one argument of the device's shell, which takes 128 kB: at most some 500 bytes a file."""
 LIMIT_BYTES = 4_000_000_000
 """More than this is not kept on a device; the files unused for longest go first."""
 IN_USE_S = 3600
 """What was pushed or used within the last hour may be in use by somebody else and stays."""
 SPARE_BYTES = 1_000_000
 HASH_TIMEOUT_S = 300.0
+UNUSABLE = 73
+"""EX_CANTCREAT of sysexits.h: what the script ends with when there is no such folder and none can be made."""
 
 _PICK_HASH = """if command -v sha256sum >/dev/null 2>&1; then h=sha256sum
 elif toybox sha256sum </dev/null >/dev/null 2>&1; then h='toybox sha256sum'
@@ -85,13 +87,17 @@ class Stored:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one look at the device told."""
+    """What one look at the device told; `found` is what its tool said of each place."""
 
     tool: str
     now_s: int
     free_bytes: int | None
-    found: tuple[str, ...]
+    found: Mapping[str, str]
     stored: tuple[Stored, ...]
+
+    def has(self, file: LocalFile) -> bool:
+        """Whether the very content is there; where nothing can hash, nobody knows."""
+        return "sum" in self.tool and self.found.get(file.place) == file.expected(self.tool)
 
 
 def safe_name(name: str) -> str:
@@ -147,16 +153,23 @@ class ContentStore:
         return tuple(f"{self.root}/{file.place}" for file in files)
 
     def _push_some(self, files: Sequence[LocalFile]) -> None:
-        survey = parse_survey(self._shell(survey_script(self.root, self._token, files), HASH_TIMEOUT_S))
-        pairs = zip(files, survey.found, strict=True)
-        missing = [
-            file for file, found in pairs if found != file.expected(survey.tool) or "sum" not in survey.tool
-        ]
+        survey = self._look(files)
+        missing = [file for file in files if not survey.has(file)]
         if missing:
             self._make_room(survey, files, sum(file.size for file in missing))
-            names = [f"{self.root}/.incoming/{self._token}-{n}" for n in range(len(missing))]
-            self._channel.send([(file.path, name) for file, name in zip(missing, names, strict=True)])
+            names = [f".incoming/{self._token}-{n}" for n in range(len(missing))]
+            pairs = zip(missing, names, strict=True)
+            self._channel.send([(file.path, f"{self.root}/{name}") for file, name in pairs])
             self._install(survey.tool, missing, names)
+
+    def _look(self, files: Sequence[LocalFile]) -> Survey:
+        try:
+            return parse_survey(self._shell(survey_script(self.root, self._token, files), HASH_TIMEOUT_S))
+        except DeviceError as error:
+            if error.exit_code != UNUSABLE:
+                raise
+            message = f"{self.root}: the folder cannot be used"
+            raise DeviceError(self._channel.name, message, stderr=error.stderr) from error
 
     def _make_room(self, survey: Survey, files: Sequence[LocalFile], needed: int) -> None:
         leave = {file.place for file in files}
@@ -175,12 +188,13 @@ class ContentStore:
 
     def _install(self, tool: str, files: Sequence[LocalFile], names: Sequence[str]) -> None:
         answer = self._shell(install_script(self.root, tool, files, names), HASH_TIMEOUT_S)
-        for file, line in zip(files, answer.splitlines(), strict=True):
-            if line != "ok":
+        said = dict(line.partition(" ")[::2] for line in answer.splitlines())
+        for file, name in zip(files, names, strict=True):
+            if said.get(name) != "ok":
                 expected = file.expected(tool)
                 raise DeviceError(
                     self._channel.name,
-                    f"{file.path}: arrived damaged ({tool} is {line or 'unknown'} there, {expected} here)",
+                    f"{file.path}: arrived damaged ({tool} is {said.get(name, 'unknown')} there, {expected} here)",
                 )
 
     def forget(self) -> None:
@@ -200,16 +214,15 @@ def survey_script(root: str, token: str, files: Sequence[LocalFile]) -> str:
     """Write the script that makes the folder, hashes what is there and says how much room there is."""
     where = shlex.quote(root)
     places = " ".join(shlex.quote(file.place) for file in files)
-    return f"""mkdir -p {where}/.incoming && cd {where} || exit 73
+    return f"""mkdir -p {where}/.incoming && cd {where} || exit {UNUSABLE}
 rm -f .incoming/{token}-*
 find .incoming -type f -mmin +60 -exec rm -f {{}} \\; 2>/dev/null
 {_PICK_HASH}
 echo "tool $h"
 echo "now $(date +%s)"
 echo "space $(stat -f -c '%a %S' . 2>/dev/null)"
-for f in {places}; do
-  if [ -f "$f" ]; then touch -c "$f"; set -- $($h < "$f"); echo "have $1"; else echo "have -"; fi
-done
+$h {places} 2>/dev/null | while read s p; do echo "have $s $p"; done
+touch -c {places} 2>/dev/null
 stat -c 'file %Y %s %n' {"[0-9a-f]" * 16}/* 2>/dev/null
 exit 0"""
 
@@ -217,12 +230,13 @@ exit 0"""
 def parse_survey(text: str) -> Survey:
     """Read what `survey_script` printed; what a device cannot tell is None."""
     values: dict[str, str] = {}
-    found: list[str] = []
+    found: dict[str, str] = {}
     stored: list[Stored] = []
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "have":
-            found.append(rest.strip())
+            digest, _, place = rest.partition(" ")
+            found[place.strip()] = digest
         elif kind == "file":
             used, size, place = (*rest.split(" ", 2), "", "")[:3]
             if used.isdigit() and size.isdigit():
@@ -232,7 +246,7 @@ def parse_survey(text: str) -> Survey:
     blocks = values.get("space", "").split()
     free = int(blocks[0]) * int(blocks[1]) if len(blocks) == 2 and all(b.isdigit() for b in blocks) else None
     now = values.get("now", "")
-    return Survey(values.get("tool", ""), int(now) if now.isdigit() else 0, free, tuple(found), tuple(stored))
+    return Survey(values.get("tool", ""), int(now) if now.isdigit() else 0, free, found, tuple(stored))
 
 
 def evict(survey: Survey, needed: int, limit: int, leave: set[str]) -> list[Stored]:
@@ -253,18 +267,22 @@ def evict(survey: Survey, needed: int, limit: int, leave: set[str]) -> list[Stor
 
 
 def install_script(root: str, tool: str, files: Sequence[LocalFile], names: Sequence[str]) -> str:
-    """Write the script that hashes what arrived and renames it if it is right: one line `ok` or the wrong hash each."""
-    steps = [
-        f"take {shlex.quote(name)} {file.place.partition('/')[0]} {shlex.quote(file.place)} {file.expected(tool)}"
+    """Write the script that hashes what arrived and renames it if it is right.
+
+    It prints a line `NAME ok` for each, or `NAME` and what it found instead.
+    """
+    where = shlex.quote(root)
+    arrived = shlex.join(names)
+    right = "\n".join(
+        f"{shlex.quote(f'{name} {file.expected(tool)}')}) mv -f {shlex.quote(name)} {file.place} && s=ok;;"
         for file, name in zip(files, names, strict=True)
-    ]
-    return "\n".join(
-        [
-            f"cd {shlex.quote(root)} || exit 73",
-            f'take() {{ t=$1; d=$2; p=$3; e=$4; set -- $({tool} < "$t")',
-            'if [ "$1" = "$e" ] && mkdir -p "$d" && chmod 755 "$t" && touch "$t" && mv -f "$t" "$p"',
-            'then echo ok; else echo "$1"; rm -f "$t"; fi; }',
-            *steps,
-            "exit 0",
-        ]
     )
+    folders = " ".join(sorted({file.place.partition("/")[0] for file in files}))
+    return f"""cd {where} && mkdir -p {folders} && chmod 755 {arrived} && touch {arrived} || exit 74
+{tool} {arrived} | while read s n; do
+case "$n $s" in
+{right}
+*) rm -f "$n";;
+esac
+echo "$n $s"; done
+exit 0"""

@@ -76,6 +76,14 @@ class Adbd:
         self.start()
 
     def start(self):
+        """Start it; Debian's adbd now and then dies at its very first connection, and is started again."""
+        for _ in range(5):
+            self._launch()
+            if self._answers():
+                return
+        raise AssertionError(self._log.read_text(errors="replace"))
+
+    def _launch(self):
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [shutil.which("adbd", path=f"{os.environ['PATH']}:/usr/sbin")],
@@ -85,17 +93,17 @@ class Adbd:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait_until_it_listens()
 
-    def _wait_until_it_listens(self):
-        for _ in range(200):
+    def _answers(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, self._log.read_text(errors="replace")
-                time.sleep(0.05)
-        raise AssertionError(self._log.read_text(errors="replace"))
+                connect(Address(host="127.0.0.1", port=self.port)).close()
+                return self.process.poll() is None
+            except Exception:
+                time.sleep(0.02)
+        self.kill()
+        return False
 
     def kill(self):
         self.process.kill()
