@@ -51,7 +51,7 @@ def parse_result(data: bytes) -> BenchmarkResult | None:
 
 def _result(latency: Fields, memory: Fields, misc: Fields) -> BenchmarkResult | None:
     times = {number: _ns(value) for number, value in latency.items()}
-    count, mean = misc.get(2), times.get(1)
+    count, mean = misc.get(2), _ns(latency.get(1), 1)
     if not isinstance(count, int) or count < 1 or mean is None:
         return None
     steady = Statistics(
@@ -68,7 +68,7 @@ def _result(latency: Fields, memory: Fields, misc: Fields) -> BenchmarkResult | 
     return BenchmarkResult(
         steady=steady,
         n_warm_up=n_warm_up if isinstance(n_warm_up, int) else None,
-        warm_up_mean_ns=times.get(10),
+        warm_up_mean_ns=_ns(latency.get(10), 1),
         init_ns=times.get(8),
         # Without a warm-up the tool has no first inference and writes 0.
         first_ns=times.get(9) if n_warm_up else None,
@@ -126,10 +126,11 @@ def _plain(value: int | float | bytes | None) -> float | None:
     return value if isinstance(value, float) and math.isfinite(value) and 0 < value < 1e9 else None
 
 
-def _ns(value: int | float | bytes) -> int | None:
+def _ns(value: int | float | bytes | None, step: int = 1000) -> int | None:
+    """Turn ms into ns. The tool times in whole µs, so all but a mean is one; float32 adds noise from 16 ms on."""
     if not isinstance(value, float) or not 0 <= value < 1e9:
         return None
-    return round(value * 1e6)
+    return round(value * 1e6 / step) * step
 
 
 def _kb(value: int | float | bytes | None) -> float | None:

@@ -1,0 +1,299 @@
+"""A dataset through benchmark_model: one process an image, one round trip a batch, then our own decoders.
+
+Each batch is a file of prepared inputs, pushed, taken apart on the device and removed there; the raw outputs come back
+as one file. What a batch gave is kept until the dataset is through, so an accuracy run that was killed goes on with the
+next batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness import atomic
+from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.pipeline import Recipe
+from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
+from harness.bench.engine import Inferred, OnProgress
+from harness.bench.native_script import BATCH, NO_FOLDER, Told, new_token, read_told
+from harness.bench.plan import Cell
+from harness.bench.records import DelegateFacts
+from harness.detectors.base import TensorInfo
+from harness.detectors.registry import make_decoder
+from harness.drivers.base import Completed
+from harness.drivers.benchmark_tool.flags import Command, Outputs, Runs
+from harness.drivers.benchmark_tool.parse import parse, why_failed
+from harness.drivers.benchmark_tool.text_log import parse_log
+from harness.drivers.benchmark_tool.truth import Truth, judge
+from harness.errors import DeviceError, MeasurementError
+
+if TYPE_CHECKING:
+    from harness.bench.native import NativeEngine
+
+BATCH_BYTES = 32_000_000
+BATCH_IMAGES = 64
+START_TIMEOUT_S = 120.0
+SECONDS_PER_IMAGE = 20.0
+_SINGLE = Runs(n=1, seconds=0.0, warm_up_n=0, warm_up_seconds=0.0)
+_WEIGHT = {"ok": 0, "partial": 1, "fallback": 2}
+_OUTPUTS = Outputs(graph="graph.pb", tensors="out.bin")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One image as the model takes it, and where it lies in the input."""
+
+    image_id: int
+    tensor: Tensor
+    at: Geometry
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What one batch gave: raw outputs one after the other, and what may be claimed of the delegate."""
+
+    outputs: bytes
+    truth: Truth
+
+
+def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    """Run a cell over its dataset.
+
+    Raises:
+        MeasurementError: The delegate did not run, or the tool failed; says which image of the batch.
+        DeviceError: The device went away, or has no room.
+    """
+    assert cell.dataset is not None
+    begin = time.monotonic()
+    recipe = recipe_of(cell)
+    unreadable: list[str] = []
+    kept = Kept(scratch.parent.with_name(".partial") / cell.id)
+    truth: Truth | None = None
+    total, done = len(cell.dataset.images), 0
+    with DetectionWriter(scratch / "detections.json") as writer, Folder(engine) as folder:
+        for batch in batches(cell, recipe.preparation, unreadable):
+            key = key_of(engine, cell, batch)
+            result = kept.load(key) or run_batch(engine, cell, batch, scratch, folder)
+            kept.save(key, result)
+            truth = truth or result.truth
+            for prepared, outputs in zip(batch, split_outputs(result.outputs, cell, len(batch)), strict=True):
+                found = recipe.decode(prepared.image_id, outputs, prepared.at)
+                writer.add(found.image_id, found.boxes, found.scores, found.categories)
+            done += len(batch)
+            on_progress(done, total)
+    kept.drop()
+    return Inferred(
+        detections=scratch / "detections.json",
+        n_images=total - len(unreadable),
+        unreadable=tuple(unreadable),
+        seconds=time.monotonic() - begin,
+        delegate=_delegate_facts(cell, truth),
+        runtime=engine.runtime,
+    )
+
+
+def recipe_of(cell: Cell) -> Recipe:
+    """Return how an image becomes detections, apart from the inference."""
+    card = cell.model.card
+    if len(cell.facts.inputs) != 1:
+        raise MeasurementError(
+            f"the model has {len(cell.facts.inputs)} inputs; only models with one can be fed images"
+        )
+    decoder = make_decoder(card.decoder, cell.facts.outputs)
+    return Recipe(Preparation(card.input, cell.facts.inputs[0]), decoder, card.labels)
+
+
+def batches(
+    cell: Cell, preparation: Preparation, unreadable: list[str], limit: int | None = None
+) -> Iterator[list[Prepared]]:
+    """Prepare the images of a cell's dataset, a batch at a time; note what cannot be read."""
+    assert cell.dataset is not None
+    batch: list[Prepared] = []
+    size = 0
+    for entry in cell.dataset.images[:limit]:
+        try:
+            tensor, at = preparation.load(entry.path)
+        except UnreadableImageError as error:
+            unreadable.append(str(error))
+            continue
+        if batch and (len(batch) >= BATCH_IMAGES or size + tensor.nbytes > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(Prepared(entry.id, tensor, at))
+        size += tensor.nbytes
+    if batch:
+        yield batch
+
+
+class Folder:
+    """A folder on the device for the batches of one dataset, removed at the end."""
+
+    def __init__(self, engine: NativeEngine) -> None:
+        self._engine = engine
+        self.token = new_token()
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Remove it; a device that is gone keeps it until the next run there."""
+        with contextlib.suppress(DeviceError):
+            self._engine.clean(self.token)
+
+
+def run_batch(
+    engine: NativeEngine, cell: Cell, batch: Sequence[Prepared], scratch: Path, folder: Folder
+) -> BatchResult:
+    """Push a batch, run it, and bring its outputs back: three round trips.
+
+    Raises:
+        MeasurementError: The delegate did not run, or the tool failed.
+        DeviceError: The device went away, or has no room.
+    """
+    source = scratch / "batch.bin"
+    source.write_bytes(b"".join(prepared.tensor.tobytes() for prepared in batch))
+    placed = engine.place(cell, [source])
+    bench = engine.bench(placed.tool)
+    inputs = engine.named_inputs(cell, bench)
+    if not inputs:
+        raise MeasurementError(
+            f"benchmark_model of the flavour {bench.flavour} cannot be fed images; accuracy needs the flavour tflite"
+        )
+    plain = Command("tflite", "", cell.delegate, _SINGLE, inputs, _OUTPUTS)
+    command = engine.command(cell, placed, bench, folder.token, plain)
+    place = engine.work_folder(folder.token)
+    sizes = (str(batch[0].tensor.nbytes), str(len(batch)), str(len(placed.libraries)))
+    ended = engine.device.run(
+        [
+            "sh",
+            "-c",
+            BATCH,
+            "sh",
+            folder.token,
+            place,
+            placed.further[0],
+            *sizes,
+            *placed.libraries,
+            *command,
+        ],
+        timeout_s=START_TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
+        env=engine.environment(placed, bench, folder.token),
+    )
+    told = read_told(ended.stdout, folder.token)
+    _check(ended, told, len(batch))
+    truth = _truth(cell, told)
+    local = scratch / "outputs.bin"
+    engine.device.pull(f"{place}/outputs.bin", local)
+    return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
+
+
+def _check(ended: Completed, told: Told, n_images: int) -> None:
+    if ended.timed_out:
+        raise MeasurementError(
+            f"benchmark_model hung after {told.done} of {n_images} images", status="timeout"
+        )
+    if ended.exit_code == NO_FOLDER:
+        raise MeasurementError(f"no folder to work in on the device: {ended.stderr.strip()}")
+    if told.problem:
+        raise MeasurementError(told.problem)
+    if told.exit_code != 0 or told.done != n_images:
+        log = parse_log(told.tool[-1] if told.tool else "")
+        raise MeasurementError(f"image {told.done + 1} of the batch: {why_failed(told.exit_code, log)}")
+
+
+def _truth(cell: Cell, told: Told) -> Truth:
+    """Judge every log that says something else of delegates; what the worst of them proves counts.
+
+    Raises:
+        MeasurementError: An accelerator that was asked for did not run, so there is no accuracy of it.
+    """
+    graph = told.files.get("graph.pb")
+    truths = [judge(cell.delegate, parse(log, "", told.exit_code, graph=graph)) for log in told.tool]
+    worst = max(truths, key=lambda truth: _WEIGHT.get(truth.status, len(_WEIGHT)))
+    if worst.status in {"ok", "partial"} or (cell.delegate.is_cpu and worst.status == "fallback"):
+        return worst
+    raise MeasurementError("; ".join(worst.reasons), status=worst.status)
+
+
+def _whole(outputs: bytes, cell: Cell, n_images: int) -> bytes:
+    expected = n_images * sum(_n_bytes(info) for info in cell.facts.outputs)
+    if len(outputs) != expected:
+        raise MeasurementError(
+            f"the tool wrote {len(outputs)} bytes of outputs for {n_images} images, expected {expected} "
+            f"({cell.facts.outputs})"
+        )
+    return outputs
+
+
+def _n_bytes(info: TensorInfo) -> int:
+    return math.prod(info.shape) * np.dtype(info.dtype).itemsize
+
+
+def split_outputs(data: bytes, cell: Cell, n_images: int) -> Iterator[list[npt.NDArray[np.generic]]]:
+    """Yield each image's output tensors, in the order of the model's output list, from the raw bytes of all."""
+    at = 0
+    for _ in range(n_images):
+        outputs: list[npt.NDArray[np.generic]] = []
+        for info in cell.facts.outputs:
+            part = np.frombuffer(data, np.dtype(info.dtype), math.prod(info.shape), at)
+            outputs.append(part.reshape(info.shape))
+            at += part.nbytes
+        yield outputs
+
+
+def key_of(engine: NativeEngine, cell: Cell, batch: Sequence[Prepared]) -> str:
+    """Return what the outputs of a batch depend on, as a hash."""
+    digest = hashlib.sha256()
+    for part in (engine.tool.sha256, cell.facts.sha256, str(cell.delegate), repr(cell.delegate.options)):
+        digest.update(part.encode() + b"\0")
+    for prepared in batch:
+        digest.update(prepared.tensor.tobytes())
+    return digest.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Batches of a dataset that is not through yet."""
+
+    folder: Path
+
+    def load(self, key: str) -> BatchResult | None:
+        """Return what a batch gave; None where it is not there, or damaged."""
+        try:
+            truth = msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=Truth)
+            return BatchResult((self.folder / f"{key}.bin").read_bytes(), truth)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def save(self, key: str, result: BatchResult) -> None:
+        """Keep what a batch gave; the small file is written last and vouches for the other."""
+        if not (self.folder / f"{key}.json").exists():
+            atomic.write_bytes(self.folder / f"{key}.bin", result.outputs)
+            atomic.write_bytes(self.folder / f"{key}.json", msgspec.json.encode(result.truth))
+
+    def drop(self) -> None:
+        """Forget them: the dataset is through."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _delegate_facts(cell: Cell, truth: Truth | None) -> DelegateFacts:
+    if truth is None:
+        return DelegateFacts(requested=str(cell.delegate), actual="unknown")
+    return DelegateFacts(
+        requested=str(cell.delegate),
+        actual=truth.actual,
+        delegated_nodes=truth.delegated_nodes,
+        total_nodes=truth.total_nodes,
+        evidence=truth.evidence,
+    )

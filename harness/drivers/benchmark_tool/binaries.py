@@ -1,0 +1,127 @@
+"""Where benchmark_model comes from: a file of the user's, or a fetch that is pinned.
+
+The addresses are those that the projects publish (tflite/tools/benchmark/README.md, the releases of LiteRT). No hashes
+are published, so the first fetch pins what it finds and a later change is refused until it is accepted
+(`harness.fetch`). Whatever is used, its hash stands in every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import cards, fetch
+from harness.drivers.benchmark_tool.facts import Flavour
+from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
+from harness.errors import UsageError
+
+_NIGHTLY = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest"
+_LITERT = "https://storage.googleapis.com/litert/binaries/latest"
+
+TOOLS: dict[tuple[Flavour, str], str] = {
+    # flavour    ABI         address
+    ("tflite", "arm64-v8a"): f"{_NIGHTLY}/android_aarch64_benchmark_model",
+    ("tflite", "armeabi-v7a"): f"{_NIGHTLY}/android_arm_benchmark_model",
+    ("tflite", "x86_64"): f"{_NIGHTLY}/linux_x86-64_benchmark_model",
+    ("tflite", "aarch64"): f"{_NIGHTLY}/linux_aarch64_benchmark_model",
+    ("tflite", "armv7l"): f"{_NIGHTLY}/linux_arm_benchmark_model",
+    ("litert", "arm64-v8a"): f"{_LITERT}/android_arm64/benchmark_model",
+}
+EVAL_TOOLS: dict[str, str] = {
+    # ABI        address of eval_coco_object_detection
+    "arm64-v8a": f"{_NIGHTLY}/android_aarch64_eval_coco_object_detection",
+    "armeabi-v7a": f"{_NIGHTLY}/android_arm_eval_coco_object_detection",
+    "x86_64": f"{_NIGHTLY}/linux_x86-64_eval_coco_object_detection",
+    "aarch64": f"{_NIGHTLY}/linux_aarch64_eval_coco_object_detection",
+    "armv7l": f"{_NIGHTLY}/linux_arm_eval_coco_object_detection",
+}
+HEXAGON_INTERFACE = {"arm64-v8a": f"{_NIGHTLY}/android_aarch64_libhexagon_interface.so"}
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A benchmark_model on this computer.
+
+    Attributes:
+        file: The program.
+        sha256: Its hash.
+        flavour: Which of the two it is; None to ask the program itself on the device.
+        libraries: Files that a delegate needs beside it, by the delegate's kind.
+    """
+
+    file: Path
+    sha256: str
+    flavour: Flavour | None = None
+    libraries: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+
+    def describe(self, flavour: Flavour) -> str:
+        """Return what stands in the column `runtime`."""
+        return f"benchmark_model {flavour} sha256:{self.sha256[:16]}"
+
+
+def tool_from_file(
+    file: Path, flavour: Flavour | None = None, libraries: Mapping[str, tuple[Path, ...]] | None = None
+) -> Tool:
+    """Use a program that the user has (`--benchmark-binary PATH`).
+
+    Args:
+        file: The program. Libraries that lie beside it are used where a delegate needs them.
+        flavour: None to ask the program itself.
+        libraries: Further libraries, by the delegate's kind.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    if not file.is_file():
+        raise UsageError(f"--benchmark-binary: {file} is not a file")
+    file = file.resolve()
+    beside = {kind: found for kind in LIBRARIES if (found := _beside(file.parent, kind))}
+    return Tool(file, fetch.hash_file(file), flavour, {**beside, **(libraries or {})})
+
+
+def _beside(folder: Path, kind: str) -> tuple[Path, ...]:
+    """Find a delegate's libraries in a folder: the ones it must have and all that belong to them."""
+    patterns = {"hexagon": "libhexagon*.so", "qnn": "libQnn*.so", "edgetpu": "libedgetpu.so*"}
+    return tuple(sorted(folder.glob(patterns[kind]))) if kind in patterns else ()
+
+
+def missing_libraries(tool: Tool, kind: str) -> tuple[str, ...]:
+    """Return the libraries that a delegate needs and the tool comes without."""
+    there = {path.name for path in tool.libraries.get(kind, ())}
+    return tuple(name for name in LIBRARIES.get(kind, ()) if name not in there and kind != "edgetpu")
+
+
+def qnn_backend(tool: Tool, backend: str | None) -> str:
+    """Return the name of the backend's library where it is there, else nothing."""
+    wanted = QNN_BACKENDS.get(backend or "htp", "")
+    return wanted if any(path.name == wanted for path in tool.libraries.get("qnn", ())) else ""
+
+
+def fetch_tool(abi: str, flavour: Flavour = "tflite", *, repin: bool = False) -> Tool:
+    """Fetch the tool for a kind of device, or take it from the cache; its hash is pinned.
+
+    Raises:
+        UsageError: There is none for this ABI; says for which there are.
+        FetchError: The download failed, or is not what was fetched before.
+    """
+    address = TOOLS.get((flavour, abi))
+    if address is None:
+        known = ", ".join(a for f, a in TOOLS if f == flavour)
+        raise UsageError(
+            f"there is no benchmark_model of the flavour {flavour} to fetch for {abi}, only for {known}; "
+            "build one and give it with --benchmark-binary"
+        )
+    found = _fetched(address, f"benchmark_model-{flavour}-{abi}", repin=repin)
+    return Tool(found.path, found.sha256, flavour)
+
+
+def _fetched(address: str, name: str, *, repin: bool) -> fetch.Fetched:
+    """Fetch any pinned file the way models are fetched."""
+    card = cards.ModelCard(
+        name=name,
+        source=cards.Source(url=address, format="frozen-graph"),
+        input=cards.InputSpec(width=1, height=1),
+        decoder=cards.DecoderSpec(name="none"),
+    )
+    return fetch.fetch(cards.Model(card, cards.cache_folder() / "tools" / name / "tool"), repin=repin)

@@ -1,0 +1,290 @@
+"""The engine that measures with benchmark_model, through the stand-in, on this computer and on a fake device."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness.accuracy.coco import evaluate
+from harness.accuracy.dataset import find_dataset
+from harness.bench.conclude import conclude
+from harness.bench.engine import Engine
+from harness.bench.native import NativeEngine
+from harness.bench.plan import Cell, Settings
+from harness.bench.python_worker import PythonWorker
+from harness.cards import find_model
+from harness.delegates import parse_delegate
+from harness.drivers.benchmark_tool.binaries import tool_from_file
+from harness.drivers.fake import FakeDevice, Trouble
+from harness.drivers.local import LocalDevice
+from harness.errors import DeviceLostError, MeasurementError, UsageError
+from harness.tflite.model import describe
+from harness.workspace import find_workspace
+
+SETTINGS = Settings(repetitions=1, min_runs=3, min_seconds=0.01)
+
+
+@pytest.fixture(scope="module")
+def make_launcher(repository):
+    path = repository / "tests" / "stand_in" / "launcher.py"
+    spec = importlib.util.spec_from_file_location("stand_in_launcher", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make_launcher
+
+
+@pytest.fixture(scope="module")
+def shapes(repository):
+    """The bundled example as a cell, with the first images of its dataset."""
+
+    def make(delegate="cpu:1", model="shapes-float32", n_images=2, settings=SETTINGS):
+        found = find_model(model, find_workspace(repository))
+        dataset = find_dataset(found.dataset_path).limited(n_images) if n_images else None
+        facts = describe(found.file)
+        return Cell(1, found, facts, "local", parse_delegate(delegate), settings, dataset)
+
+    return make
+
+
+@pytest.fixture
+def native(make_launcher, tmp_path):
+    """Make an engine whose tool plays what is given."""
+
+    def make(device=None, **plays):
+        folder = tmp_path / "tool"
+        folder.mkdir(exist_ok=True)
+        return NativeEngine(device or LocalDevice(), tool_from_file(make_launcher(folder, **plays)))
+
+    return make
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "run" / ".scratch" / "cell-0"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def ignore(done, total):
+    """Progress that nobody looks at."""
+
+
+class CountedDevice(FakeDevice):
+    """Counts round trips: calls, and what a push says and sends besides."""
+
+    @property
+    def round_trips(self):
+        return sum(self.calls[action] for action in ("push", "run", "pull"))
+
+
+def test_it_is_an_engine(native):
+    engine: Engine = native()
+    assert engine.tool.flavour is None
+
+
+def test_a_process_gives_its_summary_and_what_ran(native, shapes, scratch):
+    engine = native()
+    timed = engine.time(shapes(), 2, scratch)
+    facts = timed.facts
+    assert timed.samples is None
+    assert (facts.index, facts.status, facts.reasons) == (2, "ok", ())
+    assert facts.runtime == f"benchmark_model tflite sha256:{engine.tool.sha256[:16]}"
+    assert facts.summary.count >= 3
+    assert 0 < facts.summary.min_ns <= facts.summary.median_ns <= facts.summary.max_ns
+    assert facts.init_ns > 0
+    assert facts.first_inference_ns > 0
+    delegate = facts.delegate
+    assert (delegate.requested, delegate.actual) == ("cpu:1", "xnnpack")
+    assert (delegate.delegated_nodes, delegate.total_nodes) == (54, 55)
+    assert delegate.evidence[0].startswith("runtime graph: of 55 nodes TfLiteXNNPackDelegate 54")
+    assert set(facts.telemetry) >= {"before", "after"}
+
+
+def test_the_facts_survive_being_stored(native, shapes, scratch):
+    facts = native().time(shapes(), 0, scratch).facts
+    assert msgspec.json.decode(msgspec.json.encode(facts), type=type(facts)) == facts
+
+
+def test_the_reference_kernels_are_told_apart(native, shapes, scratch):
+    facts = native().time(shapes("cpu-reference:1"), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual, facts.delegate.delegated_nodes) == ("ok", "cpu-reference", 0)
+
+
+BEHAVIOURS = [
+    # what the tool plays, status, what ran, what the reason says
+    ({"gpu": "works"}, "ok", "gpu", ""),
+    ({"gpu": "partial"}, "partial", "gpu", "took 54 of 55 nodes"),
+    ({"gpu": "silent"}, "fallback", "xnnpack", "no node of the runtime graph"),
+    ({"gpu": "refused"}, "fallback", "xnnpack", "GPU acceleration is unsupported on this platform."),
+    ({"unknown": ["use_gpu"]}, "fallback", "xnnpack", "does not know --use_gpu=true"),
+    (
+        {"gpu": "works", "unknown": ["num_threads", "min_secs"]},
+        "failed",
+        "unknown",
+        "does not know --min_secs",
+    ),
+    ({"gpu": "crash"}, "failed", "unknown", "crashed with SIGSEGV"),
+    (
+        {"gpu": "silent", "unknown": ["export_model_runtime_info", "model_runtime_info_output_file"]},
+        *("fallback", "unknown", "neither the log nor a runtime graph"),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", BEHAVIOURS, ids=lambda case: str(case[0]))
+def test_no_behaviour_of_the_tool_is_taken_for_the_delegate(case, native, shapes, scratch):
+    plays, status, actual, reason = case
+    facts = native(**plays).time(shapes("gpu", n_images=0), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual) == (status, actual)
+    assert any(reason in sentence for sentence in facts.reasons) or not reason
+    assert (facts.summary is None) == (status == "failed")
+
+
+def test_a_hang_is_a_timeout_and_leaves_nothing_running(native, shapes, scratch, monkeypatch):
+    monkeypatch.setattr("harness.bench.native.START_TIMEOUT_S", 2.0)
+    cell = shapes("gpu", n_images=0, settings=replace(SETTINGS, min_seconds=0.0))
+    monkeypatch.setattr(Settings, "patience_s", 0.1)
+    facts = native(gpu="hang").time(cell, 0, scratch).facts
+    assert (facts.status, facts.summary) == ("timeout", None)
+
+
+@pytest.mark.parametrize(("how", "status"), [("works", "ok"), ("slightly", "ok"), ("badly", "incorrect")])
+def test_outputs_of_an_accelerator_are_held_against_the_cpus(how, status, native, shapes, scratch):
+    facts = native(gpu=how).time(shapes("gpu", n_images=2), 0, scratch).facts
+    assert facts.status == status
+    assert any("gives other detections than the CPU" in reason for reason in facts.reasons) == (
+        status != "ok"
+    )
+
+
+def test_an_accelerator_with_wrong_outputs_has_no_accuracy(native, shapes, scratch):
+    with pytest.raises(MeasurementError, match="other detections than the CPU") as caught:
+        native(gpu="badly").infer(shapes("gpu"), scratch, ignore)
+    assert caught.value.status == "incorrect"
+
+
+@pytest.mark.parametrize("model", ["shapes-float32", "shapes-full-integer"])
+def test_the_map_on_the_device_equals_the_local_one(model, native, shapes, scratch, tmp_path):
+    cell = shapes(model=model, n_images=6)
+    seen = []
+    found = native().infer(cell, scratch, lambda done, total: seen.append((done, total)))
+    other = tmp_path / "local"
+    other.mkdir()
+    local = PythonWorker(LocalDevice()).infer(cell, other, ignore)
+    figures = [
+        evaluate(cell.dataset.annotations, one.detections, cell.dataset.image_ids, "hotcoco").figures
+        for one in (found, local)
+    ]
+    assert figures[0] == figures[1]
+    assert figures[0].map > 0.1
+    assert found.detections.read_bytes() == local.detections.read_bytes()
+    assert (found.n_images, found.unreadable, seen[-1]) == (6, (), (6, 6))
+    assert found.delegate.actual == "xnnpack"
+    assert found.runtime.startswith("benchmark_model tflite sha256:")
+
+
+def test_an_accelerator_that_fell_back_has_no_accuracy(native, shapes, scratch):
+    with pytest.raises(MeasurementError, match="unsupported on this platform") as caught:
+        native(gpu="refused").infer(shapes("gpu"), scratch, ignore)
+    assert caught.value.status == "fallback"
+
+
+def test_a_crash_in_the_middle_of_a_batch_names_the_image(native, shapes, scratch):
+    with pytest.raises(MeasurementError, match="image 1 of the batch: benchmark_model crashed with SIGSEGV"):
+        native(gpu="crash").infer(shapes("gpu"), scratch, ignore)
+
+
+def test_a_dataset_goes_through_in_batches_and_is_resumed_where_it_was_lost(
+    native, shapes, scratch, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("harness.bench.native_batches.BATCH_IMAGES", 1)
+    cell = shapes(n_images=3)
+    lost = FakeDevice(folder=_made(tmp_path / "phone"), troubles=[Trouble("lost", "push", at=3)])
+    with pytest.raises(DeviceLostError):
+        native(lost).infer(cell, scratch, ignore)
+    again = FakeDevice(folder=tmp_path / "phone")
+    found = native(again).infer(cell, scratch, ignore)
+    assert again.calls["push"] == 1, "two of three batches were kept"
+    whole = _made(tmp_path / "whole" / ".scratch" / "x")
+    assert native().infer(cell, whole, ignore).detections.read_bytes() == found.detections.read_bytes()
+    assert not (scratch.parent.with_name(".partial") / cell.id).exists()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_warm_cell_takes_two_round_trips_and_a_cold_one_three(native, shapes, scratch, tmp_path):
+    device = CountedDevice(folder=_made(tmp_path / "phone"))
+    engine = native(device)
+    engine.time(shapes(), 0, scratch)
+    cold = device.round_trips
+    engine.time(shapes(), 1, scratch)
+    assert (cold, device.round_trips - cold) == (3, 2)
+
+
+def test_a_batch_takes_three_round_trips(native, shapes, scratch, tmp_path):
+    device = CountedDevice(folder=_made(tmp_path / "phone"))
+    engine = native(device)
+    engine.time(shapes(), 0, scratch)
+    before = device.round_trips
+    engine.infer(shapes(n_images=3), scratch, ignore)
+    assert device.round_trips - before == 4, "push, run, pull, and one to clean up at the end"
+
+
+def test_nothing_is_left_on_the_device(native, shapes, scratch, monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(_made(tmp_path / "tmp")))
+    engine = native()
+    engine.time(shapes(), 0, scratch)
+    engine.infer(shapes(), scratch, ignore)
+    assert list((tmp_path / "tmp").glob("harness-run-*")) == []
+
+
+def test_a_tool_that_cannot_be_started_is_a_failure_that_says_so(shapes, scratch, tmp_path):
+    tool = tmp_path / "benchmark_model"
+    tool.write_text("#!/bin/sh\necho hello; exit 3\n")
+    tool.chmod(0o755)
+    with pytest.raises(MeasurementError, match=r"is no benchmark_model: .*hello"):
+        NativeEngine(LocalDevice(), tool_from_file(tool)).time(shapes(), 0, scratch)
+
+
+def test_a_tool_that_is_no_file_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="--benchmark-binary"):
+        tool_from_file(tmp_path / "nothing")
+
+
+def test_a_delegate_without_its_library_is_refused_before_it_runs(native, shapes, scratch):
+    with pytest.raises(MeasurementError, match=r"libQnnTFLiteDelegate\.so"):
+        native().time(shapes("qnn:htp"), 0, scratch)
+
+
+def test_an_external_library_that_is_not_there_is_a_failure_that_names_it(native, shapes, scratch):
+    facts = native().time(shapes("external:/nowhere/libx.so", n_images=0), 0, scratch).facts
+    assert facts.status == "failed"
+    assert "/nowhere/libx.so" in facts.reasons[0]
+
+
+def test_an_external_library_that_is_there_and_does_nothing_is_a_fallback(native, shapes, scratch, tmp_path):
+    library = tmp_path / "libx.so"
+    library.write_bytes(b"not a library")
+    facts = native().time(shapes(f"external:{library}", n_images=0), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual) == ("fallback", "xnnpack")
+
+
+def test_the_cpus_to_run_on_are_told_to_taskset(native, shapes, scratch):
+    engine = native()
+    engine.cpu_mask = "1"
+    assert engine.time(shapes(), 0, scratch).facts.status == "ok"
+
+
+def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
+    from harness.bench.run import new_record
+
+    facts = native(gpu="partial").time(shapes("gpu", n_images=0), 0, scratch).facts
+    record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
+    status, reasons = conclude(msgspec.structs.replace(record, processes=(facts,)))
+    assert status == "partial"
+    assert "54 of 55 nodes" in reasons[0]
