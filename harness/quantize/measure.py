@@ -1,0 +1,159 @@
+"""Measure files made of one model as `harness run` does, with the card of that model: rows of the public columns."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from harness.bench.plan import Settings
+from harness.bench.request import Request
+from harness.bench.run import Observer
+from harness.bench.session import carry_out, prepare
+from harness.cards import Model, ModelCard, Source
+from harness.errors import UsageError
+from harness.report import frame
+
+Row = dict[str, Any]
+COLUMNS = (
+    "model",
+    "quantization",
+    "size_bytes",
+    "status",
+    "verdict",
+    "latency_median_ms",
+    "latency_p90_ms",
+    "fps",
+    "peak_memory_mb",
+    "n_images",
+    "map",
+    "ap50",
+    "ap75",
+    "ar100",
+)
+"""The public result columns that a table of variants shows."""
+NO_DECODER = "none"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One file to measure.
+
+    Attributes:
+        name: What its row is called.
+        file: The .tflite.
+        size: Width and height of its input; None for the card's.
+    """
+
+    name: str
+    file: Path
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class How:
+    """What is measured.
+
+    Attributes:
+        dataset: Images for accuracy; None for latency only.
+        latency: Whether to time.
+        limit: Only the first so many images.
+        repetitions: Processes that time a file; None for the device profile's.
+        workspace: As for every command.
+    """
+
+    dataset: Path | None = None
+    latency: bool = True
+    limit: int | None = None
+    repetitions: int | None = None
+    workspace: str | None = None
+
+    @property
+    def something(self) -> bool:
+        """Whether there is anything to measure."""
+        return self.latency or self.dataset is not None
+
+
+def measure(model: Model, variants: Sequence[Variant], how: How, observer: Observer) -> list[Row]:
+    """Measure variants of a model on this computer's CPU, interleaved as one run; one row a variant, in order.
+
+    Raises:
+        UsageError: Nothing is to be measured, or the model and the dataset do not fit.
+    """
+    if not how.something:
+        raise UsageError("nothing to measure: give a --dataset, or leave out --no-latency")
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        cards = [_write_card(model, variant, Path(folder)) for variant in variants]
+        request = Request(
+            models=tuple(map(str, cards)),
+            delegates=("cpu",),
+            dataset=None if how.dataset is None else str(how.dataset),
+            output=str(Path(folder) / "results"),
+            workspace=how.workspace,
+            settings=Settings(latency=how.latency, accuracy=how.dataset is not None, limit=how.limit),
+            repetitions=how.repetitions,
+        )
+        outcome = carry_out(prepare(request), observer)
+        found = frame.load_results(outcome.folder)
+        rows = [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
+    by_name = {row["model"]: row for row in map(_plain, rows)}
+    return [by_name.get(variant.name, {"model": variant.name}) for variant in variants]
+
+
+def can_be_evaluated(model: Model) -> bool:
+    """Whether the model's outputs can be decoded to detections."""
+    return model.card.decoder.name != NO_DECODER
+
+
+def _plain(row: Row) -> Row:
+    """Turn pandas' missing values into None."""
+    import pandas as pd
+
+    return {key: None if not isinstance(v, (list, tuple)) and pd.isna(v) else v for key, v in row.items()}
+
+
+def _write_card(model: Model, variant: Variant, folder: Path) -> Path:
+    """Write the model's card for another file."""
+    card = replace(
+        model.card,
+        name=variant.name,
+        source=Source(path=str(variant.file.resolve())),
+        dataset=None,
+        published=(),
+        description="",
+    )
+    if variant.size is not None:
+        card = replace(card, input=replace(card.input, width=variant.size[0], height=variant.size[1]))
+    path = folder / f"{variant.name}.toml"
+    path.write_text(to_toml(_with_absolute_anchors(card, model)), encoding="utf-8")
+    return path
+
+
+def _with_absolute_anchors(card: ModelCard, model: Model) -> ModelCard:
+    """A side file of anchors lies beside the model's own card, or beside the bare model."""
+    anchors = card.decoder.anchors
+    if anchors is None or anchors.file is None:
+        return card
+    file = str(((model.origin or model.file).parent / anchors.file).resolve())
+    return replace(card, decoder=replace(card.decoder, anchors=replace(anchors, file=file)))
+
+
+def to_toml(card: ModelCard) -> str:
+    """Return a card as TOML: each entry as one inline value, None left out."""
+    values = msgspec.to_builtins(card)
+    return "".join(f"{key} = {_inline(value)}\n" for key, value in values.items() if value is not None)
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        entries = (f"{key} = {_inline(entry)}" for key, entry in value.items() if entry is not None)
+        return "{" + ", ".join(entries) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return json.dumps(value)

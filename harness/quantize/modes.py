@@ -1,0 +1,129 @@
+"""The ways to quantize a float .tflite: one line each in `MODES`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from harness.errors import MissingExtraError, UnknownNameError
+from harness.tflite.graph import POSTPROCESS
+
+EXTRA = "quantize"
+WHY_POSTPROCESS_STAYS_FLOAT = (
+    f"{POSTPROCESS} stays float by design: its kernel computes boxes and NMS in float32 only and has no integer "
+    "form (detection_postprocess.cc), so its four outputs stay float32 in every mode"
+)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way to quantize.
+
+    Attributes:
+        name: As on the command line.
+        makes: The value of the column `quantization` that the file must have afterwards.
+        calibrated: Whether the ranges of activations are needed, and with them representative images.
+        float_io: Whether inputs and outputs stay float.
+        float_operators: Whether operators without an integer form may stay float.
+        meaning: One line for help and tables.
+    """
+
+    name: str
+    makes: str
+    calibrated: bool
+    float_io: bool
+    float_operators: bool
+    meaning: str
+
+
+MODES: dict[str, Mode] = {
+    mode.name: mode
+    for mode in (
+        Mode(
+            "dynamic", "dynamic-range", False, True, True, "int8 weights, activations quantized as they come"
+        ),
+        Mode("float16", "float16", False, True, True, "float16 weights, float32 arithmetic"),
+        Mode("weight-only", "weight-only", False, True, True, "int8 weights, float32 arithmetic"),
+        Mode("int8", "full-integer", True, False, False, "int8 weights and activations, int8 input"),
+        Mode(
+            "int8-float-fallback",
+            "full-integer-float-io",
+            True,
+            True,
+            True,
+            "int8 where there is an integer kernel, float input and output",
+        ),
+    )
+}
+
+
+def find_mode(name: str) -> Mode:
+    """Return a mode by its name.
+
+    Raises:
+        UnknownNameError: There is no such mode.
+    """
+    if name not in MODES:
+        raise UnknownNameError("mode", name, MODES)
+    return MODES[name]
+
+
+def quantizer_module(name: str = "quantizer") -> Any:
+    """Import a module of litert-quantizer; late, for it is optional and takes a second.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    try:
+        return import_module(f"litert_quantizer.{name}")
+    except ImportError as error:
+        raise MissingExtraError("quantizing (package `litert-quantizer`)", EXTRA) from error
+
+
+def recipe(mode: Mode, float_output: bool = False) -> list[dict[str, Any]]:
+    """Return litert-quantizer's recipe for a mode (its `recipe.py`; float16 by its float-casting algorithm).
+
+    Args:
+        mode: The way to quantize.
+        float_output: Leave the outputs as they are: class numbers and counts of `TFLite_Detection_PostProcess` are
+            no quantities to be rounded to a scale.
+    """
+    if mode.name == "float16":
+        return [_float16()]
+    ready = quantizer_module("recipe")
+    made: list[dict[str, Any]] = {
+        "dynamic": ready.dynamic_wi8_afp32,
+        "weight-only": ready.weight_only_wi8_afp32,
+        "int8": ready.static_wi8_ai8,
+        "int8-float-fallback": ready.static_wi8_ai8,
+    }[mode.name]()
+    if mode.float_io and mode.calibrated:
+        made.append(_untouched("INPUT"))
+    if (mode.float_io and mode.calibrated) or float_output:
+        made.append(_untouched("OUTPUT"))
+    return made
+
+
+def _float16() -> dict[str, Any]:
+    weights = {"num_bits": 16, "dtype": "FLOAT", "symmetric": True, "granularity": "TENSORWISE"}
+    return {
+        "regex": ".*",
+        "operation": "*",
+        "algorithm_key": "float_casting",
+        "op_config": {
+            "weight_tensor_config": weights,
+            "compute_precision": "FLOAT",
+            "explicit_dequantize": True,
+        },
+    }
+
+
+def _untouched(operation: str) -> dict[str, Any]:
+    """Leave the graph's inputs or outputs in float: they are operators of the recipe's own."""
+    return {
+        "regex": ".*",
+        "operation": operation,
+        "algorithm_key": "no_quantize",
+        "op_config": {"compute_precision": "FLOAT"},
+    }
