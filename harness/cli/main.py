@@ -30,6 +30,7 @@ COMMANDS = {
     "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
     "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
     "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
+    "quantize": Entry("harness.cli.quantize", "Make a smaller model of a float .tflite, and say what it cost."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
 }
 """Every command in the order of `harness --help`. The help stands here so that listing imports no command."""
