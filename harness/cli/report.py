@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 from click.core import ParameterSource
@@ -20,6 +21,9 @@ from harness.cli.common import (
     output_option,
     warn,
 )
+
+if TYPE_CHECKING:
+    from harness.bench.records import StoredRecord
 
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet"}
 """What `-o FILE` is written as where no --format is given."""
@@ -101,10 +105,21 @@ def print_results(
 
         sources = map(_short, found.runs)
         emit_table(chosen_columns(rows, chosen) if columns else ResultTable(rows, sources), output)
+        if output is None and not columns:
+            _print_sustained(found.records)
     else:
         emit(rows, chosen, format, output)
     if not rows:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+
+
+def _print_sustained(records: Sequence[StoredRecord]) -> None:
+    """Print latency over time, where a run was made for that."""
+    from harness.report.sustained import shown, sustained_rows
+
+    rows = [shown(row) for row in sustained_rows(records)]
+    if rows:
+        emit(rows, list(rows[0]))
 
 
 def _short(path: Path) -> Path:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from harness.bench.stats import LatencySummary
 
 Row = dict[str, Any]
-ENDED_EARLY = frozenset({"failed", "timeout"})
 """Processes of this status say nothing of the steady latency."""
 
 
@@ -111,10 +110,12 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = colu
 def to_cell(stored: StoredRecord) -> Cell:
     """Summarize a record: its latency, its verdict, and what qualifies them."""
     record = stored.record
+    from harness.bench.summary import summarize_record
+
     latency: LatencySummary | None = None
     unread: tuple[str, ...] = ()
     try:
-        latency = _latency(stored)
+        latency = summarize_record(stored)
     except RecordError as error:
         unread = (str(error),)
     verdict, judged = _judge(record, latency)
@@ -126,22 +127,6 @@ def to_cell(stored: StoredRecord) -> Cell:
         )
     shown = latency if record.status in columns.HAVE_LATENCY else None
     return Cell(record, shown, verdict, tuple(dict.fromkeys(reasons)))
-
-
-def _latency(stored: StoredRecord) -> LatencySummary | None:
-    """Summarize the steady samples of the processes that came to their end."""
-    from harness.bench import stats, stats_summaries
-
-    told = stats_summaries.summaries_of(stored.record)
-    if told:
-        return stats_summaries.summarize_processes(told)
-    processes = [p for p in stored.record.processes if p.samples]
-    steady = [
-        samples["duration_ns"][samples["steady"]]
-        for process, samples in zip(processes, stored.samples(), strict=True)
-        if process.status not in ENDED_EARLY
-    ]
-    return stats.summarize([durations for durations in steady if durations.size])
 
 
 def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[str | None, tuple[str, ...]]:
