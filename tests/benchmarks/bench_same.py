@@ -1,0 +1,53 @@
+"""False alarms on real processes: one cell measured again and again, compared with itself.
+
+    python tests/benchmarks/bench_same.py [--pairs 20] [--processes 5]
+
+Measures 2 × pairs × processes workers of the same cell, interleaved, deals them into pairs of groups and counts how
+often `harness.bench.ab.compare` calls the groups of a pair different (wanted <= 5 %).
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from harness.api import Silent
+from harness.bench.ab import compare
+from harness.bench.plan import Settings
+from harness.bench.records import load_records
+from harness.bench.request import Request
+from harness.bench.session import carry_out, prepare
+from harness.bench.summary import steady_durations
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=5)
+    options = parser.parse_args()
+    total = 2 * options.pairs * options.processes
+    with tempfile.TemporaryDirectory() as folder:
+        request = Request(
+            models=("shapes-full-integer",),
+            delegates=("cpu:1",),
+            workspace=str(REPOSITORY),
+            output=folder,
+            settings=Settings(accuracy=False, min_runs=total * 20, min_seconds=0.1 * total),
+            repetitions=total,
+        )
+        outcome = carry_out(prepare(request), Silent())
+        (stored,) = load_records(outcome.folder)
+        processes = steady_durations(stored)
+    print(f"{len(processes)} of {total} processes settled")
+    groups = [
+        processes[k :: len(processes) // options.processes]
+        for k in range(len(processes) // options.processes)
+    ]
+    pairs = [(a, b) for a, b in zip(groups[::2], groups[1::2], strict=False)]
+    different = sum(compare(a, b).decision != "~" for a, b in pairs)
+    print(f"A/A on real processes: {different} of {len(pairs)} pairs called different (wanted <= 5 %)")
+
+
+if __name__ == "__main__":
+    main()
