@@ -30,6 +30,7 @@ COMMANDS = {
     "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
     "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
     "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
+    "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
     "quantize": Entry("harness.cli.quantize", "Make a smaller model of a float .tflite, and say what it cost."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
 }
