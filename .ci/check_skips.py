@@ -5,7 +5,7 @@ of the repository, or one of the ALLOWED words (what another step of CI installs
 """
 
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 allowed = ["shared data", *sys.argv[2:]]
 cases = list(ElementTree.parse(sys.argv[1]).getroot().iter("testcase"))

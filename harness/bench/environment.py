@@ -7,7 +7,16 @@ import platform
 from importlib import metadata
 from typing import Any
 
-PACKAGES = ("ai-edge-litert", "tflite-runtime", "numpy", "pillow", "hotcoco", "pycocotools", "pandas", "adb-shell")
+PACKAGES = (
+    "ai-edge-litert",
+    "tflite-runtime",
+    "numpy",
+    "pillow",
+    "hotcoco",
+    "pycocotools",
+    "pandas",
+    "adb-shell",
+)
 
 
 def describe_environment() -> dict[str, Any]:

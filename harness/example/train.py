@@ -33,9 +33,9 @@ class Training:
     """The recipe; rates are per step of `batch` images."""
 
     seed: int = 7
-    images: int = 6000
+    images: int = 8000
     batch: int = 16
-    steps: int = 6000
+    steps: int = 12000
     warm_up: int = 300
     rate: float = 2.5e-3
     weight_decay: float = 1e-4

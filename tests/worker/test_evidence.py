@@ -7,7 +7,12 @@ def node(name, inputs, outputs):
     return {"op_name": name, "inputs": inputs, "outputs": outputs}
 
 
-GRAPH = [node("CONV_2D", [0, 10], [1]), node("RELU", [1], [2]), node("CUSTOM", [2], [3]), node("ADD", [3, 11], [4])]
+GRAPH = [
+    node("CONV_2D", [0, 10], [1]),
+    node("RELU", [1], [2]),
+    node("CUSTOM", [2], [3]),
+    node("ADD", [3, 11], [4]),
+]
 
 
 def test_a_graph_without_delegate_nodes_is_all_builtin():
