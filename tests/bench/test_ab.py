@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
@@ -76,6 +76,7 @@ def test_processes_without_spread_differ_as_far_as_the_clock_resolves():
 levels = st.lists(st.integers(1000, 10**9), min_size=2, max_size=6)
 
 
+@settings(deadline=None)
 @given(levels, levels, st.integers(2, 20))
 def test_the_unit_of_time_does_not_matter(first, second, factor):
     plain = compare([np.array([v]) for v in first], [np.array([v]) for v in second])
@@ -84,6 +85,7 @@ def test_the_unit_of_time_does_not_matter(first, second, factor):
     assert plain.p == pytest.approx(scaled.p, rel=1e-4, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(levels, levels)
 def test_the_other_way_round_is_the_inverse(first, second):
     one = compare([np.array([v]) for v in first], [np.array([v]) for v in second])
@@ -93,6 +95,7 @@ def test_the_other_way_round_is_the_inverse(first, second):
     assert {one.decision, other.decision} in ({"~"}, {"faster", "slower"})
 
 
+@settings(deadline=None)
 @given(levels, levels)
 def test_the_decision_the_p_value_and_the_interval_agree(first, second):
     found = compare([np.array([v]) for v in first], [np.array([v]) for v in second])

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
@@ -15,6 +15,7 @@ def test_minimum_queries_are_the_published_ones(percentile, queries):
     assert tuple(minimum_queries(percentile, over) for over in (0, 1, 2)) == queries
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0.5, 0.9, 0.95, 0.99]), st.integers(0, 40), st.sampled_from([0.9, 0.95, 0.99]))
 def test_minimum_queries_is_the_first_number_that_shows_it_by_scipy(percentile, over, confidence):
     n = minimum_queries(percentile, over, confidence)
@@ -56,6 +57,7 @@ def test_the_estimate_of_1024_queries_is_that_of_loadgens_rule_by_scipy():
     assert early_stopping_estimate(shuffled, 0.9).estimate == 1024 - allowed
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 10**9), min_size=64, max_size=300), st.integers(2, 9), st.randoms())
 def test_the_estimate_is_above_the_quantile_scales_and_ignores_the_order(values, factor, random):
     found = early_stopping_estimate(np.array(values), 0.9)

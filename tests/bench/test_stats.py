@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 from scipy import stats as scipy_stats
@@ -36,6 +36,7 @@ def test_fifty_runs_cannot_bound_p95_from_above():
     assert stats.order_ranks(50, 0.95)[1] == 51
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.floats(0.01, 0.99))
 def test_ranks_hold_the_quantile_with_the_confidence_that_scipy_computes(n, q):
     low, high = stats.order_ranks(n, q)
@@ -44,6 +45,7 @@ def test_ranks_hold_the_quantile_with_the_confidence_that_scipy_computes(n, q):
     assert binomial.cdf(low - 1) <= 0.025 + 1e-9
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2000), st.floats(0.05, 0.9), st.floats(0.0, 0.09))
 def test_ranks_never_fall_when_the_quantile_rises(n, q, more):
     before, after = stats.order_ranks(n, q), stats.order_ranks(n, q + more)
@@ -67,21 +69,25 @@ def test_ranks_of_a_million_samples_agree_with_scipy():
 # Distribution functions against scipy.
 
 
+@settings(deadline=None)
 @given(st.floats(0.0, 1.0), st.floats(0.1, 500.0), st.floats(0.1, 500.0))
 def test_the_incomplete_beta_function_agrees_with_scipy(x, a, b):
     assert distributions.beta_regularized(x, a, b) == pytest.approx(special.betainc(a, b, x), abs=1e-11)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0.9, 0.975, 0.995, 0.9999]), st.floats(1.0, 200.0))
 def test_student_quantiles_agree_with_scipy(p, df):
     assert distributions.t_quantile(p, df) == pytest.approx(scipy_stats.t.ppf(p, df), rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-50, 50), st.floats(1.0, 200.0))
 def test_student_p_values_agree_with_scipy(t, df):
     assert distributions.t_two_sided(t, df) == pytest.approx(2 * scipy_stats.t.sf(abs(t), df), abs=1e-11)
 
 
+@settings(deadline=None)
 @given(st.integers(-1, 410), st.integers(1, 400), st.floats(0.01, 0.99))
 def test_binomial_probabilities_agree_with_scipy(k, n, p):
     assert distributions.binomial_cdf(k, n, p) == pytest.approx(scipy_stats.binom.cdf(k, n, p), abs=1e-11)
@@ -191,6 +197,7 @@ def test_a_million_samples_are_summarized_at_all():
     assert summary.median_low_ms < 10.0 < (summary.median_high_ms or 0)
 
 
+@settings(deadline=None)
 @given(st.lists(durations_ns, min_size=1, max_size=8), st.randoms())
 def test_the_order_of_several_processes_and_of_their_samples_does_not_matter(processes, random):
     shuffled = [random.sample(process, len(process)) for process in processes]
@@ -206,6 +213,7 @@ def test_the_order_of_several_processes_and_of_their_samples_does_not_matter(pro
         assert getattr(after, name) == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9))
 
 
+@settings(deadline=None)
 @given(st.lists(durations_ns, min_size=1, max_size=8), st.integers(2, 50))
 def test_slower_by_a_factor_is_a_summary_slower_by_that_factor(processes, factor):
     plain = stats.summarize([np.array(process) for process in processes])
@@ -218,6 +226,7 @@ def test_slower_by_a_factor_is_a_summary_slower_by_that_factor(processes, factor
         assert getattr(scaled, name) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(durations_ns, min_size=1, max_size=14))
 def test_the_median_always_lies_in_its_interval_and_the_quantiles_in_order(processes):
     summary = stats.summarize([np.array(process) for process in processes])

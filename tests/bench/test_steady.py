@@ -2,7 +2,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bench.steady import FEWEST, steady_start
@@ -135,12 +135,14 @@ def test_too_few_samples_say_nothing(n):
     assert steady_start(np.full(n, 10_000_000)) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**10), min_size=FEWEST, max_size=120))
 def test_any_trace_gives_an_index_that_leaves_a_quarter_or_none(values):
     start = steady_start(np.array(values))
     assert start is None or 0 <= start <= 0.75 * len(values) + 5
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([3, 1000]), st.integers(0, 60))
 def test_the_unit_of_time_does_not_matter(seed, factor, position):
     values = trace(np.random.default_rng(seed), step(100, position, 0.5))

@@ -172,11 +172,11 @@ def steps(n: int, position: int, height: float) -> Floats:
 
 
 def shifting(rng: np.random.Generator, n: int, count: int) -> Floats:
-    """Levels between 0.5 and 2, each at least 5 % from all others, to the end of the trace."""
+    """Levels between 0.5 and 2, each at least 30 % / count from all others, to the end of the trace."""
     levels: list[float] = []
     while len(levels) < count:
         level = rng.uniform(0.5, 2.0)
-        if all(abs(level / other - 1) > 0.05 for other in levels):
+        if all(abs(level / other - 1) > 0.3 / count for other in levels):
             levels.append(level)
     return np.repeat(levels, -(-n // count))[:n]
 
