@@ -1,0 +1,105 @@
+"""The native tool on a real adbd: what the engine does over ADB is what it does here."""
+
+import importlib.util
+import threading
+import time
+
+import pytest
+
+from harness.accuracy.coco import evaluate
+from harness.accuracy.dataset import find_dataset
+from harness.bench.native import NativeEngine
+from harness.bench.plan import Cell, Settings
+from harness.bench.python_worker import PythonWorker
+from harness.cards import find_model
+from harness.delegates import parse_delegate
+from harness.drivers.benchmark_tool.binaries import tool_from_file
+from harness.drivers.local import LocalDevice
+from harness.errors import DeviceLostError
+from harness.tflite.model import describe
+from harness.workspace import find_workspace
+
+SETTINGS = Settings(repetitions=1, min_runs=3, min_seconds=0.01)
+
+
+@pytest.fixture
+def tool(repository, tmp_path):
+    path = repository / "tests" / "stand_in" / "launcher.py"
+    spec = importlib.util.spec_from_file_location("stand_in_launcher", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda **plays: tool_from_file(module.make_launcher(tmp_path, **plays))
+
+
+@pytest.fixture
+def cell(repository):
+    model = find_model("shapes-float32", find_workspace(repository))
+    dataset = find_dataset(model.dataset_path).limited(4)
+    return lambda delegate: Cell(
+        1, model, describe(model.file), "phone", parse_delegate(delegate), SETTINGS, dataset
+    )
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    folder = tmp_path / "run" / ".scratch" / "cell"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def ignore(done, total):
+    """Progress that nobody looks at."""
+
+
+def test_a_cell_takes_few_round_trips(adb_device, tool, cell, scratch):
+    engine = NativeEngine(adb_device, tool())
+    cold = engine.time(cell("cpu:1"), 0, scratch)
+    before = adb_device.round_trips
+    warm = engine.time(cell("cpu:1"), 1, scratch)
+    assert adb_device.round_trips - before <= 3
+    assert before <= 6 + 2, "two of them are the files, which are data"
+    for timed in (cold, warm):
+        assert (timed.facts.status, timed.facts.delegate.actual) == ("ok", "xnnpack")
+        assert (timed.facts.delegate.delegated_nodes, timed.facts.delegate.total_nodes) == (54, 55)
+
+
+def test_a_phone_without_exit_codes_gives_the_same(old_adb_device, tool, cell, scratch):
+    facts = NativeEngine(old_adb_device, tool(gpu="partial")).time(cell("gpu"), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual, facts.delegate.delegated_nodes) == ("partial", "gpu", 54)
+
+
+def test_a_crash_on_the_phone_is_the_cells_and_the_phone_goes_on(adb_device, tool, cell, scratch):
+    engine = NativeEngine(adb_device, tool(gpu="crash"))
+    facts = engine.time(cell("gpu"), 0, scratch).facts
+    assert (facts.status, facts.reasons) == ("failed", ("benchmark_model crashed with SIGSEGV",))
+    assert engine.time(cell("cpu:1"), 0, scratch).facts.status == "ok"
+
+
+def test_the_map_on_the_phone_equals_the_local_one(adb_device, tool, cell, scratch, tmp_path):
+    asked = cell("cpu:1")
+    found = NativeEngine(adb_device, tool()).infer(asked, scratch, ignore)
+    other = tmp_path / "local"
+    other.mkdir()
+    local = PythonWorker(LocalDevice()).infer(asked, other, ignore)
+    figures = [
+        evaluate(asked.dataset.annotations, one.detections, asked.dataset.image_ids, "hotcoco").figures
+        for one in (found, local)
+    ]
+    assert figures[0] == figures[1]
+    assert found.detections.read_bytes() == local.detections.read_bytes()
+
+
+def test_a_phone_that_goes_away_in_a_run_is_noticed_at_once(adbd, adb_device, tool, cell, scratch):
+    engine = NativeEngine(adb_device, tool(gpu="hang"))
+    engine.time(cell("cpu:1"), 0, scratch)
+    killed = []
+
+    def pull_the_plug():
+        time.sleep(2.0)
+        killed.append(time.monotonic())
+        adbd.kill()
+
+    threading.Thread(target=pull_the_plug).start()
+    with pytest.raises(DeviceLostError):
+        engine.time(cell("gpu"), 0, scratch)
+    assert time.monotonic() - killed[0] < 5.0
