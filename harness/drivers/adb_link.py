@@ -80,7 +80,8 @@ class Packets(_AdbIOManager):  # type: ignore[misc]
         self.version = constants.VERSION
 
     def _read_packet_from_device(self, adb_info: Any) -> tuple[bytes, int, int, bytes]:
-        deadline = time.monotonic() + adb_info.read_timeout_s
+        # adb-shell puts the time that the user may take to tap "Allow" into this field only
+        deadline = time.monotonic() + adb_info.transport_timeout_s
         self._fill(constants.MESSAGE_SIZE, deadline)
         command, arg0, arg1, length, _ = unpack(bytes(self._received[: constants.MESSAGE_SIZE]))
         if command not in constants.WIRE_TO_ID:
