@@ -27,6 +27,10 @@ def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
         fallback = _fallback(delegate)
         if fallback is not None:
             return "fallback", (fallback,)
+    for delegate in _delegates(record):
+        partial = _partial(delegate)
+        if partial is not None:
+            return "partial", (partial,)
     remarks = tuple(reason for part in parts for reason in part.reasons)
     return "ok", tuple(dict.fromkeys(remarks))
 
@@ -44,6 +48,15 @@ def _fallback(delegate: DelegateFacts) -> str | None:
         return None
     evidence = f" ({delegate.evidence[0]})" if delegate.evidence else ""
     return f"{delegate.requested} was asked for, but {delegate.actual} ran{evidence}"
+
+
+def _partial(delegate: DelegateFacts) -> str | None:
+    """Say what an accelerator left to the CPU; None where it took everything or that is not known."""
+    nodes, total = delegate.delegated_nodes, delegate.total_nodes
+    on_cpu = delegate.requested.partition(":")[0] in PROVES
+    if on_cpu or nodes is None or total is None or nodes >= total:
+        return None
+    return f"{delegate.requested} took {nodes} of {total} nodes, the rest ran on the CPU"
 
 
 def merged_delegate(record: Record, requested: str) -> DelegateFacts:
