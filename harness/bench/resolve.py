@@ -12,6 +12,7 @@ from harness.bench.plan import Cell, Settings
 from harness.bench.request import Request
 from harness.cards import Model, find_model
 from harness.delegates import Delegate, available_cores, parse_delegate
+from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.drivers.base import Device, DeviceInfo
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
@@ -179,7 +180,8 @@ def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Path | None
         return f"model {model.name!r}: its outputs cannot be decoded ({evidence})"
     try:
         Preparation(model.card.input, facts.inputs[0])
-        make_decoder(model.card.decoder, facts.outputs)
+        context = ModelContext(model.card.input.width, model.card.input.height, model.file)
+        make_decoder(model.card.decoder, facts.outputs, context)
     except HarnessError as error:
         raise ModelError(f"model {model.name!r}: {error}") from error
     return None

@@ -1,14 +1,12 @@
-"""Recognise a detector's family by its outputs: one function a family, one line each in `RECOGNISERS`."""
+"""What a family of detectors tells of a model, and what its class numbers mean; `recognisers` finds the family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.cards import DecoderSpec, Labels
-from harness.tflite import postprocess
-from harness.tflite.graph import POSTPROCESS, Graph
+from harness.tflite.graph import Graph
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription
 
@@ -36,6 +34,9 @@ class Family:
         evidence: How that is known, a sentence each.
         normalization: (mean, std) of such models' float input; real = (pixel − mean) / std.
         resize: How such models' images are brought to size.
+        pad_value: Of letterboxed images.
+        pad_position: Where a letterboxed image stands.
+        channels: Order of the channels.
     """
 
     decoder: DecoderSpec
@@ -43,50 +44,9 @@ class Family:
     evidence: tuple[str, ...]
     normalization: tuple[float, float] | None = None
     resize: Literal["stretch", "letterbox"] = "stretch"
-
-
-Recogniser = Callable[[Facts], Family | None]
-
-_POSTPROCESS_ORDERS: dict[tuple[int | None, ...], tuple[str, str]] = {
-    (0, 1, 2, 3): ("tf1", "boxes, classes, scores, count"),
-    (2, 0, 3, 1): ("tf2", "scores, boxes, count, classes"),
-}
-
-
-def recognise(facts: Facts) -> Family | None:
-    """Return what the first recogniser that knows the model says; None when none does."""
-    return next((family for family in (look(facts) for look in RECOGNISERS) if family is not None), None)
-
-
-def ssd_postprocess(facts: Facts) -> Family | None:
-    """SSD models that end in `TFLite_Detection_PostProcess`; the operator's own outputs tell the order."""
-    options = facts.description.postprocess
-    places = postprocess.places(facts.graph)
-    if options is None or places not in _POSTPROCESS_ORDERS:
-        return None
-    order, words = _POSTPROCESS_ORDERS[places]
-    labels, label_evidence = ssd_labels(options.num_classes, facts.metadata)
-    return Family(
-        decoder=DecoderSpec(name="ssd-postprocess", order=order),
-        labels=labels,
-        evidence=(
-            f"decoder: the model ends in the operator {POSTPROCESS}.",
-            f"decoder.order: the model gives the operator's outputs as {words} ({order}).",
-            label_evidence,
-            *_quantized_results(facts.description),
-        ),
-        normalization=(127.5, 127.5),
-    )
-
-
-def _quantized_results(description: ModelDescription) -> tuple[str, ...]:
-    """Warn of results that a quantizer squeezed into integers: class numbers become wrong."""
-    names = [info.name for info in description.outputs if info.scale is not None]
-    if not names:
-        return ()
-    return (
-        f"warning: the results {', '.join(names)} are quantized after {POSTPROCESS}; they should stay float.",
-    )
+    pad_value: int = 114
+    pad_position: Literal["center", "corner"] = "center"
+    channels: Literal["rgb", "bgr"] = "rgb"
 
 
 def ssd_labels(n_classes: int, metadata: Metadata) -> tuple[Labels, str]:
@@ -117,8 +77,3 @@ def class_names(n_classes: int, metadata: Metadata) -> tuple[tuple[str, ...] | N
     if len(names) != n_classes:
         return None, ""
     return names, f", named by the model's own {metadata.label_file}"
-
-
-RECOGNISERS: tuple[Recogniser, ...] = (
-    ssd_postprocess,  # boxes, classes, scores, count after NMS inside the model
-)

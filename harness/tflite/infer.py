@@ -11,9 +11,10 @@ from typing import Literal
 from harness.cards import DecoderSpec, InputSpec, Labels, Model, ModelCard, Source
 from harness.detectors.base import TensorInfo
 from harness.tflite import normalization, reader
-from harness.tflite.families import Facts, Family, recognise
+from harness.tflite.families import Facts, Family
 from harness.tflite.metadata import ENTRY, read_metadata
 from harness.tflite.model import describe_graph
+from harness.tflite.recognisers import recognise
 
 NO_DECODER = "none"
 
@@ -50,6 +51,9 @@ def infer_card(path: Path) -> Model:
             width=image.width,
             height=image.height,
             resize=family.resize,
+            pad_value=family.pad_value,
+            pad_position=family.pad_position,
+            channels=family.channels,
             mean=prepared.mean,
             std=prepared.std,
         ),

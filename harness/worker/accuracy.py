@@ -13,6 +13,7 @@ from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import ImageDetections, InterpreterEngine, Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.cards import DecoderSpec, InputSpec, Labels
+from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.worker import evidence
 from harness.worker.jobs import AccuracyJob, emit
@@ -28,9 +29,11 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     n_engines = max(1, job.cores // job.threads)
     interpreters = [make_interpreter(runtime, job.model, job.delegate, job.threads) for _ in range(n_engines)]
     first = interpreters[0]
+    image = msgspec.convert(job.card["input"], InputSpec)
+    context = ModelContext(image.width, image.height, Path(job.model))
     recipe = Recipe(
-        Preparation(msgspec.convert(job.card["input"], InputSpec), input_infos(first)[0]),
-        make_decoder(msgspec.convert(job.card["decoder"], DecoderSpec), output_infos(first)),
+        Preparation(image, input_infos(first)[0]),
+        make_decoder(msgspec.convert(job.card["decoder"], DecoderSpec), output_infos(first), context),
         msgspec.convert(job.card["labels"], Labels),
     )
     images = [

@@ -91,8 +91,11 @@ def test_the_order_survives_a_quantizer_that_quantizes_the_results(make_detector
     assert "quantized after TFLite_Detection_PostProcess" in evidence_of(model, "warning:")
 
 
-def test_an_order_that_no_exporter_writes_has_no_decoder(make_detector, write_model):
-    assert infer_card(write_model(make_detector(order=(3, 2, 1, 0)))).card.decoder.name == "none"
+def test_any_other_order_of_the_operators_outputs_is_spelt_out(make_detector, write_model):
+    path = write_model(make_detector(order=(3, 2, 1, 0)))
+    decoder = infer_card(path).card.decoder
+    assert (decoder.name, decoder.order) == ("ssd-postprocess", "count,scores,classes,boxes")
+    make_decoder(decoder, describe(path).outputs)
 
 
 def test_outputs_of_no_known_family_are_shown_and_can_still_be_timed(make_network, write_model):

@@ -1,0 +1,107 @@
+"""Follow tensors back through a graph: where an output's numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.tflite.graph import Graph, Operator, Tensor
+
+LAYOUT = frozenset(
+    {
+        *(
+            "RESHAPE",
+            "TRANSPOSE",
+            "SQUEEZE",
+            "EXPAND_DIMS",
+            "PACK",
+            "STRIDED_SLICE",
+            "SLICE",
+            "SPLIT",
+            "SPLIT_V",
+        ),
+        *("QUANTIZE", "DEQUANTIZE", "CAST", "PAD", "UNPACK", "GATHER", "MAXIMUM", "MINIMUM"),
+    }
+)
+"""Operators that move or retype numbers (or clip them) without changing what they mean."""
+ACTIVATED = frozenset({"LOGISTIC", "SOFTMAX"})
+RAW = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
+_MAX_STEPS = 64
+
+
+def source(graph: Graph, index: int, part: int = 0) -> Operator | None:
+    """Return the operator that computed a tensor's numbers, looking through layout and concatenations.
+
+    Args:
+        graph: The model.
+        index: The tensor.
+        part: Which input of a concatenation is followed: 0 the first, -1 the last.
+
+    Returns:
+        None for a constant or an input.
+    """
+    producers = graph.primary.producers()
+    for _ in range(_MAX_STEPS):
+        producer = producers.get(index)
+        if producer is None or producer.name not in {*LAYOUT, "CONCATENATION"}:
+            return producer
+        inputs = [number for number in producer.inputs if number >= 0]
+        if producer.name == "SPLIT":
+            inputs = inputs[1:]
+        if not inputs:
+            return producer
+        index = inputs[part] if producer.name == "CONCATENATION" else inputs[0]
+    return None
+
+
+def ancestors(graph: Graph, index: int) -> Iterator[Tensor]:
+    """Yield the tensors that a tensor's numbers come from, itself first; shapes do not count as numbers."""
+    producers = graph.primary.producers()
+    waiting, seen = [index], {index}
+    while waiting:
+        number = waiting.pop()
+        yield graph.primary.tensors[number]
+        producer = producers.get(number)
+        if producer is None or producer.name == "SHAPE":
+            continue
+        for before in producer.inputs:
+            if before >= 0 and before not in seen:
+                seen.add(before)
+                waiting.append(before)
+
+
+def depends_on_input(graph: Graph, index: int) -> bool:
+    """Whether a tensor's numbers depend on a model input."""
+    inputs = set(graph.primary.inputs)
+    return any(tensor.index in inputs for tensor in ancestors(graph, index))
+
+
+def joined_widths(graph: Graph, index: int, total: int) -> list[int]:
+    """Return the sizes that a tensor's columns are put together from.
+
+    Args:
+        graph: The model.
+        index: The tensor.
+        total: Its number of columns, which the sizes add up to.
+
+    Returns:
+        Sizes in order; [] where no concatenation of so many columns stands before other arithmetic.
+    """
+    producers = graph.primary.producers()
+    for _ in range(_MAX_STEPS):
+        producer = producers.get(index)
+        if producer is None or producer.name not in {*LAYOUT, "CONCATENATION"} or not producer.inputs:
+            return []
+        if producer.name == "CONCATENATION":
+            shapes = [graph.primary.tensors[number].shape for number in producer.inputs if number >= 0]
+            widths = _along_one_axis(shapes, total)
+            if widths:
+                return widths
+        index = producer.inputs[0]
+    return []
+
+
+def _along_one_axis(shapes: list[tuple[int, ...]], total: int) -> list[int]:
+    if len({len(shape) for shape in shapes}) != 1:
+        return []
+    columns = ([shape[axis] for shape in shapes] for axis in range(len(shapes[0])))
+    return next((widths for widths in columns if sum(widths) == total and len(widths) > 1), [])
