@@ -29,6 +29,7 @@ COMMANDS = {
     "run": Entry("harness.cli.run", "Measure models on devices: latency, memory and COCO accuracy."),
     "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
     "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
+    "inspect": Entry("harness.cli.inspect", "Look into a model: operators, cost, and where it will run."),
     "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
     "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
     "quantize": Entry("harness.cli.quantize", "Make a smaller model of a float .tflite, and say what it cost."),

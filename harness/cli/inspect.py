@@ -1,0 +1,89 @@
+"""`harness inspect`: what a .tflite really is, and where it will run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from harness.cli.common import CONTEXT, emit, emit_table, examples, format_option, note
+
+
+@click.command(
+    "inspect",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness inspect ssd.tflite                 types, operators, costs, NMS, and where it will run",
+        "harness inspect shapes-float16             the file of a model card",
+        "harness inspect float.tflite int8.tflite   what differs between two models",
+        "harness inspect ssd.tflite --format json   everything, for programs",
+    ),
+)
+@click.argument("model", metavar="MODEL")
+@click.argument("other", metavar="[OTHER]", required=False)
+@format_option()
+@click.pass_context
+def command(ctx: click.Context, model: str, other: str | None, format_: str) -> None:
+    """Look into a model: quantization, tensors, operators and their cost, NMS, and which delegates take it.
+
+    MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs.
+    """
+    from harness.tflite.inspect_model import COLUMNS, inspect
+
+    found = inspect(model_file(model, ctx.obj))
+    if other is not None:
+        _emit_difference(found, inspect(model_file(other, ctx.obj)), format_)
+    elif format_ == "table":
+        from harness.tflite.inspect_sheet import sheet
+
+        emit_table(sheet(found))
+    else:
+        emit([_plain(found, format_)], COLUMNS, format_)
+
+
+def model_file(text: str, workspace: str | None) -> Path:
+    """Return the file that a user means: a path, or what a card speaks of.
+
+    Raises:
+        ModelError: There is no such file, or the card's file is not on this computer.
+        UnknownNameError: No card of that name.
+    """
+    from harness.cards import find_model
+    from harness.errors import ModelError
+    from harness.workspace import expand_user, find_workspace
+
+    path = expand_user(text)
+    if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or path.exists()):
+        return path
+    model = find_model(text, find_workspace(workspace))
+    if not model.available:
+        raise ModelError(f"{model.name}: {model.why_missing}")
+    return model.file
+
+
+def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:
+    from harness.tflite.inspect_difference import COLUMNS, difference
+
+    rows = [_plain(row, format_) for row in difference(first, second)]
+    if rows or format_ != "table":
+        emit(rows, COLUMNS, format_)
+    else:
+        note("no difference: the two files are the same")
+
+
+def _plain(row: Mapping[str, Any], format_: str) -> dict[str, Any]:
+    """Return a row whose objects are JSON texts where a format has cells, not objects."""
+    if format_ == "json":
+        return dict(row)
+    return {key: _cell(value) for key, value in row.items()}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(i, (dict, list)) for i in value)
+    ):
+        return json.dumps(value, ensure_ascii=False)
+    return value

@@ -1,0 +1,124 @@
+"""Where a model will run: each delegate's answer for every operator, and the partitions that follow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.tflite.inspect_nodes import Node
+from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
+from harness.tflite.support.rules import RANK, YES, Answer, Table
+
+TABLES: tuple[Table, ...] = (xnnpack.TABLE, gpu.TABLE, *nnapi.TABLES, hexagon.TABLE, edgetpu.TABLE)
+"""Every delegate (and Android version), in the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Operators of one name that a delegate does not take, or of which it is unknown, for one reason."""
+
+    operator: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a table says of a model.
+
+    Attributes:
+        table: The delegate.
+        n_nodes: Operators of the primary subgraph.
+        supported: Operators that are documented as supported.
+        unknown: Operators of which no rule is known.
+        unsupported: Operators that are documented as not supported.
+        low: Places of the operators that run on the delegate if it takes none of the unknown ones.
+        high: The same if it takes all unknown ones.
+        partitions: Number of partitions; None where it hangs on the unknown ones.
+        refused: The unsupported ones with their reasons.
+        undecided: The unknown ones with their reasons.
+    """
+
+    table: Table
+    n_nodes: int
+    supported: int
+    unknown: int
+    unsupported: int
+    low: frozenset[int]
+    high: frozenset[int]
+    partitions: int | None
+    refused: tuple[Objection, ...]
+    undecided: tuple[Objection, ...]
+
+
+def predict(nodes: Sequence[Node], table: Table) -> Prediction:
+    """Ask one delegate's table about every operator."""
+    answers = answer_all(nodes, table)
+    counts = Counter(answer.state for answer in answers)
+    low = delegated(nodes, [answer.state == "yes" for answer in answers], table)
+    high = delegated(nodes, [answer.state != "no" for answer in answers], table)
+    return Prediction(
+        table=table,
+        n_nodes=len(nodes),
+        supported=counts["yes"],
+        unknown=counts["unknown"],
+        unsupported=counts["no"],
+        low=frozenset().union(*low),
+        high=frozenset().union(*high),
+        partitions=len(low) if low == high else None,
+        refused=_objections(nodes, answers, "no"),
+        undecided=_objections(nodes, answers, "unknown"),
+    )
+
+
+def answer_all(nodes: Sequence[Node], table: Table) -> list[Answer]:
+    """Return the answer for each operator; an unpacked constant goes where the operators go that read it."""
+    answers = [table.answer(node) for node in nodes]
+    for node in reversed(nodes):
+        if answers[node.index].reason == xnnpack.FOLLOWS_READERS:
+            readers = [answers[reader] for reader in node.consumers]
+            worst = min(readers, key=lambda answer: RANK[answer.state], default=YES)
+            reason = "" if worst.state == "yes" else "what reads it is not taken for certain"
+            answers[node.index] = replace(worst, reason=reason)
+    return answers
+
+
+def _objections(nodes: Sequence[Node], answers: Sequence[Answer], state: str) -> tuple[Objection, ...]:
+    found = Counter(
+        (node.name, answer.reason)
+        for node, answer in zip(nodes, answers, strict=True)
+        if answer.state == state
+    )
+    return tuple(Objection(name, count, reason) for (name, reason), count in found.most_common())
+
+
+def delegated(nodes: Sequence[Node], taken: Sequence[bool], table: Table) -> list[frozenset[int]]:
+    """Return the partitions that the delegate keeps of those that the graph allows, largest first."""
+    parts = [part for part in partitions(nodes, taken) if len(part) >= table.min_nodes]
+    if table.first_only:
+        return parts[:1]
+    parts.sort(key=lambda part: -len(part))
+    return parts[: table.max_partitions]
+
+
+def partitions(nodes: Sequence[Node], taken: Sequence[bool]) -> list[frozenset[int]]:
+    """Divide the graph as the runtime does, and return the parts that the delegate takes, in order.
+
+    TensorFlow, `tensorflow/lite/graph_info.cc`, `PartitionGraphIntoIndependentNodeSubsets`: rounds of taken and
+    of left operators alternate, and each operator goes into the first round of its kind in which all its inputs
+    are there. A part need not be connected.
+    """
+    rounds: dict[int, int] = {}
+    made: dict[int, int] = {}
+    first = taken[0] if taken else False
+    for node, mine in zip(nodes, taken, strict=True):
+        ready = max((made.get(t.index, 0) for t in node.inputs if t is not None), default=0)
+        number = ready if (ready % 2 == 0) == (mine == first) else ready + 1
+        rounds[node.index] = number
+        made.update((tensor.index, number) for tensor in node.outputs)
+    parts: dict[int, set[int]] = {}
+    for index, number in rounds.items():
+        if taken[index]:
+            parts.setdefault(number, set()).add(index)
+    return [frozenset(parts[number]) for number in sorted(parts)]
