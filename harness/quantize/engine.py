@@ -43,29 +43,33 @@ def quantize_bytes(
         ModelError: The model has several inputs, and calibration feeds one.
         JobError: litert-quantizer failed; carries its message.
     """
-    with _quietly(f"quantizing to {mode.name}"):
-        made = recipe(mode, float_output)
+    what = f"quantizing to {mode.name}"
+    made = recipe(mode, float_output)
+    with _quietly(what):
         worker = quantizer_module().Quantizer(data, made)
-        ranges = _calibrate(data, made, samples, on_image) if mode.calibrated else None
+    ranges = _calibrate(data, made, samples, on_image, what) if mode.calibrated else None
+    with _quietly(what):
         result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
         return bytes(result.quantized_model or b"")
 
 
 def _calibrate(
-    data: bytes, made: list[dict[str, Any]], samples: Iterable[Tensor], on_image: OnImage
+    data: bytes, made: list[dict[str, Any]], samples: Iterable[Tensor], on_image: OnImage, what: str
 ) -> dict[str, Any]:
     """Return the ranges of all tensors: the least and the greatest value over all samples.
 
     litert-quantizer's own default is a moving average of both ends (0.95), which depends on the order of the
     images and cuts what only the last ones show; TFLite's converter takes the extremes, and so do we.
     """
-    manager = quantizer_module("recipe_manager").RecipeManager()
-    manager.load_quantization_recipe(made)
-    extremes = quantizer_module("utils.qsv_utils").min_max_update
-    calibrator = quantizer_module("calibrator").Calibrator(data, num_threads=1, qsv_update_func=extremes)
+    with _quietly(what):
+        manager = quantizer_module("recipe_manager").RecipeManager()
+        manager.load_quantization_recipe(made)
+        extremes = quantizer_module("utils.qsv_utils").min_max_update
+        calibrator = quantizer_module("calibrator").Calibrator(data, num_threads=1, qsv_update_func=extremes)
     key, name = _signature(data)
     for done, sample in enumerate(samples, 1):
-        calibrator.calibrate({key: [{name: sample}]}, manager)
+        with _quietly(what):
+            calibrator.calibrate({key: [{name: sample}]}, manager)
         on_image(done)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     return ranges

@@ -64,7 +64,7 @@ def material(
     if isinstance(data, Images):
         facts = statistics.of_files(data.files)
     else:
-        low, high = value_range.expected(spec)
+        low, high = value_range.taken_for_pixels(data.values, spec)
         facts = statistics.of_arrays(data.names(), data.values, low, high)
     return Material(data, tuple(facts), spec, integer_input, tuple(statistics.of_files(evaluation)))
 

@@ -95,9 +95,9 @@ def _folder(path: Path) -> Images:
 def _samples(path: Path) -> npt.NDArray[np.generic]:
     """Read an array file without ever unpickling, and make it [N, H, W, C]."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("error")
-            loaded = np.load(path, allow_pickle=False)
+            loaded = np.load(file, allow_pickle=False)
             parts = [loaded] if isinstance(loaded, np.ndarray) else [loaded[name] for name in loaded.files]
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, Warning) as error:
         raise DatasetError(f"{path}: not a readable NumPy file ({error})") from error

@@ -90,7 +90,7 @@ def of_arrays(
             name,
             hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest(),
             (value.shape[1], value.shape[0]),
-            _shrunk((value.astype(np.float64) - low) * (255.0 / width)),
+            _shrunk((np.nan_to_num(value.astype(np.float64)) - low) * (255.0 / width)),
         )
         for name, value in zip(names, values, strict=True)
     ]

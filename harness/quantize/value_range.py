@@ -24,6 +24,20 @@ def expected(spec: InputSpec) -> tuple[float, float]:
     return min(ends), max(ends)
 
 
+def taken_for_pixels(values: npt.NDArray[np.generic], spec: InputSpec) -> tuple[float, float]:
+    """Return what stands for black and white in arrays: the card's range, or their own where they are not in it."""
+    low, high = expected(spec)
+    found = _ends(values)
+    return found if _outside(*found, low, high) else (low, high)
+
+
+def _outside(found_low: float, found_high: float, low: float, high: float) -> bool:
+    slack = BEYOND * (high - low)
+    return (
+        found_low < low - slack or found_high > high + slack or found_high - found_low < FILLS * (high - low)
+    )
+
+
 def check(values: npt.NDArray[np.generic] | None, spec: InputSpec, integer_input: bool) -> list[Finding]:
     """Check arrays against the card's range; for images, that a float input has one.
 
@@ -36,9 +50,7 @@ def check(values: npt.NDArray[np.generic] | None, spec: InputSpec, integer_input
         return _unknown() if spec.mean is None and not integer_input else []
     low, high = expected(spec)
     found_low, found_high = _ends(values)
-    width, span = high - low, found_high - found_low
-    outside = found_low < low - BEYOND * width or found_high > high + BEYOND * width
-    if not outside and span >= FILLS * width:
+    if not _outside(found_low, found_high, low, high):
         return []
     guess = _looks_like(found_low, found_high)
     like = f", as images of {guess} have" if guess else ""
@@ -67,7 +79,7 @@ def _unknown() -> list[Finding]:
 def _ends(values: npt.NDArray[np.generic]) -> tuple[float, float]:
     """Return the least and the greatest value without the outermost thousandth: one bad pixel is no range."""
     numbers: Any = values.astype(np.float64, copy=False)
-    low, high = np.quantile(numbers, [0.001, 0.999])
+    low, high = np.quantile(np.nan_to_num(numbers), [0.001, 0.999])
     return float(low), float(high)
 
 

@@ -1,0 +1,55 @@
+"""The bundled float model, images it was not evaluated on, and folders of images with faults."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.cards import Model, load_card
+from harness.example.draw import draw_scene, jpeg
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Model:
+    """The bundled float32 detector with its card."""
+    return load_card(REPOSITORY / "models" / "shapes-float32.toml")
+
+
+@pytest.fixture(scope="session")
+def training_images(tmp_path_factory) -> Path:
+    """A folder of 104 images of the kind that the bundled detector was trained on, none of them evaluated on."""
+    folder = tmp_path_factory.mktemp("training")
+    for index in range(104):
+        (folder / f"{index:03}.jpg").write_bytes(jpeg(draw_scene("calibration", index).image))
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path) -> Callable[..., Path]:
+    """Makes a folder of smooth coloured noise, warmer than cold (red above blue), as daylight photographs are."""
+
+    def make(
+        n=104, name="photos", size=(160, 120), gain=1.0, shift=0.0, grey=False, seed=0, noise=True
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        random = np.random.default_rng(seed)
+        for index in range(n):
+            small = random.normal(0, 45 * gain if noise else 0, (6, 8, 3)) + np.array([140, 120, 95]) + shift
+            pixels = np.clip(small if not grey else small[..., :1].repeat(3, axis=2), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(
+                folder / f"{index:03}.jpg", quality=90
+            )
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def quantizer() -> None:
+    """Skips where litert-quantizer is not installed."""
+    pytest.importorskip("litert_quantizer", reason="litert-quantizer (extra `quantize`) is not installed")
