@@ -1,6 +1,7 @@
 """The engine that measures with benchmark_model, through the stand-in, on this computer and on a fake device."""
 
 import importlib.util
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,18 @@ def scratch(tmp_path):
 
 def ignore(done, total):
     """Progress that nobody looks at."""
+
+
+class ShellDevice(LocalDevice):
+    """This computer with another shell."""
+
+    def __init__(self, shell):
+        super().__init__()
+        self._shell = shell.split()
+
+    def run(self, argv, **settings):
+        assert argv[0] == "sh"
+        return super().run([*self._shell, *argv[1:]], **settings)
 
 
 class CountedDevice(FakeDevice):
@@ -224,6 +237,16 @@ def test_a_warm_cell_takes_two_round_trips_and_a_cold_one_three(native, shapes, 
     cold = device.round_trips
     engine.time(shapes(), 1, scratch)
     assert (cold, device.round_trips - cold) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "shell", [s for s in ("dash", "bash", "mksh", "busybox sh") if shutil.which(s.split()[0])]
+)
+def test_any_plain_shell_will_do(shell, native, shapes, scratch):
+    engine = native(ShellDevice(shell), gpu="partial")
+    facts = engine.time(shapes("gpu", n_images=0), 0, scratch).facts
+    assert (facts.status, facts.delegate.delegated_nodes) == ("partial", 54)
+    assert engine.infer(shapes(n_images=2), scratch, ignore).n_images == 2
 
 
 def test_a_batch_takes_three_round_trips(native, shapes, scratch, tmp_path):
