@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -83,15 +84,23 @@ def mean_average_precision(found: list[Category], weights: Weights) -> Floats:
 def _average_precision(category: Category, weights: Weights, wanted: Ints) -> Floats:
     """Return the category's AP over all thresholds, float64 [B]; 0 where nothing is to be found."""
     counts = weights.take(category.images, axis=1)
-    reached = _recalls_reached(wanted)
     seen = np.cumsum(counts, axis=1, dtype=np.int32)
+    reached = _recalls_reached(wanted)
     total = np.zeros(len(weights))
-    for hits, ignored in zip(category.hits, category.ignored, strict=True):
+    for (hits, ignored), n_alike in _thresholds(category):
         if len(hits):
             right = np.cumsum(counts.take(hits, axis=1), axis=1, dtype=np.int32)
-            total += _area(right, _judged(seen, counts, hits, ignored), reached)
+            total += n_alike * _area(right, _judged(seen, counts, hits, ignored), reached)
     total[wanted == 0] = 0.0
     return total / len(category.hits)
+
+
+def _thresholds(category: Category) -> Iterator[tuple[tuple[Ints, Ints], int]]:
+    """Yield hits and ignored places, and at how many thresholds in a row they are the same."""
+    pairs = zip(category.hits, category.ignored, strict=True)
+    for _, alike in groupby(pairs, key=lambda pair: (pair[0].tobytes(), pair[1].tobytes())):
+        same = list(alike)
+        yield same[0], len(same)
 
 
 def _judged(seen: Weights, counts: Weights, hits: Ints, ignored: Ints) -> Weights:
@@ -122,23 +131,3 @@ def _recalls_reached(wanted: Ints) -> npt.NDArray[np.uint8]:
     """How many of the 101 recalls are reached with so many hits: uint8 [B, 1 + greatest number wanted]."""
     recall = np.arange(wanted.max(initial=0) + 1) / np.maximum(wanted, 1)[:, None]
     return np.searchsorted(RECALLS, recall, side="right").astype(np.uint8)
-
-
-def draw(n_images: int, resamples: int, seed: int, block: int = 25) -> Iterator[Weights]:
-    """Draw images with replacement, as often as there are images.
-
-    Args:
-        n_images: How many images there are.
-        resamples: How many resamples to draw.
-        seed: The same seed gives the same resamples, so that two models are resampled alike.
-        block: Resamples that are yielded at a time.
-
-    Yields:
-        int32 [block, n_images], how often each image was drawn.
-    """
-    random = np.random.default_rng(seed)
-    for begin in range(0, resamples, block):
-        size = min(block, resamples - begin)
-        picks = random.integers(0, n_images, (size, n_images))
-        picks += np.arange(size)[:, None] * n_images
-        yield np.bincount(picks.ravel(), minlength=size * n_images).reshape(size, n_images).astype(np.int32)

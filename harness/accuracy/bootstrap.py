@@ -1,0 +1,213 @@
+"""How far an mAP, or the difference of two models' mAPs, depends on the images that happen to be in the data set.
+
+The images are resampled: random halves of them, without replacement, each evaluated from the matches that were made
+once (`harness.accuracy.resample`). A half's mAP scatters around the whole's as the whole's does around the truth:
+with s² / n the variance of a mean of n images, that of a half is s² / (n/2) - s² / n = s² / n. So the spread of the
+halves is the standard error, and what the halves are higher on average is how much the whole is too high.
+
+Why not the bootstrap with replacement, of which this is the counterpart without [1]: there every image stands several
+times, and COCO's precision at a recall, a maximum, rises with such repetitions. On 100 images of 70 classes this
+lifts all resamples by one standard error; percentile intervals of them then miss the truth more often than not
+(`tests/benchmarks/bench_bootstrap.py` prints the shares).
+
+[1] A. Buja, W. Stuetzle: Observations on bagging. Statistica Sinica 16 (2006), 323-351, section 7: half-sampling
+without replacement corresponds to the bootstrap with replacement. Variance and bias from random subsets: J. Shao,
+C. F. J. Wu: A general theory for jackknife variance estimation. Annals of Statistics 17 (1989), 1176-1197.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.detections import DetectionTable
+from harness.accuracy.matches import match
+from harness.accuracy.resample import Category, Weights, categories, mean_average_precision
+from harness.bench.distributions import t_quantile, t_two_sided
+from harness.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+
+RESAMPLES = 1000
+LEVEL = 0.95
+_BLOCK_ELEMENTS = 1 << 21
+"""Counts held at a time by each thread: resamples × detections of the largest category."""
+_MOST_IN_BLOCK = 250
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An mAP with its 95 % interval over images; None where there is nothing to average or one image only."""
+
+    map: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How the second model's mAP differs from the first's on the same images.
+
+    Attributes:
+        first: mAP of the first, 0…1.
+        second: mAP of the second.
+        difference: Second less first; negative when accuracy was lost.
+        low: Lower end of the difference's 95 % interval.
+        high: Upper end.
+        p: Two-sided, of no difference.
+        n_images: How many images were evaluated.
+    """
+
+    first: float | None
+    second: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    n_images: int
+
+
+def map_interval(
+    truth: GroundTruth,
+    detections: DetectionTable,
+    image_ids: Sequence[int] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Compute the mAP and its 95 % interval over images.
+
+    Args:
+        truth: The ground truth.
+        detections: The detections; those of other images and categories count for nothing.
+        image_ids: The images that were evaluated; all for None.
+        resamples: How many halves are drawn.
+        seed: The same seed gives the same interval.
+
+    Raises:
+        UsageError: Fewer than 2 resamples.
+    """
+    matches = match(truth, detections, image_ids)
+    return interval(categories(matches), len(matches.image_ids), resamples, seed)
+
+
+def paired_difference(
+    truth: GroundTruth,
+    first: DetectionTable,
+    second: DetectionTable,
+    image_ids: Sequence[int] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compare two models' mAPs on the same images: each half is evaluated for both.
+
+    What makes an image easy or hard for both is in neither end of the interval, so it is narrower than those of the
+    two mAPs.
+
+    Args:
+        truth: The ground truth of both.
+        first: Detections of the reference.
+        second: Detections of the model that is judged.
+        image_ids: The images that were evaluated; all for None.
+        resamples: How many halves are drawn.
+        seed: The same seed gives the same result.
+
+    Raises:
+        UsageError: Fewer than 2 resamples.
+    """
+    before, after = (match(truth, table, image_ids) for table in (first, second))
+    return difference(categories(before), categories(after), len(before.image_ids), resamples, seed)
+
+
+def interval(found: list[Category], n_images: int, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
+    """Compute the interval from matches, as `map_interval` does from detections."""
+    whole, halves = _evaluate([found], n_images, resamples, seed)
+    low, high, _ = _bounds(whole[0], halves[0], n_images)
+    return Interval(_known(whole[0]), _within(low, 0.0), _within(high, 0.0))
+
+
+def difference(
+    first: list[Category], second: list[Category], n_images: int, resamples: int = RESAMPLES, seed: int = 0
+) -> PairedDifference:
+    """Compute the difference from matches, as `paired_difference` does from detections."""
+    whole, halves = _evaluate([first, second], n_images, resamples, seed)
+    change = whole[1] - whole[0]
+    low, high, p = _bounds(change, halves[1] - halves[0], n_images)
+    ends = _within(low, -1.0), _within(high, -1.0)
+    return PairedDifference(_known(whole[0]), _known(whole[1]), _known(change), *ends, p, n_images)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _within(value: float | None, lowest: float) -> float | None:
+    return None if value is None else min(max(value, lowest), 1.0)
+
+
+def _bounds(value: float, halves: Floats, n_images: int) -> tuple[float | None, float | None, float | None]:
+    """Return the ends of the interval of `value`, which always hold it, and the p of its being 0."""
+    halves = halves[~np.isnan(halves)]
+    if math.isnan(value) or n_images < 2 or halves.size < 2:
+        return None, None, None
+    size = n_images // 2
+    ratio = size / (n_images - size)  # 1 for an even number; see the module's first lines
+    centre = value - ratio * float(halves.mean() - value)
+    error = math.sqrt(ratio) * float(halves.std(ddof=1))
+    margin = t_quantile((1 + LEVEL) / 2, n_images - 1) * error
+    p = t_two_sided(centre / error, n_images - 1) if error > 0 else float(value == 0)
+    return min(centre - margin, value), max(centre + margin, value), p
+
+
+def _evaluate(
+    models: list[list[Category]], n_images: int, resamples: int, seed: int
+) -> tuple[list[float], Floats]:
+    """Return the mAP of all images for each model, and those of the halves, float64 [models, resamples]."""
+    if resamples < 2:
+        raise UsageError(f"{resamples} resamples leave no interval: give 2 or more, {RESAMPLES} is usual")
+    everything = np.ones((1, n_images), np.int32)
+    whole = [float(mean_average_precision(found, everything)[0]) for found in models]
+    largest = max((len(category.images) for found in models for category in found), default=1)
+    block = min(max(_BLOCK_ELEMENTS // max(largest, n_images), 1), _MOST_IN_BLOCK)
+
+    def work(weights: Weights) -> Floats:
+        return np.stack([mean_average_precision(found, weights) for found in models])
+
+    blocks = _in_threads(work, draw_halves(n_images, resamples, seed, block))
+    return whole, np.concatenate(list(blocks), axis=1)
+
+
+def _in_threads(work: Callable[[Weights], Floats], blocks: Iterator[Weights]) -> Iterator[Floats]:
+    """Map in order with all cores; NumPy's loops run at the same time. A few blocks are under way at once."""
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads, thread_name_prefix="resample") as pool:
+        while turn := [pool.submit(work, weights) for weights in islice(blocks, 2 * threads)]:
+            yield from (job.result() for job in turn)
+
+
+def draw_halves(n_images: int, resamples: int, seed: int, block: int) -> Iterator[Weights]:
+    """Draw halves of the images without replacement.
+
+    Args:
+        n_images: How many images there are.
+        resamples: How many halves to draw.
+        seed: The same seed gives the same halves, whatever the block.
+        block: Halves that are yielded at a time.
+
+    Yields:
+        int32 [block, n_images], 1 for the images of the half.
+    """
+    random = np.random.default_rng(seed)
+    size = n_images // 2
+    for begin in range(0, resamples, block):
+        weights = np.zeros((min(block, resamples - begin), n_images), np.int32)
+        for row in weights:
+            row[random.permutation(n_images)[:size]] = 1
+        yield weights
