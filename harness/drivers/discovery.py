@@ -264,12 +264,12 @@ def best_profile(facts: phone.PhoneFacts, profiles: Iterable[Profile]) -> Profil
     return max(fitting, key=lambda p: _length(p.data.match), default=None)
 
 
-def _length(match: Match | None) -> int:
-    return (
-        sum(len(text.replace("*", "")) for text in (match.manufacturer, match.model, match.soc))
-        if match
-        else 0
-    )
+def _length(match: Match | None) -> tuple[int, int]:
+    """How much a profile says: letters of its patterns, then bounds of the API level."""
+    if match is None:
+        return 0, 0
+    letters = sum(len(text.replace("*", "")) for text in (match.manufacturer, match.model, match.soc))
+    return letters, (match.min_api > 0) + (match.max_api < Match().max_api)
 
 
 def _address(profile: Profile) -> Address | None:

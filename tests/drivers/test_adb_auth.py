@@ -53,9 +53,8 @@ class Phone(threading.Thread):
             except OSError:
                 return
             self.connections += 1
-            with connection:
-                with contextlib.suppress(OSError, AssertionError):
-                    self._serve(connection)
+            with connection, contextlib.suppress(OSError, AssertionError):
+                self._serve(connection)
 
     def _serve(self, connection):
         self._receive(connection)

@@ -1,0 +1,199 @@
+"""What a phone tells of itself: texts as phones print them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.drivers import expectations, phone
+
+PIXEL_4 = """@@getprop
+[ro.product.manufacturer]: [Google]
+[ro.product.model]: [Pixel 4]
+[ro.serialno]: [99051FFAZ00ABC]
+[ro.build.version.release]: [13]
+[ro.build.version.sdk]: [33]
+[ro.build.fingerprint]: [google/flame/flame:13/TP1A.221005.002/9012097:user/release-keys]
+[ro.product.cpu.abi]: [arm64-v8a]
+[ro.board.platform]: [msmnile]
+[ro.soc.manufacturer]: [Qualcomm]
+[ro.soc.model]: [SM8150]
+@@uname
+Linux 4.14.276-g8ae7b4ca8564-ab8715030 aarch64
+@@release
+@@memory
+MemTotal:        5634952 kB
+MemFree:          167532 kB
+@@cpuinfo
+Hardware\t: Qualcomm Technologies, Inc SM8150
+@@gpu
+GLES: Qualcomm, Adreno (TM) 640, OpenGL ES 3.2 V@0502.0 (GIT@191610ae03, Ic907de5ed0, 1600323700)
+@@root
+2000
+@@space
+12345678 4096
+@@tools
+taskset
+sha256sum
+md5sum
+@@cpu
+0 1785600 576000 schedutil
+1 1785600 576000 schedutil
+2 1785600 576000 schedutil
+3 1785600 576000 schedutil
+4 2419200 710400 schedutil
+5 2419200 710400 schedutil
+6 2419200 710400 schedutil
+7 2841600 825600 schedutil
+@@battery
+Current Battery Service state:
+  AC powered: false
+  USB powered: true
+  Max charging current: 500000
+  status: 2
+  health: 2
+  present: true
+  level: 87
+  scale: 100
+  voltage: 4301
+  temperature: 271
+  technology: Li-ion
+@@thermal
+IsStatusOverride: false
+Thermal Status: 1
+Cached temperatures:
+\tTemperature{mValue=99.9, mType=3, mName=stale, mStatus=0}
+HAL Ready: true
+HAL connection:
+\tThermalHAL 2.0 connected: yes
+Current temperatures from HAL:
+\tTemperature{mValue=35.2, mType=0, mName=CPU0, mStatus=0}
+\tTemperature{mValue=31.1, mType=3, mName=skin, mStatus=0}
+\tTemperature{mValue=-274.0, mType=2, mName=broken, mStatus=0}
+Current cooling devices from HAL:
+\tCoolingDevice{mValue=0, mType=2, mName=tmu}
+@@power
+  mWakefulness=Asleep
+Display Power: state=OFF
+@@end
+"""
+
+
+def changed(**props):
+    text = PIXEL_4
+    for name, value in props.items():
+        key = f"ro.{name.replace('__', '.')}"
+        text = "\n".join(
+            f"[{key}]: [{value}]" if line.startswith(f"[{key}]") else line for line in text.splitlines()
+        )
+    return phone.parse(text + "\n")
+
+
+def test_every_fact_of_a_pixel_4_is_read():
+    facts = phone.parse(PIXEL_4)
+    assert (facts.serial, facts.manufacturer, facts.model) == ("99051FFAZ00ABC", "Google", "Pixel 4")
+    assert (facts.soc, facts.android, facts.api_level, facts.abi) == (
+        "Qualcomm SM8150",
+        "13",
+        33,
+        "arm64-v8a",
+    )
+    assert (facts.gpu, facts.memory_mb, facts.free_mb, facts.root) == ("Adreno (TM) 640", 5770, 50567, "no")
+    assert phone.clusters(facts.cores) == "4x1786 MHz + 3x2419 MHz + 1x2842 MHz"
+    assert phone.big_cores(facts.cores) == (4, 5, 6, 7)
+    assert phone.mask(phone.big_cores(facts.cores)) == "f0"
+    assert facts.tools == ("taskset", "sha256sum", "md5sum")
+    assert facts.health == phone.Health(
+        battery_percent=87,
+        battery_temperature_c=27.1,
+        charging="yes",
+        thermal_status="light",
+        hottest_c=35.2,
+        screen_on=False,
+        governor="schedutil",
+        now_mhz=(576, 576, 576, 576, 710, 710, 710, 826),
+    )
+
+
+def test_the_row_of_a_phone_says_what_it_is_and_what_is_not_to_be_had():
+    info = phone.info("pixel", "99051FFAZ00ABC", phone.parse(PIXEL_4))
+    assert (info.kind, info.model, info.os) == ("adb", "Google Pixel 4", "Android 13 (API 33)")
+    assert info.delegates == ("cpu", "cpu-reference", "gpu", "nnapi", "qnn")
+    assert info.reason == "no hexagon: a Pixel does not let other programs use the DSP"
+    assert info.facts["screen_on"] == "no"
+    assert info.facts["big_core_mask"] == "f0"
+
+
+def test_a_model_that_begins_with_its_maker_is_not_named_twice():
+    facts = changed(product__manufacturer="HUAWEI", product__model="Huawei P30")
+    assert phone.info("x", "y", facts).model == "Huawei P30"
+
+
+@pytest.mark.parametrize(
+    ("props", "delegates", "reason"),
+    [
+        (
+            {"build__version__sdk": "26"},
+            {"gpu", "qnn"},
+            "no nnapi: it exists since Android 8.1, this is API 26",
+        ),
+        ({"build__version__sdk": "27"}, {"gpu", "nnapi", "qnn"}, "no hexagon"),
+        ({"build__version__sdk": "35"}, {"gpu", "nnapi", "qnn"}, "NNAPI is deprecated since Android 15"),
+        ({"product__manufacturer": "samsung"}, {"gpu", "nnapi", "hexagon", "qnn"}, ""),
+        (
+            {"product__manufacturer": "samsung", "soc__manufacturer": "Samsung", "soc__model": "s5e9925"},
+            {"gpu", "nnapi"},
+            "no hexagon: not a Qualcomm processor; no qnn: not a Qualcomm processor",
+        ),
+        (
+            {"soc__manufacturer": "Google", "soc__model": "Tensor G3"},
+            {"gpu", "nnapi"},
+            "no qnn: not a Qualcomm",
+        ),
+    ],
+)
+def test_what_can_be_expected_follows_from_the_phone(props, delegates, reason):
+    facts = changed(**props)
+    info = phone.info("x", "y", facts)
+    assert set(info.delegates) == {"cpu", "cpu-reference", *delegates}
+    assert reason in info.reason
+
+
+def test_what_nobody_tells_is_unknown():
+    facts = phone.parse("@@end\n")
+    assert facts == phone.PhoneFacts()
+    info = phone.info("x", "y", facts)
+    assert (info.model, info.soc, info.os, info.abi, info.facts) == (None, None, None, None, {})
+    assert info.delegates == expectations.CPU
+
+
+def test_cores_without_a_frequency_have_no_clusters_and_no_mask():
+    cores = phone.parse_cores("0 - - -\n1 1800000 - -\n")
+    assert (phone.clusters(cores), phone.big_cores(cores), phone.mask(())) == (None, (), None)
+
+
+def test_equal_cores_are_all_big():
+    cores = phone.parse_cores("".join(f"{n} 2000000 - performance\n" for n in range(4)))
+    assert phone.mask(phone.big_cores(cores)) == "f"
+
+
+def test_an_unreadable_tool_leaves_the_others_alone():
+    text = PIXEL_4.replace("  level: 87\n", "").replace("temperature: 271", "temperature: ?")
+    health = phone.parse_health(text)
+    assert (health.battery_percent, health.battery_temperature_c, health.charging) == (None, None, "yes")
+    assert phone.parse(text.replace("\n", "\r\n")).model == "Pixel 4"
+
+
+@given(st.data())
+def test_no_garbage_raises(data):
+    at = data.draw(st.integers(0, len(PIXEL_4)))
+    text = PIXEL_4[:at] + data.draw(st.text(max_size=20)) + PIXEL_4[at + data.draw(st.integers(0, 40)) :]
+    phone.info("x", "y", phone.parse(text))
+
+
+def test_the_scripts_run_in_any_shell_and_end_well():
+    import subprocess
+
+    for script in (phone.SCRIPT, phone.HEALTH_SCRIPT):
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert "@@end" in done.stdout
+        assert done.stderr == ""
