@@ -53,7 +53,7 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     """The whole profile, as in the TOML file.
 
     `delegates` are the ones measured when the user names none; `repetitions` is the number of independent
-    processes a cell is measured in.
+    processes a cell is measured in; `benchmark_binary` is the native tool to measure with.
     """
 
     name: str
@@ -61,6 +61,7 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     description: str = ""
     delegates: tuple[str, ...] = ("cpu",)
     repetitions: int = 5
+    benchmark_binary: str = ""
     facts: tuple[Fact, ...] = ()
     match: Match | None = None
 

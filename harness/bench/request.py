@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from harness import schema
+from harness.bench.nms_axis import NmsAxes
 from harness.bench.plan import CocoEngine, Settings
 from harness.errors import SchemaError
 from harness.schema import Strict
@@ -69,12 +70,16 @@ class Request:
         delegates: Spellings; empty for the ones of each device's profile.
         delegate_options: Further `key=value` for external delegates.
         dataset: A dataset's folder or card; None for each card's own.
+        benchmark_binary: TFLite's native benchmark_model to measure with; None for our worker or a fetched one.
+        cpu_mask: CPUs to run the native tool on, as `taskset` takes it; None for the fastest cores.
+        max_start_temp: On phones, wait before each process until the battery is at most so warm (°C).
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/; None to look it up.
         settings: How to measure.
         repetitions: Independent processes a cell; None for the device profile's.
         exclude: Cells that are left out.
         override: Other settings for some cells; later ones win.
+        nms: Settings of the models' suppression to cross; each combination is a cell.
         command: The command line, for the record.
     """
 
@@ -83,12 +88,16 @@ class Request:
     delegates: tuple[str, ...] = ()
     delegate_options: tuple[tuple[str, str], ...] = ()
     dataset: str | None = None
+    benchmark_binary: str | None = None
+    cpu_mask: str | None = None
+    max_start_temp: float | None = None
     output: str | None = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)
     repetitions: int | None = None
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
+    nms: NmsAxes = field(default_factory=NmsAxes)
     command: tuple[str, ...] = ()
 
 
@@ -103,6 +112,7 @@ class PlanFile(Tuning, frozen=True, kw_only=True):
     description: str = ""
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
+    nms: NmsAxes = msgspec.field(default_factory=NmsAxes)
 
 
 def is_plan(path: Path) -> bool:
@@ -131,6 +141,7 @@ def load_plan(path: Path) -> Request:
         repetitions=data.repetitions,
         exclude=data.exclude,
         override=data.override,
+        nms=data.nms,
     )
 
 
@@ -143,7 +154,7 @@ def request_facts(request: Request) -> dict[str, Any]:
     """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
     facts: dict[str, Any] = msgspec.to_builtins(request)
     facts["models"] = [str(Path(m).resolve()) if Path(m).is_file() else m for m in request.models]
-    for name in ("dataset", "output", "workspace"):
+    for name in ("dataset", "benchmark_binary", "output", "workspace"):
         facts[name] = None if facts[name] is None else str(Path(facts[name]).resolve())
     return facts
 

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 import harness
+from harness.bench.engine import Engine
+from harness.bench.engines import find_engine
 from harness.bench.environment import describe_environment
 from harness.bench.plan import Plan, plan_facts
-from harness.bench.python_worker import PythonWorker
 from harness.bench.records import FORMAT, Record, RunFacts, load_records, load_run
 from harness.bench.request import Request, request_facts, request_from_facts
 from harness.bench.resolve import Station, find_subjects, make_cells
@@ -31,6 +32,7 @@ class Prepared:
         request: What was asked for.
         plan: The cells.
         stations: The devices, reached.
+        engines: What measures on each of them.
         results: Folder for the run, proven to be writable.
         remarks: What the user should know before the figures.
         resumes: The folder of the run that is continued; None for a new one.
@@ -39,6 +41,7 @@ class Prepared:
     request: Request
     plan: Plan
     stations: tuple[Station, ...]
+    engines: tuple[Engine, ...]
     results: Path
     remarks: tuple[str, ...] = ()
     resumes: Path | None = None
@@ -68,8 +71,9 @@ def prepare(request: Request) -> Prepared:
     subjects, remarks = find_subjects(request, workspace)
     stations = _reach(request, workspace)
     cells = make_cells(request, subjects, stations)
+    engines = tuple(find_engine(station, request) for station in stations)
     ensure_writable(results)
-    return Prepared(request, Plan(cells, request.settings.seed), stations, results, tuple(remarks))
+    return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
 
 
 def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
@@ -121,12 +125,12 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     runners = [
         Runner(
             prepared.plan.of_device(station.device.name),
-            PythonWorker(station.device),
+            engine,
             station.info,
             store,
             observer,
         )
-        for station in prepared.stations
+        for station, engine in zip(prepared.stations, prepared.engines, strict=True)
     ]
     try:
         _run_all(runners)

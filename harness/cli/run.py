@@ -50,6 +50,25 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"found {value!r}, expected a percentage such as 1%", param, ctx)
 
 
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers with commas between: `1e-8,0.3`; a tuple."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read them."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(dict.fromkeys(self._kind(part) for part in str(value).split(",")))
+        except ValueError:
+            what = "whole numbers such as 10,100" if self._kind is int else "numbers such as 1e-8,0.3"
+            self.fail(f"found {value!r}, expected {what}", param, ctx)
+
+
 @click.command(
     "run",
     context_settings=CONTEXT,
@@ -58,6 +77,7 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         "harness run ssd.tflite --dataset coco/            a bare model: its card is worked out and shown",
         "harness run my-card --delegate cpu:4 --limit 500  one delegate, the first 500 images",
         "harness run a.tflite b.tflite --no-accuracy       latency only",
+        "harness run ssd.tflite --nms regular --nms fast --score-threshold 1e-8,0.3   NMS as an axis: four rows",
         "harness run plan.toml --dry-run                   what a plan would measure, and how long",
         "harness run --resume                              go on with the run that was interrupted last",
     ),
@@ -76,6 +96,17 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
 @click.option("--max-seconds", type=float, help="… or for so many seconds a cell.")
 @click.option("--mlperf", is_flag=True, help="Stop and estimate quantiles as MLPerf's LoadGen does.")
 @click.option("--sustained", type=Duration(), help="Measure for so long (10m) and show latency over time.")
+@click.option(
+    "--nms",
+    "nms_kind",
+    multiple=True,
+    type=click.Choice(["regular", "fast", "class-aware"]),
+    help="Suppression to set; may be repeated. Each combination with the next four is a row of its own.",
+)
+@click.option("--score-threshold", type=Numbers(float), help="NMS: lowest score; several with commas.")
+@click.option("--iou-threshold", type=Numbers(float), help="NMS: most overlap; several with commas.")
+@click.option("--max-detections", type=Numbers(int), help="NMS: boxes an image; several with commas.")
+@click.option("--detections-per-class", type=Numbers(int), help="NMS: boxes a class; several with commas.")
 @click.option("--seed", type=int, help="Of the order of the cells.")
 @click.option("--memory-limit", "memory_limit_mb", type=int, help="MiB of memory that a worker may use.")
 @click.option(
@@ -83,6 +114,11 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
     type=click.Choice(["hotcoco", "pycocotools"]),
     help="What computes the COCO figures; both give the same.",
 )
+@click.option(
+    "--benchmark-binary", type=click.Path(), help="TFLite's native benchmark_model to measure with."
+)
+@click.option("--cpu-mask", help="CPUs for the native tool, as taskset takes it (default: the fastest).")
+@click.option("--max-start-temp", type=float, help="Phones: wait until the battery is at most so warm (°C).")
 @click.option("--output", type=click.Path(), help="Folder for the runs (default: results/).")
 @click.option("--dry-run", is_flag=True, help="Show the cells and the time they take; measure nothing.")
 @click.option(
@@ -130,15 +166,31 @@ def _request(workspace: str | None, options: dict[str, Any]) -> Request:
     if plans and len(models) > 1:
         raise UsageError("a plan names its models itself: give one plan and no other MODEL")
     request = load_plan(plans[0]) if plans else Request(models=models)
-    names = ("devices", "delegates", "dataset", "output", "repetitions")
+    names = (
+        *("devices", "delegates", "dataset", "output", "repetitions"),
+        *("benchmark_binary", "cpu_mask", "max_start_temp"),
+    )
     given = {name: options[name] for name in names if options[name]}
     return replace(
         request,
         **given,
+        nms=_nms(request, options),
         settings=_settings(request, options),
         workspace=workspace,
         command=command_line(),
     )
+
+
+def _nms(request: Request, options: dict[str, Any]) -> Any:
+    """The plan file's NMS settings with those of the options on top."""
+    import msgspec
+
+    given = {
+        name: options[name] for name in request.nms.__struct_fields__ if name != "kind" and options[name]
+    }
+    if options["nms_kind"]:
+        given["kind"] = tuple(dict.fromkeys(options["nms_kind"]))
+    return msgspec.structs.replace(request.nms, **given)
 
 
 def _settings(request: Request, options: dict[str, Any]) -> Any:
