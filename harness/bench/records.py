@@ -119,7 +119,7 @@ class CocoFigures(Fact, frozen=True, kw_only=True):
 
 
 class AccuracyFacts(Fact, frozen=True, kw_only=True):
-    """The accuracy of a cell on one dataset."""
+    """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images."""
 
     status: str
     dataset: str
@@ -129,6 +129,8 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     unreadable: tuple[str, ...] = ()
     engine: str | None = None
     figures: CocoFigures | None = None
+    map_low: float | None = None
+    map_high: float | None = None
     images_per_second: float | None = None
     delegate: DelegateFacts | None = None
     runtime: str | None = None

@@ -11,7 +11,10 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from harness.accuracy.annotations import read_annotations
+from harness.accuracy.bootstrap import map_interval
 from harness.accuracy.coco import evaluate
+from harness.accuracy.detections import load_detections
 from harness.bench.conclude import conclude, merged_delegate
 from harness.bench.engine import Engine, Inferred
 from harness.bench.plan import Cell, Plan, Task
@@ -209,7 +212,9 @@ class Runner:
         assert cell.dataset is not None
         detections = self.store.cell_folder(cell.id) / name
         engine = cell.settings.coco_engine
-        result = evaluate(cell.dataset.annotations, detections, cell.dataset.image_ids, engine)
+        truth, table = read_annotations(cell.dataset.annotations), load_detections(detections)
+        result = evaluate(truth, table, cell.dataset.image_ids, engine)
+        interval = map_interval(truth, table, cell.dataset.image_ids)
         return replace(
             base,
             n_images=found.n_images,
@@ -217,6 +222,8 @@ class Runner:
             reasons=_unreadable_reason(found.unreadable),
             engine=result.engine,
             figures=result.figures,
+            map_low=interval.low,
+            map_high=interval.high,
             ap_per_category=dict(result.ap_per_category),
             images_per_second=found.n_images / found.seconds if found.seconds > 0 else None,
             delegate=found.delegate,

@@ -11,6 +11,7 @@ from harness import units
 from harness.cli.common import CONTEXT, emit, examples, format_option, warn
 
 if TYPE_CHECKING:
+    from harness.accuracy.bootstrap import Interval
     from harness.accuracy.coco import Evaluation
     from harness.accuracy.coco_engines import Engine
     from harness.accuracy.detections import DetectionTable
@@ -63,6 +64,7 @@ def command(
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
     from harness.accuracy import coco
     from harness.accuracy.annotations import read_annotations
+    from harness.accuracy.bootstrap import map_interval
     from harness.accuracy.detections import load_detections
     from harness.accuracy.image_ids import read_image_ids
     from harness.accuracy.plausibility import refuse_wrong_units
@@ -74,14 +76,14 @@ def command(
     chosen = None if image_ids is None else read_image_ids(image_ids)
     evaluation = coco.evaluate(truth, table, chosen, engine)
     _warn(evaluation, table, detections)
-    _print(row(evaluation), format_)
+    _print(row(evaluation, map_interval(truth, table, chosen)), format_)
 
 
-def row(evaluation: Evaluation) -> dict[str, Any]:
+def row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
     """Return the one object that the command prints."""
     figures = {name: getattr(evaluation.figures, name) for name in FIGURES}
-    rest = {"n_images": evaluation.n_images, "map_low": None, "map_high": None, "engine": evaluation.engine}
-    return {**figures, **rest}
+    ends = {"map_low": interval.low, "map_high": interval.high}
+    return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine}
 
 
 def _warn(evaluation: Evaluation, table: DetectionTable, path: Path) -> None:
@@ -98,6 +100,9 @@ def _print(values: dict[str, Any], format_: str) -> None:
         emit([values], COLUMNS, format_)
         return
     lines = [{"figure": text, "value": units.metric(values[name])} for name, text in FIGURES.items()]
+    ends = " to ".join(units.metric(values[name]) for name in ("map_low", "map_high"))
+    if values["map_low"] is not None:
+        lines.insert(1, {"figure": "     95 % interval over images", "value": ends})
     lines.append({"figure": "images", "value": units.count(values["n_images"])})
     lines.append({"figure": "computed by", "value": values["engine"]})
     emit(lines, ("figure", "value"))
