@@ -90,10 +90,11 @@ class NativeEngine:
         ended = self._run_once(cell, placed, command, (token, source), runs)
         output, told = self._read(ended, token)
         truth = judge(cell.delegate, output, told.missing)
-        facts = _process_facts(cell, truth, output, told, ended)
+        facts = _process_facts(cell, _with_median(truth, output), output, told, ended)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
-        wrong = self._wrong_outputs(cell, facts, scratch)
-        return Timed(replace_facts(facts, status="incorrect", reasons=wrong) if wrong else facts)
+        if facts.status in {"ok", "partial"}:
+            facts = self._with_check(cell, facts, scratch)
+        return Timed(facts)
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its dataset, an image a process, a batch a round trip.
@@ -227,13 +228,20 @@ class NativeEngine:
         files = {"result": told.files.get(_RESULT), "graph": told.files.get(_GRAPH)}
         return parse(printed, ended.stderr, exit_code, timed_out=ended.timed_out, **files), told
 
-    def _wrong_outputs(self, cell: Cell, facts: ProcessFacts, scratch: Path) -> tuple[str, ...]:
+    def _with_check(self, cell: Cell, facts: ProcessFacts, scratch: Path) -> ProcessFacts:
         """Hold the outputs of an accelerator that ran against the CPU's, once a cell (law 10)."""
-        return self._checked_outputs(cell, scratch) if facts.status in {"ok", "partial"} else ()
+        wrong = self._checked_outputs(cell, scratch)
+        if wrong is None:
+            remark = f"its outputs were not held against the CPU's: {self.runtime} cannot be fed images of this model"
+            return replace_facts(facts, reasons=(*facts.reasons, remark))
+        return replace_facts(facts, status="incorrect", reasons=wrong) if wrong else facts
 
-    def _checked_outputs(self, cell: Cell, scratch: Path) -> tuple[str, ...]:
+    def _checked_outputs(self, cell: Cell, scratch: Path) -> tuple[str, ...] | None:
+        """Return what is wrong with a cell's outputs; None where it cannot be told."""
         if cell.delegate.is_cpu or cell.dataset is None:
             return ()
+        if self._bench is not None and not self.named_inputs(cell, self._bench):
+            return None
         if cell.id not in self._checked:
             self._checked[cell.id] = native_check.wrong_outputs(self, cell, scratch)
         return self._checked[cell.id]
@@ -295,6 +303,14 @@ def _process_facts(
         duration_s=ended.duration_s,
         telemetry=told.telemetry,
     )
+
+
+def _with_median(truth: Truth, output: ToolOutput) -> Truth:
+    """A process is known by its median, which versions before 2023 do not print."""
+    if truth.status not in {"ok", "partial"} or output.steady is None or output.steady.median_ns is not None:
+        return truth
+    reason = "this benchmark_model prints no median: use a version of 2023 or later"
+    return replace(truth, status="failed", reasons=(reason,))
 
 
 def _summary_facts(steady: Statistics | None) -> SummaryFacts | None:

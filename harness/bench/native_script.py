@@ -102,6 +102,19 @@ exit 0
 """One process of the tool an image, of many images; leaves the outputs one after the other in `outputs.bin`. The log is
 told for the first image, and again whenever it says something else of delegates."""
 
+EVAL = r"""
+token=$1 w=$2 images=$3; shift 3
+mkdir -p "$w" && cd "$w" || exit 97
+say() { printf '\n%s %s\n' "$token" "$*"; }
+rm -rf images; mkdir images && tar -xf "$images" -C images || { say unread 1; exit 0; }
+say tool
+"$@"
+say code "$?"
+rm -rf images "$images"
+exit 0
+"""
+"""A batch of images through the evaluation tool."""
+
 CLEAN = 'rm -rf "$1"'
 
 

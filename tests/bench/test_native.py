@@ -311,3 +311,43 @@ def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
     status, reasons = conclude(msgspec.structs.replace(record, processes=(facts,)))
     assert status == "partial"
     assert "54 of 55 nodes" in reasons[0]
+
+
+def test_a_partial_accuracy_run_is_the_cells(shapes):
+    from harness.bench.records import AccuracyFacts, DelegateFacts
+    from harness.bench.run import new_record
+
+    record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
+    delegate = DelegateFacts(requested="gpu", actual="gpu", delegated_nodes=54, total_nodes=55)
+    accuracy = AccuracyFacts(status="ok", dataset="d", annotations_sha256="0", n_images=1, delegate=delegate)
+    assert conclude(msgspec.structs.replace(record, accuracy=accuracy))[0] == "partial"
+
+
+def test_a_flavour_that_cannot_be_fed_is_timed_and_says_that_its_outputs_were_not_checked(
+    native, shapes, scratch
+):
+    engine = native(gpu="works")
+    engine.tool = replace(engine.tool, flavour="litert")
+    facts = engine.time(shapes("gpu"), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual) == ("fallback", "cpu"), (
+        "the stand-in is of the other flavour"
+    )
+    assert engine._checked_outputs(shapes("gpu"), scratch) is None
+    with pytest.raises(MeasurementError, match="accuracy needs the flavour tflite"):
+        engine.infer(shapes("cpu"), scratch, ignore)
+
+
+def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch, tmp_path):
+    log = (
+        "Running benchmark for at least 1 iterations and at least 0.5 seconds\n"
+        "count=6 first=140706 curr=74599 min=74599 max=140706 avg=85791.2 std=24559\n\n"
+        "Running benchmark for at least 50 iterations and at least 1 seconds\n"
+        "count=50 first=74456 curr=74516 min=73909 max=75323 avg=74481.6 std=268\n\n"
+        "Inference timings in us: Init: 18738, First inference: 140706, Warmup (avg): 85791.2, Inference (avg): 74481.6"
+    )
+    tool = tmp_path / "benchmark_model"
+    tool.write_text(f"#!/bin/sh\necho 'Graph: [x]'; cat <<'END'\n{log}\nEND\n")
+    tool.chmod(0o755)
+    facts = NativeEngine(LocalDevice(), tool_from_file(tool)).time(shapes(n_images=0), 0, scratch).facts
+    assert (facts.status, facts.summary) == ("failed", None)
+    assert "prints no median" in facts.reasons[0]

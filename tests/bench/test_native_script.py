@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bench.native_script import BATCH, ONE_RUN, PROBE, new_token, read_told
+from harness.bench.native_script import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_told
 
 T = "harness-0123456789abcdef"
 SHELLS = [
@@ -87,7 +87,7 @@ def test_tokens_differ():
     assert len({new_token() for _ in range(100)}) == 100
 
 
-@pytest.mark.parametrize("script", [PROBE, ONE_RUN, BATCH], ids=["probe", "one-run", "batch"])
+@pytest.mark.parametrize("script", [PROBE, ONE_RUN, BATCH, EVAL], ids=["probe", "one-run", "batch", "eval"])
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_script_is_understood_by_plain_shells(shell, script):
     argv = [*shell.split(), "-n", "-c", script]

@@ -16,7 +16,7 @@ def make_launcher(folder: Path, name: str = "benchmark_model", **plays: object) 
         name: Its name.
         plays: The misbehaviours that it plays (see `benchmark_model.py`).
     """
-    path = folder / name
+    path, program = folder / name, HERE / f"{name}.py"
     settings = {
         "STAND_IN": json.dumps(plays),
         "PYTHONPATH": str(HERE.parents[1]),
@@ -24,7 +24,7 @@ def make_launcher(folder: Path, name: str = "benchmark_model", **plays: object) 
         "PYTHONWARNINGS": "default",
     }
     exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in settings.items())
-    command = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'benchmark_model.py'))}"
+    command = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(program))}"
     path.write_text(f'#!/bin/sh\n{exports}{command} "$@"\n', encoding="utf-8")
     path.chmod(0o755)
     return path
