@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
+from harness.bench.nms_axis import NmsAxes, expand
 from harness.bench.plan import Cell, Settings
 from harness.bench.request import Request
 from harness.cards import Model, find_model
@@ -53,9 +54,9 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     """
     models = [find_model(name, workspace) for name in request.models] or _example(workspace)
     _check_distinct(models)
-    described = [(model, _described(model)) for model in models]
+    described, remarks = _with_nms([(model, _described(model)) for model in models], request.nms)
     known: dict[Path, Dataset] = {}
-    subjects, remarks = [], []
+    subjects = []
     for model, facts in described:
         path = Path(request.dataset) if request.dataset else model.dataset_path
         if path is not None and path not in known:
@@ -68,6 +69,21 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
         usable = path is not None and problem is None
         subjects.append(Subject(model, facts, known[path] if usable and path else None))
     return subjects, remarks
+
+
+def _with_nms(
+    described: list[tuple[Model, ModelDescription]], axes: NmsAxes
+) -> tuple[list[tuple[Model, ModelDescription]], list[str]]:
+    """Put every combination of NMS settings in the place of its model; return them with remarks."""
+    if not axes:
+        return described, []
+    expanded, remarks = [], []
+    for model, facts in described:
+        variants, remark = expand(model, facts, axes)
+        expanded += variants
+        remarks += [remark] if remark else []
+    _check_distinct([model for model, _ in expanded])
+    return expanded, remarks
 
 
 def make_cells(
