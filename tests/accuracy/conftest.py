@@ -97,6 +97,7 @@ def pycocotools(truth, table, image_ids=None, area=(0.0, 1e10), limit=100):
         truth.areas,
         truth.crowd.astype(int),
     )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
     with contextlib.redirect_stdout(io.StringIO()):
         annotations, detections = COCO(), COCO()
         annotations.dataset = {
