@@ -17,6 +17,7 @@ from harness.drivers.adb_errors import translated
 from harness.drivers.adb_link import Link
 from harness.drivers.adb_run import CallbackError, Command, Execution
 from harness.drivers.adb_shell_protocol import NOT_STARTED
+from harness.drivers.adb_transport import is_timeout
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
@@ -127,11 +128,10 @@ class AdbDevice:
         self._left_over.add(command.marker)
         try:
             in_time = execution.wait(deadline)
-        except OSError:
-            raise  # the connection is gone; what was left is killed with the next one
-        except BaseException:
-            self._kill_quietly(command, execution.pid)
-            raise
+        except BaseException as error:
+            if not isinstance(error, OSError) and not is_timeout(error):
+                self._kill_quietly(command, execution.pid)
+            raise  # where the connection is gone, what was left there is killed with the next one
         if not in_time:
             self._kill([command.marker], [execution.pid] if execution.pid else [])
         self._left_over.discard(command.marker)

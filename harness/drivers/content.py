@@ -19,8 +19,9 @@ from typing import Protocol
 from harness import units
 from harness.errors import DeviceError
 
-FILES_A_SCRIPT = 150
-"""A script is one argument of the device's shell, which takes 128 kB: at most some 500 bytes a file."""
+FILES_A_SCRIPT = 100
+"""A script is one argument of the device's shell (128 kB) and one request to an adb server (64 kB); a file takes at
+most some 400 bytes of it."""
 LIMIT_BYTES = 4_000_000_000
 """More than this is not kept on a device; the files unused for longest go first."""
 IN_USE_S = 3600

@@ -48,10 +48,16 @@ class Network:
     def _set_up_loopback():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             fcntl.ioctl(s, SIOCSIFMTU, struct.pack("16si12x", b"lo", MTU))
-            flags = struct.unpack("16sH14x", fcntl.ioctl(s, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0)))[
-                1
-            ]
-            fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | IFF_UP))
+        Network.set_up(True)
+
+    @staticmethod
+    def set_up(up):
+        """Switch the network on or off, without a word to those who are connected."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            answer = fcntl.ioctl(s, SIOCGIFFLAGS, struct.pack("16sH14x", b"lo", 0))
+            flags = struct.unpack("16sH14x", answer)[1]
+            flags = flags | IFF_UP if up else flags & ~IFF_UP
+            fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags))
 
     @contextmanager
     def entered(self):
