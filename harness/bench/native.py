@@ -247,22 +247,6 @@ class NativeEngine:
         return self._checked[cell.id]
 
 
-def make_engine(
-    device: Device, abi: str | None, binary: Path | None = None, cpu_mask: str | None = None
-) -> NativeEngine:
-    """Return the engine for a device: with the user's own tool, else with the one fetched for its ABI.
-
-    Raises:
-        UsageError: The file does not exist, or there is no tool to fetch for this ABI.
-        FetchError: The download failed, or is not what was fetched before.
-    """
-    if binary is not None:
-        return NativeEngine(device, binaries.tool_from_file(binary), cpu_mask)
-    if abi is None:
-        raise UsageError(f"{device.name}: its ABI is not known; give a tool for it with --benchmark-binary")
-    return NativeEngine(device, binaries.fetch_tool(abi), cpu_mask)
-
-
 _PLAIN = Command("tflite", "", Delegate("cpu"), outputs=Outputs(result=_RESULT, graph=_GRAPH))
 
 

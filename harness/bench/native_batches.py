@@ -39,7 +39,7 @@ from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import DeviceError, MeasurementError
 
 if TYPE_CHECKING:
-    from harness.bench.native import NativeEngine
+    from harness.bench.native import NativeEngine, Placed
 
 BATCH_BYTES = 32_000_000
 BATCH_IMAGES = 64
@@ -164,6 +164,18 @@ def run_batch(
     source = scratch / "batch.bin"
     source.write_bytes(b"".join(prepared.tensor.tobytes() for prepared in batch))
     placed = engine.place(cell, [source])
+    ended = _run(engine, cell, batch, placed, folder)
+    told = read_told(ended.stdout, folder.token)
+    _check(ended, told, len(batch))
+    truth = _truth(cell, told)
+    local = scratch / "outputs.bin"
+    engine.device.pull(f"{engine.work_folder(folder.token)}/outputs.bin", local)
+    return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
+
+
+def _run(
+    engine: NativeEngine, cell: Cell, batch: Sequence[Prepared], placed: Placed, folder: Folder
+) -> Completed:
     bench = engine.bench(placed.tool)
     inputs = engine.named_inputs(cell, bench)
     if not inputs:
@@ -172,30 +184,22 @@ def run_batch(
         )
     plain = Command("tflite", "", cell.delegate, _SINGLE, inputs, _OUTPUTS)
     command = engine.command(cell, placed, bench, folder.token, plain)
-    place = engine.work_folder(folder.token)
     sizes = (str(batch[0].tensor.nbytes), str(len(batch)), str(len(placed.libraries)))
-    ended = engine.device.run(
-        [
-            "sh",
-            "-c",
-            BATCH,
-            "sh",
-            folder.token,
-            place,
-            placed.further[0],
-            *sizes,
-            *placed.libraries,
-            *command,
-        ],
+    head = [
+        "sh",
+        "-c",
+        BATCH,
+        "sh",
+        folder.token,
+        engine.work_folder(folder.token),
+        placed.further[0],
+        *sizes,
+    ]
+    return engine.device.run(
+        [*head, *placed.libraries, *command],
         timeout_s=START_TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
         env=engine.environment(placed, bench, folder.token),
     )
-    told = read_told(ended.stdout, folder.token)
-    _check(ended, told, len(batch))
-    truth = _truth(cell, told)
-    local = scratch / "outputs.bin"
-    engine.device.pull(f"{place}/outputs.bin", local)
-    return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
 
 
 def _check(ended: Completed, told: Told, n_images: int) -> None:

@@ -7,7 +7,6 @@ import threading
 
 import pytest
 
-from harness.bench.native import make_engine
 from harness.drivers.benchmark_tool import binaries
 from harness.drivers.benchmark_tool.binaries import (
     EVAL_TOOLS,
@@ -17,7 +16,6 @@ from harness.drivers.benchmark_tool.binaries import (
     tool_from_file,
 )
 from harness.drivers.benchmark_tool.flags import LIBRARIES
-from harness.drivers.local import LocalDevice
 from harness.errors import FetchError, UsageError
 
 
@@ -112,13 +110,3 @@ def test_every_delegate_with_libraries_is_looked_for_beside_the_tool(tmp_path):
             (tmp_path / name).write_bytes(b"x")
     (tmp_path / "benchmark_model").write_bytes(b"x")
     assert set(tool_from_file(tmp_path / "benchmark_model").libraries) == set(LIBRARIES)
-
-
-def test_an_engine_is_made_with_the_users_tool_or_the_fetched_one(published, tmp_path):
-    published.write_bytes(b"the tool")
-    own = tmp_path / "own"
-    own.write_bytes(b"own")
-    assert make_engine(LocalDevice(), "arm64-v8a", own).tool.file == own
-    assert make_engine(LocalDevice(), "arm64-v8a").tool.file.read_bytes() == b"the tool"
-    with pytest.raises(UsageError, match="ABI is not known"):
-        make_engine(LocalDevice(), None)

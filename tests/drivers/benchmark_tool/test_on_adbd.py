@@ -1,6 +1,7 @@
 """The native tool on a real adbd: what the engine does over ADB is what it does here."""
 
 import importlib.util
+import random
 import threading
 import time
 
@@ -15,7 +16,7 @@ from harness.cards import find_model
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.local import LocalDevice
-from harness.errors import DeviceLostError
+from harness.errors import DeviceError, DeviceLostError
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 
@@ -103,3 +104,44 @@ def test_a_phone_that_goes_away_in_a_run_is_noticed_at_once(adbd, adb_device, to
     with pytest.raises(DeviceLostError):
         engine.time(cell("gpu"), 0, scratch)
     assert time.monotonic() - killed[0] < 5.0
+
+
+def infer_and_kill(adbd, tool, asked, scratch, after_s):
+    """Run a dataset and kill the daemon meanwhile; return the batches finished and how late the fault was noticed."""
+    device, killed, seen = adbd.device(), [], []
+
+    def kill():
+        killed.append(time.monotonic())
+        adbd.kill()
+
+    timer = threading.Timer(after_s, kill)
+    timer.start()
+    late = 0.0
+    try:
+        NativeEngine(device, tool()).infer(asked, scratch, lambda done, total: seen.append(done))
+    except DeviceError:
+        late = time.monotonic() - killed[0]
+    timer.join()
+    device.close()
+    return len(seen), late
+
+
+def test_kills_at_random_instants_hang_nothing_and_lose_no_finished_batch(
+    adbd, tool, cell, scratch, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("harness.bench.native_batches.BATCH_IMAGES", 1)
+    asked, chance = cell("cpu:1"), random.Random(7)
+    finished = 0
+    for _ in range(6):
+        done, late = infer_and_kill(adbd, tool, asked, scratch, chance.uniform(0.2, 3.0))
+        assert late < 5.0
+        assert done >= finished, "what was finished before comes from here, without the phone"
+        finished = 0 if done == len(asked.dataset.images) else done
+        adbd.start()
+    last = adbd.device()
+    found = NativeEngine(last, tool()).infer(asked, scratch, ignore)
+    last.close()
+    other = tmp_path / "local"
+    other.mkdir()
+    local = PythonWorker(LocalDevice()).infer(asked, other, ignore)
+    assert found.detections.read_bytes() == local.detections.read_bytes()
