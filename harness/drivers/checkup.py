@@ -130,7 +130,7 @@ def _check_profile(profile: Profile) -> Iterator[Check]:
         yield Check(info.name, "reachable", "ok", ", ".join(words), "", info)
         yield _round_trip(device, info)
         if info.kind == "adb":
-            yield from _check_phone(info)
+            yield from _check_phone(info, profile)
 
 
 def _round_trip(device: Device, info: DeviceInfo) -> Check:
@@ -149,10 +149,10 @@ def _round_trip(device: Device, info: DeviceInfo) -> Check:
     return Check(info.name, "push, run, pull", "ok", "a file went there, was read and came back", "", info)
 
 
-def _check_phone(info: DeviceInfo) -> Iterator[Check]:
+def _check_phone(info: DeviceInfo, profile: Profile | None = None) -> Iterator[Check]:
     yield _space(info)
     yield _cores(info)
-    yield _tool(info)
+    yield _tool(info, profile)
     yield _battery(info)
     yield _heat(info)
     yield _screen(info)
@@ -182,9 +182,15 @@ def _cores(info: DeviceInfo) -> Check:
     return Check(info.name, "big cores", "ok", f"{info.facts.get('cpu_clusters')}: mask {mask}", "", info)
 
 
-def _tool(info: DeviceInfo) -> Check:
+def _tool(info: DeviceInfo, profile: Profile | None) -> Check:
     from harness import cards
 
+    if profile is not None and profile.data.benchmark_binary:
+        path = profile.origin.parent / profile.data.benchmark_binary
+        if path.is_file():
+            return Check(info.name, "benchmark_model", "ok", str(path), "", info)
+        reason = f"{profile.origin}: key 'benchmark_binary' names a file that does not exist"
+        return Check(info.name, "benchmark_model", "failed", str(path), reason, info)
     fetched = sorted((cards.cache_folder() / "tools").glob(f"benchmark_model-*-{info.abi}/tool*"))
     if fetched:
         return Check(info.name, "benchmark_model", "ok", str(fetched[0]), "", info)

@@ -274,6 +274,18 @@ def test_a_device_that_hangs_does_not_hang_us(adb_device, adbd):
     assert adb_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
 
 
+def test_a_phone_that_takes_no_data_for_six_seconds_is_waited_for(adb_device, adbd, tmp_path):
+    path = write(tmp_path / "big.bin", 100_000_000)
+    adb_device.run(["true"], timeout_s=5)
+    stop = later(0.1, lambda: adbd.process.send_signal(signal.SIGSTOP))
+    go_on = later(6.1, lambda: adbd.process.send_signal(signal.SIGCONT))
+    begin = time.monotonic()
+    with stop, go_on:
+        adb_device.send([(path, str(tmp_path / "there.bin"))])
+    assert time.monotonic() - begin > 5
+    assert sha256(tmp_path / "there.bin") == sha256(path)
+
+
 def test_a_device_that_leaves_the_network_without_a_word_is_noticed(adb_device, network):
     adb_device.run(["true"], timeout_s=5)
     try:
