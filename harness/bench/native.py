@@ -77,6 +77,7 @@ class NativeEngine:
             MeasurementError: The tool cannot be asked for this delegate.
             DeviceError: The device went away, or has no room.
         """
+        _refuse_what_needs_samples(cell)
         started = now()
         feed = self._feed(cell, scratch)
         placed = self.place(cell, [feed] if feed else [])
@@ -245,6 +246,17 @@ class NativeEngine:
         if cell.id not in self._checked:
             self._checked[cell.id] = native_check.wrong_outputs(self, cell, scratch)
         return self._checked[cell.id]
+
+
+def _refuse_what_needs_samples(cell: Cell) -> None:
+    for name, asked in (
+        ("--mlperf", cell.settings.mlperf),
+        ("--sustained", cell.settings.sustained is not None),
+    ):
+        if asked:
+            raise MeasurementError(
+                f"{name} needs every sample, and benchmark_model keeps them to itself: leave it out"
+            )
 
 
 _PLAIN = Command("tflite", "", Delegate("cpu"), outputs=Outputs(result=_RESULT, graph=_GRAPH))

@@ -1,8 +1,8 @@
 """A dataset through benchmark_model: one process an image, one round trip a batch, then our own decoders.
 
 Each batch is a file of prepared inputs, pushed, taken apart on the device and removed there; the raw outputs come back
-as one file. What a batch gave is kept until the dataset is through, so an accuracy run that was killed goes on with the
-next batch.
+as one file. The detections of a batch are kept until the dataset is through, so an accuracy run that was killed goes on
+with the next batch.
 """
 
 from __future__ import annotations
@@ -67,6 +67,32 @@ class BatchResult:
     truth: Truth
 
 
+class FoundImage(msgspec.Struct, frozen=True):
+    """The detections of one image as plain values (see `ImageDetections`); reading them back changes no bit."""
+
+    image_id: int
+    boxes: list[list[float]]
+    scores: list[float]
+    categories: list[int]
+
+
+class FoundBatch(msgspec.Struct, frozen=True):
+    """The detections of one batch: what is kept of it, since raw outputs can be megabytes an image."""
+
+    images: list[FoundImage]
+    truth: Truth
+
+
+def decoded(result: BatchResult, cell: Cell, batch: Sequence[Prepared], recipe: Recipe) -> FoundBatch:
+    """Turn the raw outputs of a batch into detections."""
+    images = []
+    for prepared, outputs in zip(batch, split_outputs(result.outputs, cell, len(batch)), strict=True):
+        found = recipe.decode(prepared.image_id, outputs, prepared.at)
+        values = (found.boxes.tolist(), found.scores.tolist(), found.categories.tolist())
+        images.append(FoundImage(found.image_id, *values))
+    return FoundBatch(images, result.truth)
+
+
 def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
     """Run a cell over its dataset.
 
@@ -84,12 +110,15 @@ def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgre
     with DetectionWriter(scratch / "detections.json") as writer, Folder(engine) as folder:
         for batch in batches(cell, recipe.preparation, unreadable):
             key = key_of(engine, cell, batch)
-            result = kept.load(key) or run_batch(engine, cell, batch, scratch, folder)
-            kept.save(key, result)
-            truth = truth or result.truth
-            for prepared, outputs in zip(batch, split_outputs(result.outputs, cell, len(batch)), strict=True):
-                found = recipe.decode(prepared.image_id, outputs, prepared.at)
-                writer.add(found.image_id, found.boxes, found.scores, found.categories)
+            found = kept.load(key) or decoded(
+                run_batch(engine, cell, batch, scratch, folder), cell, batch, recipe
+            )
+            kept.save(key, found)
+            truth = truth or found.truth
+            for image in found.images:
+                writer.add(
+                    image.image_id, np.array(image.boxes), np.array(image.scores), np.array(image.categories)
+                )
             done += len(batch)
             on_progress(done, total)
     kept.drop()
@@ -110,6 +139,10 @@ def recipe_of(cell: Cell) -> Recipe:
         raise MeasurementError(
             f"the model has {len(cell.facts.inputs)} inputs; only models with one can be fed images"
         )
+    if any(n < 1 for info in cell.facts.outputs for n in info.shape):
+        raise MeasurementError(
+            f"the outputs have no fixed size ({cell.facts.outputs}), so they cannot be told apart in what the tool writes"
+        )
     decoder = make_decoder(card.decoder, cell.facts.outputs)
     return Recipe(Preparation(card.input, cell.facts.inputs[0]), decoder, card.labels)
 
@@ -120,18 +153,18 @@ def batches(
     """Prepare the images of a cell's dataset, a batch at a time; note what cannot be read."""
     assert cell.dataset is not None
     batch: list[Prepared] = []
-    size = 0
+    size, out_size = 0, sum(_n_bytes(info) for info in cell.facts.outputs)
     for entry in cell.dataset.images[:limit]:
         try:
             tensor, at = preparation.load(entry.path)
         except UnreadableImageError as error:
             unreadable.append(str(error))
             continue
-        if batch and (len(batch) >= BATCH_IMAGES or size + tensor.nbytes > BATCH_BYTES):
+        if batch and (len(batch) >= BATCH_IMAGES or size + max(tensor.nbytes, out_size) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(Prepared(entry.id, tensor, at))
-        size += tensor.nbytes
+        size += max(tensor.nbytes, out_size)
     if batch:
         yield batch
 
@@ -257,12 +290,14 @@ def split_outputs(data: bytes, cell: Cell, n_images: int) -> Iterator[list[npt.N
 
 
 def key_of(engine: NativeEngine, cell: Cell, batch: Sequence[Prepared]) -> str:
-    """Return what the outputs of a batch depend on, as a hash."""
+    """Return what the detections of a batch depend on, as a hash."""
     digest = hashlib.sha256()
-    for part in (engine.tool.sha256, cell.facts.sha256, str(cell.delegate), repr(cell.delegate.options)):
+    delegate = (str(cell.delegate), *map(str, cell.delegate.options))
+    card = (cell.model.card.decoder, cell.model.card.labels)
+    for part in (engine.tool.sha256, cell.facts.sha256, *delegate, *map(str, card)):
         digest.update(part.encode() + b"\0")
     for prepared in batch:
-        digest.update(prepared.tensor.tobytes())
+        digest.update(f"{prepared.image_id} {prepared.at}".encode() + b"\0" + prepared.tensor.tobytes())
     return digest.hexdigest()[:32]
 
 
@@ -272,19 +307,18 @@ class Kept:
 
     folder: Path
 
-    def load(self, key: str) -> BatchResult | None:
+    def load(self, key: str) -> FoundBatch | None:
         """Return what a batch gave; None where it is not there, or damaged."""
         try:
-            truth = msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=Truth)
-            return BatchResult((self.folder / f"{key}.bin").read_bytes(), truth)
+            return msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=FoundBatch)
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def save(self, key: str, result: BatchResult) -> None:
-        """Keep what a batch gave; the small file is written last and vouches for the other."""
-        if not (self.folder / f"{key}.json").exists():
-            atomic.write_bytes(self.folder / f"{key}.bin", result.outputs)
-            atomic.write_bytes(self.folder / f"{key}.json", msgspec.json.encode(result.truth))
+    def save(self, key: str, found: FoundBatch) -> None:
+        """Keep what a batch gave."""
+        path = self.folder / f"{key}.json"
+        if not path.exists():
+            atomic.write_bytes(path, msgspec.json.encode(found))
 
     def drop(self) -> None:
         """Forget them: the dataset is through."""

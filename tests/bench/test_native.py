@@ -13,6 +13,7 @@ from harness.accuracy.dataset import find_dataset
 from harness.bench.conclude import conclude
 from harness.bench.engine import Engine
 from harness.bench.native import NativeEngine
+from harness.bench.native_batches import Kept
 from harness.bench.plan import Cell, Settings
 from harness.bench.python_worker import PythonWorker
 from harness.cards import find_model
@@ -351,3 +352,25 @@ def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch
     facts = NativeEngine(LocalDevice(), tool_from_file(tool)).time(shapes(n_images=0), 0, scratch).facts
     assert (facts.status, facts.summary) == ("failed", None)
     assert "prints no median" in facts.reasons[0]
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(mlperf=True), Settings(sustained=10.0)], ids=["mlperf", "sustained"]
+)
+def test_what_needs_every_sample_is_refused(settings, native, shapes, scratch):
+    with pytest.raises(MeasurementError, match="keeps them to itself"):
+        native().time(shapes(settings=settings), 0, scratch)
+
+
+def test_outputs_of_no_fixed_size_are_refused(native, shapes, scratch):
+    cell = shapes()
+    outputs = (replace(cell.facts.outputs[0], shape=(1, -1, 4)), *cell.facts.outputs[1:])
+    with pytest.raises(MeasurementError, match="no fixed size"):
+        native().infer(replace(cell, facts=replace(cell.facts, outputs=outputs)), scratch, ignore)
+
+
+def test_a_kept_batch_that_is_damaged_is_run_again(tmp_path):
+    kept = Kept(tmp_path)
+    (tmp_path / "k.json").write_text('{"images": [')
+    assert kept.load("k") is None
+    assert kept.load("absent") is None
