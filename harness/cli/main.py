@@ -30,8 +30,10 @@ COMMANDS = {
     "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
     "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
     "inspect": Entry("harness.cli.inspect", "Look into a model: operators, cost, and where it will run."),
+    "edit": Entry("harness.cli.edit", "Set the NMS inside a .tflite, take it out, put it in."),
     "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
     "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
+    "convert": Entry("harness.cli.convert", "Convert a TensorFlow model to TFLite by the route that fits its graph."),
     "quantize": Entry("harness.cli.quantize", "Make a smaller model of a float .tflite, and say what it cost."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
 }

@@ -1,0 +1,162 @@
+"""`harness edit`: set the NMS of a .tflite, take it out, put it in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from harness.cli.common import CONTEXT, emit, examples, format_option, note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.cards import Model
+    from harness.tflite.edit_files import Edited
+
+_OUTPUT = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    required=True,
+    help="The new file; the input is never changed.",
+)
+
+
+def _nms_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that `nms` and `attach` share."""
+    for option in (
+        click.option("--detections-per-class", type=int, metavar="N", help="Boxes a class (regular NMS)."),
+        click.option("--max-detections", type=int, metavar="N", help="Boxes an image."),
+        click.option(
+            "--iou-threshold", type=float, metavar="X", help="Overlap above which the lower score goes."
+        ),
+        click.option("--score-threshold", type=float, metavar="X", help="Lowest score that is kept."),
+        click.option("--regular/--fast", "regular", default=None, help="NMS class by class, or all at once."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(
+    "edit",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness edit nms ssd.tflite --regular --max-detections 100 -o ssd-100.tflite   its NMS, set anew",
+        "harness edit cut ssd.tflite -o heads.tflite        raw heads, with anchors and a card beside them",
+        "harness edit attach heads.toml -o ssd2.tflite      NMS inside the model again",
+    ),
+)
+def command() -> None:
+    """Change the NMS inside a .tflite: set it, take it out, put it in. The rest stays byte for byte."""
+
+
+@command.command(
+    "nms",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness edit nms ssd.tflite --max-detections 100 --score-threshold 0.01 -o ssd-100.tflite",
+        "harness edit nms ssd.tflite --regular -o ssd-regular.tflite",
+    ),
+)
+@click.argument("model")
+@_nms_options
+@_OUTPUT
+@format_option()
+@click.pass_context
+def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, **options: Any) -> None:
+    """Change the options of TFLite_Detection_PostProcess; what is not named stays."""
+    from harness.cli.inspect import model_file
+    from harness.errors import UsageError
+    from harness.tflite.edit_files import edit_nms
+    from harness.tflite.edit_nms import NmsChange
+
+    change = NmsChange(**options)
+    if change == NmsChange():
+        raise UsageError("nothing to change: name at least one option, such as --max-detections 100")
+    _tell(edit_nms(model_file(model, ctx.obj), output, change), format_)
+
+
+@command.command(
+    "cut",
+    context_settings=CONTEXT,
+    epilog=examples("harness edit cut ssd.tflite -o heads.tflite", "harness run heads.toml --dataset coco/"),
+)
+@click.argument("model")
+@click.option("--force", is_flag=True, help="Replace a card and anchors that exist beside OUT.")
+@_OUTPUT
+@format_option()
+@click.pass_context
+def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, format_: str) -> None:
+    """Remove TFLite_Detection_PostProcess: OUT gives raw heads, OUT.anchors.npy and a card lie beside it."""
+    from harness.tflite.edit_files import edit_cut
+
+    _tell(edit_cut(_model(model, ctx.obj), output, force), format_)
+
+
+@command.command(
+    "attach",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness edit attach heads.toml -o ssd.tflite                     as the card says",
+        "harness edit attach heads.tflite --anchors a.npy --no-background --regular -o ssd.tflite",
+    ),
+)
+@click.argument("model")
+@click.option(
+    "--anchors",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A .npy file [N, 4]: y and x of the centre, height, width (default: where the card says).",
+)
+@click.option("--order", metavar="ROLES", help="What the outputs are, such as boxes,scores.")
+@click.option("--background/--no-background", default=None, help="Whether score column 0 is the background.")
+@click.option("--activation", type=click.Choice(["none", "sigmoid"]), help="What the scores still need.")
+@_nms_options
+@_OUTPUT
+@format_option()
+@click.pass_context
+def attach_command(
+    ctx: click.Context, /, model: str, anchors: Path | None, output: Path, format_: str, **options: Any
+) -> None:
+    """Add TFLite_Detection_PostProcess to raw heads. What is not named is as the model's card says."""
+    from harness.tflite.edit_attach import with_settings
+    from harness.tflite.edit_files import edit_attach, heads_and_anchors
+
+    found = _model(model, ctx.obj)
+    heads, values = heads_and_anchors(found, anchors)
+    _tell(edit_attach(found.file, output, values, with_settings(heads, options)), format_)
+
+
+def _model(text: str, workspace: str | None) -> Model:
+    """Return a model's card, preferring the one that lies beside a .tflite.
+
+    Raises:
+        ModelError: The file is not on this computer.
+    """
+    from harness.cards import find_model, load_card
+    from harness.errors import ModelError
+    from harness.workspace import expand_user, find_workspace
+
+    path = expand_user(text)
+    beside = path.with_suffix(".toml")
+    if path.suffix == ".tflite" and path.is_file() and beside.is_file():
+        card = load_card(beside)
+        if card.file.resolve() == path.resolve():
+            note(f"with the card {beside}")
+            return card
+    model = find_model(text, find_workspace(workspace))
+    if not model.available:
+        raise ModelError(f"{model.name}: {model.why_missing}")
+    return model
+
+
+def _tell(edited: Edited, format_: str) -> None:
+    """Print what changed, and to stderr what was written and whether it ran."""
+    from harness.tflite.edit_files import COLUMNS
+
+    emit(edited.rows, COLUMNS, format_)
+    note(f"written: {', '.join(map(str, edited.written))}")
+    note("it was loaded and run once" if edited.not_run is None else f"it was not run here: {edited.not_run}")
