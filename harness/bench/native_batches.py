@@ -141,7 +141,8 @@ def recipe_of(cell: Cell) -> Recipe:
         )
     if any(n < 1 for info in cell.facts.outputs for n in info.shape):
         raise MeasurementError(
-            f"the outputs have no fixed size ({cell.facts.outputs}), so they cannot be told apart in what the tool writes"
+            f"the outputs have no fixed size ({cell.facts.outputs}), so they cannot be told apart in what the tool "
+            "writes"
         )
     decoder = make_decoder(card.decoder, cell.facts.outputs)
     return Recipe(Preparation(card.input, cell.facts.inputs[0]), decoder, card.labels)

@@ -16,7 +16,7 @@ from harness.bench.native import NativeEngine
 from harness.bench.native_batches import Kept
 from harness.bench.plan import Cell, Settings
 from harness.bench.python_worker import PythonWorker
-from harness.cards import find_model
+from harness.cards import Model, find_model
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.fake import FakeDevice, Trouble
@@ -374,3 +374,15 @@ def test_a_kept_batch_that_is_damaged_is_run_again(tmp_path):
     (tmp_path / "k.json").write_text('{"images": [')
     assert kept.load("k") is None
     assert kept.load("absent") is None
+
+
+def test_the_published_figures_of_a_real_model_come_back_through_the_tool(
+    native, shared_data, repository, scratch
+):
+    card = find_model("coco-ssd-mobilenet-v1-quant", find_workspace(repository)).card
+    file = shared_data / "models" / "ssd_mobilenet_v1_coco_quant.tflite"
+    dataset = find_dataset(shared_data / "coco50")
+    cell = Cell(1, Model(card, file), describe(file), "local", parse_delegate("cpu:1"), SETTINGS, dataset)
+    found = native().infer(cell, scratch, ignore)
+    figures = evaluate(dataset.annotations, found.detections, dataset.image_ids, "pycocotools").figures
+    assert (round(figures.map, 3), round(figures.ap50, 3)) == (0.193, 0.326)
