@@ -12,7 +12,7 @@ from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
 from harness.bench.conclude import conclude
 from harness.bench.engine import Engine
-from harness.bench.native import NativeEngine
+from harness.bench.native import _PLAIN, Bench, NativeEngine, Placed
 from harness.bench.native_batches import Kept
 from harness.bench.plan import Cell, Settings
 from harness.bench.python_worker import PythonWorker
@@ -386,3 +386,22 @@ def test_the_published_figures_of_a_real_model_come_back_through_the_tool(
     found = native().infer(cell, scratch, ignore)
     figures = evaluate(dataset.annotations, found.detections, dataset.image_ids, "pycocotools").figures
     assert (round(figures.map, 3), round(figures.ap50, 3)) == (0.193, 0.326)
+
+
+def test_libraries_are_linked_into_one_folder_and_told_to_the_tool(native, shapes, scratch, tmp_path):
+    names = ("libQnnHtp.so", "libQnnHtpV73Skel.so", "libQnnSystem.so", "libQnnTFLiteDelegate.so")
+    folder = _made(tmp_path / "tool")
+    for name in names:
+        (folder / name).touch()
+    engine = native()
+    bench, placed = (
+        Bench("/d", "tflite"),
+        Placed("/t/benchmark_model", "/m/x.tflite", tuple(f"/h/{n}" for n in names)),
+    )
+    argv = engine.command(shapes("qnn:htp"), placed, bench, "token", _PLAIN)
+    lib = "/d/harness-run-token/lib"
+    assert f"--external_delegate_path={lib}/libQnnTFLiteDelegate.so" in argv
+    assert f"--external_delegate_options=backend_type:htp;library_path:{lib}/libQnnHtp.so" in argv
+    assert engine.environment(placed, bench, "token")["LD_LIBRARY_PATH"] == lib
+    facts = engine.time(shapes("qnn:htp", n_images=0), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual) == ("fallback", "xnnpack"), "empty libraries take no node"
