@@ -1,0 +1,110 @@
+"""`harness compare`: two runs against each other, and a gate for pull requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from harness.cli.common import CONTEXT, emit, emit_bytes, emit_text, examples, format_option, note, warn
+
+if TYPE_CHECKING:
+    from harness.comparison.compare import Compared
+    from harness.comparison.gate import Verdict
+
+
+@click.command(
+    "compare",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness compare 20261120 latest                  what changed since that run",
+        "harness compare base/ new/ --fail-if 'latency_median_ms > 5%' --fail-if 'map < -0.005'",
+        "harness compare base/ new/ --fail-if 'size_bytes > 0' --junit gate.xml --format markdown",
+        "harness compare base/ new/ --format json         one object a matched cell",
+    ),
+)
+@click.argument("base")
+@click.argument("new")
+@click.option(
+    "--fail-if",
+    "fail_if",
+    multiple=True,
+    metavar="EXPR",
+    help="A change that is not accepted, such as 'latency_median_ms > 5%', 'map < -0.005' or 'fps < -10%'.",
+)
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the findings as JUnit XML too.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where the dataset is now, if it was moved since: the mAPs are compared image by image.",
+)
+@format_option()
+@click.pass_context
+def command(
+    ctx: click.Context,
+    base: str,
+    new: str,
+    fail_if: tuple[str, ...],
+    junit: Path | None,
+    datasets: tuple[Path, ...],
+    format_: str,
+) -> None:
+    """Compare two runs, cell by cell: what became slower, faster, better or worse, and what cannot be told.
+
+    BASE and NEW are runs' ids, the beginning of one, `latest`, or folders with one or several runs. Cells are matched
+    by model, device, delegate, threads and dataset; the model's file and the runtime may differ.
+
+    With --fail-if the exit status is 1 if a change is beyond its threshold with its whole 95 % interval, 3 if an
+    interval holds a threshold or a cell cannot be judged, and 0 if every interval stays on the near side. A threshold
+    of 0 is passed by any interval that holds 0.
+    """
+    from harness.comparison import compare, expression, gate, rows
+    from harness.report.selection import find_folders
+    from harness.workspace import find_workspace
+
+    conditions = [expression.parse(text) for text in fail_if]
+    workspace = find_workspace(ctx.obj)
+    before, after = (find_folders([name], workspace.results) for name in (base, new))
+    compared = compare.compare_results(before, after, datasets, workspace)
+    if not conditions:
+        compare.refuse_nothing_in_common(compared)
+    verdict = gate.judge(compared, conditions)
+    if junit is not None:
+        from harness.comparison.junit import to_junit
+
+        emit_bytes(to_junit(compared, verdict), junit)
+    _print(compared, verdict, rows.to_rows(compared, verdict), format_)
+    ctx.exit(gate.EXIT_STATUS[verdict.outcome])
+
+
+def _print(compared: Compared, verdict: Verdict, rows: Sequence[dict[str, Any]], format_: str) -> None:
+    from harness.comparison import summary
+    from harness.comparison.rows import COLUMNS
+
+    if format_ == "markdown":
+        emit_text(summary.to_markdown(compared, verdict, rows))
+    elif format_ == "table":
+        short = summary.short_rows(rows)
+        emit(short, list(short[0]) if short else ())
+    else:
+        emit(rows, COLUMNS, format_)
+    for remark in summary.remarks(compared):
+        warn(remark)
+    if format_ == "table":
+        for change in dict.fromkeys(summary.changed_things(rows)):
+            note(change)
+    for finding in verdict.findings:
+        if finding.outcome != "pass":
+            note(f"{finding.outcome}: {finding.condition}: {summary.describe(finding)}")
+    if verdict.findings:
+        note(f"gate {summary.WORDS[verdict.outcome]}")

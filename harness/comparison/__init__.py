@@ -1,0 +1,1 @@
+"""Records → comparison → decision: two runs held against each other, and a gate that knows when it cannot tell."""

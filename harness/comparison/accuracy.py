@@ -1,0 +1,180 @@
+"""The difference of two cells' mAPs on the same images, from the detections that were kept."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.bench.records import AccuracyFacts, StoredRecord, load_run
+from harness.comparison.match import Pair
+from harness.errors import HarnessError
+from harness.report.columns import NO_ACCURACY
+from harness.workspace import Workspace
+
+if TYPE_CHECKING:
+    from harness.accuracy.annotations import GroundTruth
+
+AccuracyDecision = Literal["better", "worse", "~"]
+SIGNIFICANCE = 0.05
+
+
+@dataclass(frozen=True)
+class AccuracyDifference:
+    """How the new cell's mAP differs from the base's.
+
+    `low` and `high` bound `change` (new less base) with 95 % over images; unknown is None and `reason` says why.
+    """
+
+    change: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    decision: AccuracyDecision = "~"
+    reason: str = ""
+
+
+@dataclass
+class Truths:
+    """Finds the annotations that records were evaluated on, and reads each file once.
+
+    Attributes:
+        datasets: Folders or cards of datasets that the user named.
+        workspace: Whose model cards name datasets as well; None for no look-up there.
+    """
+
+    datasets: tuple[Path, ...] = ()
+    workspace: Workspace | None = None
+    _by_path: dict[Path, GroundTruth | None] = field(default_factory=dict)
+
+    def find(self, stored: StoredRecord) -> GroundTruth | None:
+        """Return the annotations whose hash the record names; None where they are not found."""
+        assert stored.record.accuracy is not None
+        wanted = stored.record.accuracy.annotations_sha256
+        for path in dict.fromkeys(self._places(stored)):
+            truth = self._read(path)
+            if truth is not None and truth.sha256 == wanted:
+                return truth
+        return None
+
+    def _places(self, stored: StoredRecord) -> Iterator[Path]:
+        yield from self.datasets
+        request = _request(stored)
+        if request.get("dataset"):
+            yield Path(request["dataset"])
+        named = stored.record.model.card.get("dataset")
+        if not isinstance(named, dict):
+            return
+        if self.workspace is not None:
+            yield self.workspace.models / str(named.get("path"))
+        if request.get("workspace"):
+            yield Path(request["workspace"]) / "models" / str(named.get("path"))
+
+    def _read(self, path: Path) -> GroundTruth | None:
+        if path not in self._by_path:
+            self._by_path[path] = _read(path)
+        return self._by_path[path]
+
+
+def _request(stored: StoredRecord) -> dict[str, Any]:
+    try:
+        return load_run(stored.folder.parent.parent).request
+    except HarnessError:
+        return {}
+
+
+def _read(path: Path) -> GroundTruth | None:
+    """The annotations of a dataset; the images are not needed, so they may be absent."""
+    from harness.accuracy.annotations import read_annotations
+
+    try:
+        return read_annotations(_annotations_file(path))
+    except (HarnessError, OSError):
+        return None
+
+
+def _annotations_file(path: Path) -> Path:
+    if path.suffix == ".toml":
+        from harness import schema
+        from harness.accuracy.dataset import DatasetCard
+
+        return path.parent / schema.convert(schema.load_toml(path), DatasetCard, path).annotations
+    if path.is_file():
+        return path
+    return next(
+        (file for part in (path, path / "annotations") for file in sorted(part.glob("instances*.json"))), path
+    )
+
+
+def accuracy_difference(pair: Pair, truths: Truths) -> AccuracyDifference:
+    """Compare the mAPs of two cells on the same images."""
+    problem = _problem(pair)
+    if problem:
+        return AccuracyDifference(None, reason=problem)
+    change = _map(pair.new) - _map(pair.base)
+    files = pair.base.detections, pair.new.detections
+    for side, file in zip(("base", "new"), files, strict=True):
+        if file is None or not file.is_file():
+            return AccuracyDifference(change, reason=f"the detections of the {side} were not kept")
+    assert files[0] is not None and files[1] is not None
+    if filecmp.cmp(files[0], files[1], shallow=False):
+        return AccuracyDifference(0.0, 0.0, 0.0, 1.0, reason="the same detections to the last digit")
+    truth = truths.find(pair.new) or truths.find(pair.base)
+    if truth is None:
+        return AccuracyDifference(
+            change,
+            reason="the annotations are not where they were, so chance is unknown: name the dataset with --dataset",
+        )
+    return _paired(truth, files[0], files[1], pair.new)
+
+
+def _problem(pair: Pair) -> str:
+    for side, stored in (("base", pair.base), ("new", pair.new)):
+        record = stored.record
+        if record.status in NO_ACCURACY:
+            return f"{side} has no mAP of its own: its status is {record.status}"
+        if record.accuracy is None or record.accuracy.figures is None or record.accuracy.figures.map is None:
+            return f"{side} has no mAP{_why(record.accuracy)}"
+    return ""
+
+
+def _why(accuracy: AccuracyFacts | None) -> str:
+    if accuracy is None:
+        return ": it was not measured"
+    return f": {'; '.join(accuracy.reasons) or accuracy.status}"
+
+
+def _map(stored: StoredRecord) -> float:
+    accuracy = stored.record.accuracy
+    assert accuracy is not None and accuracy.figures is not None and accuracy.figures.map is not None
+    return accuracy.figures.map
+
+
+def _paired(truth: GroundTruth, base: Path, new: Path, stored: StoredRecord) -> AccuracyDifference:
+    from harness.accuracy.bootstrap import paired_difference
+    from harness.accuracy.detections import load_detections
+
+    ids = _images(truth, stored.record.settings.get("limit"))
+    try:
+        found = paired_difference(truth, load_detections(base), load_detections(new), ids)
+    except HarnessError as error:
+        return AccuracyDifference(None, reason=str(error))
+    return AccuracyDifference(
+        found.difference, found.low, found.high, found.p, *_decide(found.difference, found.p)
+    )
+
+
+def _images(truth: GroundTruth, limit: int | None) -> list[int]:
+    """The images that `harness run --limit` evaluates: the first by id."""
+    ids: Iterable[int] = sorted(image.id for image in truth.images)
+    return list(ids)[:limit]
+
+
+def _decide(change: float | None, p: float | None) -> tuple[AccuracyDecision, str]:
+    if change is None or p is None:
+        return "~", "too few images to know what chance does"
+    if p >= SIGNIFICANCE:
+        return "~", f"no difference shown (p = {p:.2g})"
+    return ("better" if change > 0 else "worse"), ""

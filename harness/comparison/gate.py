@@ -1,0 +1,193 @@
+"""The decision: does a change that is not accepted show, does it not, or can the data not tell?
+
+For each matched cell and each condition the 95 % interval of the change is held against the threshold, as a test of
+superiority and one of equivalence at once (the three ways out of an interval: Schuirmann, J. Pharmacokinet. Biopharm.
+15, 1987; Walker & Nowacki, J. Gen. Intern. Med. 26, 2011):
+
+* `fail`: the whole interval lies beyond the threshold. A change that large is real, up to an error of 2.5 %.
+* `pass`: the whole interval lies on the near side of it, or on it. A change that large is ruled out.
+* `undecided`: the interval holds the threshold, or there is no interval: fewer than two processes on a side, samples
+  or annotations that are gone, a cell that has no such figure, that was throttled, or that is missing from the new run.
+
+A threshold of 0 asks for any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
+gate fails 2.5 % of all unchanged cells by chance; a threshold that means something does not.
+
+The gate fails (exit status 1) if any finding is `fail`; else it is undecided (3) if any is; else it passes (0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.comparison.compare import Compared, Comparison
+from harness.comparison.expression import Condition
+from harness.comparison.match import name_of
+from harness.comparison.measures import MEASURES
+from harness.report.columns import BY_NAME
+
+Outcome = Literal["pass", "fail", "undecided"]
+EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A change in the unit of a condition; `reason` says why an end is unknown."""
+
+    change: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one condition in one cell.
+
+    Attributes:
+        cell: How the cell is called.
+        condition: What is judged.
+        outcome: The decision.
+        text: Change, interval and what follows, in words.
+    """
+
+    cell: str
+    condition: Condition
+    outcome: Outcome
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The findings of a gate, those of matched cells by their place, and what they come to."""
+
+    of_cells: tuple[tuple[Finding, ...], ...]
+    others: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, cell by cell."""
+        return (*(finding for cell in self.of_cells for finding in cell), *self.others)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What they come to together."""
+        return worst([finding.outcome for finding in self.findings])
+
+
+def worst(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return what several decisions come to together."""
+    if "fail" in outcomes:
+        return "fail"
+    return "undecided" if "undecided" in outcomes else "pass"
+
+
+def judge(compared: Compared, conditions: Sequence[Condition]) -> Verdict:
+    """Judge every cell of the base by every condition."""
+    cells = tuple(
+        tuple(judge_cell(comparison, condition) for condition in conditions)
+        for comparison in compared.comparisons
+    )
+    gone = [(name_of(stored.record), "missing from the new run") for stored in compared.matching.missing]
+    gone += [(name_of(odd.pair.new.record), str(odd.error())) for odd in compared.matching.incomparable]
+    others = [Finding(cell, condition, "undecided", why) for cell, why in gone for condition in conditions]
+    if conditions and not cells and not others:
+        others = [
+            Finding("no cell", condition, "undecided", "nothing was measured") for condition in conditions
+        ]
+    return Verdict(cells, tuple(others))
+
+
+def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
+    """Judge one matched cell by one condition."""
+    estimate = estimate_of(comparison, condition)
+    outcome = decide(estimate, condition)
+    cell = name_of(comparison.pair.new.record)
+    return Finding(cell, condition, outcome, _text(estimate, condition, outcome))
+
+
+def decide(estimate: Estimate, condition: Condition) -> Outcome:
+    """Hold an interval against a threshold; see the module for the rule."""
+    if estimate.low is None or estimate.high is None:
+        return "undecided"
+    near, far = (estimate.low, estimate.high) if condition.rises else (-estimate.high, -estimate.low)
+    threshold = abs(condition.threshold)
+    if near > threshold:
+        return "fail"
+    return "pass" if far <= threshold or threshold == 0 else "undecided"
+
+
+def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
+    """Return the change of a column in the unit of the condition."""
+    kind = MEASURES[condition.column].kind
+    if kind == "exact":
+        return _exact(comparison, condition)
+    if kind == "paired":
+        return _of_accuracy(comparison, condition)
+    return _of_processes(comparison, condition)
+
+
+def _of_processes(comparison: Comparison, condition: Condition) -> Estimate:
+    """An absolute threshold is held against the percentage times the base's figure."""
+    throttled = [side for side in ("base", "new") if getattr(comparison, side)["verdict"] == "throttled"]
+    found = comparison.difference(condition.column)
+    base = comparison.base[condition.column]
+    if throttled:
+        return Estimate(
+            found.percent if condition.relative else None, reason=f"the {throttled[0]} was throttled"
+        )
+    if found.percent is None or base is None:
+        return Estimate(None, reason=found.reason)
+    factor = 1.0 if condition.relative else base / 100
+    low, high = (None if end is None else end * factor for end in (found.low, found.high))
+    return Estimate(found.percent * factor, low, high, found.reason)
+
+
+def _of_accuracy(comparison: Comparison, condition: Condition) -> Estimate:
+    found = comparison.accuracy
+    base = comparison.base["map"]
+    if found.change is None or (condition.relative and not base):
+        return Estimate(None, reason=found.reason or "the mAP of the base is 0")
+    factor = 100 / base if condition.relative else 1.0
+    low, high = (None if end is None else end * factor for end in (found.low, found.high))
+    return Estimate(found.change * factor, low, high, found.reason)
+
+
+def _exact(comparison: Comparison, condition: Condition) -> Estimate:
+    base, new = (row[condition.column] for row in (comparison.base, comparison.new))
+    if base is None or new is None:
+        return Estimate(None, reason=f"{condition.column} is unknown")
+    if condition.relative and not base:
+        return Estimate(None, reason=f"{condition.column} of the base is 0")
+    change = 100 * (new - base) / base if condition.relative else float(new - base)
+    return Estimate(change, change, change)
+
+
+def _text(estimate: Estimate, condition: Condition, outcome: Outcome) -> str:
+    if estimate.change is None:
+        return f"{condition.column} cannot be judged: {estimate.reason or 'unknown'}"
+    change = f"{condition.column} changed by {_form(estimate.change, condition)}"
+    if estimate.low is None or estimate.high is None:
+        return f"{change}, and chance is unknown: {estimate.reason}"
+    if estimate.low < estimate.high:
+        change += f" (95 %: {_form(estimate.low, condition)} to {_form(estimate.high, condition)})"
+    limit = _form(condition.threshold, condition)
+    return {
+        "fail": f"{change}, all of it beyond {limit}",
+        "pass": f"{change}, not beyond {limit}",
+        "undecided": f"{change}, an interval that holds {limit}: {_remedy(condition)}",
+    }[outcome]
+
+
+def _remedy(condition: Condition) -> str:
+    if condition.column == "map":
+        return "evaluate more images"
+    return "measure again with more --repetitions, or on a quieter machine"
+
+
+def _form(value: float, condition: Condition) -> str:
+    if condition.relative:
+        return f"{value:+.2g}%" if abs(value) < 10 else f"{value:+.0f}%"
+    unit = BY_NAME[condition.column].unit
+    return f"{value:+.4g}{'' if unit == '0…1' else ' ' + unit.split(' of ')[0]}"

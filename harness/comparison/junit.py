@@ -1,0 +1,72 @@
+"""A gate as JUnit XML, for what a CI system shows beside its tests.
+
+One test suite, one test case a cell and condition: `failure` where the gate fails, `error` where the data
+cannot decide. The format as its readers agree on it: https://github.com/testmoapp/junitxml.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree as ET
+
+from harness.comparison.compare import Compared
+from harness.comparison.gate import Finding, Outcome, Verdict
+from harness.report.text import clean
+
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML 1.0 document may hold, not even escaped (section 2.2 of the standard)."""
+
+_TAGS: dict[Outcome, str] = {"fail": "failure", "undecided": "error"}
+
+
+def to_junit(compared: Compared, verdict: Verdict) -> bytes:
+    """Return the document; without conditions each matched cell is one case that passed."""
+    suite = ET.Element("testsuite", _counts("harness compare", verdict.findings, len(compared.comparisons)))
+    cases = verdict.findings
+    for finding in cases:
+        suite.append(_case(finding))
+    if not cases:
+        suite.extend(_plain_cases(compared))
+    root = ET.Element("testsuites", dict(suite.attrib))
+    root.append(suite)
+    ET.indent(root)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document + b"\n"
+
+
+def _counts(name: str, findings: Sequence[Finding], n_cells: int) -> dict[str, str]:
+    outcomes = [finding.outcome for finding in findings]
+    return {
+        "name": name,
+        "tests": str(len(findings) or n_cells),
+        "failures": str(outcomes.count("fail")),
+        "errors": str(outcomes.count("undecided")),
+        "skipped": "0",
+        "time": "0",
+    }
+
+
+def _case(finding: Finding) -> ET.Element:
+    case = _empty_case(finding.cell, str(finding.condition))
+    tag = _TAGS.get(finding.outcome)
+    if tag is None:
+        ET.SubElement(case, "system-out").text = _safe(finding.text)
+    else:
+        found = ET.SubElement(case, tag, {"message": _safe(finding.text), "type": finding.outcome})
+        found.text = _safe(f"{finding.cell}: {finding.text}")
+    return case
+
+
+def _plain_cases(compared: Compared) -> Iterable[ET.Element]:
+    from harness.comparison.match import name_of
+
+    return [_empty_case(name_of(c.pair.new.record), "compared") for c in compared.comparisons]
+
+
+def _empty_case(cell: str, name: str) -> ET.Element:
+    return ET.Element("testcase", {"classname": _safe(cell), "name": _safe(name), "time": "0"})
+
+
+def _safe(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", clean(text))

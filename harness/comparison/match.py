@@ -1,0 +1,164 @@
+"""Which cells of two runs are held against each other, and why others are not.
+
+Cells belong together by the model's name, the device, the delegate, the threads and the dataset. The model's hash and
+the runtime's version may differ: what a new file or a new runtime costs is what a gate is there to tell, and both are
+shown. What would make the difference one of the measurement and not of the model (`COMPARED`) must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.bench.records import Record, StoredRecord
+from harness.errors import IncomparableError
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two records of the same cell."""
+
+    base: StoredRecord
+    new: StoredRecord
+
+
+@dataclass(frozen=True)
+class Incomparable:
+    """Two records of the same model, device and delegate that were not measured alike.
+
+    Attributes:
+        pair: The records.
+        key: What differs.
+        first: Its value in the base.
+        second: Its value in the new run.
+    """
+
+    pair: Pair
+    key: str
+    first: object
+    second: object
+
+    def __str__(self) -> str:
+        """Name the cell, the key and both values."""
+        return f"{name_of(self.pair.new.record)}: {self.error()}"
+
+    def error(self) -> IncomparableError:
+        """Return it as an error."""
+        return IncomparableError(self.key, self.first, self.second, "cells")
+
+
+@dataclass(frozen=True)
+class Matching:
+    """The cells of two runs, sorted by what can be done with them.
+
+    Attributes:
+        pairs: To be compared.
+        incomparable: Not measured alike.
+        missing: In the base only.
+        added: In the new run only.
+        remarks: What else was decided, one sentence each.
+    """
+
+    pairs: tuple[Pair, ...]
+    incomparable: tuple[Incomparable, ...] = ()
+    missing: tuple[StoredRecord, ...] = ()
+    added: tuple[StoredRecord, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching:
+    """Match the cells of two runs, or of two folders of runs; of a cell measured several times the newest counts."""
+    remarks: list[str] = []
+    first, second = (_newest(side, remarks) for side in (base, new))
+    pairs: list[Pair] = []
+    for key in [key for key in first if key in second]:
+        pairs += [Pair(first.pop(key), second.pop(key))]
+    for old in list(first):
+        found = next((other for other in second if _near(old, other)), None)
+        if found is not None:
+            pairs += [Pair(first.pop(old), second.pop(found))]
+    odd = [problem for pair in pairs if (problem := _problem(pair))]
+    bad = {id(problem.pair) for problem in odd}
+    good = tuple(pair for pair in pairs if id(pair) not in bad)
+    return Matching(good, tuple(odd), tuple(first.values()), tuple(second.values()), tuple(remarks))
+
+
+def name_of(record: Record) -> str:
+    """Return how a cell is called in messages."""
+    return f"{record.model.name} on {record.device.name}, {record.delegate.requested}"
+
+
+def _full_key(record: Record) -> tuple[Any, ...]:
+    return (*_short_key(record), record.threads, record.accuracy and record.accuracy.dataset)
+
+
+def _short_key(record: Record) -> Key:
+    return record.model.name, record.device.name, record.delegate.requested
+
+
+def _near(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    """Whether only threads or dataset differ: the pair is then comparable or an explained mismatch."""
+    return first[:3] == second[:3]
+
+
+def _newest(records: Iterable[StoredRecord], remarks: list[str]) -> dict[tuple[Any, ...], StoredRecord]:
+    found: dict[tuple[Any, ...], StoredRecord] = {}
+    for stored in sorted(records, key=lambda stored: stored.record.started_at):
+        key = _full_key(stored.record)
+        if key in found:
+            remarks.append(
+                f"{name_of(stored.record)}: measured again in run {stored.record.run_id}, which counts; "
+                f"{found[key].record.run_id} is passed over"
+            )
+        found[key] = stored
+    return found
+
+
+def _problem(pair: Pair) -> Incomparable | None:
+    for key, take in COMPARED.items():
+        first, second = take(pair.base.record), take(pair.new.record)
+        if first != second and None not in (first, second):
+            return Incomparable(pair, key, first, second)
+    return None
+
+
+def _input_size(record: Record) -> str | None:
+    given = record.model.card.get("input")
+    if not isinstance(given, Mapping):
+        return None
+    return f"{given.get('width')}×{given.get('height')}"
+
+
+def _limit(record: Record) -> object:
+    """The images that were evaluated, as they were asked for; unknown where there is no accuracy."""
+    if record.accuracy is None:
+        return None
+    limit = record.settings.get("limit")
+    return "all images" if limit is None else limit
+
+
+def _device_model(record: Record) -> str | None:
+    """The make of a device; of a computer it is the host's name, which says nothing of the hardware."""
+    return None if record.device.kind == "local" else record.device.model
+
+
+def _setting(name: str) -> Callable[[Record], Any]:
+    return lambda record: record.settings.get(name) or False
+
+
+COMPARED: dict[str, Callable[[Record], Any]] = {
+    "dataset": lambda record: record.accuracy and record.accuracy.dataset,
+    "annotations_sha256": lambda record: record.accuracy and record.accuracy.annotations_sha256,
+    "limit": _limit,
+    "threads": lambda record: record.threads,
+    "input size": _input_size,
+    "device_kind": lambda record: record.device.kind,
+    "device model": _device_model,
+    "soc": lambda record: record.device.soc,
+    "mlperf": _setting("mlperf"),
+    "sustained": _setting("sustained"),
+}
+"""What must be equal where both records know it."""

@@ -1,0 +1,101 @@
+"""What of two cells can be compared so that chance is known: one number a process, or a fact without any chance.
+
+The process is the unit, as everywhere (`harness.bench.stats`): of each process one number is taken, and
+`harness.bench.ab` holds the two groups against each other. A time, a rate or a memory figure of a row of results is one
+number of all processes together and says nothing of what the next process would have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.bench import ab, stats_summaries
+from harness.bench.ab import Difference
+from harness.bench.records import ProcessFacts, StoredRecord, SummaryFacts
+from harness.bench.stats import Durations
+from harness.bench.summary import steady_durations
+
+Kind = Literal["samples", "process", "exact", "paired"]
+
+_RATE_SCALE = 1e15
+"""Rates are held as inferences in 10^6 s, so that they are large whole numbers like times in ns."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column that can be compared.
+
+    Attributes:
+        kind: Where its spread comes from: the samples of each process, a fact of each process, nowhere (it is
+            exact), or the images that both models saw.
+        of_samples: The number of one process's steady durations in ns.
+        of_summary: The same of what a native tool told of the process; None where it does not tell.
+        of_process: The number of a process's facts.
+    """
+
+    kind: Kind
+    of_samples: Callable[[Durations], float] | None = None
+    of_summary: Callable[[SummaryFacts], float | None] | None = None
+    of_process: Callable[[ProcessFacts], float | None] | None = None
+
+
+def _quantile(q: float) -> Callable[[Durations], float]:
+    return lambda durations: float(np.quantile(durations, q))
+
+
+def _untold(_: SummaryFacts) -> None:
+    return None
+
+
+def _rate(mean_ns: float) -> float | None:
+    return _RATE_SCALE / mean_ns if mean_ns > 0 else None
+
+
+MEASURES: Mapping[str, Measure] = {
+    "latency_median_ms": Measure("samples", lambda d: float(np.median(d)), lambda s: s.median_ns),
+    "latency_mean_ms": Measure("samples", lambda d: float(np.mean(d)), lambda s: s.mean_ns),
+    "latency_p90_ms": Measure("samples", _quantile(0.90), _untold),
+    "latency_p95_ms": Measure("samples", _quantile(0.95), _untold),
+    "latency_p99_ms": Measure("samples", _quantile(0.99), _untold),
+    "fps": Measure("samples", lambda d: _RATE_SCALE / float(np.mean(d)), lambda s: _rate(s.mean_ns)),
+    "init_ms": Measure("process", of_process=lambda p: p.init_ns),
+    "first_inference_ms": Measure("process", of_process=lambda p: p.first_inference_ns),
+    "peak_memory_mb": Measure("process", of_process=lambda p: p.peak_memory_bytes),
+    "size_bytes": Measure("exact"),
+    "delegated_nodes": Measure("exact"),
+    "total_nodes": Measure("exact"),
+    "map": Measure("paired"),
+}
+"""The columns that a gate can judge, by their public names."""
+
+
+def difference(column: str, base: StoredRecord, new: StoredRecord) -> Difference:
+    """Compare a column whose spread is that of the processes.
+
+    Raises:
+        RecordError: A file of samples is missing or is not one of ours.
+    """
+    measure = MEASURES[column]
+    return ab.compare(_values(measure, base), _values(measure, new))
+
+
+def _values(measure: Measure, stored: StoredRecord) -> list[npt.NDArray[np.int64]]:
+    """One array of one whole number a process: what `ab` takes the median of is the number itself."""
+    return [np.array([round(value)], dtype=np.int64) for value in _numbers(measure, stored)]
+
+
+def _numbers(measure: Measure, stored: StoredRecord) -> Sequence[float]:
+    if measure.of_process is not None:
+        found: list[Any] = [measure.of_process(process) for process in stored.record.processes]
+        return [value for value in found if value is not None]
+    assert measure.of_samples is not None
+    assert measure.of_summary is not None
+    told = stats_summaries.summaries_of(stored.record)
+    if told:
+        return [value for summary in told if (value := measure.of_summary(summary)) is not None]
+    return [measure.of_samples(durations) for durations in steady_durations(stored) if durations.any()]
