@@ -60,10 +60,10 @@ def evaluate(
     """
     truth = annotations if isinstance(annotations, GroundTruth) else read_annotations(Path(annotations))
     table = as_table(detections)
-    chosen = _chosen_images(truth, image_ids)
+    chosen = chosen_images(truth, image_ids)
     _refuse_unknown_images(truth, table)
     table, warnings = _known_categories(truth, table)
-    engine, doubts = _able_engine(truth, engine)
+    engine, doubts = able_engine(truth, engine)
     curves = coco_engines.run(engine, truth, table, chosen)
     return Evaluation(
         figures=figures(curves),
@@ -82,35 +82,44 @@ def figures(curves: Curves) -> CocoFigures:
     precision, recall = curves.precision, curves.recall
     at_100 = precision[..., -1]
     return CocoFigures(
-        map=_mean(at_100[:, :, :, 0]),
-        ap50=_mean(at_100[0, :, :, 0]),
-        ap75=_mean(at_100[5, :, :, 0]),
-        ap_small=_mean(at_100[:, :, :, 1]),
-        ap_medium=_mean(at_100[:, :, :, 2]),
-        ap_large=_mean(at_100[:, :, :, 3]),
-        ar1=_mean(recall[:, :, 0, 0]),
-        ar10=_mean(recall[:, :, 0, 1]),
-        ar100=_mean(recall[:, :, 0, 2]),
-        ar_small=_mean(recall[:, :, 1, 2]),
-        ar_medium=_mean(recall[:, :, 2, 2]),
-        ar_large=_mean(recall[:, :, 3, 2]),
+        map=mean(at_100[:, :, :, 0]),
+        ap50=mean(at_100[0, :, :, 0]),
+        ap75=mean(at_100[5, :, :, 0]),
+        ap_small=mean(at_100[:, :, :, 1]),
+        ap_medium=mean(at_100[:, :, :, 2]),
+        ap_large=mean(at_100[:, :, :, 3]),
+        ar1=mean(recall[:, :, 0, 0]),
+        ar10=mean(recall[:, :, 0, 1]),
+        ar100=mean(recall[:, :, 0, 2]),
+        ar_small=mean(recall[:, :, 1, 2]),
+        ar_medium=mean(recall[:, :, 2, 2]),
+        ar_large=mean(recall[:, :, 3, 2]),
     )
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float | None:
+def mean(values: npt.NDArray[np.float64]) -> float | None:
+    """Average what is known; -1 stands for unknown, as in pycocotools."""
     known = values[values > -1]
     return float(known.mean()) if known.size else None
 
 
 def _ap_per_category(truth: GroundTruth, curves: Curves) -> dict[str, float | None]:
+    names = category_names(truth)
+    return {name: mean(curves.precision[:, :, k, 0, -1]) for k, name in enumerate(names)}
+
+
+def category_names(truth: GroundTruth) -> list[str]:
+    """Return the categories' names in the order of their ids, with the id where two share a name."""
     shared = {name for name, n in Counter(truth.categories.values()).items() if n > 1}
-    return {
-        f"{name} ({number})" if name in shared else name: _mean(curves.precision[:, :, k, 0, -1])
-        for k, (number, name) in enumerate(truth.categories.items())
-    }
+    return [f"{name} ({number})" if name in shared else name for number, name in truth.categories.items()]
 
 
-def _chosen_images(truth: GroundTruth, image_ids: Sequence[int] | None) -> list[int]:
+def chosen_images(truth: GroundTruth, image_ids: Sequence[int] | None) -> list[int]:
+    """Return the ids to evaluate, sorted, each once; all images for None.
+
+    Raises:
+        UsageError: There are none, or some are not in the annotations.
+    """
     known = {row.id for row in truth.images}
     chosen = known if image_ids is None else {int(value) for value in image_ids}
     if not chosen:
@@ -170,7 +179,7 @@ def _known_categories(truth: GroundTruth, table: DetectionTable) -> tuple[Detect
     return DetectionTable(table.rows[np.isin(table.category_ids, list(truth.categories))]), (warning,)
 
 
-def _able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
+def able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
     """Use pycocotools where hotcoco differs or cannot: an annotation with id 0, and negative ids.
 
     Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does.

@@ -52,7 +52,19 @@ def describe(engine: Engine) -> str:
     return f"{engine} {version(engine)}"
 
 
+def tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> dict[str, Any]:
+    """Sort the errors at IoU 0.5 into TIDE's kinds, with hotcoco: `counts` and `delta_ap` by kind."""
+    evaluation = _hotcoco_evaluation(truth, table, list(image_ids))
+    return dict(evaluation.tide_errors(pos_thr=0.5, bg_thr=0.1))
+
+
 def _hotcoco(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:
+    evaluation = _hotcoco_evaluation(truth, table, image_ids)
+    evaluation.accumulate()
+    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+
+
+def _hotcoco_evaluation(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Any:
     from hotcoco import COCO, COCOeval
 
     annotations = COCO.from_arrays(
@@ -68,8 +80,7 @@ def _hotcoco(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) ->
     evaluation: Any = COCOeval(annotations, annotations.load_res(table.rows), "bbox")
     evaluation.params.img_ids = image_ids
     evaluation.evaluate()
-    evaluation.accumulate()
-    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+    return evaluation
 
 
 def _pycocotools(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:

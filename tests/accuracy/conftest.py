@@ -103,9 +103,7 @@ def pycocotools(truth, table, image_ids=None, area=(0.0, 1e10), limit=100):
         annotations.dataset = {
             "images": [{"id": row.id} for row in truth.images],
             "categories": [{"id": number, "name": name} for number, name in truth.categories.items()],
-            "annotations": [
-                dict(zip(keys, row, strict=True)) for row in zip(*(c.tolist() for c in columns), strict=True)
-            ],
+            "annotations": [dict(zip(keys, row, strict=True)) for row in rows],
         }
         annotations.createIndex()
         if len(table):
