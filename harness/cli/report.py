@@ -16,16 +16,19 @@ from harness.cli.common import (
     emit,
     emit_bytes,
     emit_table,
+    emit_text,
     examples,
     format_option,
     output_option,
     warn,
 )
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.bench.records import StoredRecord
+    from harness.report.frame import Results, Row
 
-ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet"}
+ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html"}
 """What `-o FILE` is written as where no --format is given."""
 
 
@@ -37,11 +40,12 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
         "harness report 20261121-09 --sort -map  a run by its id's beginning, best first",
         "harness report results -o all.csv       every run of a folder, as a file",
         "harness report latest --format json     the rows for a script",
+        "harness report latest -o report.html    one page that opens offline",
         "harness report --columns model,delegate_requested,latency_p90_ms",
     ),
 )
 @click.argument("runs", nargs=-1, metavar="[RUN|DIR]...")
-@format_option((*FORMATS, "parquet"))
+@format_option((*FORMATS, "parquet", "html"))
 @click.option(
     "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending. Unknown values come last."
 )
@@ -79,7 +83,7 @@ def print_results(
 
     Args:
         folders: Runs, or folders of runs.
-        format: `table`, `json`, `csv`, `markdown` or `parquet`.
+        format: `table`, `json`, `csv`, `markdown`, `parquet` or `html`.
         columns: Only these public columns; None for all (for a table: those that fit).
         sort: A column; with a leading `-` descending.
         output: The file; None for stdout.
@@ -95,8 +99,11 @@ def print_results(
     found = frame.read_results(folders)
     for text in found.warnings:
         warn(text)
-    rows = sort_rows(frame.to_rows(found.records), sort)
-    if format == "parquet":
+    in_order = frame.to_rows(found.records)
+    rows = sort_rows(in_order, sort)
+    if format == "html":
+        _emit_page(found, in_order, columns, sort, output)
+    elif format == "parquet":
         from harness.report import export
 
         emit_bytes(export.to_bytes(rows, chosen, format), output)
@@ -111,6 +118,17 @@ def print_results(
         emit(rows, chosen, format, output)
     if not rows:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+
+
+def _emit_page(
+    found: Results, rows: list[Row], columns: Sequence[str] | None, sort: str | None, output: Path | None
+) -> None:
+    """Write the page; it has every column and sorts itself."""
+    from harness.report.html import render
+
+    if columns:
+        raise UsageError("--columns does not go with html, which has every column: leave it out")
+    emit_text(render(found, rows, sort), output)
 
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:

@@ -1,0 +1,69 @@
+"""Put the page together: template, style, scripts and data in one text that asks no network for anything.
+
+Nothing in the data can become markup: it travels as JSON without `<`, `>` and `&`, and the scripts write it as text
+only. The content security policy names the hashes of the two inline blocks, so that nothing else can run or be loaded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from harness.report.frame import Results, Row
+from harness.report.html.data import make_document
+
+SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "images", "detail", "table",
+           "overview", "main")  # fmt: skip
+"""The scripts in the order they are read; each file has one idea."""
+_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def render(results: Results, rows: list[Row], sort: str | None = None) -> str:
+    """Return the report as one HTML document.
+
+    Args:
+        results: The records, and the folders of their runs.
+        rows: One row of public columns for each of the records, in the same order.
+        sort: The column that the table begins sorted by; with a leading `-` descending.
+    """
+    document = make_document(results, rows, sort)
+    style, script = _read("style.css"), _script()
+    return Template(_read("page.html")).substitute(
+        policy=_policy(style, script),
+        title=escape(document["title"]),
+        style=style,
+        script=script,
+        data=to_script_json(document),
+    )
+
+
+def to_script_json(document: Any) -> str:
+    """Return JSON that can stand in a `<script>` element: no character of it can end or open a tag."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode()
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _script() -> str:
+    parts = "\n".join(_read(f"js/{name}.js") for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
+
+
+def _read(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8").replace("\r\n", "\n")

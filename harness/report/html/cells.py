@@ -1,0 +1,173 @@
+"""The details of one cell: its samples made small enough for a page, and its accuracy by class.
+
+Rule for traces: a process's inferences, in the order they ran, are cut into at most `POINTS` runs of equal length; of
+each, the page has the time of its middle inference and the 10th, 50th and 90th percentile of its durations. Histograms
+are of all steady inferences up to the 99.5th percentile; how many lie above is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness import units
+from harness.bench.records import ProcessFacts, Record, StoredRecord, SummaryFacts
+from harness.bench.samples import Samples
+from harness.bench.sustained import Sustained, analyse
+from harness.errors import RecordError
+from harness.report.text import clean
+
+POINTS, SUSTAINED_POINTS, BINS = 100, 400, 48
+_TAIL = 0.995
+_BAND = (0.1, 0.5, 0.9)
+_LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+Floats = npt.NDArray[np.float64]
+
+
+def detail(stored: StoredRecord) -> dict[str, Any]:
+    """Return what the page shows of one cell beside its row."""
+    record = stored.record
+    try:
+        samples = stored.samples()
+    except RecordError:
+        samples = []
+    told = [process for process in record.processes if process.samples]
+    pairs = list(zip(told, samples, strict=False))
+    sustained = record.settings.get("sustained") is not None
+    points = SUSTAINED_POINTS if sustained else POINTS
+    return {
+        "traces": [trace(process, found, points) for process, found in pairs if found.size],
+        "histogram": histogram([_steady_ms(found) for _, found in pairs if found["steady"].any()]),
+        "boxes": [*map(_sample_box, pairs), *_told_boxes(record)],
+        "telemetry": [line for process in record.processes for line in _telemetry(process)],
+        "sustained": _sustained(samples) if sustained else None,
+        "classes": _classes(record),
+    }
+
+
+def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any]:
+    """Return a process's durations over time, at most `points` of them (rule: see the module)."""
+    size = -(-samples.size // points)
+    starts = np.arange(0, samples.size, size)
+    durations = samples["duration_ns"] / units.NS_PER_MS
+    middles = np.minimum(starts + size // 2, samples.size - 1)
+    levels = np.array([np.quantile(group, _BAND) for group in np.split(durations, starts[1:])])
+    first_steady = int(np.argmax(samples["steady"])) if samples["steady"].any() else samples.size
+    return {
+        "process": process.index + 1,
+        "each": size,
+        "steady": int(-(-first_steady // size)),
+        "s": _short(samples["start_ns"][middles] / 1e9),
+        "low": _short(levels[:, 0]),
+        "mid": _short(levels[:, 1]),
+        "high": _short(levels[:, 2]),
+    }
+
+
+def histogram(processes: Sequence[Floats]) -> dict[str, Any] | None:
+    """Return how many steady inferences lie in each of `BINS` equal bins, all processes together."""
+    if not processes:
+        return None
+    values = np.concatenate(processes)
+    low, high = float(values.min()), float(np.quantile(values, _TAIL))
+    high = high if high > low else low * 1.01 + 1e-6
+    counts, _ = np.histogram(values, BINS, (low, high))
+    return {
+        "low": _digits(low),
+        "high": _digits(high),
+        "counts": counts.tolist(),
+        "above": units.count(int((values > high).sum())),
+        "n": units.count(values.size),
+    }
+
+
+def _steady_ms(samples: Samples) -> Floats:
+    steady: Floats = samples["duration_ns"][samples["steady"]] / units.NS_PER_MS
+    return steady
+
+
+def _sample_box(pair: tuple[ProcessFacts, Samples]) -> dict[str, Any]:
+    process, samples = pair
+    steady = _steady_ms(samples)
+    levels = _short(np.quantile(steady, _LEVELS)) if steady.size else None
+    return _box(process, units.count(steady.size), levels)
+
+
+def _told_boxes(record: Record) -> list[dict[str, Any]]:
+    """What a tool says of each process, where it keeps the samples to itself: no quartiles."""
+    return [
+        _box(process, units.count(process.summary.count), _told_levels(process.summary))
+        for process in record.processes
+        if process.summary is not None and not process.samples
+    ]
+
+
+def _told_levels(summary: SummaryFacts) -> list[float | None]:
+    found = (summary.p5_ns, None, summary.median_ns, None, summary.p95_ns)
+    return [None if value is None else _digits(value / units.NS_PER_MS) for value in found]
+
+
+def _box(process: ProcessFacts, n: str, levels: Sequence[float | None] | None) -> dict[str, Any]:
+    median = None if levels is None else levels[2]
+    return {
+        "process": process.index + 1,
+        "status": clean(process.status),
+        "n": n,
+        "levels": levels,
+        "median": units.milliseconds(median),
+        "init": units.milliseconds(None if process.init_ns is None else process.init_ns / units.NS_PER_MS),
+        "reasons": list(map(clean, process.reasons)),
+    }
+
+
+def _telemetry(process: ProcessFacts) -> list[str]:
+    """Clock and temperature before and after a process, as far as they were read."""
+    told = []
+    for key, unit in (("mhz", "MHz"), ("celsius", "°C")):
+        ends = [process.telemetry.get(when, {}).get(key) for when in ("before", "after")]
+        if any(isinstance(value, (int, float)) for value in ends):
+            shown = " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in ends)
+            told.append(f"process {process.index + 1}: {shown} {unit}")
+    return told
+
+
+def _sustained(samples: Sequence[Samples]) -> dict[str, Any] | None:
+    found = analyse(samples[0]) if samples else None
+    return None if found is None else _ends(found)
+
+
+def _ends(found: Sustained) -> dict[str, Any]:
+    return {
+        "seconds": _digits(found.seconds),
+        "window_s": _digits(found.window_s),
+        "first_ms": _digits(found.first_ms),
+        "last_ms": _digits(found.last_ms),
+        "knee_s": found.knee_s,
+        "text": (
+            f"ran {units.duration(found.seconds)}; first {units.duration(found.window_s)} "
+            f"{units.milliseconds(found.first_ms)} ms, last {units.milliseconds(found.last_ms)} ms "
+            f"({units.percent(found.change_percent)})"
+            + ("" if found.knee_s is None else f"; it began to change at {units.duration(found.knee_s)}")
+        ),
+    }
+
+
+def _classes(record: Record) -> list[tuple[str, float, str]]:
+    """AP by class, best first; classes without ground truth are left out."""
+    accuracy = record.accuracy
+    if accuracy is None or record.status == "fallback":
+        return []
+    known = [(name, ap) for name, ap in accuracy.ap_per_category.items() if ap is not None]
+    return [(clean(name), _digits(ap), units.metric(ap)) for name, ap in sorted(known, key=lambda p: -p[1])]
+
+
+def _short(values: Floats) -> list[float]:
+    return [_digits(value) for value in values.tolist()]
+
+
+def _digits(value: float) -> float:
+    """Four significant digits are more than a plot shows."""
+    return float(f"{value:.4g}")

@@ -1,0 +1,167 @@
+"""What the page is given: rows column by column, evidence, runs, models, and the details of some cells.
+
+Nothing is summarized here that `harness.report.frame` did not summarize. Numbers come twice: as text in the one form
+that `harness.units` gives them, and raw (six significant digits) for positions and for sorting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from harness import units
+from harness.bench import records
+from harness.bench.records import DelegateFacts, Record, RunFacts, StoredRecord
+from harness.errors import RecordError
+from harness.report import plain
+from harness.report.columns import COLUMNS, HAVE_LATENCY, INTEGER, LIST, NUMBER, Column
+from harness.report.console import FORMS
+from harness.report.frame import Results, Row
+from harness.report.html import accuracy, cells
+from harness.report.text import clean
+
+MOST_DETAILS = 150
+"""Cells whose samples and classes are in the file: those of the newest runs. Keeps a file of 10,000 cells small."""
+_DIGITS = 6
+
+
+def make_document(results: Results, rows: Sequence[Row], sort: str | None = None) -> dict[str, Any]:
+    """Return everything that the page shows, as plain values."""
+    stored = results.records
+    runs = [_run(path) for path in results.runs]
+    detailed = _newest(stored, MOST_DETAILS)
+    return {
+        "title": _title(rows),
+        "made": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
+        "version": version("ondevice-harness"),
+        "n": len(rows),
+        "sort": sort,
+        "missing": units.MISSING,
+        "ranked": sorted(HAVE_LATENCY),
+        "columns": [_column(column, [row[column.name] for row in rows]) for column in COLUMNS],
+        "evidence": encode([_evidence(one.record) for one in stored]),
+        "settings": encode([_pairs(one.record.settings) for one in stored]),
+        "details": {index: cells.detail(stored[index]) for index in detailed},
+        "most_details": MOST_DETAILS,
+        "runs": [run for run in runs if run is not None],
+        "models": _models(stored),
+        "devices": _devices(stored),
+        "warnings": list(map(clean, results.warnings)),
+        **accuracy.document(results, detailed),
+    }
+
+
+def encode(values: Sequence[Hashable]) -> dict[str, Any]:
+    """Return values as a list of the different ones and, for each value, its place in it (0: all are alike)."""
+    place = {value: index for index, value in enumerate(dict.fromkeys(values))}
+    return {"values": list(place), "at": [place[value] for value in values] if len(place) > 1 else 0}
+
+
+def shown(column: Column, value: Any) -> str:
+    """Return a value of a public column as it is printed."""
+    if column.dtype == LIST:
+        return "\n".join(map(clean, value or ()))
+    return clean(FORMS.get(column.unit, plain.cell)(value))
+
+
+def raw(value: float | None) -> float | None:
+    """Return a number with as many digits as a plot can show; None for one that JSON cannot hold."""
+    number = plain.value(value)
+    return None if number is None else float(f"{number:.{_DIGITS}g}")
+
+
+def _column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
+    numeric = column.dtype in {INTEGER, NUMBER}
+    return {
+        "name": column.name,
+        "unit": column.unit,
+        "meaning": column.meaning,
+        "text": encode([shown(column, value) for value in values]),
+        "raw": [raw(value) for value in values] if numeric and any(v is not None for v in values) else None,
+    }
+
+
+def _newest(stored: Sequence[StoredRecord], most: int) -> list[int]:
+    """Indices of the cells of the newest runs, at most so many; within a run in the order of its plan."""
+    order = sorted(range(len(stored)), key=lambda index: stored[index].record.run_id, reverse=True)
+    return sorted(order[:most])
+
+
+def _title(rows: Sequence[Row]) -> str:
+    devices = list(dict.fromkeys(clean(row["device"]) for row in rows))
+    names = ", ".join(devices[:3]) + (f" and {len(devices) - 3} more" if len(devices) > 3 else "")
+    return f"On-device detectors: {names}" if rows else "On-device detectors"
+
+
+def _evidence(record: Record) -> tuple[tuple[str, str], ...]:
+    """Every proof of what ran: of the cell, of its processes where theirs differ, and of the accuracy's worker."""
+    found = [("", record.delegate)]
+    found += [(f"process {p.index + 1}", p.delegate) for p in record.processes if p.delegate is not None]
+    if record.accuracy is not None and record.accuracy.delegate is not None:
+        found.append(("accuracy", record.accuracy.delegate))
+    return _different(found)
+
+
+def _different(found: Iterable[tuple[str, DelegateFacts]]) -> tuple[tuple[str, str], ...]:
+    seen: set[str] = set()
+    told: list[tuple[str, str]] = []
+    for who, facts in found:
+        lines = [clean(line) for line in facts.evidence if clean(line) not in seen]
+        seen.update(lines)
+        told += [(who, line) for line in lines]
+    return tuple(told)
+
+
+def _pairs(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((clean(key), clean(plain.cell(value))) for key, value in facts.items() if value is not None)
+
+
+def _run(path: Path) -> dict[str, Any] | None:
+    try:
+        facts = records.load_run(path)
+    except RecordError:
+        return None
+    return {"id": clean(facts.run_id), "started": clean(facts.started_at), "facts": _run_facts(facts)}
+
+
+def _run_facts(facts: RunFacts) -> tuple[tuple[str, str], ...]:
+    told = dict(facts.environment)
+    packages = told.pop("packages", None)
+    known = packages.items() if isinstance(packages, dict) else ()
+    return (
+        ("harness", clean(facts.harness_version)),
+        ("command", clean(" ".join(facts.command)) or units.MISSING),
+        ("seed", str(facts.seed)),
+        *_pairs({key.replace("_", " "): value for key, value in told.items()}),
+        *_pairs({name: found for name, found in known if found is not None}),
+    )
+
+
+def _models(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
+    facts = {one.record.model.sha256: one.record.model for one in stored}
+    return [
+        {
+            "name": clean(model.name),
+            "sha256": clean(model.sha256),
+            "size": units.size(model.size_bytes),
+            "quantization": clean(model.quantization),
+            "evidence": list(map(clean, model.evidence)),
+        }
+        for model in facts.values()
+    ]
+
+
+def _devices(stored: Iterable[StoredRecord]) -> list[tuple[str, ...]]:
+    found = (one.record.device for one in stored)
+    told = (
+        (device.name, device.kind, device.model, device.soc, device.os, device.abi, _told(device.facts))
+        for device in found
+    )
+    return list(dict.fromkeys(tuple(clean(text or units.MISSING) for text in one) for one in told))
+
+
+def _told(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {plain.cell(value)}" for key, value in facts.items())

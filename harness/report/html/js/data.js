@@ -1,0 +1,25 @@
+// The data of the page: columns by name, and a row's text and number in each.
+
+const DATA = JSON.parse(byId("data").textContent);
+const COLUMN = Object.fromEntries(DATA.columns.map((column) => [column.name, column]));
+const ALL = Array.from({ length: DATA.n }, (_, row) => row);
+const RANKED = new Set(DATA.ranked);
+
+const pick = (coded, row) => coded.values[coded.at === 0 ? 0 : coded.at[row]];
+const text = (row, name) => pick(COLUMN[name].text, row);
+const number = (row, name) => (COLUMN[name].raw ? COLUMN[name].raw[row] : null);
+const known = (row, name) => number(row, name) !== null;
+const different = (name, rows = ALL) => [...new Set(rows.map((row) => text(row, name)))];
+
+// "edgetpu:usb:0" and "edgetpu" are the same kind of accelerator.
+const delegateKind = (row) => text(row, "delegate_requested").split(":")[0];
+
+// Status where it is not ok, else the verdict: the word that says how far to trust a row.
+function label(row) {
+  const status = text(row, "status");
+  const verdict = text(row, "verdict");
+  return status !== "ok" ? status : verdict === DATA.missing ? "ok" : verdict;
+}
+
+const TONES = { trusted: "good", ok: "plain", noisy: "warn", throttled: "warn", unverified: "warn", "too-few-samples": "warn", partial: "warn" };
+const badge = (row) => h("span", { class: `badge ${TONES[label(row)] || "bad"}` }, label(row));
