@@ -10,16 +10,20 @@ import rich_click as click
 from harness import units
 from harness.cards import Model, find_model, list_cards
 from harness.cli.common import CONTEXT, WIDTH, emit, emit_table, examples, format_option, note
-from harness.errors import HarnessError, JobError
+from harness.errors import HarnessError, JobError, UsageError
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.accuracy.probe import Tried
     from harness.cli.common import Progress
     from harness.fetch import Fetched, OnProgress
 
 COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
 FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
 FETCH_TABLE = ("name", "downloaded", "file")
+PROBE_COLUMNS = ("reading", "map", "ap50", "n_detections", "best")
 _REDRAW_S = 0.1
 
 
@@ -31,12 +35,13 @@ _REDRAW_S = 0.1
         "harness models                      every card, and whether its file is here",
         "harness models show mobiledet-cpu   one card with its published figures",
         "harness models fetch mobiledet-cpu  download and verify its file",
+        "harness models probe new.tflite --dataset coco/   find out how to read a model",
     ),
 )
 @format_option()
 @click.pass_context
 def command(ctx: click.Context, format_: str) -> None:
-    """List, show and fetch model cards. Without a subcommand: list."""
+    """List, show, fetch and find out model cards. Without a subcommand: list."""
     if ctx.invoked_subcommand is None:
         _list(ctx.obj, format_)
 
@@ -94,6 +99,71 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
         emit(rows, FETCH_TABLE if format_ == "table" else FETCH_COLUMNS, format_)
     if failures:
         raise JobError(f"not fetched: {', '.join(failures)}")
+
+
+@command.command(
+    "probe",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness models probe new.tflite --dataset coco/                     the mAP of each reading",
+        "harness models probe new.tflite --dataset coco/ --write new.toml    and a card of the best one",
+    ),
+)
+@click.argument("name", metavar="MODEL")
+@click.option("--dataset", type=click.Path(), help="Labelled images: a folder or a TOML card.")
+@click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many images.")
+@click.option("--write", type=click.Path(), metavar="CARD.toml", help="Write the winning card to a new file.")
+@format_option()
+@click.pass_context
+def probe_command(
+    ctx: click.Context, name: str, dataset: str | None, limit: int, write: str | None, format_: str
+) -> None:
+    """Try how a model can be read (output order, boxes, labels, input) on labelled images: the mAP of each."""
+    from pathlib import Path
+
+    from harness.accuracy.dataset import find_dataset
+    from harness.accuracy.probe import probe, unlike
+    from harness.cli.common import progress
+
+    model = find_model(name, find_workspace(ctx.obj))
+    path = Path(dataset) if dataset else model.dataset_path
+    if path is None:
+        raise UsageError("labelled images are needed to tell the readings apart: give them with --dataset")
+    if write is not None and Path(write).exists():
+        raise UsageError(f"{write}: there is a file of that name already; --write makes a new one")
+    with progress() as shown:
+        tried = probe(model, find_dataset(path), limit, lambda n, words: shown.update(n, n + 1, words))
+    emit([_tried_row(one) for one in unlike(tried)], PROBE_COLUMNS, format_)
+    if write is not None:
+        _write_card(model, tried[0], Path(write), limit)
+
+
+def _tried_row(one: Tried) -> dict[str, Any]:
+    return {
+        "reading": one.reading,
+        "map": None if one.map is None else round(one.map, 4),
+        "ap50": None if one.ap50 is None else round(one.ap50, 4),
+        "n_detections": one.n_detections,
+        "best": one.best,
+    }
+
+
+def _write_card(model: Model, best: Tried, path: Path, limit: int) -> None:
+    """Write the winning card; what it rests on stands above it."""
+    import os
+
+    from msgspec.structs import replace
+
+    from harness import atomic
+    from harness.card_text import card_to_toml
+
+    card = best.card
+    if card.source.path is not None:
+        beside = os.path.relpath(model.file.resolve(), path.resolve().parent)
+        card = replace(card, source=replace(card.source, path=beside))
+    figures = f"mAP {best.map or 0:.3f} on up to {limit} images with the reading: {best.reading}"
+    atomic.write_bytes(path, card_to_toml(card, (figures, *model.evidence)).encode("utf-8"))
+    note(f"{path}: written; `harness run {path} --dataset …` measures it")
 
 
 def _list(workspace: str | None, format_: str) -> None:
