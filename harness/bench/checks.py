@@ -18,6 +18,10 @@ MAX_HALF_WIDTH_PERCENT = 5.0
 """Half the width of the 95 % interval of the median, against the median."""
 MAX_SPREAD = 0.5
 """(p90 - median) / median; pyperf warns when the extremes are 50 % off."""
+MAX_OUTLIERS = 0.10
+"""Share of samples with a modified z-score above 3.5 (Iglewicz & Hoaglin, see `stats.outliers`)."""
+HOT_CHARGING_C = 35.0
+"""A battery this warm while it is charged warms the phone by itself."""
 THROTTLED = 1.10
 """A CPU probe this much slower than its best means throttling (Jetpack Microbenchmark's rule)."""
 MAX_OTHER_LOAD = 0.10
@@ -40,9 +44,16 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgement:
     if not record.processes or record.status not in {"ok", "partial"}:
         return Judgement(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
-    if not found:
-        return Judgement("trusted", ())
-    return Judgement(found[0][0], tuple(dict.fromkeys(reason for _, reason in found)))
+    reasons = (*(reason for _, reason in found), *_unbounded(summary))
+    return Judgement(found[0][0] if found else "trusted", tuple(dict.fromkeys(reasons)))
+
+
+def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
+    """Say why a quantile is not given, and how many inferences it would take."""
+    if summary is None or not summary.runs_needed:
+        return
+    needed = [f"{name} {units.count(n)}" for name, n in summary.runs_needed.items()]
+    yield f"too few inferences ({units.count(summary.n_samples)}) to bound a quantile: needed for {', '.join(needed)}"
 
 
 def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
@@ -104,6 +115,12 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
             "noisy",
             f"one inference in ten took {times:.1f}× the median or more: other programs or a changing clock disturb it",
         )
+    elif summary.outlier_share is not None and summary.outlier_share > MAX_OUTLIERS:
+        yield (
+            "noisy",
+            f"{summary.outlier_share:.0%} of the inferences are outliers (modified z-score above 3.5): other programs "
+            "or a changing clock disturb them",
+        )
 
 
 def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
@@ -148,6 +165,15 @@ def _power(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
         yield "noisy", "the machine ran on its battery, which lowers clocks: plug it in"
 
 
+def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    facts = record.device.facts
+    if facts.get("screen_on") == "yes":
+        yield "noisy", "the phone's screen was on, which takes power and heats: turn it off"
+    celsius = facts.get("battery_temperature_c")
+    if facts.get("charging") == "yes" and isinstance(celsius, (int, float)) and celsius > HOT_CHARGING_C:
+        yield "noisy", f"the phone was charging at {celsius:g} °C: let it cool, or use --max-start-temp"
+
+
 def _longer(record: Record) -> str:
     """What to do about a process that does not settle, knowing what was done already."""
     if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
@@ -172,5 +198,6 @@ CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...]
     _noisy,
     _other_load,
     _power,
+    _phone,
 )
 """In the order of their weight: the first that speaks gives the verdict."""

@@ -53,8 +53,8 @@ class LatencySummary:
     median and its 95 % interval, which respect the processes (see the module). `std_ms` is the sample
     standard deviation (divisor n-1). A quantile is None when the sample is too small to bound it from above
     with 95 % confidence; `runs_needed` then says how many inferences would do, by the quantile's name
-    (`p90`, `p95`, `p99`). `fps` is 1000 / mean: inferences divided by the time they took, the rate that
-    back-to-back inference sustains.
+    (`p90`, `p95`, `p99`). `outlier_share` is 0…1 (see `outliers`). `fps` is 1000 / mean: inferences
+    divided by the time they took, the rate that back-to-back inference sustains.
     """
 
     n_samples: int
@@ -70,6 +70,7 @@ class LatencySummary:
     min_ms: float
     max_ms: float
     fps: float
+    outlier_share: float | None = None
     runs_needed: dict[str, int] = field(default_factory=dict)
 
 
@@ -117,6 +118,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         min_ms=float(pooled.min()),
         max_ms=float(pooled.max()),
         fps=1000.0 / mean if mean > 0 else math.inf,
+        outlier_share=outliers(measured).share,
         runs_needed={name: runs_needed(QUANTILES[name]) for name, value in tails.items() if value is None},
     )
 

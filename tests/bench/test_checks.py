@@ -118,3 +118,31 @@ def test_mlperf_with_too_few_queries_says_how_many_are_needed(record):
     one = replace(record, processes=record.processes[:1], settings={"mlperf": True})
     judgement = judge(one, few)
     assert judgement.verdict == "too-few-samples" and "64 queries" in judgement.reasons[0]
+
+
+def test_many_outliers_are_noisy_and_counted(record):
+    """By hand: 15 of 100 samples lie 20 % above the others, whose spread is 1 %; the p90 is then 1.2 × the median."""
+    chance = np.random.default_rng(2)
+    processes = []
+    for _ in range(5):
+        durations = 1e6 * (1 + 0.01 * chance.standard_normal(100))
+        durations[::7] = 1.2e6
+        processes.append(durations.astype(np.int64))
+    judgement = judge(record, summarize(processes))
+    assert judgement.verdict == "noisy" and "15% of the inferences are outliers" in judgement.reasons[0]
+
+
+def test_a_quantile_that_is_not_given_says_how_many_inferences_it_needs(record):
+    """1 - 0.95^n >= 0.975 from n = 72 on, by hand: ln 0.025 / ln 0.95 = 71.9."""
+    few = summarize([np.full(10, 1_000_000 + k, np.int64) for k in range(5)])
+    judgement = judge(record, few)
+    assert judgement.verdict == "trusted" and few.p95_ms is None
+    assert "too few inferences (50)" in judgement.reasons[0] and "p95 72" in judgement.reasons[0]
+
+
+def test_a_lit_screen_and_charging_while_warm_are_told(record):
+    phone = replace(
+        record.device, facts={"screen_on": "yes", "charging": "yes", "battery_temperature_c": 38.5}
+    )
+    reasons = " ".join(judge(replace(record, device=phone), summary()).reasons)
+    assert "screen was on" in reasons and "38.5 °C" in reasons
