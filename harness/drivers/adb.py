@@ -110,6 +110,8 @@ class AdbDevice:
             DeviceError: There is no such program there.
         """
         begin = time.monotonic()
+        if any("\0" in word for word in (*argv, *(env or {}).values())):
+            raise DeviceError(self.name, f"cannot start {argv[0]!r}: no argument can hold a NUL", argv)
         command = Command(tuple(argv), env, orphans.new_marker(), self.root)
         try:
             with self._lock, self._using(f"run {argv[0]!r}", argv) as link:

@@ -41,7 +41,7 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
         [
             f"mkdir -p {shlex.quote(folder)}",
             f"( {chr(10).join([*_prelude(argv, env, marker), shlex.join(argv)])} ) </dev/null 2>{errors}",
-            f"c=$?; echo; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
+            f"c=$?; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
         ]
     )
 
@@ -163,13 +163,13 @@ class Marked:
 
     def __init__(self, on_stdout: Callable[[bytes], None], marker: str) -> None:
         self._on_stdout = on_stdout
-        self._sign = f"\n{marker}:".encode()
+        self._sign = f"{marker}:".encode()
         self._held = b""
         self._after: bytes | None = None
         self.exit_code: int | None = None
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes; a last line that may be the beginning of the marker is held back."""
+        """Take the next bytes; an end that may be the beginning of the marker is held back."""
         if self._after is not None:
             self._after += data
         else:
@@ -181,8 +181,9 @@ class Marked:
         self._look_for_end()
 
     def _harmless(self) -> int:
-        at = self._held.rfind(b"\n")
-        return at if at >= 0 and self._sign.startswith(self._held[at:]) else len(self._held)
+        longest = min(len(self._sign) - 1, len(self._held))
+        held = next((n for n in range(longest, 0, -1) if self._held.endswith(self._sign[:n])), 0)
+        return len(self._held) - held
 
     def _release(self, size: int) -> None:
         self._on_stdout(self._held[:size])
@@ -193,7 +194,7 @@ class Marked:
         self._release(len(self._held))
 
     def _look_for_end(self) -> None:
-        end = self._sign[1:] + b"end\n"
+        end = self._sign + b"end\n"
         if self._after is not None and self._after.endswith(end):
             code, _, errors = self._after[: -len(end)].partition(b"\n")
             if code.isdigit():

@@ -102,6 +102,13 @@ class UsbConnection(BaseTransport):  # type: ignore[misc]
             if self._handle.kernelDriverActive(number):
                 self._handle.detachKernelDriver(number)
         self._handle.claimInterface(number)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Take out what a former connection left on its way; a phone says nothing before it is spoken to."""
+        with suppress(self._library.USBErrorTimeout):
+            for _ in range(256):
+                self._handle.bulkRead(self._in, 16 * 1024, timeout=20)
 
     def close(self) -> None:
         """Release the interface."""

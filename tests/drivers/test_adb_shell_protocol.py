@@ -60,7 +60,7 @@ def test_a_cut_connection_never_looks_like_success(data, length):
 def test_the_marker_is_found_however_it_arrives(output, errors, code, sizes):
     out: list[bytes] = []
     parser = Marked(out.append, MARKER)
-    data = output + f"\n{MARKER}:{code}\n".encode() + errors + f"{MARKER}:end\n".encode()
+    data = output + f"{MARKER}:{code}\n".encode() + errors + f"{MARKER}:end\n".encode()
     for piece in cut(data, sizes):
         assert parser.exit_code is None
         parser.add(piece)
@@ -68,11 +68,19 @@ def test_the_marker_is_found_however_it_arrives(output, errors, code, sizes):
     assert (b"".join(out), parser.stderr(), parser.exit_code) == (output, errors, code)
 
 
+def test_a_whole_line_is_not_held_back_until_the_next_one():
+    out: list[bytes] = []
+    parser = Marked(out.append, MARKER)
+    for text in (b"one\n", b"two\nho", b"me\n"):
+        parser.add(text)
+    assert out == [b"one\n", b"two\n", b"home\n"]
+
+
 @given(output=st.binary(max_size=120), length=st.integers(0, 200))
 def test_without_the_whole_marker_there_is_no_exit_code_and_no_output_is_lost(output, length):
     out: list[bytes] = []
     parser = Marked(out.append, MARKER)
-    whole = output + f"\n{MARKER}:0\n{MARKER}:end\n".encode()
+    whole = output + f"{MARKER}:0\n{MARKER}:end\n".encode()
     parser.add(whole[: min(length, len(whole) - 1)])
     parser.finish()
     assert parser.exit_code is None

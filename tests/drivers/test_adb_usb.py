@@ -21,6 +21,7 @@ class Wire:
     def __init__(self, library, port=None, serial="0A1B", refuse=None):
         self._library, self._port, self.serial, self._refuse = library, port, serial, refuse
         self.written: list[bytes] = []
+        self.stale: list[bytes] = []
         self.unplugged, self.claimed, self.socket = False, False, None
         self._owes_end = False
 
@@ -83,6 +84,10 @@ class Wire:
         assert endpoint == 0x81
         if self.unplugged:
             raise self._library.USBErrorNoDevice
+        if self.stale:
+            return bytearray(self.stale.pop())
+        if self.socket is None:
+            raise self._library.USBErrorTimeout
         self.socket.settimeout(timeout / 1000)
         try:
             return bytearray(self.socket.recv(size))
@@ -178,6 +183,15 @@ def test_a_phone_that_is_unplugged_is_lost(libusb, adbd):
         device.run(["sh", "-c", "echo x; sleep 20"], timeout_s=60, on_line=unplug)
     wire.unplugged = False
     assert device.run(["echo", "back"], timeout_s=10).stdout == "back\n"
+    device.close()
+
+
+def test_what_a_former_connection_left_on_the_wire_does_not_disturb(libusb, adbd):
+    wire = Wire(libusb, adbd.port)
+    wire.stale = [b"WRTE" + bytes(20), b"half a message"]
+    libusb.bus.append(wire)
+    device = AdbDevice("phone", serial="0A1B", root=adbd.root)
+    assert device.run(["echo", "x"], timeout_s=10).stdout == "x\n"
     device.close()
 
 

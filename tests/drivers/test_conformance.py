@@ -180,6 +180,11 @@ def test_arguments_are_not_interpreted(device):
     assert done.stdout == "".join(f"<{argument}>" for argument in arguments)
 
 
+def test_an_argument_that_no_program_can_take_is_refused_and_not_cut(device):
+    with pytest.raises(DeviceError, match="cannot start"):
+        device.run(["echo", "a\0b"], timeout_s=10)
+
+
 def test_standard_input_is_empty(device):
     assert device.run(["cat"], timeout_s=10).exit_code == 0
 
