@@ -25,7 +25,7 @@ FEW, TOO_FEW = 100, 10
 NEAR_BITS = 16
 """Near-duplicates differ in at most so many of the 256 bits of their difference hashes."""
 MOST_NAMED = 3
-SMALL_SHARE, UPSCALED = 0.1, 1.0
+SMALL_SHARE, UPSCALED = 0.1, 0.75
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from harness.bench.run import Observer
 from harness.cards import Model
 from harness.detectors.base import TensorInfo
 from harness.errors import ModelError, UsageError
-from harness.quantize import compare, engine, fold, lint, measure, prove, stats
+from harness.quantize import compare, engine, fold, lint, measure, prove, stats, table
 from harness.quantize.findings import Finding, refuse_errors
 from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
 from harness.quantize.representative import Images, Representative, Tensor
 from harness.tflite import model as tflite
 from harness.tflite import postprocess, reader
-from harness.tflite.graph import POSTPROCESS, Graph
+from harness.tflite.graph import POSTPROCESS
 
 COLUMNS = (
     "model",
@@ -39,7 +39,6 @@ COLUMNS = (
 )
 MOST_COMPARED = 16
 HELD_OUT_SHARE = 10
-_NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 class Steps(Protocol):
@@ -158,20 +157,10 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
         lambda done: steps.update(done, len(samples), f"calibrating, image {done}/{len(samples)}"),
         float_output=has_postprocess,
     )
-    left = left_in_float(reader.read_graph(made, path))
+    left = table.left_in_float(reader.read_graph(made, path))
     _refuse_float_operators(mode, left, path)
     remarks = [f"{WHY_POSTPROCESS_STAYS_FLOAT}."] if has_postprocess and mode.calibrated else []
     return made + fold.archive_behind(data), remarks
-
-
-def left_in_float(graph: Graph) -> Counter[str]:
-    """Count the operators whose results are float, without those that only change the type."""
-    found: Counter[str] = Counter()
-    for subgraph, operator in graph.operators():
-        types = {subgraph.tensors[index].dtype for index in operator.outputs}
-        if "float32" in types and operator.name not in _NO_ARITHMETIC:
-            found[operator.name] += 1
-    return found
 
 
 def _refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:
@@ -235,7 +224,7 @@ def _after(job: Job, mode: Mode, output: Path) -> list[str]:
 
 def _rows(job: Job, output: Path, steps: Steps) -> list[dict[str, Any]]:
     """Return the rows of the float and of the quantized file, without accuracy."""
-    rows = [_row(path) for path in (job.model.file, output)]
+    rows = [table.row_of(path) for path in (job.model.file, output)]
     info = tflite.describe(job.model.file).inputs[0]
     inputs = _compared(job, info)
     steps.update(1, 1, f"comparing outputs on {len(inputs)} images")
@@ -248,25 +237,6 @@ def _rows(job: Job, output: Path, steps: Steps) -> list[dict[str, Any]]:
 
 def _finite(value: float) -> float | None:
     return value if abs(value) != float("inf") else None
-
-
-def _row(path: Path) -> dict[str, Any]:
-    description, graph = tflite.load(path)
-    left = left_in_float(graph)
-    return {
-        "model": path.stem,
-        "quantization": description.quantization,
-        "size_bytes": description.size_bytes,
-        "inputs": [_words(info) for info in description.inputs],
-        "outputs": sorted({info.dtype for info in description.outputs}),
-        "float_operators": [f"{count} {name}" for name, count in left.most_common()],
-    }
-
-
-def _words(info: TensorInfo) -> str:
-    if info.scale is None:
-        return info.dtype
-    return f"{info.dtype} (scale {info.scale:.6g}, zero point {info.zero_point})"
 
 
 def _add_accuracy(rows: list[dict[str, Any]], job: Job, output: Path, observer: Observer) -> None:

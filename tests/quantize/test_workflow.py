@@ -15,7 +15,7 @@ import pytest
 from harness.cli.main import main
 from harness.errors import JobError, ModelError, OutputError, UsageError
 from harness.example.measure import evaluate
-from harness.quantize import compare, prove, workflow
+from harness.quantize import compare, prove, table, workflow
 from harness.quantize.modes import MODES, find_mode
 from harness.quantize.representative import find_representative
 from harness.tflite.model import describe, load
@@ -64,7 +64,7 @@ def test_modes_with_float_input_keep_the_map_by_pycocotools(made, repository, na
 
 def test_only_postprocess_stays_float_in_int8(made):
     _, graph = load(made["int8"])
-    assert workflow.left_in_float(graph) == {"TFLite_Detection_PostProcess": 1}
+    assert table.left_in_float(graph) == {"TFLite_Detection_PostProcess": 1}
 
 
 def test_the_int8_input_has_the_scale_that_the_preparation_gives(made):

@@ -1,0 +1,1 @@
+"""TensorFlow → TFLite. TensorFlow is imported in a child process only (`child`), never here."""

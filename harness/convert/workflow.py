@@ -1,0 +1,310 @@
+"""`harness convert` from a request to a report: refuse early, convert in a child process, prove, write, measure."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness import errors
+from harness.bench.run import Observer
+from harness.cards import InputSpec, Model
+from harness.convert import routes
+from harness.convert.facts import POSTPROCESS, Kind, ModeName, Order, Result
+from harness.drivers.local import LocalDevice
+from harness.errors import JobError, MissingExtraError, ModelError, UsageError
+from harness.quantize import lint, measure, prove, stats, table
+from harness.quantize.findings import Finding, refuse_errors
+from harness.quantize.representative import Arrays, Images, Representative
+
+COLUMNS = (
+    "model",
+    "quantization",
+    "size_bytes",
+    "inputs",
+    "outputs",
+    "float_operators",
+    "map",
+    "ap50",
+    "n_images",
+)
+COLUMNS_WITH_ROUTE = (*COLUMNS, "route", "reasons", "fake_quant_nodes", "tensorflow")
+TIMEOUT_S = 3600.0
+OnStep = Callable[[float, float, str], None]
+_KERAS = frozenset({".keras", ".h5", ".hdf5"})
+_MAKES = {
+    "float32": {"float32"},
+    "float16": {"float16"},
+    "dynamic": {"dynamic-range"},
+    "int8": {"full-integer", "full-integer-float-io"},
+    "qat-uint8": {"qat-uint8", "full-integer"},
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be converted.
+
+    Attributes:
+        source: The frozen graph, SavedModel folder or Keras file.
+        mode: How.
+        output: The .tflite to write.
+        card: The model's card, when there is one: its preparation, its decoder.
+        spec: How images are prepared.
+        size: Width and height, where the graph leaves them open.
+        inputs: Names; empty to find them.
+        outputs: Names; empty to find them.
+        stats: `quantized_input_stats`; None to work them out of `spec`.
+        input_type: Of a quantized model.
+        output_type: Of a quantized model.
+        representative: Images to calibrate with.
+        dataset_path: Dataset for mAP afterwards; None without.
+        limit: Only the first so many images of it.
+        force: Whether errors among the findings are passed over.
+        workspace: As for every command.
+    """
+
+    source: Path
+    mode: ModeName
+    output: Path
+    card: Model | None = None
+    spec: InputSpec | None = None
+    size: tuple[int, int] | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    stats: tuple[float, float] | None = None
+    input_type: str = "uint8"
+    output_type: str = "float32"
+    representative: Representative | None = None
+    dataset_path: Path | None = None
+    limit: int | None = None
+    force: bool = False
+    workspace: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out: the source and the file, findings of the linter, and remarks."""
+
+    rows: tuple[dict[str, Any], ...]
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...]
+
+
+def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
+    """Convert a TensorFlow model.
+
+    Raises:
+        UsageError: Wrong use, or a mode that does not fit the graph.
+        ModelError: The source cannot be read, or has no single image input.
+        MissingExtraError: TensorFlow is not installed.
+        JobError: TensorFlow failed or crashed, or LiteRT refuses what it made.
+    """
+    kind = find_kind(job.source)
+    prove.check_output((job.source,), job.output)
+    order = _order(job, kind)
+    routes.refuse_integer_results(order, _has_postprocess(job.source))
+    require_tensorflow()
+    findings = _lint(job)
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        result, made = run_child(order, Path(folder), on_step)
+    remarks = list(result.route.reasons)
+    if result.facts.postprocess and job.mode in {"int8", "qat-uint8"}:
+        remarks.append(f"{routes.FLOAT_RESULTS}.")
+    prove.save(made, job.output, f"{job.source.name} as {job.mode}")
+    row = table.row_of(job.output)
+    remarks += _after(job, order, result, row)
+    _add_accuracy(row, job, observer)
+    row |= {
+        "route": result.route.name,
+        "reasons": list(result.route.reasons),
+        "tensorflow": result.tensorflow,
+    }
+    before = {"model": job.source.name, "size_bytes": _size(job.source), "inputs": _inputs(result)}
+    before["fake_quant_nodes"] = len(result.facts.fake_quant)
+    return Report((before, row), findings, tuple(remarks))
+
+
+def find_kind(source: Path) -> Kind:
+    """Tell what a source is.
+
+    Raises:
+        ModelError: It is none of the three; says what was found.
+    """
+    if source.is_dir() and (source / "saved_model.pb").is_file():
+        return "saved-model"
+    if source.is_file() and source.suffix in _KERAS:
+        return "keras"
+    if source.is_file() and source.suffix == ".pb":
+        return "frozen-graph"
+    if not source.exists():
+        raise ModelError(f"{source}: no such file or folder")
+    found = "a folder without saved_model.pb" if source.is_dir() else f"a {source.suffix or 'plain'} file"
+    hint = "; `harness quantize` takes a .tflite" if source.suffix == ".tflite" else ""
+    raise ModelError(
+        f"{source}: found {found}, expected a frozen graph (.pb), a SavedModel folder or a Keras file "
+        f"(.keras, .h5){hint}"
+    )
+
+
+def require_tensorflow() -> None:
+    """Say early that TensorFlow is missing; it is not imported for that.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise MissingExtraError("converting from TensorFlow (package `tensorflow-cpu`)", "convert")
+
+
+def _has_postprocess(source: Path) -> bool:
+    """Look for the operator's name in the bytes: quick, and enough to refuse in time."""
+    file = source / "saved_model.pb" if source.is_dir() else source
+    return POSTPROCESS.encode() in file.read_bytes()
+
+
+def _order(job: Job, kind: Kind) -> Order:
+    spec = job.spec or InputSpec(width=1, height=1)
+    wanted = stats.from_spec(spec)
+    data = job.representative
+    return Order(
+        source=str(job.source.resolve()),
+        kind=kind,
+        mode=job.mode,
+        output="",
+        size=job.size,
+        inputs=job.inputs,
+        outputs=job.outputs,
+        stats=job.stats or (default_stats(wanted)),
+        input_type=job.input_type,  # type: ignore[arg-type]  # a choice of the command line
+        output_type=job.output_type,  # type: ignore[arg-type]
+        spec=msgspec.to_builtins(spec),
+        representative=tuple(str(path.resolve()) for path in data.files) if isinstance(data, Images) else (),
+        arrays=None if data is None or isinstance(data, Images) else str(data.source.resolve()),
+    )
+
+
+def default_stats(wanted: stats.InputStats | None) -> tuple[float, float]:
+    """Return (128, 128) for the TF detection models' −1…1, which their exporters use, else what the card gives."""
+    if wanted is None or (wanted.mean, wanted.std) == (127.5, 127.5):
+        return 128.0, 128.0
+    return wanted.mean, wanted.std
+
+
+def _lint(job: Job) -> tuple[Finding, ...]:
+    if job.representative is None or job.mode != "int8":
+        return ()
+    spec = job.spec or InputSpec(width=1, height=1)
+    if isinstance(job.representative, Arrays) and (spec.width, spec.height) == (1, 1):  # the graph will tell
+        height, width = job.representative.values.shape[1:3]
+        spec = msgspec.structs.replace(spec, width=width, height=height)
+    found = lint.lint(lint.material(job.representative, spec))
+    if not job.force:
+        refuse_errors(found, job.representative.source)
+    return tuple(found)
+
+
+def run_child(order: Order, folder: Path, on_step: OnStep) -> tuple[Result, bytes]:
+    """Convert in a process of its own; return its report and the file's bytes.
+
+    Raises:
+        UsageError: The child refused the order.
+        JobError: TensorFlow failed, crashed or did not end.
+    """
+    output = folder / "model.tflite"
+    order = msgspec.structs.replace(order, output=str(output))
+    (folder / "order.json").write_bytes(msgspec.json.encode(order))
+    events: list[dict[str, Any]] = []
+
+    def on_line(line: str) -> None:
+        event = _event(line)
+        if event is not None:
+            events.append(event)
+            if event["event"] == "step":
+                on_step(event.get("done", 0), event.get("total", 1), event["text"])
+
+    argv = [sys.executable, "-m", "harness.convert.child", str(folder / "order.json")]
+    done = LocalDevice().run(argv, timeout_s=TIMEOUT_S, on_line=on_line)
+    last = events[-1] if events else {}
+    if last.get("event") == "done" and output.is_file():
+        return msgspec.convert(last["result"], Result), output.read_bytes()
+    if last.get("event") == "error":
+        raise _error(last, order)
+    raise _crash(done, order, last.get("text", "starting"))
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return event if isinstance(event, dict) and "event" in event else None
+
+
+def _error(event: dict[str, Any], order: Order) -> Exception:
+    """Raise what the child raised, as the same kind of error."""
+    message = str(event["message"])
+    if event["kind"] != "JobError":
+        kind = getattr(errors, event["kind"], UsageError)
+        return kind(message) if kind in {UsageError, ModelError} else UsageError(message)
+    return JobError(
+        f"{order.source}: TensorFlow could not convert it to {order.mode}: {message}; nothing was written"
+    )
+
+
+def _crash(done: Any, order: Order, step: str) -> JobError:
+    if done.timed_out:
+        return JobError(f"{order.source}: TensorFlow did not end within {TIMEOUT_S:.0f} s while {step}")
+    code = done.exit_code
+    how = f"crashed (signal {-code})" if code is not None and code < 0 else f"ended with status {code}"
+    tail = " … ".join(done.stderr.strip().splitlines()[-2:])[:400]
+    memory = " (killed: probably too little memory)" if code == -9 else ""
+    return JobError(
+        f"{order.source}: TensorFlow {how}{memory} while {step}: {tail or 'no message'}; nothing was written"
+    )
+
+
+def _after(job: Job, order: Order, result: Result, row: dict[str, Any]) -> list[str]:
+    """Return what is remarkable of the file that was written."""
+    from harness.tflite.model import describe
+
+    remarks = []
+    facts = result.facts
+    if facts.qat_configured and not facts.fake_quant:
+        remarks.append(f"{facts.qat_configured} The graph has no fake-quant nodes.")
+    if row["quantization"] not in _MAKES[job.mode]:
+        remarks.append(f"asked for {job.mode}, the file is {row['quantization']}")
+    if result.route.inference_uint8:
+        problem = stats.compare(stats.InputStats(*order.stats), describe(job.output).inputs[0])
+        remarks += [f"{problem}: the graph's own fake-quant range of the input differs"] if problem else []
+    return remarks
+
+
+def _add_accuracy(row: dict[str, Any], job: Job, observer: Observer) -> None:
+    if job.dataset_path is None:
+        return
+    from dataclasses import replace
+
+    from harness.tflite.infer import infer_card
+
+    model = infer_card(job.output) if job.card is None else replace(job.card, file=job.output)
+    if not measure.can_be_evaluated(model):
+        return
+    how = measure.How(dataset=job.dataset_path, latency=False, limit=job.limit, workspace=job.workspace)
+    (measured,) = measure.measure(model, [measure.Variant("converted", job.output)], how, observer)
+    row |= {name: measured.get(name) for name in ("map", "ap50", "n_images")}
+
+
+def _size(source: Path) -> int:
+    files = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
+    return sum(path.stat().st_size for path in files)
+
+
+def _inputs(result: Result) -> list[str]:
+    return [f"{tensor.name} {tensor.dtype} {list(tensor.shape)}" for tensor in result.facts.inputs]

@@ -1,0 +1,209 @@
+"""Real conversions by TensorFlow, of graphs made here; what they give is read from the files."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from harness.cli.main import main
+from harness.convert import workflow
+from harness.errors import JobError, ModelError, UsageError
+from harness.quantize.representative import find_representative
+from harness.tflite.model import describe
+
+pytestmark = pytest.mark.tensorflow
+POST = "TFLite_Detection_PostProcess"
+
+
+def run(tmp_path, source, mode, **settings):
+    job = workflow.Job(source, mode, tmp_path / f"{mode}.tflite", **settings)
+    return workflow.convert(job, lambda *step: None, None), describe(job.output)
+
+
+def representative(images, tmp_path):
+    settings = {"representative": find_representative(images)}
+    from harness.cards import InputSpec
+
+    return settings | {"spec": InputSpec(width=1, height=1, mean=(127.5,) * 3, std=(127.5,) * 3)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "quantization"), [("float32", "float32"), ("float16", "float16"), ("dynamic", "dynamic-range")]
+)
+def test_a_float_graph_with_postprocess_becomes_a_float_model(frozen, tmp_path, mode, quantization):
+    report, made = run(tmp_path, frozen(), mode)
+    assert made.quantization == quantization
+    assert [info.name for info in made.inputs] == ["normalized_input_image_tensor"]
+    assert [info.name for info in made.outputs] == [POST, f"{POST}:1", f"{POST}:2", f"{POST}:3"]
+    assert [info.shape for info in made.outputs] == [(1, 10, 4), (1, 10), (1, 10), (1,)]
+    assert made.postprocess.num_classes == 3
+    assert report.rows[0]["fake_quant_nodes"] == 0
+
+
+def test_a_trained_graph_becomes_qat_uint8_with_the_scale_of_the_stats(frozen, tmp_path):
+    report, made = run(tmp_path, frozen(fake_quant=True), "qat-uint8")
+    assert made.quantization == "qat-uint8"
+    (image,) = made.inputs
+    assert (image.dtype, image.scale, image.zero_point) == ("uint8", 0.0078125, 128)
+    assert {info.dtype for info in made.outputs} == {"float32"}
+    assert report.rows[0]["fake_quant_nodes"] == 10  # input, 4 × (weights, activations), scores
+    assert any("computes boxes and NMS in float32" in text for text in report.remarks)
+
+
+def test_stats_that_are_not_the_graphs_own_are_told(frozen, tmp_path):
+    report, _ = run(tmp_path, frozen(fake_quant=True), "qat-uint8", stats=(0.0, 255.0))
+    assert any("need scale 0.00392157 and zero point 0" in text for text in report.remarks)
+
+
+def test_a_float_graph_is_calibrated_by_images(frozen, images, tmp_path):
+    steps = []
+    job = workflow.Job(frozen(), "int8", tmp_path / "q.tflite", **representative(images, tmp_path))
+    workflow.convert(job, lambda *step: steps.append(step), None)
+    made = describe(job.output)
+    assert made.quantization == "full-integer"
+    assert made.inputs[0].scale == pytest.approx(2 / 255, rel=0.01)
+    assert (20, 20, "calibrating, image 20/20") in steps
+    assert steps[0][2] == "importing TensorFlow"
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "float16"])
+def test_weights_of_a_trained_graph_are_refused_by_what_was_found_in_it(frozen, tmp_path, mode):
+    with pytest.raises(UsageError, match=r"has 10 fake-quant nodes.*--mode qat-uint8"):
+        run(tmp_path, frozen(fake_quant=True), mode)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_float_graph_is_no_trained_one(frozen, tmp_path):
+    source = frozen()
+    source.with_name("pipeline.config").write_text("graph_rewriter { quantization { delay: 2000 } }")
+    with pytest.raises(UsageError, match=r"no fake-quant node.*delay of 2000 steps"):
+        run(tmp_path, source, "qat-uint8")
+
+
+def test_raw_heads_are_found_as_outputs_where_there_is_no_postprocess(frozen, tmp_path):
+    _, made = run(tmp_path, frozen(postprocess=False), "float32")
+    assert [info.name for info in made.outputs] == [
+        "raw_outputs/box_encodings",
+        "raw_outputs/class_predictions",
+    ]
+    assert [info.shape for info in made.outputs] == [(1, 16, 4), (1, 16, 4)]
+
+
+def test_the_converted_graph_gives_what_tensorflow_gives(frozen, tensorflow, tmp_path):
+    from harness.worker.runtime import load_runtime, make_interpreter
+
+    source = frozen(postprocess=False)
+    run(tmp_path, source, "float32")
+    image = np.random.default_rng(5).uniform(-1, 1, (1, 32, 32, 3)).astype(np.float32)
+    engine = make_interpreter(load_runtime(), str(tmp_path / "float32.tflite"), "cpu", 1)
+    engine.set_tensor(engine.get_input_details()[0]["index"], image)
+    engine.invoke()
+    found = [engine.get_tensor(entry["index"]) for entry in engine.get_output_details()]
+    definition = tensorflow.compat.v1.GraphDef()
+    definition.ParseFromString(source.read_bytes())
+    with tensorflow.Graph().as_default() as graph, tensorflow.compat.v1.Session(graph=graph) as session:
+        tensorflow.import_graph_def(definition, name="")
+        names = ["raw_outputs/box_encodings:0", "raw_outputs/class_predictions:0"]
+        expected = session.run(names, {"normalized_input_image_tensor:0": image})
+    for got, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+@pytest.fixture(scope="session")
+def saved(tensorflow, tmp_path_factory):
+    """Makes a SavedModel: one convolution, with or without fake-quant, of a fixed or an open size."""
+    tf = tensorflow
+
+    def make(fake_quant=False, size=32):
+        weights = tf.Variable(np.random.default_rng(0).normal(0, 0.3, (3, 3, 3, 64)).astype(np.float32))
+
+        def faked(tensor, low, high):
+            return tf.quantization.fake_quant_with_min_max_args(tensor, low, high) if fake_quant else tensor
+
+        class Net(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([1, size, size, 3], tf.float32, "image")])
+            def serve(self, image):
+                image = faked(image, -1.0, 1.0 - 1 / 128)
+                found = tf.nn.relu6(tf.nn.conv2d(image, faked(self.weights, -1.0, 1.0), 2, "SAME"))
+                return {"heads": faked(found, 0.0, 6.0)}
+
+        net = Net()
+        net.weights = weights
+        folder = tmp_path_factory.mktemp("saved")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tf.saved_model.save(net, str(folder), signatures=net.serve)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("mode", "quantization"), [("float32", "float32"), ("float16", "float16"), ("dynamic", "dynamic-range")]
+)
+def test_a_saved_model_is_converted(saved, tmp_path, mode, quantization):
+    _, made = run(tmp_path, saved(), mode)
+    assert (made.quantization, made.inputs[0].shape) == (quantization, (1, 32, 32, 3))
+
+
+def test_a_saved_model_is_calibrated_by_images(saved, images, tmp_path):
+    _, made = run(tmp_path, saved(), "int8", **representative(images, tmp_path))
+    assert (made.quantization, made.inputs[0].dtype) == ("full-integer", "uint8")
+
+
+def test_a_saved_model_with_fake_quant_nodes_keeps_its_trained_ranges(saved, tmp_path):
+    _, made = run(tmp_path, saved(fake_quant=True), "qat-uint8")
+    assert made.quantization == "full-integer"
+    assert made.inputs[0].scale == pytest.approx(1 / 128, rel=1e-4)
+
+
+def test_a_saved_model_of_open_size_needs_one_and_takes_it(saved, tmp_path):
+    source = saved(size=None)
+    with pytest.raises(ModelError, match="--size WIDTHxHEIGHT"):
+        run(tmp_path, source, "float32")
+    _, made = run(tmp_path, source, "float32", size=(48, 64))
+    assert made.inputs[0].shape == (1, 64, 48, 3)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_keras_model_is_converted_and_calibrated(tensorflow, images, tmp_path, suffix):
+    layers = tensorflow.keras.layers
+    model = tensorflow.keras.Sequential(
+        [layers.Input((32, 32, 3)), layers.Conv2D(64, 3), layers.BatchNormalization(), layers.ReLU()]
+    )
+    source = tmp_path / f"net{suffix}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(source)
+    _, made = run(tmp_path, source, "dynamic")
+    assert made.quantization == "dynamic-range"
+    _, made = run(tmp_path, source, "int8", **representative(images, tmp_path))
+    assert made.quantization == "full-integer"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("graph.pb", b"no graph at all", "not a frozen graph"), ("net.keras", b"no zip", "not a Keras model")],
+)
+def test_damaged_sources_are_model_errors(tensorflow, tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=says):
+        run(tmp_path, tmp_path / name, "float32")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_unknown_output_is_tensorflows_error_in_one_line_and_writes_nothing(frozen, tmp_path):
+    with pytest.raises(JobError, match=r"could not convert it to float32.*nothing was written"):
+        run(tmp_path, frozen(postprocess=False), "float32", outputs=("no_such_node",))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_prints_source_and_result(frozen, tmp_path, capsys):
+    output = tmp_path / "d.tflite"
+    with pytest.raises(SystemExit) as end:
+        main(["convert", str(frozen()), "--mode", "dynamic", "-o", str(output), "--format", "json"])
+    before, after = json.loads(capsys.readouterr().out)
+    assert (end.value.code, before["model"], after["quantization"]) == (0, "tflite_graph.pb", "dynamic-range")
+    assert after["route"] == "cpu-variant"
+    assert after["size_bytes"] == output.stat().st_size < before["size_bytes"]
