@@ -1,12 +1,125 @@
-"""Precision–recall curves and the worst images: of cells whose detections, annotations and images are at hand."""
+"""Precision–recall curves and the worst images: of cells whose detections, annotations and images are at hand.
+
+Rules: the annotations must be those of the record (same hash). The cells with the highest mAP come first, until
+`MOST_CURVES` cells or `MOST_BYTES` of detections are read; the first `MOST_GALLERIES` of them also show images. What
+is not at hand is left out of the page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.coco_engines import Curves, run
+from harness.accuracy.dataset import Dataset, find_dataset
+from harness.accuracy.detections import load_detections
+from harness.bench import records
+from harness.bench.records import StoredRecord
+from harness.errors import HarnessError
 from harness.report.frame import Results
+from harness.report.html import thumbnails
+from harness.units import metric
+from harness.workspace import find_workspace
+
+MOST_CURVES, MOST_GALLERIES, MOST_BYTES = 16, 4, 40_000_000
+_OVERLAPS = {"0.50": 0, "0.75": 5}
+"""IoU thresholds that are shown, with their places in COCO's ten."""
+
+
+@dataclass
+class Datasets:
+    """Datasets and annotations, each read once."""
+
+    found: dict[Path, Dataset | None] = field(default_factory=dict)
+    truths: dict[Path, GroundTruth] = field(default_factory=dict)
+
+    def of(self, stored: StoredRecord) -> Dataset | None:
+        """Return the dataset that a record was measured on; None where it is not at hand or was changed."""
+        facts = stored.record.accuracy
+        for path in _places(stored):
+            if path not in self.found:
+                self.found[path] = _read(path)
+            dataset = self.found[path]
+            if dataset and facts and dataset.annotations_sha256 == facts.annotations_sha256:
+                return dataset.limited(facts.n_images)
+        return None
+
+    def truth(self, dataset: Dataset) -> GroundTruth:
+        """Return the annotations of a dataset."""
+        if dataset.annotations not in self.truths:
+            self.truths[dataset.annotations] = read_annotations(dataset.annotations)
+        return self.truths[dataset.annotations]
 
 
 def document(results: Results, detailed: list[int]) -> dict[str, Any]:
     """Return the curves and images by the index of their cell; what is not at hand is left out."""
-    return {"curves": {}, "worst": {}}
+    curves: dict[int, Any] = {}
+    worst: dict[int, Any] = {}
+    datasets = Datasets()
+    for index, path in _chosen([(index, results.records[index]) for index in detailed]):
+        try:
+            dataset = datasets.of(results.records[index])
+            if dataset is None:
+                continue
+            truth, table = datasets.truth(dataset), load_detections(path)
+            curves[index] = _curves(run("hotcoco", truth, table, dataset.image_ids))
+            if len(worst) < MOST_GALLERIES:
+                worst[index] = thumbnails.worst(dataset, truth, table)
+        except HarnessError:
+            continue
+    return {"curves": curves, "worst": {index: images for index, images in worst.items() if images}}
+
+
+def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
+    """The cells with detections, the highest mAP first, as many as the rules allow."""
+    known = [(index, one, one.detections) for index, one in stored if one.record.status in {"ok", "partial"}]
+    scored = [(index, _map(one), path) for index, one, path in known if path is not None and path.is_file()]
+    read = 0
+    for index, _, path in sorted(scored, key=lambda entry: -entry[1])[:MOST_CURVES]:
+        read += path.stat().st_size
+        if read > MOST_BYTES:
+            return
+        yield index, path
+
+
+def _map(stored: StoredRecord) -> float:
+    facts = stored.record.accuracy
+    return -1.0 if facts is None or facts.figures is None or facts.figures.map is None else facts.figures.map
+
+
+def _curves(curves: Curves) -> list[dict[str, Any]]:
+    """Precision at COCO's 101 recalls, the mean over the classes with annotations, for all areas."""
+    told = []
+    for iou, place in _OVERLAPS.items():
+        by_class = curves.precision[place, :, :, 0, -1]
+        known = by_class[:, (by_class > -1).all(axis=0)]
+        if known.size:
+            mean = known.mean(axis=1)
+            told.append({"iou": iou, "ap": metric(float(mean.mean())), "precision": mean.round(3).tolist()})
+    return told
+
+
+def _places(stored: StoredRecord) -> Iterator[Path]:
+    """Where the dataset may be: what the run was given, else what the model's card names."""
+    try:
+        request = records.load_run(stored.folder.parent.parent).request
+        if request.get("dataset"):
+            yield Path(request["dataset"])
+        named = (stored.record.model.card.get("dataset") or {}).get("path")
+        if named:
+            folder = (
+                Path(request["workspace"]) if request.get("workspace") else find_workspace().models.parent
+            )
+            yield folder / "models" / named
+    except (HarnessError, AttributeError, TypeError):
+        return
+
+
+def _read(path: Path) -> Dataset | None:
+    try:
+        return find_dataset(path)
+    except (HarnessError, OSError):
+        return None

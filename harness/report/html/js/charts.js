@@ -2,10 +2,10 @@
 
 const CHART = 220;
 
-function chart(title, note, draw) {
+function chart(title, note, draw, className = "") {
   const plot = h("div", { class: "plot" });
   onWidth(plot, (width) => plot.replaceChildren(draw(width)));
-  return h("figure", { class: "chart" }, h("figcaption", {}, h("strong", {}, title), note && h("span", { class: "quiet small" }, ` ${note}`)), plot);
+  return h("figure", { class: `chart ${className}` }, h("figcaption", {}, h("strong", {}, title), note && h("span", { class: "quiet small" }, ` ${note}`)), plot);
 }
 
 function histogramChart(found) {
@@ -69,10 +69,10 @@ function traceChart(traces, sustained = null, title = "Over time") {
     const x = { scale: linear([0, end || 1], ranges.x), ticks: ticks([0, end || 1], Math.max(3, Math.floor(width / 110))), form: String, title: "s since the process's first inference" };
     const y = { scale: clamped(linear(domain, ranges.y), ranges.y), ticks: ticks(domain, 4), form: tickMs, title: "ms" };
     const svg = frame(width, height, x, y, `${title}: latency of ${traces.length} process(es) over ${end} s`);
-    if (sustained) drawEnds(svg, sustained, x.scale, y.scale, end);
+    if (sustained) drawEnds(svg, sustained, x.scale, y.scale, end, height - MARGIN.bottom);
     traces.forEach((trace, index) => svg.append(drawTrace(trace, index, x.scale, y.scale, traces.length === 1)));
     return svg;
-  });
+  }, "wide");
 }
 
 // A spike is drawn at the edge instead of making everything else flat.
@@ -89,10 +89,10 @@ function drawTrace(trace, index, x, y, isOnly) {
 }
 
 // Both ends of a long run as level lines, and when it began to change.
-function drawEnds(svg, { window_s: window, first_ms: first, last_ms: last, knee_s: knee }, x, y, end) {
+function drawEnds(svg, { window_s: window, first_ms: first, last_ms: last, knee_s: knee }, x, y, end, bottom) {
   svg.append(s("line", { class: "end", x1: x(0), x2: x(window), y1: y(first), y2: y(first) }));
   svg.append(s("line", { class: "end", x1: x(Math.max(0, end - window)), x2: x(end), y1: y(last), y2: y(last) }));
-  if (knee !== null) svg.append(s("line", { class: "budget", x1: x(knee), x2: x(knee), y1: MARGIN.top, y2: y.range ?? 240 }));
+  if (knee !== null) svg.append(s("line", { class: "budget", x1: x(knee), x2: x(knee), y1: MARGIN.top, y2: bottom }));
 }
 
 // Bars from 0 to 1 with their text: AP by size, AP by class.

@@ -45,7 +45,7 @@ function makeBudget(host, state, changed) {
 function drawDecision(host, state) {
   const found = groups(state.rows)
     .map((group) => ({ group, ...choose(group, state.budget, state.speed) }))
-    .filter((one) => one.measured)
+    .filter((one, _, all) => one.measured && (one.hasMap || !all.some((other) => other.hasMap && text(other.group[0], "device") === text(one.group[0], "device"))))
     .sort((a, b) => (b.ship !== null) - (a.ship !== null) || Number(b.hasMap) - Number(a.hasMap));
   state.picks = new Set(found.map((one) => one.ship).filter((row) => row !== null));
   host.replaceChildren(...found.slice(0, MOST_PICKS).map((one) => decisionCard(one, state)));
@@ -67,8 +67,8 @@ const rowLink = (row) => h("a", { href: `#row-${row}` }, h("strong", {}, text(ro
 function sentence(one, state) {
   const row = one.ship;
   const reached = one.hasMap ? `the highest mAP, ${text(row, "map")}, ` : "the fastest row measured, ";
-  const trust = one.isTrusted ? "" : " No row that fits can be trusted as it is: this one is the best of the others.";
-  return h("p", { class: "answer" }, "Ship ", rowLink(row), `: ${reached}within ${milliseconds(state.budget)} ms (its ${speedName(state)} is ${text(row, state.speed)} ms).`, trust);
+  const start = one.isTrusted ? "Ship " : "No trusted row fits. Measure again before you ship the best of the others, ";
+  return h("p", { class: "answer" }, start, rowLink(row), `: ${reached}within ${milliseconds(state.budget)} ms (its ${speedName(state)} is ${text(row, state.speed)} ms).`);
 }
 
 function pickFacts(row) {

@@ -45,8 +45,9 @@ function detailCharts(row, more) {
     processChart(more.boxes),
     more.traces.length > 0 && traceChart(more.traces, more.sustained),
     DATA.curves[row] && curveChart(DATA.curves[row]),
-    sizes.length > 0 && barChart("AP by object size", "below 32², to 96², above", sizes),
-    more.classes.length > 0 && classChart(more.classes),
+    (sizes.length > 0 || more.classes.length > 0) && h("div", { class: "stack" },
+      sizes.length > 0 && barChart("AP by object size", "below 32² pixels, to 96², above", sizes),
+      more.classes.length > 0 && classChart(more.classes)),
     more.operators && operatorChart(more.operators),
     DATA.worst[row] && worstImages(DATA.worst[row]),
   ];
