@@ -93,8 +93,8 @@ def changed_things(rows: Sequence[Row]) -> Iterator[str]:
         for row in rows:
             old, new = row[f"base_{name}"], row[f"new_{name}"]
             if old != new and None not in (old, new):
-                what = row["model"] if name == "model_sha256" else "runtime"
-                yield f"{what}: {name} {_cut(old)} → {_cut(new)}"
+                of = f"{row['model']}: " if name == "model_sha256" else ""
+                yield f"{of}{name} {_cut(old)} → {_cut(new)}"
 
 
 def _cut(text: str) -> str:
