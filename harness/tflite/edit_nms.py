@@ -16,7 +16,7 @@ from typing import Any
 from flatbuffers import flexbuffers
 
 from harness.errors import ModelError
-from harness.tflite import reader, schema
+from harness.tflite import postprocess, reader, schema
 from harness.tflite.graph import POSTPROCESS
 
 Number = bool | int | float
@@ -111,7 +111,11 @@ def with_nms(
         for field in found:
             _edit(data, field, change.options())
     result = bytes(data)
-    reader.read_graph(result, path)
+    graph = reader.read_graph(result, path)
+    with reader.malformed(path):
+        edited = postprocess.find(graph)
+        if edited is not None:
+            postprocess.parse(edited[1].options)
     return result
 
 
