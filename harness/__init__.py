@@ -3,6 +3,7 @@
 import harness
 frame = harness.run(["shapes-float32"], delegates=["cpu:1"])
 frame = harness.load_results("results")
+frame = harness.compare("results/base", "results/new")
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["HarnessError", "__version__", "load_results", "run"]
+__all__ = ["HarnessError", "__version__", "compare", "load_results", "run"]
 
 if TYPE_CHECKING:
-    from harness.api import load_results, run
+    from harness.api import compare, load_results, run
     from harness.errors import HarnessError
 
 
 def __getattr__(name: str) -> Any:
     """Import late: `harness --help` must not load numpy and pandas."""
-    if name in {"run", "load_results"}:
+    if name in {"run", "load_results", "compare"}:
         from harness import api
 
         return getattr(api, name)

@@ -101,3 +101,50 @@ def load_results(*paths: str | Path) -> pd.DataFrame:
         The result columns of `results/README.md`, one row a cell, with nullable dtypes.
     """
     return frame.load_results([Path(path) for path in paths])
+
+
+def compare(
+    base: str | Path | Sequence[str | Path],
+    new: str | Path | Sequence[str | Path],
+    *,
+    fail_if: str | Sequence[str] = (),
+    dataset: str | Path | None = None,
+    workspace: str | Path | None = None,
+) -> pd.DataFrame:
+    """Hold two results against each other, cell by cell, as `harness compare` does.
+
+    Args:
+        base: A run's id, the beginning of one, `latest`, or a folder with one or several runs; or several of them.
+        new: The same of what is judged.
+        fail_if: Changes that are not accepted, such as `latency_median_ms > 5%`; decided in the column `gate`.
+        dataset: Where the dataset is now, if it was moved since.
+        workspace: Folder with devices/ and models/.
+
+    Returns:
+        One row a matched cell: the keys, `base_…`, `new_…`, `difference_percent`, `low`, `high`, `p`, `decision`, the
+        same of the mAP, and `gate`, with nullable dtypes. `frame.attrs["gate"]` is `pass`, `fail` or `undecided`, and
+        `frame.attrs["remarks"]` says what was not compared and why.
+
+    Raises:
+        UsageError: No such run, a wrong expression, or nothing that can be compared.
+    """
+    from harness.comparison import compare as comparing
+    from harness.comparison import expression, gate, rows, summary
+    from harness.report.selection import find_folders
+    from harness.workspace import find_workspace
+
+    place = find_workspace(workspace)
+    before, after = (find_folders(_several(side), place.results) for side in (base, new))
+    conditions = [expression.parse(text) for text in ((fail_if,) if isinstance(fail_if, str) else fail_if)]
+    compared = comparing.compare_results(before, after, [Path(dataset)] if dataset else (), place)
+    if not conditions:
+        comparing.refuse_nothing_in_common(compared)
+    verdict = gate.judge(compared, conditions)
+    result = rows.to_frame(rows.to_rows(compared, verdict))
+    result.attrs["gate"] = verdict.outcome if conditions else None
+    result.attrs["remarks"] = list(summary.remarks(compared))
+    return result
+
+
+def _several(given: str | Path | Sequence[str | Path]) -> list[str]:
+    return [str(given)] if isinstance(given, (str, Path)) else [str(part) for part in given]
