@@ -178,7 +178,7 @@ def _heads(graph: Graph, heads: Heads, path: Path) -> tuple[Tensor, Tensor]:
         found = {("boxes" if tensor.shape[-1:] == (4,) else "scores"): tensor for tensor in outputs}
     shapes = [list(tensor.shape) for tensor in outputs]
     boxes, scores = found.get("boxes"), found.get("scores")
-    fits = boxes is not None and scores is not None and boxes.shape[:2] == scores.shape[:2]
+    fits = boxes is not None and scores is not None and boxes.shape == (*scores.shape[:2], 4)
     if not fits or boxes is None or scores is None or not _is_head(boxes) or not _is_head(scores):
         raise ModelError(
             f"{path}: the outputs {shapes} with order {heads.order!r} are no boxes [1, N, 4] and scores [1, N, C] of "
