@@ -81,7 +81,8 @@ class SummaryFacts(Fact, frozen=True, kw_only=True):
 class ProcessFacts(Fact, frozen=True, kw_only=True):
     """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
 
-    `steady_from` is the index of the first steady sample; None when no steady state was found.
+    `steady_from` is the index of the first steady sample; None when no steady state was found. `device_lost` says that
+    it failed because the device went away; a resumed run measures it again.
     `samples` names the file with the samples; `summary` stands in its place where a tool gives no samples.
     """
 
@@ -98,6 +99,7 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     samples: str | None = None
     summary: SummaryFacts | None = None
     duration_s: float | None = None
+    device_lost: bool = False
     telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -135,6 +137,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     delegate: DelegateFacts | None = None
     runtime: str | None = None
     detections: str | None = None
+    device_lost: bool = False
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
 
 

@@ -105,7 +105,7 @@ def make_cells(
                 if any(rule.fits(*names) for rule in request.exclude):
                     continue
                 settings = _settings(request, station.profile, names)
-                skip = _why_skip(station, delegate)
+                skip = _why_skip(station, delegate, request)
                 cells.append(
                     Cell(
                         len(cells) + 1,
@@ -140,13 +140,14 @@ def _with_options(delegate: Delegate, request: Request) -> Delegate:
     return delegate if delegate.is_cpu else replace(delegate, options=(*delegate.options, *extra))
 
 
-def _why_skip(station: Station, delegate: Delegate) -> str | None:
+def _why_skip(station: Station, delegate: Delegate, request: Request) -> str | None:
+    """Say why a delegate is known not to work on a device; a native tool that was given is asked itself."""
     for fact in station.profile.data.facts:
         if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
             source = f" ({fact.source})" if fact.source else ""
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
     offered = {parse_delegate(text).kind for text in station.info.delegates}
-    if delegate.kind in offered:
+    if delegate.kind in offered or request.benchmark_binary or station.profile.data.benchmark_binary:
         return None
     return f"{station.device.name} offers {', '.join(station.info.delegates)}, not {delegate.kind}"
 

@@ -33,7 +33,7 @@ from harness.bench.stats import half_width_percent
 from harness.bench.store import RunStore, now
 from harness.bench.summary import summarize_record
 from harness.drivers.base import DeviceInfo
-from harness.errors import HarnessError, MeasurementError
+from harness.errors import DeviceError, HarnessError, MeasurementError
 
 MAX_PROCESSES = 1_000
 """More rounds than any plan needs; `max_seconds` ends a precision that is out of reach."""
@@ -147,7 +147,8 @@ class Runner:
             return  # what ended this process was not the cell's fault
         record = _concluded(record)
         self._records[cell.id] = record
-        complete = not (self._wants_process(cell, len(record.processes)) or self._wants_accuracy(cell))
+        wanted = self._wants_process(cell, len(record.processes)) or self._wants_accuracy(cell)
+        complete = not wanted and not _lost_device(record)
         record = replace(record, complete=complete)
         self._records[cell.id] = record
         self.store.save_record(record)
@@ -157,7 +158,7 @@ class Runner:
         """What an interrupted run left of a cell, or an empty record."""
         stored = self.store.load_record(cell.id)
         if stored is not None:
-            return stored
+            return without_lost(stored)
         record = new_record(cell, self.info, self.store.run_id)
         if not (cell.wants_latency or cell.wants_accuracy):
             reason = cell.skip or "only accuracy was asked for, and this model has no dataset"
@@ -174,7 +175,11 @@ class Runner:
             facts = replace(timed.facts, telemetry=self._with_baseline(timed.facts.telemetry))
         except (HarnessError, OSError) as error:
             return ProcessFacts(
-                index=task.repetition, started_at=started, status=_status(error), reasons=(str(error),)
+                index=task.repetition,
+                started_at=started,
+                status=_status(error),
+                reasons=(str(error),),
+                device_lost=isinstance(error, DeviceError),
             )
         if timed.samples is None:
             return facts
@@ -206,7 +211,8 @@ class Runner:
             name = self.store.take_detections(cell.id, found.detections)
             return self._evaluated(base, found, cell, name)
         except (HarnessError, OSError) as error:
-            return replace(base, status=_status(error), reasons=(str(error),))
+            lost = isinstance(error, DeviceError)
+            return replace(base, status=_status(error), reasons=(str(error),), device_lost=lost)
 
     def _evaluated(self, base: AccuracyFacts, found: Inferred, cell: Cell, name: str) -> AccuracyFacts:
         assert cell.dataset is not None
@@ -234,6 +240,19 @@ class Runner:
 
 def _status(error: Exception) -> str:
     return error.status if isinstance(error, MeasurementError) else "failed"
+
+
+def _lost_device(record: Record) -> bool:
+    return any(part.device_lost for part in (*record.processes, record.accuracy) if part is not None)
+
+
+def without_lost(record: Record) -> Record:
+    """Drop what failed because the device went away: it may be back."""
+    if not _lost_device(record):
+        return record
+    kept = tuple(process for process in record.processes if not process.device_lost)
+    accuracy = None if record.accuracy is None or record.accuracy.device_lost else record.accuracy
+    return replace(record, processes=kept, accuracy=accuracy, complete=False)
 
 
 def _has_failed(record: Record) -> bool:

@@ -35,6 +35,13 @@ def test_a_benchmark_binary_is_used_on_any_device(prepared, stand_in):
     assert [type(engine) for engine in prepared(benchmark_binary=str(stand_in)).engines] == [NativeEngine]
 
 
+def test_a_delegate_that_our_worker_lacks_is_not_skipped_where_a_native_tool_is_given(prepared, stand_in):
+    assert all(cell.skip for cell in prepared(delegates=("gpu",)).plan.cells)
+    assert not any(
+        cell.skip for cell in prepared(delegates=("gpu",), benchmark_binary=str(stand_in)).plan.cells
+    )
+
+
 def test_a_binary_that_does_not_exist_is_wrong_use(prepared):
     with pytest.raises(UsageError, match="--benchmark-binary"):
         prepared(benchmark_binary="no/such/tool")

@@ -96,7 +96,7 @@ def test_a_cell_that_fails_is_not_tried_again_and_takes_no_other_down(runner, er
     assert [record.status for record in records] == ["ok", status, "ok", "ok"]
     assert str(error) in records[1].reasons[0]
     assert Counter(cell for cell, _ in engine.calls)[it.plan.cells[1].id] == 1
-    assert records[1].complete
+    assert records[1].complete == (not isinstance(error, DeviceLostError)), "a lost device may come back"
 
 
 def test_what_was_measured_before_a_failure_stays_on_disk(runner):
@@ -181,6 +181,22 @@ def test_a_precision_that_is_out_of_reach_ends_at_the_time_limit(runner, quick):
     # each process took 0.1 s: after six of them 0.6 s are over
     assert Counter(cell for cell, _ in engine.calls) == Counter({cell.id: 6 for cell in it.plan.cells})
     assert all(record.complete for record in records_of(store))
+
+
+def test_what_failed_because_the_device_went_away_is_measured_again_when_the_run_is_resumed(runner):
+    lost = DeviceLostError("phone", "the connection was closed")
+    it, _, store = runner({(1, 0): lost, (2, 1): lost, (3, 0): MeasurementError("crashed")})
+    it.run()
+    first = records_of(store)
+    assert [record.status for record in first] == ["failed", "failed", "failed", "ok"]
+    assert [record.complete for record in first] == [False, False, True, True]
+    again, engine, _ = runner(store=store)
+    again.run()
+    ids = [cell.id for cell in it.plan.cells]
+    assert sorted(engine.calls) == sorted([(ids[0], 0), (ids[0], 1), (ids[1], 1)])
+    second = records_of(store)
+    assert [record.status for record in second] == ["ok", "ok", "failed", "ok"]
+    assert all(record.complete for record in second)
 
 
 def test_a_skipped_cell_has_a_record_with_the_reason(runner):
