@@ -1,6 +1,6 @@
 """A dataset: COCO annotations and a folder of images.
 
-Either a folder that holds both, or a TOML card that says where they are:
+Either a folder that holds both (labels of VOC and YOLO are converted), or a TOML card that says where they are:
 
     name = "kitchen"
     annotations = "labels/instances.json"
@@ -17,6 +17,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from harness import schema
 from harness.accuracy.annotations import GroundTruth, ImageRow, read_annotations
 from harness.accuracy.coco_json import first_few
+from harness.accuracy.foreign import voc, yolo
+from harness.accuracy.foreign.convert import Converted
 from harness.errors import DatasetError, UsageError
 
 
@@ -92,7 +94,8 @@ def find_dataset(path: Path) -> Dataset:
     """Read a dataset from a folder or a TOML card.
 
     Args:
-        path: A folder with one COCO `instances*.json` (in it or in `annotations/`) and its images, or a card.
+        path: A folder with one COCO `instances*.json` (in it or in `annotations/`) and its images, with VOC's
+            Annotations/*.xml and JPEGImages/, or with YOLO's data.yaml; or this data.yaml; or a card.
 
     Raises:
         DatasetError: There is no such dataset, its annotations cannot be used, or images are missing.
@@ -101,10 +104,25 @@ def find_dataset(path: Path) -> Dataset:
     path = Path(path).expanduser()
     if path.suffix == ".toml":
         return _from_card(path)
-    if not path.is_dir():
+    if not path.is_dir() and path.suffix not in {".yaml", ".yml"}:
         raise DatasetError(f"{path}: {_not_a_dataset(path)}")
+    converted = _converted(path)
+    if converted is not None:
+        return _dataset(converted.name, read_annotations(converted.annotations), converted.images)
     truth = read_annotations(_find_annotations(path))
     return _dataset(path.resolve().name, truth, _image_folder(path, truth))
+
+
+def _converted(path: Path) -> Converted | None:
+    """Convert labels of another format, in a folder without COCO's."""
+    if not path.is_dir():
+        return yolo.convert(path) if path.suffix in {".yaml", ".yml"} else None
+    if _annotation_files(path):
+        return None
+    if voc.is_voc(path):
+        return voc.convert(path)
+    described = yolo.find_yaml(path)
+    return None if described is None else yolo.convert(described)
 
 
 def _not_a_dataset(path: Path) -> str:
@@ -121,13 +139,18 @@ def _from_card(path: Path) -> Dataset:
     return _dataset(card.name, read_annotations(path.parent / card.annotations), folder)
 
 
-def _find_annotations(folder: Path) -> Path:
-    found = [
+def _annotation_files(folder: Path) -> list[Path]:
+    return [
         file for part in (folder, folder / "annotations") for file in sorted(part.glob("instances*.json"))
     ]
+
+
+def _find_annotations(folder: Path) -> Path:
+    found = _annotation_files(folder)
     if not found:
         raise DatasetError(
-            f"{folder}: no annotations; expected one instances*.json (COCO format) there or in annotations/"
+            f"{folder}: no annotations; expected one instances*.json (COCO format) there or in annotations/, "
+            "Annotations/*.xml (VOC) or a data.yaml (YOLO)"
         )
     if len(found) > 1:
         listed = ", ".join(str(file.relative_to(folder)) for file in found)
@@ -138,7 +161,7 @@ def _find_annotations(folder: Path) -> Path:
 def _image_folder(folder: Path, truth: GroundTruth) -> Path:
     """Return the first likely folder that holds the first image, else the first that exists."""
     folders = [place for place in _likely_folders(folder, truth) if place.is_dir()]
-    first = _plain_name(truth, truth.images[0])
+    first = plain_name(truth, truth.images[0])
     return next((place for place in folders if (place / first).is_file()), folders[0])
 
 
@@ -166,7 +189,7 @@ def _dataset(name: str, truth: GroundTruth, folder: Path) -> Dataset:
         )
     images = tuple(
         ImageEntry(
-            row.id, folder / _plain_name(truth, row), _size(row.width), _size(row.height), counts[row.id]
+            row.id, folder / plain_name(truth, row), _size(row.width), _size(row.height), counts[row.id]
         )
         for row in sorted(truth.images, key=lambda row: row.id)
     )
@@ -187,7 +210,7 @@ def _refuse_missing(truth: GroundTruth, folder: Path, images: tuple[ImageEntry, 
         )
 
 
-def _plain_name(truth: GroundTruth, row: ImageRow) -> str:
+def plain_name(truth: GroundTruth, row: ImageRow) -> str:
     """Annotations may come from somebody else: they name files below the image folder only."""
     if not row.file_name:
         raise DatasetError(f"{truth.path}: image {row.id}: the key 'file_name' is missing or empty")

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness import units
-from harness.cli.common import CONTEXT, emit, examples, format_option, warn
+from harness.cli.common import CONTEXT, emit, emit_text, examples, format_option, note, warn
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.accuracy.annotations import GroundTruth
     from harness.accuracy.bootstrap import Interval
     from harness.accuracy.coco import Evaluation
     from harness.accuracy.coco_engines import Engine
@@ -40,6 +42,8 @@ COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
     epilog=examples(
         "harness evaluate --annotations instances_val2017.json --detections detections.json",
         "harness evaluate --annotations a.json --detections d.json --image-ids ids.txt --format json",
+        "harness evaluate --annotations a.json --detections d.json --breakdown --curves curves.csv",
+        "harness evaluate --annotations a.json --detections d.json --worst 20 --images val2017 -o worst",
     ),
 )
 @click.option("--annotations", required=True, type=click.Path(path_type=Path), help="COCO instances file.")
@@ -57,26 +61,133 @@ COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
     metavar="FILE",
     help="Evaluate these images only: one id a line, or a JSON list.",
 )
+@click.option("--breakdown", is_flag=True, help="Print AP by class and size and the kinds of errors instead.")
+@click.option(
+    "--curves",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the precision-recall curves as CSV.",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw the N images with the most errors, from --images DIR to -o DIR, and print those instead.",
+)
+@click.option(
+    "--images", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the images, for --worst."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="PLACE",
+    help="Write to a file instead of stdout; with --worst, the folder of the drawings.",
+)
 @format_option()
 def command(
-    annotations: Path, detections: Path, engine: Engine, image_ids: Path | None, format_: str
+    annotations: Path,
+    detections: Path,
+    engine: Engine,
+    image_ids: Path | None,
+    breakdown: bool,
+    curves: Path | None,
+    worst: int | None,
+    images: Path | None,
+    output: Path | None,
+    format_: str,
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
+    _check_options(breakdown, worst, images, output)
+    from harness.accuracy.image_ids import read_image_ids
+
+    truth, table = _read(annotations, detections)
+    chosen = None if image_ids is None else read_image_ids(image_ids)
+    if breakdown or curves:
+        _print_parts(truth, table, chosen, engine, breakdown, curves, output, format_)
+    if worst:
+        _print_worst(truth, table, chosen, worst, images, output, format_)
+    elif not breakdown:
+        _print_figures(truth, table, chosen, engine, detections, output, format_)
+
+
+def _check_options(breakdown: bool, worst: int | None, images: Path | None, output: Path | None) -> None:
+    if breakdown and worst:
+        raise UsageError("use just one of --breakdown and --worst")
+    if worst and (images is None or output is None):
+        raise UsageError("--worst needs --images DIR, where the images are, and -o DIR, where to draw them")
+    if images and not worst:
+        raise UsageError("--images is used with --worst only")
+
+
+def _read(annotations: Path, detections: Path) -> tuple[GroundTruth, DetectionTable]:
     from harness.accuracy import coco
     from harness.accuracy.annotations import read_annotations
-    from harness.accuracy.bootstrap import map_interval
     from harness.accuracy.detections import load_detections
-    from harness.accuracy.image_ids import read_image_ids
     from harness.accuracy.plausibility import refuse_wrong_units
 
-    truth = read_annotations(annotations)
-    table = load_detections(detections)
+    truth, table = read_annotations(annotations), load_detections(detections)
     coco.refuse_unknown_ids(truth, table)
     refuse_wrong_units(truth, table)
-    chosen = None if image_ids is None else read_image_ids(image_ids)
+    return truth, table
+
+
+def _print_figures(
+    truth: GroundTruth,
+    table: DetectionTable,
+    chosen: list[int] | None,
+    engine: Engine,
+    path: Path,
+    output: Path | None,
+    format_: str,
+) -> None:
+    from harness.accuracy import coco
+    from harness.accuracy.bootstrap import map_interval
+
     evaluation = coco.evaluate(truth, table, chosen, engine)
-    _warn(evaluation, table, detections)
-    _print(row(evaluation, map_interval(truth, table, chosen)), format_)
+    _warn(evaluation, table, path)
+    _print(row(evaluation, map_interval(truth, table, chosen)), format_, output)
+
+
+def _print_parts(
+    truth: GroundTruth,
+    table: DetectionTable,
+    chosen: list[int] | None,
+    engine: Engine,
+    breakdown: bool,
+    curves: Path | None,
+    output: Path | None,
+    format_: str,
+) -> None:
+    from harness.accuracy.breakdown import break_down
+    from harness.cli import evaluate_parts
+
+    result = break_down(truth, table, chosen, engine)
+    if curves:
+        emit_text(evaluate_parts.curves_csv(result.curves), curves)
+    if breakdown:
+        rows = evaluate_parts.breakdown_rows(result)
+        rows = evaluate_parts.shown(rows) if format_ == "table" else rows
+        emit(rows, evaluate_parts.BREAKDOWN_COLUMNS, format_, output)
+
+
+def _print_worst(
+    truth: GroundTruth,
+    table: DetectionTable,
+    chosen: list[int] | None,
+    n: int,
+    images: Path | None,
+    output: Path | None,
+    format_: str,
+) -> None:
+    from harness.cli import evaluate_parts
+
+    assert images is not None
+    assert output is not None
+    rows = evaluate_parts.worst_rows(truth, table, chosen, n, images, output)
+    if not rows:
+        note("no image has an error at IoU 0.5; nothing is drawn")
+    emit(rows, evaluate_parts.WORST_COLUMNS, format_)
 
 
 def row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
@@ -95,9 +206,9 @@ def _warn(evaluation: Evaluation, table: DetectionTable, path: Path) -> None:
         warn(sentence)
 
 
-def _print(values: dict[str, Any], format_: str) -> None:
+def _print(values: dict[str, Any], format_: str, output: Path | None) -> None:
     if format_ != "table":
-        emit([values], COLUMNS, format_)
+        emit([values], COLUMNS, format_, output)
         return
     lines = [{"figure": text, "value": units.metric(values[name])} for name, text in FIGURES.items()]
     ends = " to ".join(units.metric(values[name]) for name in ("map_low", "map_high"))
@@ -105,4 +216,4 @@ def _print(values: dict[str, Any], format_: str) -> None:
         lines.insert(1, {"figure": "     95 % interval over images", "value": ends})
     lines.append({"figure": "images", "value": units.count(values["n_images"])})
     lines.append({"figure": "computed by", "value": values["engine"]})
-    emit(lines, ("figure", "value"))
+    emit(lines, ("figure", "value"), output=output)

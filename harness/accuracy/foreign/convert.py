@@ -1,0 +1,146 @@
+"""Labels of another format → a COCO annotations file in the cache.
+
+The file's name holds the hash of its content: the same labels give the same file, changed ones another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PIL import Image
+
+from harness import atomic
+from harness.cards import cache_folder
+from harness.errors import DatasetError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+MOST_BYTES = 1 << 24
+"""Of one label file; labels of one image take some kilobytes."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One object: its category's id, x, y, width, height in pixels, and whether it is to be ignored."""
+
+    category: int
+    xywh: tuple[float, float, float, float]
+    ignored: bool = False
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One image: its name below the image folder with `/`, its size in pixels, its objects."""
+
+    name: str
+    width: int
+    height: int
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A data set that was converted: its name, the COCO file and the folder of the images."""
+
+    name: str
+    annotations: Path
+    images: Path
+
+
+def write(name: str, kind: str, labelled: list[LabelledImage], categories: dict[int, str]) -> Path:
+    """Write labels as a COCO `instances.json` to the cache, unless it is there already.
+
+    Args:
+        name: The data set's name, part of the folder's name.
+        kind: The format that the labels come from.
+        labelled: The images; their ids count from 1 in the order of their names.
+        categories: Name by id.
+
+    Raises:
+        OutputError: The cache cannot be written.
+    """
+    data = msgspec.json.encode(_document(kind, labelled, categories))
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:60]
+    folder = cache_folder() / "datasets" / f"{plain}-{hashlib.sha256(data).hexdigest()[:16]}"
+    path = folder / "instances.json"
+    if not (path.is_file() and path.read_bytes() == data):
+        atomic.write_bytes(path, data)
+    return path
+
+
+def _document(kind: str, labelled: list[LabelledImage], categories: dict[int, str]) -> dict[str, Any]:
+    labelled = sorted(labelled, key=lambda image: image.name)
+    objects = [(k, box) for k, image in enumerate(labelled, 1) for box in image.boxes]
+    return {
+        "info": {"description": f"converted from {kind} labels"},
+        "images": [
+            {"id": k, "file_name": image.name, "width": image.width, "height": image.height}
+            for k, image in enumerate(labelled, 1)
+        ],
+        "annotations": [_annotation(number, k, box) for number, (k, box) in enumerate(objects, 1)],
+        "categories": [{"id": number, "name": name} for number, name in sorted(categories.items())],
+    }
+
+
+def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": box.category,
+        "bbox": box.xywh,
+        "area": box.xywh[2] * box.xywh[3],
+        "iscrowd": int(box.ignored),
+    }
+
+
+def read_text(path: Path) -> str:
+    """Read a text file as UTF-8.
+
+    Raises:
+        DatasetError: It cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        return read_limited(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: not UTF-8 text: {error}") from error
+
+
+def read_limited(path: Path) -> bytes:
+    """Read a file of labels.
+
+    Raises:
+        DatasetError: It cannot be read or is too large.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DatasetError(
+                f"{path}: {path.stat().st_size} bytes, expected labels of {MOST_BYTES} at most"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return width and height from an image file's header.
+
+    Raises:
+        DatasetError: It is not an image.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
+        raise DatasetError(f"{path}: its size cannot be read ({error})") from error
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the image files below a folder, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
