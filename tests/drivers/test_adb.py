@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -54,18 +53,6 @@ def small_disk(folder: Path, megabytes: int):
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def marked_processes() -> list[str]:
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            text = environ.read_bytes()
-        except OSError:
-            continue
-        if b"\0HARNESS_TEST_LEFT_OVER=" in b"\0" + text:
-            found.append(environ.parent.name)
-    return found
 
 
 @pytest.mark.parametrize("size", [1, 5_000_000, 100_000_000], ids=["1B", "5MB", "100MB"])
@@ -227,40 +214,6 @@ def test_a_device_that_was_away_between_two_commands_is_not_missed(adb_device, a
     assert adb_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
 
 
-def test_what_outlives_the_connection_is_killed_as_soon_as_the_device_is_back(adb_device, adbd):
-    environment = {"HARNESS_TEST_LEFT_OVER": "1"}
-    with later(0.7, adbd.kill), pytest.raises(DeviceLostError):
-        adb_device.run(["sh", "-c", "sleep 100 & sleep 100"], timeout_s=60, env=environment)
-    assert marked_processes()
-    adbd.start()
-    adb_device.run(["true"], timeout_s=5)
-    assert not marked_processes()
-
-
-def test_what_a_harness_that_was_killed_left_behind_is_killed_by_the_next_one(adbd, tmp_path):
-    script = (
-        "from harness.drivers.adb import AdbDevice\n"
-        f"d = AdbDevice('x', host='127.0.0.1', port={adbd.port}, root={adbd.root!r})\n"
-        "print('begun', flush=True)\n"
-        "d.run(['sh', '-c', 'trap \"\" HUP; sleep 100; true'], timeout_s=99, env={'HARNESS_TEST_LEFT_OVER': '1'})\n"
-    )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
-        other.stdout.readline()
-        deadline = time.monotonic() + 10
-        while not marked_processes() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        bystander = adbd.device()
-        bystander.run(["true"], timeout_s=5)
-        assert marked_processes(), "what a living harness measures must not be touched"
-        other.kill()
-    assert marked_processes()
-    successor = adbd.device()
-    successor.run(["true"], timeout_s=5)
-    assert not marked_processes()
-    bystander.close()
-    successor.close()
-
-
 def test_a_device_that_hangs_does_not_hang_us(adb_device, adbd):
     adb_device.run(["true"], timeout_s=5)
     adbd.process.send_signal(signal.SIGSTOP)
@@ -295,32 +248,6 @@ def test_a_device_that_leaves_the_network_without_a_word_is_noticed(adb_device, 
     finally:
         network.set_up(True)
     assert adb_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
-
-
-def test_an_interruption_kills_what_runs(adb_device):
-    def interrupt(line):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        adb_device.run(
-            ["sh", "-c", "echo x; sleep 100"],
-            timeout_s=60,
-            on_line=interrupt,
-            env={"HARNESS_TEST_LEFT_OVER": "1"},
-        )
-    assert not marked_processes()
-    assert adb_device.run(["true"], timeout_s=5).exit_code == 0
-
-
-def test_an_error_in_the_listener_is_its_own_and_not_the_device_s(adb_device):
-    def fail(line):
-        raise OSError("disk full here")
-
-    with pytest.raises(OSError, match="disk full here"):
-        adb_device.run(
-            ["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=fail, env={"HARNESS_TEST_LEFT_OVER": "1"}
-        )
-    assert not marked_processes()
 
 
 def test_two_devices_work_at_the_same_time(start_adbd, tmp_path):
