@@ -50,7 +50,7 @@ class NmsChange:
     def __post_init__(self) -> None:
         if self.iou_threshold is not None and not 0 < self.iou_threshold <= 1:
             raise ModelError(
-                f"IoU threshold: found {self.iou_threshold:g}, expected above 0 and at most 1, which {POSTPROCESS} needs"
+                f"IoU threshold: found {self.iou_threshold:g}, expected above 0 and at most 1, as {POSTPROCESS} has it"
             )
         if self.score_threshold is not None and self.score_threshold != self.score_threshold:
             raise ModelError("score threshold: found nan, expected a number")

@@ -122,12 +122,11 @@ def _objectness_by_columns(facts: Facts, table: _Table) -> tuple[bool, str] | No
     widths = trace.joined_widths(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
     if table.columns - 5 in widths and 1 in widths:
         return True, f"is put together from {widths} columns"
-    if table.columns - 4 in widths:
-        return False, f"is put together from {widths} columns"
     for objectness in (False, True):
         if table.columns - 4 - objectness in _COCO_COUNTS:
             return objectness, f"leaves {4 + objectness} columns beside COCO's classes"
-    return None
+    # Objectness and classes can also stand in one piece, so this comes last.
+    return (False, f"is put together from {widths} columns") if table.columns - 4 in widths else None
 
 
 def _is_grid(facts: Facts, table: _Table) -> bool:
