@@ -35,7 +35,7 @@ def render(results: Results, rows: list[Row], sort: str | None = None) -> str:
     style, script = _read("style.css"), _script()
     return Template(_read("page.html")).substitute(
         policy=_policy(style, script),
-        title=escape(document["title"]),
+        title=escape(document["title"].encode("utf-8", "replace").decode()),
         style=style,
         script=script,
         data=to_script_json(document),
