@@ -65,7 +65,7 @@ def unpack(data: bytes) -> Any:
 
 
 def pack(model: Any) -> bytes:
-    """Write flatc's objects; the builder aligns each buffer to 16 bytes as the schema's `force_align` asks."""
+    """Write flatc's objects. For a quantizer to read only: the buffers lose their alignment of 16 bytes."""
     from flatbuffers import Builder
 
     builder = Builder(1 << 20)

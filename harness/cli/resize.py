@@ -1,0 +1,58 @@
+"""`harness resize`: other input sizes of a fully convolutional model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import rich_click as click
+
+from harness.cli.common import CONTEXT, emit, examples, format_option, progress, warn
+from harness.cli.convert import Size
+from harness.cli.variants import TABLE, measuring_options, subject
+
+
+class Sizes(Size):
+    """Several sizes: `256,320,384x256`."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read them."""
+        read = super().convert
+        return [read(part.strip(), param, ctx) for part in str(value).split(",")]
+
+
+@click.command(
+    "resize",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness resize centernet.tflite --input 256,320,384 --dataset coco/ -o sizes/  accuracy against size",
+        "harness resize net.tflite --input 320x240 -o sizes/ --no-latency               one size, not timed",
+    ),
+)
+@click.argument("model")
+@click.option(
+    "--input", "sizes", type=Sizes(), required=True, metavar="SIZES", help="Sizes: 256,320,384x256."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the files.")
+@measuring_options
+@format_option()
+@click.pass_context
+def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
+    """Give a fully convolutional model other input sizes; measure accuracy and latency against the size.
+
+    Detectors with constant anchors or grids cannot be resized: the reason is told and no file is written.
+    """
+    from harness.cli.run import Shown
+    from harness.quantize import variants
+
+    model, how = subject(ctx.obj, options)
+    with progress() as shown:
+        rows = variants.resize_model(model, options["sizes"], options["output"], how, Shown(shown))
+    emit(rows, TABLE if format_ == "table" else variants.COLUMNS, format_)
+    failed = [row for row in rows if row.get("status") == "failed" and row.get("reasons")]
+    for row in failed:
+        warn(f"{row['model']}: {row['reasons'][0]}")
+    if failed:
+        ctx.exit(1)

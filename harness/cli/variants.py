@@ -1,0 +1,56 @@
+"""What `harness prune` and `harness resize` share: the options of the measurement and the columns of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import rich_click as click
+
+from harness.cli.common import warn
+from harness.errors import ModelError
+
+if TYPE_CHECKING:
+    from harness.cards import Model
+    from harness.quantize.measure import How
+
+F = TypeVar("F", bound=Callable[..., Any])
+TABLE = ("model", "input", "sparsity", "size_bytes", "compressed_bytes", "latency_median_ms", "map", "ap50")
+"""What a terminal shows; the other formats have all columns."""
+
+
+def measuring_options(command: F) -> F:
+    """Add the options that say what is measured."""
+    for option in (
+        click.option("--repetitions", type=int, help="Independent processes that time a file."),
+        click.option("--no-accuracy", is_flag=True, help="Only latency."),
+        click.option("--no-latency", is_flag=True, help="Only accuracy."),
+        click.option("--limit", type=int, help="Only the first so many images."),
+        click.option("--dataset", type=click.Path(), help="COCO dataset for mAP (default: the card's own)."),
+    ):
+        command = option(command)
+    return command
+
+
+def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]:
+    """Find the model and what is to be measured of it.
+
+    Raises:
+        ModelError: The model is not on this computer.
+    """
+    from harness.cards import find_model
+    from harness.quantize.measure import How, can_be_evaluated
+    from harness.workspace import find_workspace
+
+    model = find_model(options["model"], find_workspace(workspace))
+    if not model.available:
+        raise ModelError(f"model {model.name!r}: {model.why_missing}")
+    dataset = Path(options["dataset"]) if options["dataset"] else model.dataset_path
+    if options["no_accuracy"]:
+        dataset = None
+    elif dataset is not None and not can_be_evaluated(model):
+        warn(f"model {model.name!r}: its outputs cannot be decoded; only latency is measured")
+        dataset = None
+    how = How(dataset, not options["no_latency"], options["limit"], options["repetitions"], workspace)
+    return model, how
