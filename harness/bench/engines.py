@@ -49,7 +49,8 @@ def _engine(station: Station, request: Request) -> Engine:
                 "give one with --benchmark-binary"
             )
         tool = fetch_tool(station.info.abi)
-    return NativeEngine(station.device, tool, request.cpu_mask or big_cores(station))
+    evaluation = None if request.eval_binary is None else tool_from_file(Path(request.eval_binary))
+    return NativeEngine(station.device, tool, request.cpu_mask or big_cores(station), evaluation)
 
 
 def _located(binary: str, station: Station) -> Path:

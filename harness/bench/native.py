@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from harness.bench import native_batches, native_check
+from harness.bench import native_batches, native_check, native_eval
 from harness.bench.engine import Inferred, OnProgress, Timed
 from harness.bench.inputs import prepare_inputs
 from harness.bench.native_script import CLEAN, NO_FOLDER, ONE_RUN, PROBE, Told, new_token, read_told
@@ -62,11 +62,13 @@ class NativeEngine:
         device: Where it runs.
         tool: The program and the libraries that delegates need.
         cpu_mask: CPUs to run on, as `taskset` takes it (hexadecimal); None for all.
+        eval_tool: eval_coco_object_detection, for the accuracy of models that it can take; None to use none.
     """
 
     device: Device
     tool: Tool
     cpu_mask: str | None = None
+    eval_tool: Tool | None = None
     _bench: Bench | None = None
     _checked: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -107,6 +109,8 @@ class NativeEngine:
         wrong = self._checked_outputs(cell, scratch)
         if wrong:
             raise MeasurementError("; ".join(wrong), status="incorrect")
+        if self.eval_tool is not None and native_eval.why_not(cell) is None:
+            return native_eval.infer(self, self.eval_tool, cell, scratch, on_progress)
         return native_batches.infer(self, cell, scratch, on_progress)
 
     def bench(self, tool: str) -> Bench:

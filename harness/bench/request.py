@@ -71,6 +71,7 @@ class Request:
         delegate_options: Further `key=value` for external delegates.
         dataset: A dataset's folder or card; None for each card's own.
         benchmark_binary: TFLite's native benchmark_model to measure with; None for our worker or a fetched one.
+        eval_binary: TFLite's eval_coco_object_detection, for the accuracy of models that it can take.
         cpu_mask: CPUs to run the native tool on, as `taskset` takes it; None for the fastest cores.
         max_start_temp: On phones, wait before each process until the battery is at most so warm (°C).
         output: Folder for the runs; None for the workspace's `results/`.
@@ -89,6 +90,7 @@ class Request:
     delegate_options: tuple[tuple[str, str], ...] = ()
     dataset: str | None = None
     benchmark_binary: str | None = None
+    eval_binary: str | None = None
     cpu_mask: str | None = None
     max_start_temp: float | None = None
     output: str | None = None
@@ -154,7 +156,7 @@ def request_facts(request: Request) -> dict[str, Any]:
     """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
     facts: dict[str, Any] = msgspec.to_builtins(request)
     facts["models"] = [str(Path(m).resolve()) if Path(m).is_file() else m for m in request.models]
-    for name in ("dataset", "benchmark_binary", "output", "workspace"):
+    for name in ("dataset", "benchmark_binary", "eval_binary", "output", "workspace"):
         facts[name] = None if facts[name] is None else str(Path(facts[name]).resolve())
     return facts
 

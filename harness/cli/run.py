@@ -117,6 +117,9 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--benchmark-binary", type=click.Path(), help="TFLite's native benchmark_model to measure with."
 )
+@click.option(
+    "--eval-binary", type=click.Path(), help="TFLite's eval_coco_object_detection, for accuracy there."
+)
 @click.option("--cpu-mask", help="CPUs for the native tool, as taskset takes it (default: the fastest).")
 @click.option("--max-start-temp", type=float, help="Phones: wait until the battery is at most so warm (°C).")
 @click.option("--output", type=click.Path(), help="Folder for the runs (default: results/).")
@@ -168,7 +171,7 @@ def _request(workspace: str | None, options: dict[str, Any]) -> Request:
     request = load_plan(plans[0]) if plans else Request(models=models)
     names = (
         *("devices", "delegates", "dataset", "output", "repetitions"),
-        *("benchmark_binary", "cpu_mask", "max_start_temp"),
+        *("benchmark_binary", "eval_binary", "cpu_mask", "max_start_temp"),
     )
     given = {name: options[name] for name in names if options[name]}
     return replace(

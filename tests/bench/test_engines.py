@@ -17,14 +17,20 @@ from harness.errors import UsageError
 
 
 @pytest.fixture
-def stand_in(tmp_path, repository):
+def launch(tmp_path, repository):
+    """Make a stand-in for one of the native tools something that can be started."""
     spec = importlib.util.spec_from_file_location(
         "launcher", repository / "tests" / "stand_in" / "launcher.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "tool").mkdir()
-    return module.make_launcher(tmp_path / "tool")
+    return lambda name="benchmark_model": module.make_launcher(tmp_path / "tool", name)
+
+
+@pytest.fixture
+def stand_in(launch):
+    return launch()
 
 
 def test_this_computer_is_measured_by_our_worker(prepared):
@@ -58,6 +64,23 @@ def test_the_native_tool_gives_the_same_accuracy_as_our_worker_and_a_figure_a_pr
     assert native.runtime.startswith("benchmark_model tflite sha256:")
     assert native.status == "ok" and native.delegate.actual == ours.delegate.actual == "xnnpack"
     assert [process.summary.count > 0 for process in native.processes] == [True, True]
+
+
+def test_the_evaluation_tool_is_used_for_accuracy_where_it_is_given_and_the_model_fits_it(
+    prepared, launch, recorder, quick
+):
+    settings = replace(quick, accuracy=True, latency=False, limit=6)
+    ready = prepared(
+        models=("shapes-float32",),
+        delegates=("cpu:1",),
+        settings=settings,
+        benchmark_binary=str(launch()),
+        eval_binary=str(launch("eval_coco_object_detection")),
+    )
+    (record,) = carry_out(ready, recorder).records
+    assert record.accuracy.runtime.startswith("eval_coco_object_detection sha256:")
+    assert record.accuracy.figures.map > 0
+    assert record.accuracy.delegate.actual == "unknown", "that tool does not tell what ran"
 
 
 class Warm:
