@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 from click.core import ParameterSource
@@ -42,6 +42,8 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
         "harness report latest --format json     the rows for a script",
         "harness report latest -o report.html    one page that opens offline",
         "harness report --columns model,delegate_requested,latency_p90_ms",
+        "harness report results --group-by device  models down, delegates across, a table a device",
+        "harness report --with-published         beside the figures that others published",
     ),
 )
 @click.argument("runs", nargs=-1, metavar="[RUN|DIR]...")
@@ -50,25 +52,50 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
     "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending. Unknown values come last."
 )
 @click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
+@click.option(
+    "--group-by",
+    metavar="COLUMN",
+    help="A table for each value of a column: models down, device and delegate across, latency and mAP in each cell. "
+    "In json, csv and parquet: the same rows, equal values together.",
+)
+@click.option(
+    "--with-published", is_flag=True, help="Show published figures too, marked as such and never ranked."
+)
 @output_option()
 @click.pass_context
 def command(
-    ctx: click.Context, /, runs: tuple[str, ...], format_: str, output: Path | None, **options: str | None
+    ctx: click.Context,
+    /,
+    runs: tuple[str, ...],
+    format_: str,
+    output: Path | None,
+    with_published: bool,
+    **options: str | None,
 ) -> None:
     """Show, sort and export the results of earlier runs.
 
     RUN is a run's id, the beginning of one, `latest` (the default), or a folder with one or several runs. The
     columns are explained in results/README.md.
     """
+    from harness.report.published import published_rows
     from harness.report.selection import find_folders
     from harness.workspace import find_workspace
 
     given = ctx.get_parameter_source("format_") is not ParameterSource.DEFAULT
     if output is not None and not given:
         format_ = ENDINGS.get(output.suffix, format_)
-    folders = find_folders(runs, find_workspace(ctx.obj).results)
+    workspace = find_workspace(ctx.obj)
+    folders = find_folders(runs, workspace.results)
     columns = [name.strip() for name in (options["columns"] or "").split(",") if name.strip()]
-    print_results(folders, format_, columns=columns or None, sort=options["sort"], output=output)
+    print_results(
+        folders,
+        format_,
+        columns=columns or None,
+        sort=options["sort"],
+        output=output,
+        group_by=options["group_by"],
+        beside=published_rows(workspace) if with_published else (),
+    )
 
 
 def print_results(
@@ -78,6 +105,8 @@ def print_results(
     columns: Sequence[str] | None = None,
     sort: str | None = None,
     output: Path | None = None,
+    group_by: str | None = None,
+    beside: Sequence[Row] = (),
 ) -> None:
     """Print the results in some folders, or write them to a file.
 
@@ -87,6 +116,8 @@ def print_results(
         columns: Only these public columns; None for all (for a table: those that fit).
         sort: A column; with a leading `-` descending.
         output: The file; None for stdout.
+        group_by: A column; a table or Markdown is then a pivot for each of its values.
+        beside: Published rows, which follow the own ones.
 
     Raises:
         UsageError: No such run or column, a file that cannot be written, parquet without a file or an extra.
@@ -100,23 +131,32 @@ def print_results(
     for text in found.warnings:
         warn(text)
     in_order = frame.to_rows(found.records)
-    rows = sort_rows(in_order, sort)
+    rows = sort_rows([*in_order, *beside], sort)
+    if group_by is not None:
+        from harness.report import pivot
+
+        rows = pivot.grouped(rows, group_by)
     if format == "html":
+        _refuse_with_html(group_by, beside)
         _emit_page(found, in_order, columns, sort, output)
     elif format == "parquet":
         from harness.report import export
 
         emit_bytes(export.to_bytes(rows, chosen, format), output)
+    elif group_by is not None and format in {"table", "markdown"}:
+        _emit_pivot(rows, group_by, columns, format, output)
     elif format == "table":
         from harness.report.console import ResultTable, chosen_columns
+        from harness.report.published import for_table
 
         sources = map(_short, found.runs)
-        emit_table(chosen_columns(rows, chosen) if columns else ResultTable(rows, sources), output)
+        table = chosen_columns(rows, chosen) if columns else ResultTable(for_table(rows), sources)
+        emit_table(table, output)
         if output is None and not columns:
             _print_sustained(found.records)
     else:
         emit(rows, chosen, format, output)
-    if not rows:
+    if not in_order:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
 
 
@@ -129,6 +169,41 @@ def _emit_page(
     if columns:
         raise UsageError("--columns does not go with html, which has every column: leave it out")
     emit_text(render(found, rows, sort), output)
+
+
+def _refuse_with_html(group_by: str | None, beside: Sequence[Row]) -> None:
+    """The page shows runs, and groups, filters and sorts them itself."""
+    for option, given in (("--group-by", group_by is not None), ("--with-published", bool(beside))):
+        if given:
+            raise UsageError(f"{option} does not go with html: leave it out, or choose another --format")
+
+
+def _emit_pivot(
+    rows: Sequence[Mapping[str, Any]],
+    by: str,
+    columns: Sequence[str] | None,
+    format: str,
+    output: Path | None,
+) -> None:
+    """Print a table for each value of a column."""
+    from harness.report import pivot
+
+    if columns:
+        raise UsageError(
+            "--columns does not go with --group-by in a table: leave one of them out, or use json"
+        )
+    blocks = pivot.make_blocks(rows, by)
+    if format == "markdown":
+        emit_text(pivot.to_markdown(blocks, by), output)
+    else:
+        from harness.report.pivot_table import PivotTable
+
+        emit_table(PivotTable(blocks, by), output)
+    hidden = pivot.passed_over(rows)
+    if hidden:
+        warn(
+            f"{hidden} older rows of the same model, device and delegate are not shown; --format json has them all"
+        )
 
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:
