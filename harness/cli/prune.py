@@ -7,8 +7,8 @@ from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, progress
-from harness.cli.variants import TABLE, measuring_options, subject
+from harness.cli.common import CONTEXT, examples, format_option, progress
+from harness.cli.variants import measuring_options, show, subject
 
 
 @click.command(
@@ -54,4 +54,5 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         rows = variants.prune_model(
             model, options["sparsities"], options["scope"], options["output"], how, Shown(shown)
         )
-    emit(rows, TABLE if format_ == "table" else variants.COLUMNS, format_)
+    if show(rows, format_):
+        ctx.exit(1)

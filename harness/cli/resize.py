@@ -7,9 +7,9 @@ from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, progress, warn
+from harness.cli.common import CONTEXT, examples, format_option, progress
 from harness.cli.convert import Size
-from harness.cli.variants import TABLE, measuring_options, subject
+from harness.cli.variants import measuring_options, show, subject
 
 
 class Sizes(Size):
@@ -50,9 +50,5 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     model, how = subject(ctx.obj, options)
     with progress() as shown:
         rows = variants.resize_model(model, options["sizes"], options["output"], how, Shown(shown))
-    emit(rows, TABLE if format_ == "table" else variants.COLUMNS, format_)
-    failed = [row for row in rows if row.get("status") == "failed" and row.get("reasons")]
-    for row in failed:
-        warn(f"{row['model']}: {row['reasons'][0]}")
-    if failed:
+    if show(rows, format_):
         ctx.exit(1)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from harness.cli.common import warn
+from harness.cli.common import emit, note, warn
 from harness.errors import ModelError
 
 if TYPE_CHECKING:
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from harness.quantize.measure import How
 
 F = TypeVar("F", bound=Callable[..., Any])
-TABLE = ("model", "input", "sparsity", "size_bytes", "compressed_bytes", "latency_median_ms", "map", "ap50")
+TABLE = (
+    "model",
+    "input",
+    "sparsity",
+    "size_bytes",
+    "compressed_bytes",
+    "latency_median_ms",
+    "verdict",
+    "map",
+    "ap50",
+)
 """What a terminal shows; the other formats have all columns."""
 
 
@@ -54,3 +64,20 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
         dataset = None
     how = How(dataset, not options["no_latency"], options["limit"], options["repetitions"], workspace)
     return model, how
+
+
+def show(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:
+    """Print the table, and on stderr what qualifies its rows; return whether a row failed.
+
+    A reason that holds of all rows is told once.
+    """
+    from harness.quantize.variants import COLUMNS
+
+    emit(rows, TABLE if format_ == "table" else COLUMNS, format_)
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in row.get("reasons") or ():
+            told.setdefault(reason, []).append(str(row["model"]))
+    for reason, names in told.items():
+        note(f"{'all' if len(names) == len(rows) else ', '.join(names)}: {reason}")
+    return any(row.get("status") == "failed" for row in rows)
