@@ -121,6 +121,10 @@ def _job(workspace: str | None, options: dict[str, Any]) -> Job:
     if output is None:
         raise UsageError("name the file to write with -o FILE.tflite")
     given = options["representative"]
+    if given is not None and card is None:
+        note(
+            "images are prepared with mean 127.5 and std 127.5, as for the TF detection models; --card says others"
+        )
     return Job(
         source=source,
         mode=options["mode"],

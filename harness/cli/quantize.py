@@ -83,6 +83,8 @@ def _job(workspace: str | None, options: dict[str, Any]) -> Job:
     given = options["representative"]
     dataset = Path(options["dataset"]) if options["dataset"] else model.dataset_path
     dataset = None if options["no_accuracy"] else dataset
+    if model.evidence:
+        note(f"card of {model.file.name}, worked out from the file:")
     for sentence in model.evidence:
         note(f"  - {sentence}")
     return Job(

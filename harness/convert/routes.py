@@ -154,6 +154,12 @@ def check_inputs(order: Order, facts: Facts) -> None:
         raise ModelError(
             f"{order.source}: input {facts.inputs[0].name} is {shape}, expected an image [N, H, W, 3]"
         )
+    own, wanted = (facts.inputs[0].shape[2], facts.inputs[0].shape[1]), order.size
+    if -1 not in own and wanted is not None and wanted != own:
+        raise ModelError(
+            f"{order.source}: the graph's input is {own[0]}×{own[1]} and cannot be {wanted[0]}×{wanted[1]}: "
+            "leave --size away, or give the card of this graph"
+        )
     if -1 in facts.inputs[0].shape[1:3] and order.size is None:
         raise ModelError(
             f"{order.source}: input {facts.inputs[0].name} has an open size {list(facts.inputs[0].shape)}: give "

@@ -97,10 +97,17 @@ def find_faults(job: Job) -> list[Finding]:
     """
     if job.representative is None:
         raise UsageError("nothing to check: give the images with --representative DIR")
-    info = tflite.describe(job.model.file).inputs[0]
+    info = _image_input(job.model.file)
     evaluation = [image.path for image in job.dataset.limited(200).images] if job.dataset else []
     found = lint.material(job.representative, job.model.card.input, info.dtype != "float32", evaluation)
     return lint.lint(found)
+
+
+def _image_input(path: Path) -> TensorInfo:
+    inputs = tflite.describe(path).inputs
+    if not inputs:
+        raise ModelError(f"{path}: has no input; expected an image input")
+    return inputs[0]
 
 
 def quantize(job: Job, steps: Steps, observer: Observer) -> Report:
@@ -138,6 +145,7 @@ def _checked(job: Job) -> tuple[Mode, Path]:
         )
     sources = [job.model.file] + ([job.model.origin] if job.model.origin else [])
     prove.check_output(tuple(sources), job.output)
+    _image_input(job.model.file)
     fold.check_float(job.model.file, tflite.describe(job.model.file).quantization)
     return job.mode, job.output
 
@@ -225,7 +233,7 @@ def _after(job: Job, mode: Mode, output: Path) -> list[str]:
 def _rows(job: Job, output: Path, steps: Steps) -> list[dict[str, Any]]:
     """Return the rows of the float and of the quantized file, without accuracy."""
     rows = [table.row_of(path) for path in (job.model.file, output)]
-    info = tflite.describe(job.model.file).inputs[0]
+    info = _image_input(job.model.file)
     inputs = _compared(job, info)
     steps.update(1, 1, f"comparing outputs on {len(inputs)} images")
     error = compare.compare(job.model.file, output, inputs)

@@ -98,6 +98,12 @@ def test_sources_without_one_image_input_are_refused(given, says):
         routes.check_inputs(order(), given)
 
 
+def test_a_graph_of_a_fixed_size_takes_no_other():
+    with pytest.raises(ModelError, match="input is 320×320 and cannot be 300×300"):
+        routes.check_inputs(order(size=(300, 300)), facts())
+    routes.check_inputs(order(size=(320, 320)), facts())
+
+
 def test_open_dimensions_take_the_size_that_was_asked_for():
     given = facts(inputs=(Tensor("a", (-1, -1, -1, 3), "float32"),))
     assert routes.input_shape(order(size=(320, 240)), given) == (1, 240, 320, 3)
