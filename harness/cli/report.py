@@ -199,7 +199,7 @@ def _emit_pivot(
         from harness.report.pivot_table import PivotTable
 
         emit_table(PivotTable(blocks, by), output)
-    hidden = pivot.passed_over(rows)
+    hidden = pivot.passed_over(rows, by)
     if hidden:
         warn(
             f"{hidden} older rows of the same model, device and delegate are not shown; --format json has them all"

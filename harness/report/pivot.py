@@ -53,10 +53,10 @@ def make_blocks(rows: Sequence[Row], by: str) -> list[Block]:
         UnknownNameError: No such column; near misses are listed.
     """
     check_names([by])
-    rows = [row for row in rows if row["status"] != PUBLISHED or _has_figures(row)]
-    marks = dict(zip(map(id, rows), pareto.optimal(rows), strict=True))
+    shown = _newest([row for row in rows if row["status"] != PUBLISHED or _has_figures(row)], by)
+    marks = dict(zip(map(id, shown), pareto.optimal(shown), strict=True))
     groups: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in shown:
         groups.setdefault(_title(row, by), []).append(row)
     return [_block(title, group, by, marks) for title, group in groups.items()]
 
@@ -72,9 +72,16 @@ def grouped(rows: Sequence[Row], by: str) -> list[Row]:
     return sorted(rows, key=lambda row: order[_title(row, by)])
 
 
-def passed_over(rows: Sequence[Row]) -> int:
+def passed_over(rows: Sequence[Row], by: str) -> int:
     """Count the rows that a newer one of the same model, device and delegate hides."""
-    return len(rows) - len({_place(row) for row in rows})
+    return len(rows) - len(_newest(rows, by))
+
+
+def _newest(rows: Sequence[Row], by: str) -> list[Row]:
+    """Return the newest row of each place in the tables, in the order in which the places come first."""
+    found = {(_title(row, by), *_place(row)): row for row in rows}
+    found.update({(_title(row, by), *_place(row)): row for row in sorted(rows, key=_age)})
+    return list(found.values())
 
 
 def to_markdown(blocks: Iterable[Block], by: str) -> str:
@@ -89,13 +96,12 @@ def to_markdown(blocks: Iterable[Block], by: str) -> str:
 def _block(title: str, rows: Sequence[Row], by: str, marks: Mapping[int, bool]) -> Block:
     names = _names(rows)
     across = list(dict.fromkeys(_heading(row, by) for row in rows))
+    fastest, best = _leaders(rows)
     found: dict[str, dict[str, str]] = {}
-    newest = {(names[id(row)], _heading(row, by)): row for row in sorted(rows, key=_age)}
-    fastest, best = _leaders(list(newest.values()))
     for row in rows:
-        found.setdefault(names[id(row)], {"model": names[id(row)]})
-    for (name, heading), row in newest.items():
-        found[name][heading] = _cell(row, star=marks[id(row)], fastest=row in fastest, best=row in best)
+        line = found.setdefault(names[id(row)], {"model": names[id(row)]})
+        marked = {"star": marks[id(row)], "fastest": id(row) in fastest, "best": id(row) in best}
+        line[_heading(row, by)] = _cell(row, **marked)
     return Block(title, ("model", *across), tuple(found.values()))
 
 
@@ -132,17 +138,17 @@ def _names(rows: Sequence[Row]) -> dict[int, str]:
 
 
 def _place(row: Row) -> tuple[Any, ...]:
-    names = ("model", "quantization", "device", "delegate_requested", "status")
-    place = tuple(row[name] for name in names)
-    return place if row["status"] == PUBLISHED else place[:-1]
+    """What a newer row of is shown in its place; a published one only hides others that were published."""
+    names = ("model", "quantization", "device", "delegate_requested")
+    return (*(row[name] for name in names), row["status"] == PUBLISHED)
 
 
 def _age(row: Row) -> str:
     return row["started_at"] or ""
 
 
-def _leaders(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Return the fastest and the most accurate rows; accuracy is ranked only where all was measured alike."""
+def _leaders(rows: Sequence[Row]) -> tuple[set[int], set[int]]:
+    """Return the ids of the fastest and the most accurate rows; accuracy is ranked where all was measured alike."""
     ranked = [row for row in rows if row["status"] == "ok"]
     timed = [row for row in ranked if row["latency_median_ms"] is not None]
     judged = [row for row in ranked if row["map"] is not None]
@@ -150,8 +156,8 @@ def _leaders(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     fastest = min((row["latency_median_ms"] for row in timed), default=None)
     best = max((row["map"] for row in judged), default=None) if alike else None
     return (
-        [row for row in timed if row["latency_median_ms"] == fastest],
-        [row for row in judged if row["map"] == best],
+        {id(row) for row in timed if row["latency_median_ms"] == fastest},
+        {id(row) for row in judged if row["map"] == best},
     )
 
 

@@ -109,6 +109,7 @@ def _reasons(publication: Publication, figure: Figure) -> list[str]:
     """Say what was published in words: a table shows no figures of others in the columns of your own."""
     on = figure.dataset or publication.dataset
     told = [
+        figure.quantization or "",
         f"{units.milliseconds(figure.latency_ms)} ms" if figure.latency_ms is not None else "",
         f"{units.rate(figure.fps)} FPS" if figure.fps is not None else "",
         f"{figure.size_mb:g} MB" if figure.size_mb is not None else "",

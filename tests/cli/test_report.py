@@ -154,3 +154,45 @@ def test_the_whole_command_line_reports_and_exits_with_0(workspace, capsys):
         front.main(["--workspace", str(workspace), "report", "latest", "--format", "json"])
     assert left.value.code == 0
     assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_grouped_by_a_column_there_is_a_pivot_for_each_value(workspace):
+    out = report(workspace, "--group-by", "device").stdout
+    assert out.startswith("device: local\n")
+    lines = {line.split()[0]: line for line in out.splitlines() if line}
+    assert "cpu:1" in lines["model"] and "edgetpu" in lines["model"]
+    assert "fallback" in lines["shapes-int8"] and "9." not in lines["shapes-int8"]
+    assert "### device: local" in report(workspace, "--group-by", "device", "--format", "markdown").stdout
+
+
+def test_grouped_rows_for_a_script_are_the_same_rows_with_equal_values_together(workspace):
+    plain, together = (
+        rows(workspace, workspace / "results", *args) for args in ((), ("--group-by", "delegate_requested"))
+    )
+    assert sorted(map(str, plain)) == sorted(map(str, together))
+    assert [row["delegate_requested"] for row in together] == ["cpu:1"] * 3 + ["edgetpu"]
+
+
+def test_published_figures_follow_the_own_rows_marked_as_such(workspace):
+    found = rows(workspace, "--with-published")
+    statuses = [row["status"] for row in found]
+    assert statuses[:3] == ["ok", "ok", "fallback"] and set(statuses[3:]) == {"published"}
+    out = report(workspace, "--with-published").stdout
+    assert "Pixel 4 (published)" in out
+    assert all("★" not in line for line in out.splitlines() if "published" in line)
+    assert "edgetpu (published)" in report(workspace, "--with-published", "--group-by", "device").stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--group-by", "devise"),
+        ("--group-by", "device", "--columns", "model"),
+        ("--group-by", "device", "-o", "x.html"),
+        ("--with-published", "--format", "html"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_use(workspace, args):
+    with pytest.raises(HarnessError) as error:
+        report(workspace, *args)
+    assert error.value.exit_status == 2
