@@ -46,7 +46,12 @@ COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
         "harness evaluate --annotations a.json --detections d.json --worst 20 --images val2017 -o worst",
     ),
 )
-@click.option("--annotations", required=True, type=click.Path(path_type=Path), help="COCO instances file.")
+@click.option(
+    "--annotations",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="COCO instances file, or a dataset: a folder (COCO, VOC or YOLO labels), data.yaml or card.",
+)
 @click.option("--detections", required=True, type=click.Path(path_type=Path), help="COCO result file.")
 @click.option(
     "--engine",
@@ -123,13 +128,20 @@ def _check_options(breakdown: bool, worst: int | None, images: Path | None, outp
 def _read(annotations: Path, detections: Path) -> tuple[GroundTruth, DetectionTable]:
     from harness.accuracy import coco
     from harness.accuracy.annotations import read_annotations
+    from harness.accuracy.dataset import find_dataset
     from harness.accuracy.detections import load_detections
     from harness.accuracy.plausibility import refuse_wrong_units
 
-    truth, table = read_annotations(annotations), load_detections(detections)
+    file = find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
+    truth, table = read_annotations(file), load_detections(detections)
     coco.refuse_unknown_ids(truth, table)
     refuse_wrong_units(truth, table)
     return truth, table
+
+
+def _is_dataset(path: Path) -> bool:
+    """Whether it is a folder or a card of a dataset (VOC's and YOLO's too) and not the annotations themselves."""
+    return path.is_dir() or path.suffix in {".toml", ".yaml", ".yml"}
 
 
 def _print_figures(
@@ -165,10 +177,11 @@ def _print_parts(
     result = break_down(truth, table, chosen, engine)
     if curves:
         emit_text(evaluate_parts.curves_csv(result.curves), curves)
-    if breakdown:
-        rows = evaluate_parts.breakdown_rows(result)
-        rows = evaluate_parts.shown(rows) if format_ == "table" else rows
-        emit(rows, evaluate_parts.BREAKDOWN_COLUMNS, format_, output)
+    if breakdown and format_ == "table" and output is None:
+        for rows, columns in evaluate_parts.tables(result):
+            emit(rows, columns)
+    elif breakdown:
+        emit(evaluate_parts.breakdown_rows(result), evaluate_parts.BREAKDOWN_COLUMNS, format_, output)
 
 
 def _print_worst(

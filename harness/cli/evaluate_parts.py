@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness import units
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.breakdown import Breakdown, Curve
 from harness.accuracy.detections import DetectionTable
@@ -41,12 +42,22 @@ def breakdown_rows(result: Breakdown) -> list[dict[str, Any]]:
     return [{"part": part, **asdict(entry)} for part, entries in parts for entry in entries]
 
 
-def shown(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows as a table shows them: without classes that are not annotated, figures with 3 digits."""
-    kept = [row for row in rows if row["part"] != "class" or row["annotations"] or row["detections"]]
+def tables(result: Breakdown) -> list[tuple[list[dict[str, Any]], tuple[str, ...]]]:
+    """Return rows and columns of the three tables for a terminal, without classes that occur nowhere."""
+    classes = [asdict(part) for part in result.classes if part.annotations or part.detections]
+    sizes, errors = [asdict(part) for part in result.sizes], [asdict(part) for part in result.errors]
     return [
-        {name: f"{value:.3f}" if isinstance(value, float) else value for name, value in row.items()}
-        for row in kept
+        (_rounded(classes, "class"), ("class", *BREAKDOWN_COLUMNS[2:11])),
+        (_rounded(sizes, "size"), ("size", "annotations", "map", "ap50", "ap75", "ar100")),
+        (_rounded(errors, "error"), ("error", "count", "ap50_gain", "meaning")),
+    ]
+
+
+def _rounded(rows: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
+    """Name the rows by their part and write figures with 3 digits, as pycocotools does."""
+    return [
+        {part: row["name"], **{k: units.metric(v) if isinstance(v, float) else v for k, v in row.items()}}
+        for row in rows
     ]
 
 

@@ -1,12 +1,15 @@
 """`harness evaluate`, through the command's own entry point."""
 
+import csv
 import json
 import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from harness.cli.evaluate import COLUMNS
+from harness.cli.evaluate_parts import BREAKDOWN_COLUMNS
 from harness.cli.main import main
 
 SIZE = {"width": 640, "height": 480}
@@ -224,3 +227,112 @@ def test_help_needs_neither_numpy_nor_an_engine():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--image-ids" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+# -- parts -------------------------------------------------------------------------------------------------------
+
+
+def rows_of(out):
+    return json.loads(out)
+
+
+def test_a_breakdown_has_a_row_for_each_class_size_and_kind_of_error(evaluate):
+    status, out, err = evaluate("--breakdown", "--format", "json", found=[detection(), detection(2)])
+    rows = rows_of(out)
+    assert (status, err) == (0, "")
+    assert {tuple(row) for row in rows} == {BREAKDOWN_COLUMNS}
+    assert [row["part"] for row in rows] == ["class"] + ["size"] * 3 + ["error"] * 6
+    (person,) = [row for row in rows if row["part"] == "class"]
+    assert (person["name"], person["annotations"], person["detections"]) == ("person", 4, 2)
+    assert person["ap50"] == pytest.approx(26 / 101, abs=1e-9)  # one of four objects: recalls 0…0.25
+    assert {row["name"]: row["count"] for row in rows if row["part"] == "error"}["missed"] == 3
+    assert rows[0]["count"] is None
+    assert rows[-1]["map"] is None
+
+
+def test_the_breakdown_as_tables_is_readable_in_100_columns(evaluate):
+    status, out, _ = evaluate("--breakdown", found=[detection(), detection(2)])
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 100
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert [line[0] for line in lines if line[0] in {"class", "size", "error"}][:2] == ["class", "size"]
+    assert any(line[:2] == ["missed", "3"] for line in lines)
+
+
+def test_curves_are_written_as_csv_beside_the_figures(evaluate, files):
+    status, out, _ = evaluate("--curves", str(files / "curves.csv"), "--format", "json")
+    assert status == 0
+    assert tuple(rows_of(out)[0]) == COLUMNS
+    with (files / "curves.csv").open(newline="") as file:
+        points = list(csv.DictReader(file))
+    assert len(points) == 2 * 3 * 101
+    assert points[0] == {"class": "(all)", "iou": "0.50:0.95", "recall": "0.00", "precision": "1"}
+
+
+def test_the_worst_images_are_drawn_and_listed(evaluate, files):
+    document = json.loads((files / "truth.json").read_text())
+    for image in document["images"]:
+        image["file_name"] = f"{image['id']}.png"
+        Image.new("RGB", (640, 480)).save(files / image["file_name"])
+    (files / "truth.json").write_text(json.dumps(document))
+    arguments = ["--worst", "5", "--images", str(files), "-o", str(files / "out"), "--format", "json"]
+    status, out, _ = evaluate(*arguments, found=[detection()])
+    rows = rows_of(out)
+    assert status == 0
+    assert [(row["image_id"], row["image"], row["missed"]) for row in rows] == [
+        (2, "2.png", 2),
+        (1, "1.png", 1),
+    ]
+    assert rows[0]["file"] == str(files / "out" / "worst-001-image-2.png")
+    assert sorted(path.name for path in (files / "out").iterdir()) == [
+        "worst-001-image-2.png",
+        "worst-002-image-1.png",
+    ]
+    again = evaluate(*arguments)
+    assert (again[0], again[1]) == (2, "")
+    assert "is there already and is not replaced" in again[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--worst", "2"], "--worst needs --images DIR"),
+        (
+            ["--worst", "2", "--breakdown", "--images", ".", "-o", "x"],
+            "use just one of --breakdown and --worst",
+        ),
+        (["--images", "."], "--images is used with --worst only"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_wrong_use(evaluate, options, message):
+    status, out, err = evaluate(*options)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_the_figures_can_be_written_to_a_file(evaluate, files):
+    status, out, _ = evaluate("-o", str(files / "figures.json"), "--format", "json")
+    assert (status, out) == (0, "")
+    assert tuple(rows_of((files / "figures.json").read_text())[0]) == COLUMNS
+
+
+def test_annotations_may_be_a_folder_of_yolo_labels(files, capsys, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(files / "cache"))
+    for name in ("images", "labels"):
+        (files / "set" / name).mkdir(parents=True)
+    Image.new("RGB", (640, 480)).save(files / "set" / "images" / "1.png")
+    (files / "set" / "labels" / "1.txt").write_text("1 0.5 0.5 0.25 0.5\n")
+    (files / "set" / "data.yaml").write_text("val: images\nnames: [cat, dog]\n")
+    (files / "found.json").write_text(json.dumps([detection(box=[240, 120, 160, 240])]))
+    with pytest.raises(SystemExit):
+        main([*("evaluate", "--annotations", str(files / "set"), "--detections"), str(files / "found.json")])
+    assert "1.000" in capsys.readouterr().out
+
+
+def test_the_interval_holds_the_map_of_real_detections(shared_data, capsys):
+    folder = shared_data / "cocoapi_demo"
+    paths = (folder / "instances_val2014_100.json", folder / "instances_val2014_fakebbox100_results.json")
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--annotations", str(paths[0]), "--detections", str(paths[1]), "--format", "json"])
+    (row,) = rows_of(capsys.readouterr().out)
+    assert 0.40 < row["map_low"] < row["map"] < row["map_high"] < 0.56
