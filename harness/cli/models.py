@@ -155,14 +155,15 @@ def _write_card(model: Model, best: Tried, path: Path, limit: int) -> None:
     from msgspec.structs import replace
 
     from harness import atomic
-    from harness.card_text import card_to_toml
+    from harness.tflite.edit_card import to_toml
 
     card = best.card
     if card.source.path is not None:
         beside = os.path.relpath(model.file.resolve(), path.resolve().parent)
         card = replace(card, source=replace(card.source, path=beside))
     figures = f"mAP {best.map or 0:.3f} on up to {limit} images with the reading: {best.reading}"
-    atomic.write_bytes(path, card_to_toml(card, (figures, *model.evidence)).encode("utf-8"))
+    evidence = "".join(f"# {' '.join(sentence.split())}\n" for sentence in model.evidence)
+    atomic.write_bytes(path, (evidence + to_toml(card, figures)).encode("utf-8"))
     note(f"{path}: written; `harness run {path} --dataset …` measures it")
 
 

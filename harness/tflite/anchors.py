@@ -12,6 +12,7 @@ from harness.tflite.graph import Graph, Tensor
 
 FEWEST = 16
 """Fewer rows than this are no anchors but some other constant."""
+_DTYPES = frozenset({"float32", "float16", "uint8", "int8"})
 
 
 def find_anchors(path: Path) -> npt.NDArray[np.float32] | None:
@@ -31,7 +32,11 @@ def anchor_tensor(graph: Graph) -> Tensor | None:
     found = postprocess.find(graph)
     if found is not None and len(found[1].inputs) == 3:
         tensor = found[0].tensors[found[1].inputs[2]]
-        return tensor if tensor.constant else None
+        if not tensor.constant:  # a float16 model keeps it behind a DEQUANTIZE
+            producer = found[0].producers().get(tensor.index)
+            stored = producer.name == "DEQUANTIZE" if producer is not None else False
+            tensor = found[0].tensors[producer.inputs[0]] if producer is not None and stored else tensor
+        return tensor if tensor.constant and tensor.dtype in _DTYPES else None
     candidates = [tensor for tensor in graph.primary.tensors if _could_be(tensor)]
     named = [tensor for tensor in candidates if "anchor" in tensor.name.lower()]
     for group in (named, candidates):
@@ -43,14 +48,14 @@ def anchor_tensor(graph: Graph) -> Tensor | None:
 def _could_be(tensor: Tensor) -> bool:
     shape = tuple(size for size in tensor.shape if size != 1)
     fits = len(shape) == 2 and shape[1] == 4 and shape[0] >= FEWEST
-    return fits and tensor.constant and tensor.dtype in {"float32", "uint8", "int8"}
+    return fits and tensor.constant and tensor.dtype in _DTYPES
 
 
 def read_values(graph: Graph, tensor: Tensor) -> npt.NDArray[np.float32]:
     """Return a constant's real values as float32 [N, 4]."""
     raw = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
     values = raw.astype(np.float32).reshape(-1, 4)
-    if tensor.quantization is None or tensor.dtype == "float32":
+    if tensor.quantization is None or "float" in tensor.dtype:
         return values
     scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
     return np.float32(scale) * (values - np.float32(zero_point))
