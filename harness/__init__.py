@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["HarnessError", "__version__", "compare", "load_results", "run"]
+__all__ = ["HarnessError", "Run", "__version__", "compare", "load_results", "run"]
 
 if TYPE_CHECKING:
     from harness.api import compare, load_results, run
     from harness.errors import HarnessError
+    from harness.report.notebook import Run
 
 
 def __getattr__(name: str) -> Any:
@@ -29,4 +30,8 @@ def __getattr__(name: str) -> Any:
         from harness.errors import HarnessError
 
         return HarnessError
+    if name == "Run":
+        from harness.report.notebook import Run
+
+        return Run
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
