@@ -90,6 +90,26 @@ def test_tf_bilinear_does_not_antialias():
     assert tensor[0, 0, 1, 0] in {127, 128}
 
 
+def test_tf_bilinear_gives_tensorflows_values_to_one_grey_level():
+    """Expected: `tf.image.resize(image, (3, 7), method="bilinear")` of TensorFlow 2.21 on these pixels."""
+    pixels = [
+        [0, 51, 25, 123],
+        [44, 95, 69, 167],
+        [88, 139, 113, 211],
+        [132, 183, 157, 255],
+        [176, 227, 201, 43],
+    ]
+    expected = [
+        [14.667, 32.881, 62.024, 52.667, 46.667, 102.667, 137.667],
+        [88.0, 106.214, 135.357, 126.0, 120.0, 176.0, 211.0],
+        [161.333, 179.548, 208.69, 199.333, 181.143, 139.619, 113.667],
+    ]
+    image = Image.fromarray(np.repeat(np.array(pixels, np.uint8)[..., None], 3, axis=2))
+    info = TensorInfo("image", (1, 3, 7, 3), "uint8")
+    tensor, _ = Preparation(InputSpec(width=7, height=3, method="tf-bilinear"), info).prepare(image)
+    np.testing.assert_allclose(tensor[0, :, :, 1].astype(float), expected, atol=1.0)
+
+
 @pytest.mark.parametrize(("position", "top"), [("center", 2), ("corner", 0)])
 def test_letterbox_keeps_the_aspect_and_pads_where_the_card_says(position, top):
     preparation = Preparation(spec(resize="letterbox", pad_position=position, pad_value=7), UINT8)
