@@ -12,6 +12,9 @@ superiority and one of equivalence at once (the three ways out of an interval: S
 A threshold of 0 asks for any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
 gate fails 2.5 % of all unchanged cells by chance; a threshold that means something does not.
 
+A cell without the figure on both sides for the same known reason (skipped, fell back, failed …) lost nothing: it is not
+judged. If that is so of every cell, nothing was decided.
+
 The gate fails (exit status 1) if any finding is `fail`; else it is undecided (3) if any is; else it passes (0).
 """
 
@@ -25,7 +28,7 @@ from harness.comparison.compare import Compared, Comparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
-from harness.report.columns import BY_NAME
+from harness.report.columns import BY_NAME, HAVE_LATENCY
 
 Outcome = Literal["pass", "fail", "undecided"]
 EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
@@ -50,12 +53,14 @@ class Finding:
         condition: What is judged.
         outcome: The decision.
         text: Change, interval and what follows, in words.
+        judged: Whether there was anything to judge.
     """
 
     cell: str
     condition: Condition
     outcome: Outcome
     text: str
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,9 @@ class Verdict:
 
     @property
     def outcome(self) -> Outcome:
-        """What they come to together."""
+        """What they come to together; where nothing at all could be judged, nothing is decided."""
+        if self.findings and not any(finding.judged for finding in self.findings):
+            return "undecided"
         return worst([finding.outcome for finding in self.findings])
 
 
@@ -104,6 +111,9 @@ def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
     estimate = estimate_of(comparison, condition)
     outcome = decide(estimate, condition)
     cell = name_of(comparison.pair.new.record)
+    status = comparison.base["status"]
+    if estimate.change is None and status == comparison.new["status"] and status not in HAVE_LATENCY:
+        return Finding(cell, condition, "pass", f"not judged: {status} before and after", judged=False)
     return Finding(cell, condition, outcome, _text(estimate, condition, outcome))
 
 

@@ -42,7 +42,7 @@ def _counts(name: str, findings: Sequence[Finding], n_cells: int) -> dict[str, s
         "tests": str(len(findings) or n_cells),
         "failures": str(outcomes.count("fail")),
         "errors": str(outcomes.count("undecided")),
-        "skipped": "0",
+        "skipped": str(sum(not finding.judged for finding in findings)),
         "time": "0",
     }
 
@@ -50,7 +50,9 @@ def _counts(name: str, findings: Sequence[Finding], n_cells: int) -> dict[str, s
 def _case(finding: Finding) -> ET.Element:
     case = _empty_case(finding.cell, str(finding.condition))
     tag = _TAGS.get(finding.outcome)
-    if tag is None:
+    if not finding.judged:
+        ET.SubElement(case, "skipped", {"message": _safe(finding.text)})
+    elif tag is None:
         ET.SubElement(case, "system-out").text = _safe(finding.text)
     else:
         found = ET.SubElement(case, tag, {"message": _safe(finding.text), "type": finding.outcome})

@@ -70,7 +70,10 @@ class Matching:
 
 
 def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching:
-    """Match the cells of two runs, or of two folders of runs; of a cell measured several times the newest counts."""
+    """Match the cells of two runs, or of two folders of runs.
+
+    Of a cell that was measured several times the newest counts that was measured to its end.
+    """
     remarks: list[str] = []
     first, second = (_newest(side, remarks) for side in (base, new))
     pairs: list[Pair] = []
@@ -106,11 +109,11 @@ def _near(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
 
 def _newest(records: Iterable[StoredRecord], remarks: list[str]) -> dict[tuple[Any, ...], StoredRecord]:
     found: dict[tuple[Any, ...], StoredRecord] = {}
-    for stored in sorted(records, key=lambda stored: stored.record.started_at):
+    for stored in sorted(records, key=lambda stored: (stored.record.complete, stored.record.started_at)):
         key = _full_key(stored.record)
         if key in found:
             remarks.append(
-                f"{name_of(stored.record)}: measured again in run {stored.record.run_id}, which counts; "
+                f"{name_of(stored.record)}: measured several times; run {stored.record.run_id} counts, "
                 f"{found[key].record.run_id} is passed over"
             )
         found[key] = stored

@@ -102,3 +102,6 @@ def test_of_a_cell_that_was_measured_twice_the_newest_counts_and_that_is_said(ma
     found = match(read_results([folder]).records, read_results([new.folder]).records)
     assert [p.base.record.run_id for p in found.pairs] == ["run-1"]
     assert len(found.remarks) == 1 and "run-2 is passed over" in found.remarks[0]
+    edit(first.cells[0], complete=False)
+    found = match(read_results([folder]).records, read_results([new.folder]).records)
+    assert [p.base.record.run_id for p in found.pairs] == ["run-2"], "one that was interrupted does not count"
