@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.coco import chosen_images
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.resample import Category, Weights, categories, mean_average_precision
@@ -92,9 +93,9 @@ def map_interval(
         seed: The same seed gives the same interval.
 
     Raises:
-        UsageError: Fewer than 2 resamples.
+        UsageError: Fewer than 2 resamples, no images, or images that are not in the annotations.
     """
-    matches = match(truth, detections, image_ids)
+    matches = match(truth, detections, chosen_images(truth, image_ids))
     return interval(categories(matches), len(matches.image_ids), resamples, seed)
 
 
@@ -120,9 +121,10 @@ def paired_difference(
         seed: The same seed gives the same result.
 
     Raises:
-        UsageError: Fewer than 2 resamples.
+        UsageError: Fewer than 2 resamples, no images, or images that are not in the annotations.
     """
-    before, after = (match(truth, table, image_ids) for table in (first, second))
+    chosen = chosen_images(truth, image_ids)
+    before, after = (match(truth, table, chosen) for table in (first, second))
     return difference(categories(before), categories(after), len(before.image_ids), resamples, seed)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.coco import chosen_images
 from harness.accuracy.dataset import plain_name
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import Matches, match
@@ -67,8 +68,11 @@ def find_worst(
 
     Returns:
         The worst first.
+
+    Raises:
+        UsageError: There are no images, or some are not in the annotations.
     """
-    matches = match(truth, table, image_ids)
+    matches = match(truth, table, chosen_images(truth, image_ids))
     threshold = _best_threshold(matches, table)
     shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
     found = matches.found[0]

@@ -42,6 +42,7 @@ COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
     epilog=examples(
         "harness evaluate --annotations instances_val2017.json --detections detections.json",
         "harness evaluate --annotations a.json --detections d.json --image-ids ids.txt --format json",
+        "harness evaluate --annotations a.json --detections quantized.json --against float.json",
         "harness evaluate --annotations a.json --detections d.json --breakdown --curves curves.csv",
         "harness evaluate --annotations a.json --detections d.json --worst 20 --images val2017 -o worst",
     ),
@@ -65,6 +66,12 @@ COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Evaluate these images only: one id a line, or a JSON list.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Detections of another model on the same images: print the paired difference from it instead.",
 )
 @click.option("--breakdown", is_flag=True, help="Print AP by class and size and the kinds of errors instead.")
 @click.option(
@@ -95,6 +102,7 @@ def command(
     detections: Path,
     engine: Engine,
     image_ids: Path | None,
+    against: Path | None,
     breakdown: bool,
     curves: Path | None,
     worst: int | None,
@@ -103,40 +111,55 @@ def command(
     format_: str,
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
-    _check_options(breakdown, worst, images, output)
-    from harness.accuracy.image_ids import read_image_ids
-
-    truth, table = _read(annotations, detections)
-    chosen = None if image_ids is None else read_image_ids(image_ids)
+    _check_options(against, breakdown, worst, images, output)
+    truth = _read_truth(annotations)
+    table, chosen = _read_table(truth, detections), _read_ids(truth, image_ids)
     if breakdown or curves:
         _print_parts(truth, table, chosen, engine, breakdown, curves, output, format_)
     if worst:
         _print_worst(truth, table, chosen, worst, images, output, format_)
+    elif against:
+        _print_difference(truth, table, chosen, against, output, format_)
     elif not breakdown:
         _print_figures(truth, table, chosen, engine, detections, output, format_)
 
 
-def _check_options(breakdown: bool, worst: int | None, images: Path | None, output: Path | None) -> None:
-    if breakdown and worst:
-        raise UsageError("use just one of --breakdown and --worst")
+def _check_options(
+    against: Path | None, breakdown: bool, worst: int | None, images: Path | None, output: Path | None
+) -> None:
+    if sum(map(bool, (against, breakdown, worst))) > 1:
+        raise UsageError("use just one of --against, --breakdown and --worst")
     if worst and (images is None or output is None):
         raise UsageError("--worst needs --images DIR, where the images are, and -o DIR, where to draw them")
     if images and not worst:
         raise UsageError("--images is used with --worst only")
 
 
-def _read(annotations: Path, detections: Path) -> tuple[GroundTruth, DetectionTable]:
-    from harness.accuracy import coco
+def _read_truth(annotations: Path) -> GroundTruth:
     from harness.accuracy.annotations import read_annotations
     from harness.accuracy.dataset import find_dataset
+
+    return read_annotations(
+        find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
+    )
+
+
+def _read_table(truth: GroundTruth, detections: Path) -> DetectionTable:
+    from harness.accuracy import coco
     from harness.accuracy.detections import load_detections
     from harness.accuracy.plausibility import refuse_wrong_units
 
-    file = find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
-    truth, table = read_annotations(file), load_detections(detections)
+    table = load_detections(detections)
     coco.refuse_unknown_ids(truth, table)
     refuse_wrong_units(truth, table)
-    return truth, table
+    return table
+
+
+def _read_ids(truth: GroundTruth, path: Path | None) -> list[int] | None:
+    from harness.accuracy.coco import chosen_images
+    from harness.accuracy.image_ids import read_image_ids
+
+    return None if path is None else chosen_images(truth, read_image_ids(path))
 
 
 def _is_dataset(path: Path) -> bool:
@@ -159,6 +182,21 @@ def _print_figures(
     evaluation = coco.evaluate(truth, table, chosen, engine)
     _warn(evaluation, table, path)
     _print(row(evaluation, map_interval(truth, table, chosen)), format_, output)
+
+
+def _print_difference(
+    truth: GroundTruth,
+    table: DetectionTable,
+    chosen: list[int] | None,
+    against: Path,
+    output: Path | None,
+    format_: str,
+) -> None:
+    from harness.accuracy.bootstrap import paired_difference
+    from harness.cli import evaluate_parts
+
+    result = paired_difference(truth, _read_table(truth, against), table, chosen)
+    emit([evaluate_parts.against_row(result)], evaluate_parts.AGAINST_COLUMNS, format_, output)
 
 
 def _print_parts(

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import units
 from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.bootstrap import PairedDifference
 from harness.accuracy.breakdown import Breakdown, Curve
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.worst import WorstImage, draw_worst, find_worst
@@ -33,6 +34,8 @@ BREAKDOWN_COLUMNS = (
 )
 """`part` is `class`, `size` or `error`; `count`, `ap50_gain` and `meaning` are of errors, the rest of the others."""
 WORST_COLUMNS = ("image_id", "image", "found", "missed", "wrong", "score_threshold", "file")
+AGAINST_COLUMNS = ("base_map", "new_map", "difference", "low", "high", "p", "decision", "n_images")
+SIGNIFICANCE = 0.05
 CURVE_COLUMNS = ("class", "iou", "recall", "precision")
 
 
@@ -98,3 +101,23 @@ def _worst_row(image: WorstImage, name: str, file: Path) -> dict[str, Any]:
     threshold = image.threshold if image.threshold < float("inf") else None
     rest = {"score_threshold": threshold, "file": str(file)}
     return {"image_id": image.image_id, "image": name, **counts, **rest}
+
+
+def against_row(result: PairedDifference) -> dict[str, Any]:
+    """Return the one object that `--against` prints; `decision` is of the detections that are evaluated."""
+    return {
+        "base_map": result.first,
+        "new_map": result.second,
+        "difference": result.difference,
+        "low": result.low,
+        "high": result.high,
+        "p": result.p,
+        "decision": _decision(result),
+        "n_images": result.n_images,
+    }
+
+
+def _decision(result: PairedDifference) -> str:
+    if result.p is None or result.difference is None or result.p >= SIGNIFICANCE:
+        return "~"
+    return "better" if result.difference > 0 else "worse"

@@ -8,8 +8,9 @@ import sys
 import pytest
 from PIL import Image
 
+from harness.accuracy.bootstrap import PairedDifference
 from harness.cli.evaluate import COLUMNS
-from harness.cli.evaluate_parts import BREAKDOWN_COLUMNS
+from harness.cli.evaluate_parts import AGAINST_COLUMNS, BREAKDOWN_COLUMNS, against_row
 from harness.cli.main import main
 
 SIZE = {"width": 640, "height": 480}
@@ -299,7 +300,7 @@ def test_the_worst_images_are_drawn_and_listed(evaluate, files):
         (["--worst", "2"], "--worst needs --images DIR"),
         (
             ["--worst", "2", "--breakdown", "--images", ".", "-o", "x"],
-            "use just one of --breakdown and --worst",
+            "use just one of --against, --breakdown and --worst",
         ),
         (["--images", "."], "--images is used with --worst only"),
     ],
@@ -308,6 +309,34 @@ def test_options_that_do_not_fit_together_are_wrong_use(evaluate, options, messa
     status, out, err = evaluate(*options)
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_wrong_image_ids_are_wrong_use_for_every_part(evaluate, files):
+    (files / "ids.txt").write_text("9")
+    for more in (["--breakdown"], ["--worst", "1", "--images", str(files), "-o", str(files / "out")]):
+        status, out, err = evaluate("--image-ids", str(files / "ids.txt"), *more)
+        assert (status, out) == (2, "")
+        assert "1 of 1 image ids are not in" in err
+
+
+def test_a_model_is_compared_with_another_on_the_same_images(evaluate, files):
+    (files / "base.json").write_text((files / "found.json").read_text())
+    status, out, _ = evaluate("--against", str(files / "base.json"), "--format", "json", found=[detection()])
+    (row,) = rows_of(out)
+    assert (status, tuple(row)) == (0, AGAINST_COLUMNS)
+    assert row["base_map"] == pytest.approx(1.0, abs=1e-9)
+    assert row["new_map"] == pytest.approx(26 / 101, abs=1e-9)
+    assert row["difference"] == pytest.approx(26 / 101 - 1, abs=1e-9)
+    assert row["low"] <= row["difference"] <= row["high"]
+    assert (row["decision"], row["n_images"]) == ("~", 2)  # two images decide nothing
+
+
+def test_the_decision_needs_a_small_p():
+    decided = [
+        against_row(PairedDifference(0.3, 0.3 + change, change, None, None, p, 50))["decision"]
+        for change, p in ((-0.1, 0.01), (0.1, 0.01), (0.1, 0.06))
+    ]
+    assert decided == ["worse", "better", "~"]
 
 
 def test_the_figures_can_be_written_to_a_file(evaluate, files):
