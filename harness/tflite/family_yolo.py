@@ -40,7 +40,7 @@ def yolo(facts: Facts) -> Family | None:
     n_classes = table.columns - 4 - objectness
     labels, label_evidence = contiguous_labels(n_classes, facts.metadata)
     one_a_cell = table.n in cells
-    if objectness and one_a_cell and _is_grid(facts, table):
+    if objectness and one_a_cell and (_is_grid(facts, table) or _has_exp(facts)):
         return _yolox(facts, table, cells[table.n], (reason, label_evidence))
     decoder = DecoderSpec(name="yolov5" if objectness else "yolov8", activation=_activation(facts, table))
     return Family(
@@ -57,16 +57,28 @@ def yolo(facts: Facts) -> Family | None:
 
 
 def _yolox(facts: Facts, table: _Table, strides: tuple[int, ...], known: tuple[str, str]) -> Family:
-    """Boxes still relative to their cells; images as YOLOX takes them (`yolox/data/data_augment.py`, `preproc`)."""
+    """One box a cell, with objectness; images as YOLOX takes them (`yolox/data/data_augment.py`, `preproc`)."""
     reason, label_evidence = known
     labels, _ = contiguous_labels(table.columns - 5, facts.metadata)
+    decoded = _has_exp(facts)
+    boxes = (
+        "decoder.box_format: xywh, the graph takes the exponential of the sizes itself, as YOLOX with "
+        "decode_in_inference does."
+        if decoded
+        else "decoder.box_format: grid, nothing is computed after the convolution that gives the boxes, so they are "
+        f"relative to their cells, as YOLOX exports them; {table.n} boxes are the cells of the strides {list(strides)}."
+    )
     return Family(
-        decoder=DecoderSpec(name="yolox", strides=strides, activation=_activation(facts, table)),
+        decoder=DecoderSpec(
+            name="yolox",
+            box_format="xywh" if decoded else "grid",
+            strides=strides,
+            activation=_activation(facts, table),
+        ),
         labels=labels,
         evidence=(
             reason,
-            "decoder: nothing is computed after the convolution that gives the boxes, so they are relative to "
-            f"their grid cells, as YOLOX exports them; {table.n} boxes are the cells of the strides {list(strides)}.",
+            boxes,
             "input.channels: bgr, images at the top left: the habit of YOLOX.",
             label_evidence,
         ),
@@ -75,6 +87,11 @@ def _yolox(facts: Facts, table: _Table, strides: tuple[int, ...], known: tuple[s
         pad_position="corner",
         channels="bgr",
     )
+
+
+def _has_exp(facts: Facts) -> bool:
+    """Whether the graph has an exponential, which of these families only YOLOX's boxes need."""
+    return any(name == "EXP" for name, _ in facts.description.operators)
 
 
 def _context(facts: Facts) -> ModelContext:
@@ -131,9 +148,8 @@ def _objectness_by_columns(facts: Facts, table: _Table) -> tuple[bool, str] | No
 
 def _is_grid(facts: Facts, table: _Table) -> bool:
     """Whether the boxes come straight from a convolution, so that they are still relative to their cells."""
-    operators = {name for name, _ in facts.description.operators}
     found = trace.source(facts.graph, facts.graph.primary.outputs[table.output])
-    return "EXP" not in operators and (found is None or found.name in trace.RAW)
+    return found is None or found.name in trace.RAW
 
 
 def _activation(facts: Facts, table: _Table) -> Literal["none", "sigmoid"]:

@@ -95,9 +95,14 @@ def test_boxes_straight_from_a_convolution_are_yolox_on_its_grid(table, write_mo
     assert card.labels.map == ("coco80" if n_classes == 80 else None)
 
 
-def test_yolox_that_decodes_inside_is_read_like_yolov5(table, write_model):
+def test_yolox_that_decodes_inside_is_known_by_its_exponential(table, write_model):
     card = inferred(write_model, table(CELLS, [(2, ["ADD"]), (2, ["EXP"]), (81, ["LOGISTIC"])])).card
-    assert (card.decoder.name, card.decoder.box_format) == ("yolov5", None)
+    assert (card.decoder.name, card.decoder.box_format, card.input.channels) == ("yolox", "xywh", "bgr")
+
+
+def test_decoded_boxes_with_objectness_and_no_exponential_are_read_like_yolov5(table, write_model):
+    card = inferred(write_model, table(CELLS, [(4, ["MUL"]), (1, ["LOGISTIC"]), (80, ["LOGISTIC"])])).card
+    assert (card.decoder.name, card.decoder.box_format, card.input.channels) == ("yolov5", None, "rgb")
 
 
 def test_any_input_size_has_its_own_grid(table, write_model):
