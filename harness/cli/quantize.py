@@ -115,4 +115,5 @@ def _check(ctx: click.Context, job: Job, format_: str) -> None:
 
 def _tell(findings: tuple[Finding, ...]) -> None:
     for finding in findings:
-        warn(f"{finding.name}: {finding.message} {finding.remedy}")
+        tell = note if finding.severity == "hint" else warn
+        tell(f"{finding.name}: {finding.message} {finding.remedy}")

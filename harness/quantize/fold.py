@@ -7,8 +7,6 @@ every float16 is a float32.
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import numpy as np
 
 from harness.errors import ModelError
 from harness.tflite import reader, schema
+from harness.tflite.edit_flatbuffer import ZIP_ERRORS, damaged_archive, split_archive
 
 IDENTIFIER = b"TFL3"
 SIGNATURE = "serving_default"
@@ -73,15 +72,16 @@ def pack(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def archive_behind(data: bytes) -> bytes:
-    """Return the zip archive of labels that some files carry behind the flatbuffer; empty where there is none."""
-    file = io.BytesIO(data)
+def members_behind(data: bytes, path: Path) -> dict[str, bytes]:
+    """Return the members (labels) of the zip archive that some files carry behind the flatbuffer.
+
+    Raises:
+        ModelError: The archive is damaged or too large.
+    """
     try:
-        with zipfile.ZipFile(file) as archive:
-            starts = [info.header_offset for info in archive.infolist()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
-        return b""
-    return data[min(starts) :] if starts else b""
+        return split_archive(data)[1]
+    except ZIP_ERRORS as error:
+        raise damaged_archive(path, error) from error
 
 
 def _fold_subgraph(model: Any, subgraph: Any) -> int:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from harness.bench.plan import Settings
@@ -19,6 +17,7 @@ from harness.bench.session import carry_out, prepare
 from harness.cards import Model, ModelCard, Source
 from harness.errors import UsageError
 from harness.report import frame
+from harness.tflite.edit_card import to_toml
 
 Row = dict[str, Any]
 COLUMNS = (
@@ -131,7 +130,8 @@ def _write_card(model: Model, variant: Variant, folder: Path) -> Path:
     if variant.size is not None:
         card = replace(card, input=replace(card.input, width=variant.size[0], height=variant.size[1]))
     path = folder / f"{variant.name}.toml"
-    path.write_text(to_toml(_with_absolute_anchors(card, model)), encoding="utf-8")
+    remark = f"{model.name} for another file"
+    path.write_text(to_toml(_with_absolute_anchors(card, model), remark), encoding="utf-8")
     return path
 
 
@@ -142,18 +142,3 @@ def _with_absolute_anchors(card: ModelCard, model: Model) -> ModelCard:
         return card
     file = str(((model.origin or model.file).parent / anchors.file).resolve())
     return replace(card, decoder=replace(card.decoder, anchors=replace(anchors, file=file)))
-
-
-def to_toml(card: ModelCard) -> str:
-    """Return a card as TOML: each entry as one inline value, None left out."""
-    values = msgspec.to_builtins(card)
-    return "".join(f"{key} = {_inline(value)}\n" for key, value in values.items() if value is not None)
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, dict):
-        entries = (f"{key} = {_inline(entry)}" for key, entry in value.items() if entry is not None)
-        return "{" + ", ".join(entries) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    return json.dumps(value)

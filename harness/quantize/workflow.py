@@ -20,6 +20,7 @@ from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_
 from harness.quantize.representative import Images, Representative, Tensor
 from harness.tflite import model as tflite
 from harness.tflite import postprocess, reader
+from harness.tflite.edit_flatbuffer import join_archive
 from harness.tflite.graph import POSTPROCESS
 
 COLUMNS = (
@@ -154,6 +155,7 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
     """Return the quantized file and remarks."""
     path = job.model.file
     data = reader.read_bytes(path)
+    members = fold.members_behind(data, path)
     description, graph = tflite.load(path)
     has_postprocess = postprocess.find(graph) is not None
     samples: Sequence[int] = _calibration(job) if mode.calibrated else ()
@@ -168,7 +170,7 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
     left = table.left_in_float(reader.read_graph(made, path))
     _refuse_float_operators(mode, left, path)
     remarks = [f"{WHY_POSTPROCESS_STAYS_FLOAT}."] if has_postprocess and mode.calibrated else []
-    return made + fold.archive_behind(data), remarks
+    return join_archive(made, members), remarks
 
 
 def _refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:

@@ -66,10 +66,10 @@ def test_damaged_bytes_are_a_model_error(repository):
 
 
 def test_the_labels_behind_a_model_are_found_whole(repository):
-    model = (repository / "models" / "shapes" / "shapes_float32.tflite").read_bytes()
+    path = repository / "models" / "shapes" / "shapes_float32.tflite"
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("labels.txt", "circle\nsquare\n")
-    assert fold.archive_behind(model) == b""
-    behind = fold.archive_behind(model + archive.getvalue())
-    assert zipfile.ZipFile(io.BytesIO(behind)).read("labels.txt") == b"circle\nsquare\n"
+    assert fold.members_behind(path.read_bytes(), path) == {}
+    behind = fold.members_behind(path.read_bytes() + archive.getvalue(), path)
+    assert behind == {"labels.txt": b"circle\nsquare\n"}
