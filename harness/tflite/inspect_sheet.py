@@ -53,6 +53,7 @@ def _head(found: Mapping[str, Any]) -> Table:
         ("parameters", units.count(found["parameters"])),
         ("MACs", units.count(found["macs"])),
         *((("custom ops", custom),) if custom else ()),
+        *((("compiled for", "the Edge TPU"),) if any(row["compiled"] for row in found["delegates"]) else ()),
     ]
     for label, value in rows:
         table.add_row(Text(label), _text(value))
