@@ -6,6 +6,7 @@ One NumPy file a process: a structured array with one row an inference, in the o
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,13 @@ SAMPLE = np.dtype([("start_ns", "<i8"), ("duration_ns", "<i8"), ("steady", "?")]
 """start_ns: since the process's first inference began; duration_ns: of `invoke()` alone; steady: after warm-up."""
 
 Samples = npt.NDArray[np.void]
+
+_USUAL_HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': \[\('start_ns', '<i8'\), \('duration_ns', '<i8'\), \('steady', '\|b1'\)\], "
+    rb"'fortran_order': False, 'shape': \((\d+),\), \} *\n",
+    re.DOTALL,
+)
+"""What `to_bytes` writes. NumPy compiles the header as Python: with 50,000 files that took most of a report's time."""
 
 
 def make_samples(start_ns: npt.ArrayLike, duration_ns: npt.ArrayLike, steady_from: int) -> Samples:
@@ -43,9 +51,17 @@ def load_samples(path: Path) -> Samples:
         RecordError: The file is missing or is not one of ours.
     """
     try:
-        samples: Samples = np.load(path, allow_pickle=False)
+        samples = _from_bytes(path.read_bytes())
     except (OSError, ValueError, EOFError) as error:
         raise RecordError(f"{path}: samples cannot be read ({error})") from error
     if samples.dtype != SAMPLE:
         raise RecordError(f"{path}: found samples of type {samples.dtype}, expected {SAMPLE}")
+    return samples
+
+
+def _from_bytes(data: bytes) -> Samples:
+    usual = _USUAL_HEADER.match(data)
+    if usual is not None and len(data) - usual.end() == int(usual[1]) * SAMPLE.itemsize:
+        return np.frombuffer(data, SAMPLE, offset=usual.end()).copy()
+    samples: Samples = np.load(io.BytesIO(data), allow_pickle=False)
     return samples

@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +135,16 @@ def _quantiles(pooled: Floats) -> dict[str, float | None]:
 
 def median_of(processes: Sequence[Durations]) -> float:
     """Return the median of the process medians, in the unit of the samples; every process must have some."""
-    return float(np.median([np.median(durations) for durations in processes]))
+    return middle(np.array([middle(durations) for durations in processes]))
+
+
+def middle(values: npt.NDArray[Any]) -> float:
+    """Return the median of a non-empty array without NaN: np.median's number in a fifth of its time on short ones."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1].tolist()
+    return float((low + high) / 2)
 
 
 def median_interval(processes: Sequence[Durations]) -> tuple[float, float] | None:
@@ -148,7 +158,7 @@ def median_interval(processes: Sequence[Durations]) -> tuple[float, float] | Non
     """
     if len(processes) == 1:
         return _within_process(processes[0])
-    medians = np.sort([float(np.median(durations)) for durations in processes])
+    medians = np.sort([middle(durations) for durations in processes])
     if medians.size < _FEWEST_FOR_ORDER_INTERVAL:
         return _student_interval(medians)
     return _interpolated_interval(medians)
@@ -257,8 +267,8 @@ def outliers(processes: Sequence[Durations]) -> Outliers:
 
 
 def _far_from_median(durations: Durations) -> npt.NDArray[np.bool_]:
-    distance = np.abs(durations - np.median(durations))
-    spread = float(np.median(distance)) / 0.6745
+    distance = np.abs(durations - middle(durations))
+    spread = middle(distance) / 0.6745
     if spread == 0.0:
         spread = float(distance.mean()) / 0.7979
     far: npt.NDArray[np.bool_] = distance > 3.5 * spread
