@@ -13,7 +13,7 @@ Two rules are kept here and nowhere else:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ QUANTIZATION_WORDS = (
 _WORDS = "|".join(
     sorted((re.escape(w).replace(r"\-", "[-_.]") for w in QUANTIZATION_WORDS), key=len, reverse=True)
 )
+_ONE_FRONT = ("device", "dataset", "n_images")
 _SUFFIX = re.compile(rf"(?:[-_.](?:{_WORDS}))+$", re.IGNORECASE)
 
 
@@ -58,35 +59,46 @@ def optimal(rows: Sequence[Row]) -> list[bool]:
 
     Only rows with status `ok`, a median latency and an mAP take part; equal rows are all optimal.
     """
-    return [_takes_part(row) and not any(_beats(other, row) for other in rows) for row in rows]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if _takes_part(row):
+            groups.setdefault(tuple(row[name] for name in _ONE_FRONT), []).append(index)
+    best = {index for group in groups.values() for index in _front(rows, group)}
+    return [index in best for index in range(len(rows))]
 
 
 def changes(rows: Sequence[Row]) -> list[Change]:
     """Return each row's change against float32; empty where there is no float32 version, or more than one."""
-    return [_change(row, rows) for row in rows]
+    references: dict[tuple[Any, ...], list[Row]] = {}
+    for row in filter(_is_float32, rows):
+        references.setdefault(_versions(row), []).append(row)
+        references.setdefault((row["run_id"], *_versions(row)), []).append(row)
+    return [_change(row, references) for row in rows]
 
 
 def _takes_part(row: Row) -> bool:
     return row["status"] == "ok" and row["latency_median_ms"] is not None and row["map"] is not None
 
 
-def _beats(other: Row, row: Row) -> bool:
-    if not _takes_part(other) or not _same(other, row, "device", "dataset", "n_images"):
-        return False
-    faster = row["latency_median_ms"] - other["latency_median_ms"]
-    better = other["map"] - row["map"]
-    return bool(faster >= 0 and better >= 0 and (faster > 0 or better > 0))
+def _front(rows: Sequence[Row], group: Iterable[int]) -> Iterator[int]:
+    """From the fastest on, a row is optimal if it is more accurate than all before it, or equal to the last such."""
+    last: tuple[float, float] | None = None
+    for place, index in sorted((_place(rows[index]), index) for index in group):
+        if last is None or place == last or place[1] < last[1]:
+            last = place
+            yield index
 
 
-def _change(row: Row, rows: Sequence[Row]) -> Change:
+def _place(row: Row) -> tuple[float, float]:
+    return row["latency_median_ms"], -row["map"]
+
+
+def _change(row: Row, references: Mapping[tuple[Any, ...], Sequence[Row]]) -> Change:
     if _is_float32(row):
         return Change(is_reference=True)
-    siblings = [other for other in rows if _is_float32(other) and _are_versions(row, other)]
-    own_run = [other for other in siblings if _same(other, row, "run_id")]
-    candidates = own_run or siblings
-    if len(candidates) != 1:
-        return Change()
-    return _against(row, candidates[0])
+    key = _versions(row)
+    candidates = references.get((row["run_id"], *key)) or references.get(key, ())
+    return _against(row, candidates[0]) if len(candidates) == 1 else Change()
 
 
 def _against(row: Row, reference: Row) -> Change:
@@ -102,10 +114,9 @@ def _both(row: Row, reference: Row, column: str, combine: Callable[[Any, Any], f
     return None if new is None or old is None else combine(new, old)
 
 
-def _are_versions(row: Row, other: Row) -> bool:
-    return _same(row, other, "device", "delegate_requested", "runtime") and family(row["model"]) == family(
-        other["model"]
-    )
+def _versions(row: Row) -> tuple[Any, ...]:
+    """What the versions of one model share, where they may be held against each other."""
+    return row["device"], row["delegate_requested"], row["runtime"], family(row["model"])
 
 
 def _is_float32(row: Row) -> bool:
