@@ -54,7 +54,7 @@ def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any
     starts = np.arange(0, samples.size, size)
     durations = samples["duration_ns"] / units.NS_PER_MS
     middles = np.minimum(starts + size // 2, samples.size - 1)
-    levels = np.array([np.quantile(group, _BAND) for group in np.split(durations, starts[1:])])
+    levels = _levels(durations, size)
     first_steady = int(np.argmax(samples["steady"])) if samples["steady"].any() else samples.size
     return {
         "process": process.index + 1,
@@ -65,6 +65,14 @@ def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any
         "mid": _short(levels[:, 1]),
         "high": _short(levels[:, 2]),
     }
+
+
+def _levels(durations: Floats, size: int) -> Floats:
+    """Percentiles of every `size` values in a row; the last may be fewer."""
+    whole = durations.size // size * size
+    found = np.quantile(durations[:whole].reshape(-1, size), _BAND, axis=1).T
+    rest = durations[whole:]
+    return np.vstack([found, np.quantile(rest, _BAND)]) if rest.size else found
 
 
 def histogram(processes: Sequence[Floats]) -> dict[str, Any] | None:

@@ -79,8 +79,20 @@ def _column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
         "name": column.name,
         "unit": column.unit,
         "meaning": column.meaning,
-        "text": encode([shown(column, value) for value in values]),
+        "text": _texts(column, values),
         "raw": [raw(value) for value in values] if numeric and any(v is not None for v in values) else None,
+    }
+
+
+def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
+    """Each different value is formatted once: most columns have few."""
+    coded = encode([tuple(value) if isinstance(value, list) else value for value in values])
+    texts = encode([shown(column, value) for value in coded["values"]])
+    at = [0] * len(coded["values"]) if texts["at"] == 0 else texts["at"]
+    places = coded["at"] if coded["at"] != 0 else [0] * len(values)
+    return {
+        "values": texts["values"],
+        "at": [at[place] for place in places] if len(texts["values"]) > 1 else 0,
     }
 
 
@@ -155,12 +167,11 @@ def _models(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
 
 
 def _devices(stored: Iterable[StoredRecord]) -> list[tuple[str, ...]]:
-    found = (one.record.device for one in stored)
-    told = (
+    found = {
         (device.name, device.kind, device.model, device.soc, device.os, device.abi, _told(device.facts))
-        for device in found
-    )
-    return list(dict.fromkeys(tuple(clean(text or units.MISSING) for text in one) for one in told))
+        for device in (one.record.device for one in stored)
+    }
+    return [tuple(clean(text or units.MISSING) for text in one) for one in sorted(found, key=str)]
 
 
 def _told(facts: dict[str, Any]) -> str:

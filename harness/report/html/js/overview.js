@@ -45,10 +45,11 @@ function drawEnvironment(host) {
     h("table", { class: "small plain-table" }, h("caption", {}, name), h("thead", {}, h("tr", {}, head.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, rows)));
   const cells = (values) => h("tr", {}, values.map((value, index) => h(index ? "td" : "th", { scope: index ? null : "row" }, value)));
   const models = DATA.models.map((model) => cells([model.name, model.quantization, model.size, h("code", { class: "hash" }, model.sha256), model.evidence.join("; ") || DATA.missing]));
-  host.append(
+  host.append(...[
     table("Devices", ["Name", "Reached by", "Model", "SoC", "System", "ABI", "Facts"], DATA.devices.map(cells)),
     table("Models", ["Name", "Quantization", "Size", "SHA-256", "How that is known"], models),
     h("h3", {}, "Runs"),
     ...DATA.runs.map((run) => h("details", { open: DATA.runs.length === 1 }, h("summary", {}, run.id, h("span", { class: "quiet" }, `, begun ${run.started}`)), facts(run.facts))),
-    DATA.warnings.length > 0 && h("section", { class: "note" }, h("h3", {}, "Records that were passed over"), h("ul", {}, DATA.warnings.map((line) => h("li", {}, line)))));
+    DATA.warnings.length > 0 && h("section", { class: "note" }, h("h3", {}, "Records that were passed over"), h("ul", {}, DATA.warnings.map((line) => h("li", {}, line)))),
+  ].filter(Boolean));
 }

@@ -6,7 +6,7 @@ const SHOWN = [
   { name: "model", title: "Model" },
   { name: "device", title: "Device", low: true },
   { name: "delegate_requested", title: "Delegate" },
-  { name: "status", title: "Verdict", get: label },
+  { name: "status", title: "Verdict", get: label, low: true },
   { name: "map", title: "mAP", unit: "0…1", numeric: true },
   { name: "ap50", title: "AP50", unit: "0…1", numeric: true, low: true },
   { name: "latency_median_ms", title: "Median", unit: "ms", numeric: true },
@@ -34,7 +34,9 @@ function sortRows(rows, name, descending) {
   const collator = new Intl.Collator("en", { numeric: true });
   const compare = column.raw ? (a, b) => a - b : (a, b) => collator.compare(a, b);
   const sign = descending ? -1 : 1;
-  keys.sort((a, b) => a.last - b.last || (a.value === b.value ? 0 : sign * compare(a.value, b.value)) || a.row - b.row);
+  const time = COLUMN.latency_median_ms.raw || [];
+  const tie = (a, b) => (time[a.row] ?? Infinity) - (time[b.row] ?? Infinity) || a.row - b.row;
+  keys.sort((a, b) => a.last - b.last || (a.value === b.value ? 0 : sign * compare(a.value, b.value)) || tie(a, b));
   return keys.map((key) => key.row);
 }
 
@@ -109,7 +111,7 @@ function cellContent(row, { name }) {
   if (name === "status") return badge(row);
   if (name === "delegate_requested") {
     const ran = text(row, "delegate_actual");
-    return [text(row, name), h("div", { class: `small ${text(row, "status") === "fallback" ? "fell" : "quiet"}` }, `ran: ${ran}`)];
+    return [text(row, name), h("div", { class: `small ${text(row, "status") === "fallback" ? "fell" : "quiet"}` }, `ran: ${ran}`), h("div", { class: "narrow" }, badge(row))];
   }
   if (name === "latency_median_ms" && known(row, name)) {
     const [low, high] = [text(row, "latency_median_low_ms"), text(row, "latency_median_high_ms")];
