@@ -199,5 +199,10 @@ def _remedy(condition: Condition) -> str:
 def _form(value: float, condition: Condition) -> str:
     if condition.relative:
         return f"{value:+.2g}%" if abs(value) < 10 else f"{value:+.0f}%"
-    unit = BY_NAME[condition.column].unit
-    return f"{value:+.4g}{'' if unit == '0…1' else ' ' + unit.split(' of ')[0]}"
+    unit = BY_NAME[condition.column].unit.split(" of ")[0]
+    if unit == "0…1":
+        return f"{value:+.4f}".rstrip("0").rstrip(".") if value else "0"
+    return f"{value:+,.0f} {unit}" if unit in _WHOLE else f"{value:+.3g} {unit}"
+
+
+_WHOLE = frozenset({"bytes", "nodes"})

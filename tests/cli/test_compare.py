@@ -102,7 +102,7 @@ def test_markdown_is_a_summary_for_a_pull_request(compare):
     assert status == 1
     assert out.startswith("### ❌ Benchmark gate failed (3 cells on local)")
     assert "- **fail** `latency_median_ms > 5%` slow on local, cpu:1" in out
-    assert "| model | delegate | base ms | new ms | change |" in out
+    assert "| model | delegate | median ms | change |" in out
 
 
 def test_names_in_markdown_are_text(compare, make_run):

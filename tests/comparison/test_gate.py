@@ -155,6 +155,20 @@ def test_each_kind_of_column_is_judged_in_both_directions_and_units(sides, expre
     assert gated(sides, expression).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("size_bytes > 0", "size_bytes changed by +1,265,433 bytes, all of it beyond +0 bytes"),
+        ("size_bytes > 500%", "size_bytes changed by +103%, not beyond +500%"),
+        ("delegated_nodes < 0", "delegated_nodes changed by +0 nodes, not beyond +0 nodes"),
+        ("latency_median_ms > 99", "latency_median_ms changed by +4."),
+    ],
+)
+def test_a_finding_is_told_in_the_unit_of_its_condition(sides, expression, said):
+    sides[0].cell(), sides[1].cell(median_ms=8.4, size_bytes=2_500_000)
+    assert said in gated(sides, expression).findings[0].text
+
+
 def test_a_native_tools_summaries_are_judged_as_samples_are(sides, edit):
     import json
 
