@@ -28,6 +28,12 @@ def frozen_graph(order: Order, tf: Any) -> tuple[Facts, Any]:
         raise ValueError(f"not a frozen graph (a binary GraphDef): {error}") from error
     if not graph.node:
         raise ValueError("the graph has no nodes; expected a binary GraphDef such as tflite_graph.pb")
+    names = {node.name for node in graph.node}
+    if "image_tensor" in names and any(node.op in {"Enter", "LoopCond"} for node in graph.node):
+        raise ValueError(
+            "this is a graph for TensorFlow itself (frozen_inference_graph.pb, with loops and image_tensor), which "
+            "TFLite cannot run: export tflite_graph.pb with export_tflite_ssd_graph.py"
+        )
     variables = [node.name for node in graph.node if node.op in {"VariableV2", "VarHandleOp", "Variable"}]
     if variables:
         raise ValueError(

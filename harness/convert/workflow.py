@@ -21,6 +21,7 @@ from harness.drivers.local import LocalDevice
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
 from harness.quantize import lint, measure, prove, stats, table
 from harness.quantize.findings import Finding, refuse_errors
+from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantize.representative import Arrays, Images, Representative
 
 COLUMNS = (
@@ -116,7 +117,7 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
         result, made = run_child(order, Path(folder), on_step)
     remarks = list(result.route.reasons)
     if result.facts.postprocess and job.mode in {"int8", "qat-uint8"}:
-        remarks.append(f"{routes.FLOAT_RESULTS}.")
+        remarks.append(f"{WHY_POSTPROCESS_STAYS_FLOAT}.")
     prove.save(made, job.output, f"{job.source.name} as {job.mode}")
     row = table.row_of(job.output)
     remarks += _after(job, order, result, row)
@@ -280,6 +281,10 @@ def _after(job: Job, order: Order, result: Result, row: dict[str, Any]) -> list[
         remarks.append(f"{facts.qat_configured} The graph has no fake-quant nodes.")
     if row["quantization"] not in _MAKES[job.mode]:
         remarks.append(f"asked for {job.mode}, the file is {row['quantization']}")
+    if job.mode == "qat-uint8" and row["quantization"] == "full-integer":
+        remarks.append(
+            "the ranges were trained, but nothing in the file tells them from measured ones: full-integer"
+        )
     if result.route.inference_uint8:
         problem = stats.compare(stats.InputStats(*order.stats), describe(job.output).inputs[0])
         remarks += [f"{problem}: the graph's own fake-quant range of the input differs"] if problem else []

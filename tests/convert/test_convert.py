@@ -193,6 +193,25 @@ def test_damaged_sources_are_model_errors(tensorflow, tmp_path, name, content, s
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_the_graph_that_is_meant_for_tensorflow_itself_is_refused_by_its_name(tensorflow, tmp_path):
+    definition = tensorflow.compat.v1.GraphDef()
+    definition.node.add(name="image_tensor", op="Placeholder")
+    definition.node.add(name="Postprocessor/while/Enter", op="Enter")
+    source = tmp_path / "frozen_inference_graph.pb"
+    source.write_bytes(definition.SerializeToString())
+    with pytest.raises(ModelError, match=r"export tflite_graph\.pb with export_tflite_ssd_graph"):
+        run(tmp_path, source, "float32")
+
+
+def test_a_graph_with_variables_is_not_frozen(tensorflow, tmp_path):
+    definition = tensorflow.compat.v1.GraphDef()
+    definition.node.add(name="weights", op="VarHandleOp")
+    source = tmp_path / "graph.pb"
+    source.write_bytes(definition.SerializeToString())
+    with pytest.raises(ModelError, match=r"not frozen: 1 variables \(weights"):
+        run(tmp_path, source, "float32")
+
+
 def test_an_unknown_output_is_tensorflows_error_in_one_line_and_writes_nothing(frozen, tmp_path):
     with pytest.raises(JobError, match=r"could not convert it to float32.*nothing was written"):
         run(tmp_path, frozen(postprocess=False), "float32", outputs=("no_such_node",))
