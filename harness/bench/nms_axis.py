@@ -48,6 +48,9 @@ class NmsAxes(Strict, frozen=True, kw_only=True):
             yield NmsSpec(**dict(zip(given, values, strict=True)))
 
 
+_ON_THE_HOST = (
+    "runs on this computer, after the inference: the latency of these rows is that of the model alone"
+)
 _SHORT = {
     "kind": "nms",
     "score_threshold": "score",
@@ -84,12 +87,9 @@ def expand(
             f"model {model.name!r}: its NMS cannot be set: it has no operator TFLite_Detection_PostProcess, and its "
             f"decoder {model.card.decoder.name!r} is not one of raw heads ({', '.join(sorted(RAW_FAMILIES))})"
         )
-    variants = [(_with(model, spec), facts) for spec in axes.combinations()]
-    remark = (
-        f"{model.name}: NMS runs on this computer, after the inference: the latency of its rows is that of the "
-        "model alone"
-    )
-    return variants, remark
+    told = replace(model, evidence=(*model.evidence, f"decoder.nms: {_ON_THE_HOST}."))
+    variants = [(_with(told, spec), facts) for spec in axes.combinations()]
+    return variants, f"{model.name}: NMS {_ON_THE_HOST}"
 
 
 def _with(model: Model, spec: NmsSpec) -> Model:

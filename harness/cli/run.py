@@ -245,15 +245,16 @@ def _say_how_to_resume(folder: Path | None) -> None:
 
 
 def _show_what_was_inferred(prepared: Prepared) -> None:
-    """A card that was worked out from the file is shown before its figures are."""
+    """A card that was worked out from the file is shown before its figures are, once for all its NMS settings."""
     seen = set()
-    for cell in prepared.plan.cells:
-        model = cell.model
-        if model.evidence and model.name not in seen:
-            seen.add(model.name)
-            note(f"card of {model.file.name}, worked out from the file:")
-            for sentence in model.evidence:
-                note(f"  - {sentence}")
+    for model in (cell.model for cell in prepared.plan.cells):
+        name = model.name.partition("[")[0]
+        if not model.evidence or (name, model.evidence) in seen:
+            continue
+        seen.add((name, model.evidence))
+        note(f"card of {name}, worked out from the file:" if model.origin is None else f"{name}:")
+        for sentence in model.evidence:
+            note(f"  - {sentence}")
     for text in prepared.remarks:
         warn(text)
 
