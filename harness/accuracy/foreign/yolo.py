@@ -72,19 +72,34 @@ def _images(path: Path, described: dict[str, Value]) -> tuple[str, list[Path]]:
         if found:
             return split, sorted(set(found))
     raise DatasetError(
-        f"{path}: no images; expected one of the keys {', '.join(SPLITS)} to name a folder below {path.parent}"
+        f"{path}: no images; expected one of the keys {', '.join(SPLITS)} to name a folder or a list below {path.parent}"
     )
 
 
 def _images_at(path: Path, described: dict[str, Value], place: str) -> list[Path]:
-    """Return the images of a folder, tried from the file's `path` and from the file's own folder."""
+    """Return the images of a folder or a list, tried from the file's `path` and from the file's own folder."""
     base = described.get("path", "")
     inside = _inside(place)
     for start in (_inside(base if isinstance(base, str) else ""), PurePosixPath()):
         folder = path.parent / start / inside
         if folder.is_dir():
             return images_below(folder)
+        if folder.suffix == ".txt" and folder.is_file():
+            return _listed(folder)
     return []
+
+
+def _listed(path: Path) -> list[Path]:
+    """Return the images that a file lists, one path a line, relative to the file."""
+    listed = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            listed.append(path.parent / _inside(line.strip()))
+            if not listed[-1].is_file():
+                raise DatasetError(
+                    f"{path}, line {number}: found {line.strip()!r}, but there is no such image"
+                )
+    return listed
 
 
 def _inside(place: str) -> PurePosixPath:

@@ -109,6 +109,17 @@ def test_a_wrong_data_yaml_is_named_with_its_key_or_line(folder, text, message):
     assert message in str(error.value)
 
 
+def test_a_split_may_be_a_list_of_images(folder):
+    (folder / "data.yaml").write_text("val: some.txt\nnames: [apple, pear]\n")
+    (folder / "some.txt").write_text("./images/val/a.jpg\n\n")
+    assert [image.path.name for image in find_dataset(folder).images] == ["a.jpg"]
+    (folder / "some.txt").write_text("./images/val/a.jpg\n/images/val/c.jpg\n")
+    with pytest.raises(
+        DatasetError, match=r"some\.txt, line 2: found '/images/val/c\.jpg', but there is no such"
+    ):
+        find_dataset(folder)
+
+
 def test_images_outside_the_folder_are_not_read(folder, tmp_path):
     (tmp_path / "other").mkdir()
     Image.new("RGB", (10, 10)).save(tmp_path / "other" / "x.png")
