@@ -9,6 +9,7 @@ from harness.bench.plan import Settings
 from harness.bench.request import load_plan, request_facts, request_from_facts
 from harness.bench.session import carry_out, prepare_resume
 from harness.cards import NmsSpec, find_model
+from harness.cli.main import main
 from harness.errors import IncomparableError, ModelError, UsageError
 from harness.tflite.infer import infer_card
 from harness.tflite.model import describe
@@ -123,3 +124,23 @@ def test_a_plan_file_can_hold_the_axes_and_a_request_keeps_them(tmp_path):
     request = load_plan(path)
     assert request.nms == AXES
     assert request_from_facts(json.loads(json.dumps(request_facts(request))), path).nms == AXES
+
+
+def test_the_command_line_crosses_what_it_is_given(repository, tmp_path, capsys):
+    options = "--nms regular --nms fast --nms fast --score-threshold 1e-8,0.3,0.3 --max-detections 5".split()
+    rest = ["--dry-run", "--delegate", "cpu:1", "--output", str(tmp_path), "--format", "json"]
+    with pytest.raises(SystemExit) as ended:
+        main(["--workspace", str(repository), "run", "shapes-float32", *options, *rest])
+    printed = capsys.readouterr()
+    assert ended.value.code == 0
+    assert [row["model"] for row in json.loads(printed.out)] == [
+        name.replace("]", ",max=5]") for name in NAMES
+    ]
+    assert printed.err.count("set in a copy") == 1
+
+
+def test_the_command_line_refuses_what_is_no_number(repository, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--workspace", str(repository), "run", "shapes-float32", "--max-detections", "5,many"])
+    assert ended.value.code == 2
+    assert "whole numbers such as 10,100" in capsys.readouterr().err
