@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,9 +13,7 @@ from harness.errors import DatasetError
 Value: TypeAlias = "str | list[str] | dict[str, str]"
 
 _QUOTED = r"'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\""
-_ITEM = re.compile(rf"\s*(?P<item>(?:{_QUOTED}|[^,'\"])*)\s*(?:,|$)")
-_KEY = re.compile(rf"^(?P<key>{_QUOTED}|[^\s:'\"-][^:]*?|\d+)\s*:(?:\s+(?P<value>.*))?$")
-_COMMENT = re.compile(rf"^((?:{_QUOTED}|[^'\"#]|(?<=\S)#|(?<=\w)')*?)(?:(?:^|\s)#.*)?$")
+_KEY = re.compile(rf"^(?P<key>{_QUOTED}|[^\s:'\"-][^:]*):(?:\s+(?P<value>.*))?$")
 
 
 def read_yaml(path: Path) -> dict[str, Value]:
@@ -42,9 +41,27 @@ def read_yaml(path: Path) -> dict[str, Value]:
     return found
 
 
+def _plain_places(text: str) -> Iterator[int]:
+    """Yield the places of characters that no quotes enclose; a quote opens at the beginning of a value only."""
+    quote, place = "", 0
+    while place < len(text):
+        char = text[place]
+        if quote:
+            doubled = char == "'" and text[place : place + 2] == "''"
+            if (char == "\\" and quote == '"') or (doubled and quote == "'"):
+                place += 1
+            elif char == quote:
+                quote = ""
+        elif char in "'\"" and (place == 0 or text[place - 1] in " \t[{,:"):
+            quote = char
+        else:
+            yield place
+        place += 1
+
+
 def _without_comment(line: str) -> str:
-    match = _COMMENT.match(line)
-    return (match[1] if match else line).rstrip()
+    begins = (k for k in _plain_places(line) if line[k] == "#" and (k == 0 or line[k - 1].isspace()))
+    return line[: next(begins, len(line))].rstrip()
 
 
 def _extended(path: Path, number: int, value: Value, line: str) -> Value:
@@ -74,7 +91,11 @@ def _value(path: Path, number: int, text: str) -> Value:
 
 
 def _items(text: str) -> list[str]:
-    return [match["item"].strip() for match in _ITEM.finditer(text) if match["item"].strip()]
+    """Split at the commas that no quotes enclose."""
+    ends = [k for k in _plain_places(text) if text[k] == ","] + [len(text)]
+    begins = [0] + [end + 1 for end in ends[:-1]]
+    items = [text[begin:end].strip() for begin, end in zip(begins, ends, strict=True)]
+    return [item for item in items if item]
 
 
 def _plain(text: str) -> str:

@@ -72,7 +72,8 @@ def _images(path: Path, described: dict[str, Value]) -> tuple[str, list[Path]]:
         if found:
             return split, sorted(set(found))
     raise DatasetError(
-        f"{path}: no images; expected one of the keys {', '.join(SPLITS)} to name a folder or a list below {path.parent}"
+        f"{path}: no images; expected one of the keys {', '.join(SPLITS)} to name a folder or a list of images "
+        f"below {path.parent}"
     )
 
 
@@ -105,7 +106,7 @@ def _listed(path: Path) -> list[Path]:
 def _inside(place: str) -> PurePosixPath:
     """Return a path without what leads out of the folder: exported files often begin with `../`."""
     parts = PurePosixPath(place.replace("\\", "/")).parts
-    return PurePosixPath(*(part for part in parts if part not in {"..", "/", "."} and ":" not in part))
+    return PurePosixPath(*(part for part in parts if part not in {"..", "/", "."} and not part.endswith(":")))
 
 
 def _label_file(image: Path) -> Path:

@@ -1,5 +1,7 @@
 """YOLO labels as people have them; every figure is worked out by hand."""
 
+import time
+
 import pytest
 from PIL import Image
 
@@ -150,6 +152,9 @@ def test_a_broken_image_is_named(folder):
         ("a: it's", "it's"),
         ("a: [one, 'two, three', \"four\"]", ["one", "two, three", "four"]),
         ("a: []", []),
+        ("a: [it's, b, 'c, d # e'] # f", ["it's", "b", "c, d # e"]),
+        ("a: 'it''s # b' # c", "it's # b"),
+        ('a: "b \\" # c"', 'b " # c'),
         ("a: {0: x, 1: 'y'}", {"0": "x", "1": "y"}),
         ("a:\n- x\n- 'y z'", ["x", "y z"]),
         ("a:\n  0: x\n\n  # note\n  1: y # note", {"0": "x", "1": "y"}),
@@ -159,3 +164,10 @@ def test_a_broken_image_is_named(folder):
 def test_the_yaml_of_such_files_is_read(tmp_path, text, value):
     (tmp_path / "data.yaml").write_text(text)
     assert read_yaml(tmp_path / "data.yaml") == {"a": value}
+
+
+def test_long_lines_of_quotes_are_read_in_no_time(tmp_path):
+    (tmp_path / "data.yaml").write_text("a: " + "a'" * 20_000 + '"\nb: [' + "','" * 20_000 + "]\n")
+    start = time.perf_counter()
+    read_yaml(tmp_path / "data.yaml")
+    assert time.perf_counter() - start < 2
