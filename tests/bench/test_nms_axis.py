@@ -127,7 +127,13 @@ def test_a_plan_file_can_hold_the_axes_and_a_request_keeps_them(tmp_path):
 
 
 def test_the_command_line_crosses_what_it_is_given(repository, tmp_path, capsys):
-    options = "--nms regular --nms fast --nms fast --score-threshold 1e-8,0.3,0.3 --max-detections 5".split()
+    options = [
+        "--nms=regular",
+        "--nms=fast",
+        "--nms=fast",
+        "--score-threshold=1e-8,0.3,0.3",
+        "--max-detections=5",
+    ]
     rest = ["--dry-run", "--delegate", "cpu:1", "--output", str(tmp_path), "--format", "json"]
     with pytest.raises(SystemExit) as ended:
         main(["--workspace", str(repository), "run", "shapes-float32", *options, *rest])
