@@ -81,7 +81,11 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
 def to_rows(stored: Iterable[StoredRecord]) -> list[Row]:
     """Return one row of plain values a record, with every public column; None where it is unknown."""
-    return [columns.take_row(to_cell(record)) for record in stored]
+    from harness.report.summary_cache import summarize_all
+
+    several = list(stored)
+    pairs = zip(several, summarize_all(several), strict=True)
+    return [columns.take_row(_cell(one.record, found)) for one, found in pairs]
 
 
 def to_frame(stored: Iterable[StoredRecord]) -> pd.DataFrame:
@@ -109,15 +113,13 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = colu
 
 def to_cell(stored: StoredRecord) -> Cell:
     """Summarize a record: its latency, its verdict, and what qualifies them."""
-    record = stored.record
-    from harness.bench.summary import summarize_record
+    from harness.report.summary_cache import summarize_all
 
-    latency: LatencySummary | None = None
-    unread: tuple[str, ...] = ()
-    try:
-        latency = summarize_record(stored)
-    except RecordError as error:
-        unread = (str(error),)
+    return _cell(stored.record, next(summarize_all([stored])))
+
+
+def _cell(record: records.Record, found: LatencySummary | Exception | None) -> Cell:
+    latency, unread = (None, (str(found),)) if isinstance(found, Exception) else (found, ())
     verdict, judged = _judge(record, latency)
     reasons = (*record.reasons, *_instead(record, latency), *unread, *judged)
     if not record.complete:
