@@ -7,10 +7,10 @@ halves is the standard error, and what the halves are higher on average is how m
 
 Why not the bootstrap with replacement, of which this is the counterpart without [1]: there every image stands several
 times, and COCO's precision at a recall, a maximum, rises with such repetitions. On 100 images of 70 classes this
-lifts all resamples by one standard error; percentile intervals of them then miss the truth more often than not
+lifts all resamples by one standard error; percentile intervals of them can then miss the truth more often than not
 (`tests/benchmarks/bench_bootstrap.py` prints the shares).
 
-[1] A. Buja, W. Stuetzle: Observations on bagging. Statistica Sinica 16 (2006), 323-351, section 7: half-sampling
+[1] A. Buja, W. Stuetzle: Observations on bagging. Statistica Sinica 16 (2006), 323-351: half-sampling
 without replacement corresponds to the bootstrap with replacement. Variance and bias from random subsets: J. Shao,
 C. F. J. Wu: A general theory for jackknife variance estimation. Annals of Statistics 17 (1989), 1176-1197.
 """
