@@ -57,22 +57,8 @@ def ssd_raw(facts: Facts) -> Family | None:
     labels, label_evidence = ssd_labels(heads.columns - background, facts.metadata)
     layout = _layout(facts, heads)
     efficientdet = spec.source == "efficientdet"
-    offsets = layout is not None and layout.corners
-    decoder = DecoderSpec(
-        name="ssd-raw",
-        order=heads.order,
-        box_format="xyxy" if layout is not None and layout.x_first else "yxyx",
-        box_coding="corner-offsets" if offsets else "center-size",
-        scales=(1.0, 1.0, 1.0, 1.0) if efficientdet else (10.0, 10.0, 5.0, 5.0),
-        activation="sigmoid" if activation else "none",
-        background=background,
-        anchors=AnchorSpec(source="output", format="corners") if offsets else spec,
-        nms=NmsSpec(score_threshold=0.01, iou_threshold=0.5, detections_per_class=_PER_CLASS_LIMIT)
-        if offsets
-        else NmsSpec(),
-    )
     return Family(
-        decoder=decoder,
+        decoder=_decoder(heads, spec, layout, activation, background),
         labels=labels,
         evidence=(
             f"decoder: {heads.n} boxes with 4 encodings and {heads.columns} scores each, without NMS.",
@@ -87,6 +73,25 @@ def ssd_raw(facts: Facts) -> Family | None:
         resize="letterbox" if efficientdet else "stretch",
         pad_value=127 if efficientdet else 114,
         pad_position="corner" if efficientdet else "center",
+    )
+
+
+def _decoder(
+    heads: _Heads, spec: AnchorSpec, layout: _Layout | None, activation: bool, background: bool
+) -> DecoderSpec:
+    """Put the settings together; offsets of corners come with the thresholds that such models are evaluated with."""
+    offsets = layout is not None and layout.corners
+    nms = NmsSpec(score_threshold=0.01, iou_threshold=0.5, detections_per_class=_PER_CLASS_LIMIT)
+    return DecoderSpec(
+        name="ssd-raw",
+        order=heads.order,
+        box_format="xyxy" if layout is not None and layout.x_first else "yxyx",
+        box_coding="corner-offsets" if offsets else "center-size",
+        scales=(1.0, 1.0, 1.0, 1.0) if spec.source == "efficientdet" else (10.0, 10.0, 5.0, 5.0),
+        activation="sigmoid" if activation else "none",
+        background=background,
+        anchors=AnchorSpec(source="output", format="corners") if offsets else spec,
+        nms=nms if offsets else NmsSpec(),
     )
 
 
