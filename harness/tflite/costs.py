@@ -88,10 +88,7 @@ def costs(nodes: Iterable[Node]) -> list[Cost]:
 
 def total(parts: Iterable[Cost]) -> Cost:
     """Add up costs."""
-    result = Cost()
-    for part in parts:
-        result += part
-    return result
+    return sum(parts, Cost())
 
 
 def _weights(node: Node) -> list[Tensor]:

@@ -155,8 +155,10 @@ def _delegate(found: Prediction, each: Sequence[Cost], compiled: bool) -> dict[s
 
 
 def _share(places: frozenset[int], each: Sequence[Cost]) -> float | None:
-    part, everything = total(each[place] for place in places).macs, total(each).macs
-    return part / everything if part is not None and everything else None
+    everything = [cost.macs for cost in each]
+    if None in everything or not any(everything):
+        return None
+    return sum(everything[place] or 0 for place in places) / sum(count or 0 for count in everything)
 
 
 def _cleaned(value: Any) -> Any:

@@ -57,7 +57,7 @@ def predict(nodes: Sequence[Node], table: Table) -> Prediction:
     answers = answer_all(nodes, table)
     counts = Counter(answer.state for answer in answers)
     low = delegated(nodes, [answer.state == "yes" for answer in answers], table)
-    high = delegated(nodes, [answer.state != "no" for answer in answers], table)
+    high = delegated(nodes, [answer.state != "no" for answer in answers], table) if counts["unknown"] else low
     return Prediction(
         table=table,
         n_nodes=len(nodes),
@@ -113,10 +113,11 @@ def partitions(nodes: Sequence[Node], taken: Sequence[bool]) -> list[frozenset[i
     made: dict[int, int] = {}
     first = taken[0] if taken else False
     for node, mine in zip(nodes, taken, strict=True):
-        ready = max((made.get(t.index, 0) for t in node.inputs if t is not None), default=0)
+        ready = max([made.get(t.index, 0) for t in node.inputs if t is not None], default=0)
         number = ready if (ready % 2 == 0) == (mine == first) else ready + 1
         rounds[node.index] = number
-        made.update((tensor.index, number) for tensor in node.outputs)
+        for tensor in node.outputs:
+            made[tensor.index] = number
     parts: dict[int, set[int]] = {}
     for index, number in rounds.items():
         if taken[index]:
