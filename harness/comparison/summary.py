@@ -87,16 +87,24 @@ def remarks(compared: Compared) -> Iterator[str]:
 
 
 def changed_things(rows: Sequence[Row]) -> Iterator[str]:
-    """Say which files and runtimes differ between the two, once each."""
-    for name in ("model_sha256", "runtime"):
-        for row in rows:
+    """Say which files, runtimes and delegates differ between the two."""
+    for row in rows:
+        cell = f"{row['model']}, {row['delegate_requested']}: "
+        whose = {
+            "model_sha256": f"{row['model']}: ",
+            "runtime": "",
+            "delegate_actual": cell,
+            "delegated_nodes": cell,
+        }
+        for name, prefix in whose.items():
             old, new = row[f"base_{name}"], row[f"new_{name}"]
             if old != new and None not in (old, new):
-                of = f"{row['model']}: " if name == "model_sha256" else ""
-                yield f"{of}{name} {_cut(old)} → {_cut(new)}"
+                yield f"{prefix}{name} {_cut(old)} → {_cut(new)}"
 
 
-def _cut(text: str) -> str:
+def _cut(value: Any) -> str:
+    """A hash is cut short."""
+    text = str(value)
     return f"{text[:12]}…" if len(text) == 64 else text
 
 

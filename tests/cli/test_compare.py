@@ -169,6 +169,15 @@ def test_an_unknown_run_says_what_is_near(compare):
 
 def test_other_files_and_runtimes_are_told(compare, make_run):
     make_run("one").cell("a")
-    make_run("two").cell("a", runtime="ai-edge-litert 9.9")
+    make_run("two").cell("a", runtime="ai-edge-litert 9.9", actual="unknown")
     _, _, err = compare("one", "two")
+    assert "a, cpu:1: delegate_actual xnnpack → unknown" in err
     assert "runtime ai-edge-litert 1.4.0 → ai-edge-litert 9.9" in err
+
+
+def test_the_help_names_every_column_that_can_be_judged():
+    from harness.cli.compare import command
+    from harness.comparison.measures import MEASURES
+
+    listed = command.help.partition("COLUMN is one of")[2].replace(" and ", ", ")
+    assert [name.strip(" .\n") for name in listed.split(",")] == list(MEASURES)
