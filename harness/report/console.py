@@ -14,6 +14,7 @@ from harness import units
 from harness.report import plain
 from harness.report.columns import BY_NAME, INTEGER, LIST, NUMBER
 from harness.report.lines import Line, make_page
+from harness.report.quick_rows import Piece, QuickRows
 from harness.report.text import clean
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 STAR = "★"
 REFERENCE = "ref"
 _MARK_WIDTH, _NAME_WIDTH, _LEAST_NAME_WIDTH, _DELEGATE_WIDTH = 1, 24, 8, 16
+MANY = 500
+"""From so many rows on, rich's Table takes seconds and its rows are written by ours."""
 _ROOMY, _TIGHT = 2, 1
 """Blanks between columns: roomy if all fits, tight before any column of weight is left out."""
 
@@ -135,6 +138,7 @@ class Layout:
         figures = [line for line in lines if line.has_figures]
         self._marked = any(line.optimal for line in lines)
         self._short = False
+        self._many = len(lines) >= MANY
         self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
         texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
@@ -145,14 +149,33 @@ class Layout:
         left = width - self._taken(self.fields, self._gap)
         self._name_width = max(min(name, left), _LEAST_NAME_WIDTH)
 
-    def tables(self, lines: Sequence[Line]) -> Iterator[Table]:
+    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows]:
         """Return the table of the rows with figures, and that of those without, where there are any."""
         figures = [line for line in lines if line.has_figures]
         if figures:
-            yield self._with_figures(figures)
+            yield self._with_figures([] if self._many else figures)
+        if figures and self._many:
+            yield QuickRows([self._figures(line) for line in figures], self._gap)
         others = [line for line in lines if not line.has_figures]
-        if others:
+        if others and not (self._many and self.fields):
             yield self._without_figures(others)
+        elif others:
+            width = _widest(clean(line.row["status"]) for line in others)
+            yield QuickRows([self._reasons(line, width) for line in others], self._gap)
+
+    def _pieces(self, line: Line) -> list[Piece]:
+        mark = [Piece(STAR if line.optimal else "", _MARK_WIDTH, style="bold green")] if self._marked else []
+        return [*mark, Piece(_model(line), self._name_width), Piece(_delegate(line), self._delegate_width)]
+
+    def _figures(self, line: Line) -> tuple[list[Piece], str]:
+        shown = [Piece(f.show(line), self._widths[f], right=True, style=f.style) for f in self.fields]
+        width = self._labels[self._short]
+        label = [Piece(_labels(self._short)(line), width, style="yellow")] if width else []
+        return [*self._pieces(line), *shown, *label], "bold" if line.optimal else ""
+
+    def _reasons(self, line: Line, width: int) -> tuple[list[Piece], str]:
+        pieces = [Piece(clean(line.row["status"]), width, style="red"), Piece(_reason(line), 0)]
+        return [*self._pieces(line), *pieces], ""
 
     def _choose(self, known: Sequence[Field], width: int) -> tuple[list[Field], int]:
         """Return the columns that fit into `width` beside the model's name, and the blanks between them."""
@@ -196,8 +219,7 @@ class Layout:
         table.add_column("status\n", style="red", no_wrap=True)
         table.add_column("reason\n", overflow="fold")
         for line in lines:
-            reasons = "; ".join(line.row["reasons"] or ()) or "no reason was recorded"
-            table.add_row(*self._head(line), _text(clean(line.row["status"])), _text(clean(reasons)))
+            table.add_row(*self._head(line), _text(clean(line.row["status"])), _text(_reason(line)))
         return table
 
     def _start(self, *, show_header: bool) -> Table:
@@ -214,6 +236,10 @@ class Layout:
     def _head(self, line: Line) -> list[Text]:
         mark = [_text(STAR if line.optimal else "")] if self._marked else []
         return [*mark, _text(_model(line)), _text(_delegate(line))]
+
+
+def _reason(line: Line) -> str:
+    return clean("; ".join(line.row["reasons"] or ()) or "no reason was recorded")
 
 
 def _labels(short: bool) -> Callable[[Line], str]:

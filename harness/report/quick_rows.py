@@ -1,0 +1,74 @@
+"""Rows of a table as lines of known widths: what rich's Table prints, in a tenth of its time, for thousands of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+    from rich.style import Style
+
+
+class Piece(NamedTuple):
+    """One cell: its text, the width of its column (0: what is left of the line), its side and its style."""
+
+    text: str
+    width: int
+    right: bool = False
+    style: str = ""
+
+
+class QuickRows:
+    """Rows of pieces, each row with a style of its own.
+
+    Args:
+        rows: The pieces of each row and the row's style.
+        gap: Blanks between columns.
+    """
+
+    def __init__(self, rows: Sequence[tuple[Sequence[Piece], str]], gap: int) -> None:
+        self._rows, self._gap = rows, gap
+        self._wrapped: dict[tuple[str, int], list[str]] = {}
+        self._styles: dict[str, Style] = {}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Render for the width of the console; a text that is too long goes on below, as in rich's Table."""
+        from rich.segment import Segment
+
+        for pieces, style in self._rows:
+            taken = sum(piece.width + self._gap for piece in pieces)
+            columns = [
+                self._column(piece, piece.width or max(options.max_width - taken + self._gap, 1), console)
+                for piece in pieces
+            ]
+            styles = [self._style(f"{style} {piece.style}".strip(), console) for piece in pieces]
+            for line in zip_longest(*columns):
+                for part, piece, own in zip(line, pieces, styles, strict=True):
+                    yield Segment((part or " " * piece.width) + " " * self._gap, own)
+                yield Segment.line()
+
+    def _column(self, piece: Piece, width: int, console: Console) -> list[str]:
+        from rich.cells import cell_len
+
+        length = cell_len(piece.text)
+        if length > width:
+            return self._wrap(piece.text, width, console)
+        blanks = " " * (width - length) if piece.width else ""
+        return [blanks + piece.text if piece.right else piece.text + blanks]
+
+    def _wrap(self, text: str, width: int, console: Console) -> list[str]:
+        from rich.cells import set_cell_size
+        from rich.text import Text
+
+        if (text, width) not in self._wrapped:
+            lines = Text(text).wrap(console, width, overflow="fold")
+            self._wrapped[text, width] = [set_cell_size(line.plain.rstrip(), width) for line in lines]
+        return self._wrapped[text, width]
+
+    def _style(self, name: str, console: Console) -> Style:
+        if name not in self._styles:
+            self._styles[name] = console.get_style(name or "none")
+        return self._styles[name]

@@ -1,0 +1,27 @@
+"""Rows of large tables: the same text as rich's Table gives."""
+
+import pytest
+
+from harness.cli.common import make_console
+from harness.report import console, frame
+
+
+def text_of(rows, width):
+    target = make_console(width=width, color_system=None)
+    with target.capture() as capture:
+        target.print(console.ResultTable(rows, ["results/run"]))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 160])
+def test_a_large_table_reads_like_a_small_one(make_run, monkeypatch, width):
+    run = make_run()
+    run.example()
+    run.cell("a-model-whose-name-is-far-too-long-for-its-column", "external:libqnn_delegate_of_somebody.so")
+    run.cell("shapes-noisy", spread=0.9, n_samples=60)
+    run.cell(delegate="gpu", status="fallback", reasons=("the driver refused the graph because " * 6, "more"))
+    run.cell("日本語のモデル", "nnapi", status="failed", median_ms=None, map_=None)
+    rows = frame.to_rows(frame.read_results([run.folder]).records)
+    expected = text_of(rows, width)
+    monkeypatch.setattr(console, "MANY", 1)
+    assert text_of(rows, width) == expected
