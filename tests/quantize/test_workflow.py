@@ -102,6 +102,19 @@ def test_two_runs_give_the_same_bytes(made, shapes, training_images, tmp_path):
     assert job.output.read_bytes() == made["int8"].read_bytes()
 
 
+def test_prepared_arrays_calibrate_to_the_same_bytes_as_their_images(made, shapes, training_images, tmp_path):
+    from harness.example.prepare import normalized, resized
+
+    files = sorted(training_images.iterdir())[:40]
+    np.save(
+        tmp_path / "samples.npy", np.stack([normalized(resized(file.read_bytes(), 144)) for file in files])
+    )
+    data = find_representative(tmp_path / "samples.npy")
+    job = workflow.Job(shapes, find_mode("int8"), data, output=tmp_path / "q.tflite")
+    workflow.quantize(job, Silent(), None)
+    assert job.output.read_bytes() == made["int8"].read_bytes()
+
+
 def test_float16_weights_are_a_source_too(shapes, repository, tmp_path):
     model = replace(shapes, file=repository / "models" / "shapes" / "shapes_float16.tflite")
     job = workflow.Job(model, find_mode("dynamic"), output=tmp_path / "q.tflite")
