@@ -116,8 +116,10 @@ class ResultTable:
         lines = self._page.lines
         layout = Layout(lines, options.max_width)
         several_runs = len({line.row["run_id"] for line in lines}) > 1
-        for block in dict.fromkeys(map(_block, lines)):
-            own = [line for line in lines if _block(line) == block]
+        blocks: dict[tuple[str, str], list[Line]] = {}
+        for line in lines:
+            blocks.setdefault(_block(line), []).append(line)
+        for own in blocks.values():
             yield _title(own, with_run=several_runs)
             yield from layout.tables(own)
             yield ""
