@@ -34,10 +34,10 @@ COMMANDS = {
     "edit": Entry("harness.cli.edit", "Set the NMS inside a .tflite, take it out, put it in."),
     "devices": Entry("harness.cli.devices", "List the devices that can be reached, and why others cannot."),
     "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
-    "convert": Entry("harness.cli.convert", "Convert a TensorFlow model to TFLite by the route that fits its graph."),
-    "quantize": Entry("harness.cli.quantize", "Make a smaller model of a float .tflite, and say what it cost."),
+    "convert": Entry("harness.cli.convert", "Convert a TensorFlow model by the route that fits its graph."),
+    "quantize": Entry("harness.cli.quantize", "Quantize a float .tflite, and say what it cost."),
     "prune": Entry("harness.cli.prune", "Set the smallest weights to zero, and measure before and after."),
-    "resize": Entry("harness.cli.resize", "Give a fully convolutional model other input sizes, and measure them."),
+    "resize": Entry("harness.cli.resize", "Give a convolutional model other input sizes, and measure."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
 }
 """Every command in the order of `harness --help`. The help stands here so that listing imports no command."""
