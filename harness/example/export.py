@@ -34,22 +34,28 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class PostProcess:
-    """The options of `TFLite_Detection_PostProcess`."""
+    """The options of `TFLite_Detection_PostProcess`.
 
-    max_detections: int = 25
-    score_threshold: float = 0.02
+    Regular NMS (class by class) gave 1.6 points of mAP more than fast NMS on the same heads: overlapping shapes of
+    different categories do not suppress each other.
+    """
+
+    max_detections: int = 50
+    score_threshold: float = 0.001
     iou_threshold: float = 0.55
+    regular: bool = True
 
     def signature(self, network: Network) -> str:
         """Return the `experimental_implements` text that the converter turns into the custom operator."""
         whole = {"max_detections": self.max_detections, "max_classes_per_detection": 1}
         whole["num_classes"] = network.classes
+        whole["detections_per_class"] = self.max_detections
         real = {"nms_score_threshold": self.score_threshold, "nms_iou_threshold": self.iou_threshold}
         real |= dict(zip(("y_scale", "x_scale", "h_scale", "w_scale"), network.scales, strict=True))
         parts = ['name: "TFLite_Detection_PostProcess"']
         parts += [f'attr {{ key: "{key}" value {{ i: {value} }} }}' for key, value in whole.items()]
         parts += [f'attr {{ key: "{key}" value {{ f: {value:f} }} }}' for key, value in real.items()]
-        parts.append('attr { key: "use_regular_nms" value { b: false } }')
+        parts.append(f'attr {{ key: "use_regular_nms" value {{ b: {str(self.regular).lower()} }} }}')
         return " ".join(parts)
 
 
