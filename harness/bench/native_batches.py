@@ -29,7 +29,7 @@ from harness.bench.engine import Inferred, OnProgress
 from harness.bench.native_script import BATCH, NO_FOLDER, Told, new_token, read_told
 from harness.bench.plan import Cell
 from harness.bench.records import DelegateFacts
-from harness.detectors.base import TensorInfo
+from harness.detectors.base import ModelContext, TensorInfo
 from harness.detectors.registry import make_decoder
 from harness.drivers.base import Completed
 from harness.drivers.benchmark_tool.flags import Command, Outputs, Runs
@@ -144,7 +144,11 @@ def recipe_of(cell: Cell) -> Recipe:
             f"the outputs have no fixed size ({cell.facts.outputs}), so they cannot be told apart in what the tool "
             "writes"
         )
-    decoder = make_decoder(card.decoder, cell.facts.outputs)
+    decoder = make_decoder(
+        card.decoder,
+        cell.facts.outputs,
+        ModelContext(card.input.width, card.input.height, cell.model.file),
+    )
     return Recipe(Preparation(card.input, cell.facts.inputs[0]), decoder, card.labels)
 
 
