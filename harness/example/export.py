@@ -36,7 +36,7 @@ SENTENCES = {
 class PostProcess:
     """The options of `TFLite_Detection_PostProcess`.
 
-    Regular NMS (class by class) gave 1.6 points of mAP more than fast NMS on the same heads: overlapping shapes of
+    Regular NMS (class by class) gives 1.5 points of mAP more than fast NMS on the same heads: overlapping shapes of
     different categories do not suppress each other.
     """
 

@@ -141,7 +141,8 @@ def test_xnnpack_and_the_builtin_kernels_find_the_same_objects(quantization: str
     assert sure.any()
     # the last bits differ, so detections of nearly equal scores may swap places
     away = abs(plain[0][0][sure][:, None] - fast[0][0][None]).max(axis=2).min(axis=1)
-    assert (away < 0.03).all(), away
+    # integer kernels round otherwise: a step of the box codes moves a corner by a few hundredths of the side
+    assert (away < (0.05 if quantization == "full-integer" else 0.03)).all(), away
 
 
 def test_each_quantization_holds_the_weights_its_name_says() -> None:
