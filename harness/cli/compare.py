@@ -67,6 +67,10 @@ def command(
     With --fail-if the exit status is 1 if a change is beyond its threshold with its whole 95 % interval, 3 if an
     interval holds a threshold or a cell cannot be judged, and 0 if every interval stays on the near side. A threshold
     of 0 is passed by any interval that holds 0.
+
+    EXPR is COLUMN > NUMBER or COLUMN < NUMBER, the number in the column's unit or with % of the base. COLUMN is one of
+    latency_median_ms, latency_mean_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, fps, init_ms,
+    first_inference_ms, peak_memory_mb, size_bytes, delegated_nodes, total_nodes and map.
     """
     from harness.comparison import compare, expression, gate, rows
     from harness.report.selection import find_folders

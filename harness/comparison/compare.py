@@ -41,14 +41,19 @@ class Comparison:
         """The difference of the median latencies."""
         return self.difference("latency_median_ms")
 
-    def difference(self, column: str) -> Difference:
-        """Return the difference of a column whose spread is that of the processes, or why there is none."""
+    def difference(self, column: str, least: int = 2) -> Difference:
+        """Return the difference of a column whose spread is that of the processes, or why there is none.
+
+        Args:
+            column: One of `measures.MEASURES` that is not exact or paired.
+            least: With fewer processes on a side the difference has no interval.
+        """
         for side, row in (("base", self.base), ("new", self.new)):
             problem = _problem(row, column)
             if problem:
                 return Difference(None, None, None, None, "~", f"the {side} {problem}")
         try:
-            return measures.difference(column, self.pair.base, self.pair.new)
+            return measures.difference(column, self.pair.base, self.pair.new, least)
         except RecordError as error:
             return Difference(None, None, None, None, "~", str(error))
 

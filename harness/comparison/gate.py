@@ -6,7 +6,7 @@ superiority and one of equivalence at once (the three ways out of an interval: S
 
 * `fail`: the whole interval lies beyond the threshold. A change that large is real, up to an error of 2.5 %.
 * `pass`: the whole interval lies on the near side of it, or on it. A change that large is ruled out.
-* `undecided`: the interval holds the threshold, or there is no interval: fewer than two processes on a side, samples
+* `undecided`: the interval holds the threshold, or there is no interval: fewer than three processes on a side, samples
   or annotations that are gone, a cell that has no such figure, that was throttled, or that is missing from the new run.
 
 A threshold of 0 asks for any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
@@ -32,6 +32,10 @@ from harness.report.columns import BY_NAME, HAVE_LATENCY
 
 Outcome = Literal["pass", "fail", "undecided"]
 EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
+
+
+LEAST_PROCESSES = 3
+"""Two processes of a device that has two states agree by chance: of such pairs with nothing changed 6 % would fail."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
 def _of_processes(comparison: Comparison, condition: Condition) -> Estimate:
     """An absolute threshold is held against the percentage times the base's figure."""
     throttled = [side for side in ("base", "new") if getattr(comparison, side)["verdict"] == "throttled"]
-    found = comparison.difference(condition.column)
+    found = comparison.difference(condition.column, LEAST_PROCESSES)
     base = comparison.base[condition.column]
     if throttled:
         return Estimate(

@@ -74,14 +74,24 @@ MEASURES: Mapping[str, Measure] = {
 """The columns that a gate can judge, by their public names."""
 
 
-def difference(column: str, base: StoredRecord, new: StoredRecord) -> Difference:
+def difference(column: str, base: StoredRecord, new: StoredRecord, least: int = 2) -> Difference:
     """Compare a column whose spread is that of the processes.
+
+    Args:
+        column: One of `MEASURES` that is not exact or paired.
+        base: The reference.
+        new: What is judged.
+        least: With fewer processes on a side the difference has no interval.
 
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
     """
-    measure = MEASURES[column]
-    return ab.compare(_values(measure, base), _values(measure, new))
+    first, second = (_values(MEASURES[column], side) for side in (base, new))
+    found = ab.compare(first, second)
+    if found.low is None or min(len(first), len(second)) >= least:
+        return found
+    why = f"{len(first)} against {len(second)} processes, and {least} of each are needed"
+    return Difference(found.percent, None, None, None, "~", why)
 
 
 def _values(measure: Measure, stored: StoredRecord) -> list[npt.NDArray[np.int64]]:

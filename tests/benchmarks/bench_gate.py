@@ -4,9 +4,9 @@
 
 Each pair is two runs on disk, written by the code that writes real ones and compared as `harness compare` does: 5
 processes a cell that differ by 1 % from one to the next (normal on logarithms), 60 inferences each with 2 % of noise of
-their own. Exit status 1 if a target is missed: of pairs with nothing changed at most 5 % fail; of pairs that are really
-10 % slower at least 99 % fail; with two processes a side that differ by 5 % the gate must not fail or pass what it
-cannot know: at least 90 % are undecided.
+their own. Some cases are devices with two states: half of their processes are 20 % slower. Exit status 1 if a target is
+missed: of pairs with nothing changed at most 5 % fail; of pairs that are really 10 % slower at least 99 % fail; where
+the data cannot know, at least 90 % are undecided.
 """
 
 from __future__ import annotations
@@ -31,22 +31,27 @@ BASE_NS = 8e6
 STARTED = "2026-11-22T00:00:00Z"
 
 
-def write_run(folder, rng, factor=1.0, processes=5, spread=0.01, samples=60, cells=1):
+def write_run(folder, rng, factor=1.0, processes=5, spread=0.01, samples=60, cells=1, slow_share=0.0):
     """Write a run whose cells are `factor` times as slow as the base."""
     facts = RunFacts(format=records.FORMAT, run_id=folder.name, started_at=STARTED, harness_version="0.1.0")
     records.save(folder / "run.json", facts)
     for index in range(cells):
         cell = f"{index:04d}"
-        write_cell(folder / "cells" / cell, cell, rng, factor, processes, spread, samples)
+        write_cell(folder / "cells" / cell, cell, rng, factor, processes, spread, samples, slow_share)
     return folder
 
 
-def write_cell(folder, cell, rng, factor, processes, spread, samples):
+def write_cell(folder, cell, rng, factor, processes, spread, samples, slow_share):
     folder.mkdir(parents=True)
     delegate = DelegateFacts(requested="cpu:1", actual="xnnpack", delegated_nodes=20, total_nodes=24)
     found = []
     for index in range(processes):
-        level = BASE_NS * factor * np.exp(spread * rng.standard_normal())
+        level = (
+            BASE_NS
+            * factor
+            * np.exp(spread * rng.standard_normal())
+            * (1.2 if rng.random() < slow_share else 1)
+        )
         durations = (level * np.exp(0.02 * rng.standard_normal(samples))).astype(np.int64)
         (folder / f"process-{index}.npy").write_bytes(
             to_bytes(make_samples(np.cumsum(durations), durations, 0))
@@ -101,8 +106,10 @@ CASES = (
     ("10 % slower", {"factor": 1.1}, ("fail", "at least", 0.99)),
     ("10 % faster", {"factor": 1 / 1.1}, ("pass", "at least", 0.99)),
     ("exactly at the threshold", {"factor": 1.05}, ("fail", "at most", 0.05)),
-    ("2 processes that differ by 5 %", {"processes": 2, "spread": 0.05}, ("undecided", "at least", 0.9)),
-    ("1 process", {"processes": 1}, ("undecided", "at least", 1.0)),
+    ("two states, nothing changed", {"slow_share": 0.5}, ("fail", "at most", 0.05)),
+    ("two states, 3 processes", {"slow_share": 0.5, "processes": 3}, ("fail", "at most", 0.05)),
+    ("3 processes that differ by 10 %", {"processes": 3, "spread": 0.1}, ("undecided", "at least", 0.9)),
+    ("10 % slower, 2 processes", {"processes": 2, "factor": 1.1}, ("undecided", "at least", 1.0)),
     ("10 % slower, 1 process", {"processes": 1, "factor": 1.1}, ("undecided", "at least", 1.0)),
 )
 

@@ -180,4 +180,4 @@ def test_the_help_names_every_column_that_can_be_judged():
     from harness.comparison.measures import MEASURES
 
     listed = command.help.partition("COLUMN is one of")[2].replace(" and ", ", ")
-    assert [name.strip(" .\n") for name in listed.split(",")] == list(MEASURES)
+    assert [name.strip(" .") for name in " ".join(listed.split()).split(",")] == list(MEASURES)

@@ -66,6 +66,7 @@ def test_a_real_slow_down_fails_and_a_small_one_passes(sides):
     ("base_part", "new_part", "said"),
     [
         ({}, {"n_processes": 1}, "5 against 1 processes"),
+        ({"n_processes": 2}, {"median_ms": 9.0}, "2 against 5 processes, and 3 of each are needed"),
         ({}, {"status": "fallback", "reasons": ("no Edge TPU",)}, "the new is fallback: no Edge TPU"),
         ({"status": "failed", "median_ms": None}, {}, "the base is failed"),
         ({}, {"median_ms": None}, "the new has no latency_median_ms"),
