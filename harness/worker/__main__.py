@@ -16,8 +16,6 @@ FAILED = 3
 def main() -> int:
     """Read the job, do it, say how it ended."""
     job = load_job(Path(sys.argv[1]))
-    if job.memory_limit_mb is not None:
-        limit_memory(job.memory_limit_mb)
     try:
         _carry_out(job)
     except MemoryError:
@@ -32,6 +30,9 @@ def main() -> int:
 
 def _carry_out(job: Job) -> None:
     runtime = load_runtime()
+    if job.memory_limit_mb is not None:
+        # Only now: a runtime that cannot even be loaded would look like one that is not installed.
+        limit_memory(job.memory_limit_mb)
     if isinstance(job, AccuracyJob):
         from harness.worker import accuracy
 

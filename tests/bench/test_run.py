@@ -260,7 +260,7 @@ def test_a_worker_that_crashes_or_hangs_is_one_failed_cell(prepared, recorder, p
 
 
 def test_a_worker_that_eats_memory_past_its_limit_is_one_failed_cell(prepared, recorder, quick):
-    """64 MiB of data are too little for the Python of the worker, whatever the model."""
+    """8 MiB of data are less than the worker has already, so whatever it asks for next is refused."""
     ready = prepared(delegates=("cpu:1",), settings=replace(quick, memory_limit_mb=8), repetitions=1)
     outcome = carry_out(ready, recorder)
     assert {record.status for record in outcome.records} == {"failed"}
