@@ -48,7 +48,6 @@ function detailCharts(row, more) {
     (sizes.length > 0 || more.classes.length > 0) && h("div", { class: "stack" },
       sizes.length > 0 && barChart("AP by object size", "below 32² pixels, to 96², above", sizes),
       more.classes.length > 0 && classChart(more.classes)),
-    more.operators && operatorChart(more.operators),
     DATA.worst[row] && worstImages(DATA.worst[row]),
   ];
 }
@@ -61,10 +60,6 @@ function classChart(classes) {
   const short = barChart("AP by class", `the best and worst ${MOST_CLASSES / 2} of ${classes.length}`, ends);
   short.append(h("details", {}, h("summary", {}, `All ${classes.length} classes`), all));
   return short;
-}
-
-function operatorChart(operators) {
-  return barChart("Time by operator", "share of the time in the graph", operators);
 }
 
 function detailProcesses(more) {
