@@ -2,7 +2,8 @@
 
 Rows: TensorFlow, `tensorflow/lite/delegates/hexagon/README.md`, «Supported Ops», which names what
 `IsNodeSupportedByHexagon` verifies. All support is for quantized tensors with at most 4 dimensions. The delegate
-takes one graph by default (`kMaxHexagonGraphs`), of at least 2 operators.
+takes 4 graphs by default, of at least 2 operators each (`hexagon_delegate.cc`, `kMaxHexagonGraphs`,
+`kMinNodesPerHexagonGraph`).
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ TABLE = Table(
     },
     everywhere=(_quantized, max_rank(4)),
     unlisted=no("not among the delegate's operators"),
-    max_partitions=1,
+    max_partitions=4,
     min_nodes=2,
     note="many phones, all Pixels among them, do not let apps use the DSP",
 )
