@@ -1,7 +1,7 @@
 """What the page is given: rows column by column, evidence, runs, models, and the details of some cells.
 
 Nothing is summarized here that `harness.report.frame` did not summarize. Numbers come twice: as text in the one form
-that `harness.units` gives them, and raw (six significant digits) for positions and for sorting.
+that `harness.units` gives them, and raw (nine significant digits) for positions and for sorting.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.report.text import clean
 
 MOST_DETAILS = 150
 """Cells whose samples and classes are in the file: those of the newest runs. Keeps a file of 10,000 cells small."""
-_DIGITS = 6
+_DIGITS = 9
 
 
 def make_document(results: Results, rows: Sequence[Row], sort: str | None = None) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def shown(column: Column, value: Any) -> str:
 
 
 def raw(value: float | None) -> float | None:
-    """Return a number with as many digits as a plot can show; None for one that JSON cannot hold."""
+    """Return a number with more digits than any measurement has; None for one that JSON cannot hold."""
     number = plain.value(value)
     return None if number is None else float(f"{number:.{_DIGITS}g}")
 
