@@ -14,7 +14,7 @@ from harness import units
 from harness.report import plain
 from harness.report.columns import BY_NAME, INTEGER, LIST, NUMBER
 from harness.report.lines import Line, make_page
-from harness.report.quick_rows import Piece, QuickRows
+from harness.report.quick_rows import Once, Piece, QuickRows
 from harness.report.text import clean
 
 if TYPE_CHECKING:
@@ -141,6 +141,7 @@ class Layout:
         self._marked = any(line.optimal for line in lines)
         self._short = False
         self._many = len(lines) >= MANY
+        self._heading: Once | None = None
         self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
         texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
@@ -151,11 +152,11 @@ class Layout:
         left = width - self._taken(self.fields, self._gap)
         self._name_width = max(min(name, left), _LEAST_NAME_WIDTH)
 
-    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows]:
+    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows | Once]:
         """Return the table of the rows with figures, and that of those without, where there are any."""
         figures = [line for line in lines if line.has_figures]
         if figures:
-            yield self._with_figures([] if self._many else figures)
+            yield self._headings() if self._many else self._with_figures(figures)
         if figures and self._many:
             yield QuickRows([self._figures(line) for line in figures], self._gap)
         others = [line for line in lines if not line.has_figures]
@@ -164,6 +165,10 @@ class Layout:
         elif others:
             width = _widest(clean(line.row["status"]) for line in others)
             yield QuickRows([self._reasons(line, width) for line in others], self._gap)
+
+    def _headings(self) -> Once:
+        self._heading = self._heading or Once(self._with_figures([]))
+        return self._heading
 
     def _pieces(self, line: Line) -> list[Piece]:
         mark = [Piece(STAR if line.optimal else "", _MARK_WIDTH, style="bold green")] if self._marked else []

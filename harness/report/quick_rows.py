@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
     from rich.style import Style
 
@@ -72,3 +72,21 @@ class QuickRows:
         if name not in self._styles:
             self._styles[name] = console.get_style(name or "none")
         return self._styles[name]
+
+
+class Once:
+    """Something that is printed again and again, such as the headings of every block, and rendered once.
+
+    Args:
+        renderable: What rich can render.
+    """
+
+    def __init__(self, renderable: RenderableType) -> None:
+        self._renderable = renderable
+        self._segments: list[Segment] | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Render for the width of the console that came first."""
+        if self._segments is None:
+            self._segments = list(console.render(self._renderable, options))
+        yield from self._segments
