@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,15 +88,28 @@ def command(
     workspace = find_workspace(ctx.obj)
     folders = find_folders(runs, workspace.results)
     columns = [name.strip() for name in (options["columns"] or "").split(",") if name.strip()]
-    print_results(
-        folders,
-        format_,
-        columns=columns or None,
-        sort=options["sort"],
-        output=output,
-        group_by=options["group_by"],
-        beside=published_rows(workspace) if with_published else (),
-    )
+    with _uncollected():
+        print_results(
+            folders,
+            format_,
+            columns=columns or None,
+            sort=options["sort"],
+            output=output,
+            group_by=options["group_by"],
+            beside=published_rows(workspace) if with_published else (),
+        )
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rows hold no cycles, and looking for some in 10,000 of them again and again takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def print_results(
