@@ -113,13 +113,14 @@ def _file(run: Path) -> Path:
 
 
 def _stamp(folder: Path) -> Stamp:
+    found: list[tuple[str, int, int]] = []
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        return tuple(sorted((entry.name, *_change(entry.stat())) for entry in entries if _counts(entry.name)))
+        for entry in entries:
+            if entry.name.endswith((".npy", "record.json")):
+                found.append((entry.name, *_change(entry.stat())))
+        found.sort()
+        return tuple(found)
     return ()
-
-
-def _counts(name: str) -> bool:
-    return name.endswith(".npy") or name == "record.json"
 
 
 def _change(found: os.stat_result) -> tuple[int, int]:
