@@ -121,8 +121,8 @@ def test_outputs_are_float_boxes_classes_scores_and_count_in_tf1_order(quantizat
     settings = card(quantization)
     side = settings["input"]["width"]
     boxes, classes, scores, count = outputs(model, np.full((side, side, 3), 90, np.uint8))
-    assert boxes.shape == (1, 50, 4)
-    assert classes.shape == scores.shape == (1, 50)
+    assert boxes.shape == (1, 150, 4)
+    assert classes.shape == scores.shape == (1, 150)
     assert count.shape == (1,)
     assert all(out["dtype"] == np.float32 for out in model.get_output_details())
     operator = next(op for op in model._get_ops_details() if len(op["outputs"]) == 4)
@@ -197,4 +197,4 @@ def test_the_recipe_trains_two_steps_and_exports_all_four(tmp_path: Path) -> Non
         made = litert.Interpreter(str(tmp_path / f"shapes_{quantization}.tflite"))
         made.allocate_tensors()
         found = outputs(made, np.zeros((network.side, network.side, 3), np.uint8))
-        assert [value.shape for value in found] == [(1, 50, 4), (1, 50), (1, 50), (1,)]
+        assert [value.shape for value in found] == [(1, 150, 4), (1, 150), (1, 150), (1,)]

@@ -21,7 +21,7 @@ from harness.quantize.representative import find_representative
 from harness.tflite.model import describe, load
 
 pytestmark = pytest.mark.usefixtures("quantizer")
-FLOAT_MAP = 0.4774  # the card's published figure: pycocotools on ai-edge-litert
+FLOAT_MAP = 0.6024  # the card's published figure: pycocotools on ai-edge-litert
 
 
 class Silent:
