@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from harness.cards import load_card
 from harness.detectors.registry import DECODERS, make_decoder
@@ -42,7 +43,8 @@ def test_the_bundled_models_get_the_entries_of_their_written_cards(repository):
     for model in written:
         inferred, card = infer_card(model.file).card, model.card
         assert inferred.source.sha256 == card.source.sha256
-        assert inferred.decoder == card.decoder
+        # what the operator does inside the file is read from it, and needs no word in a written card
+        assert replace(inferred.decoder, nms=card.decoder.nms) == card.decoder
         assert (inferred.labels.offset, inferred.labels.map) == (card.labels.offset, card.labels.map)
         sizes = [(c.input.width, c.input.height, c.input.resize) for c in (inferred, card)]
         assert sizes[0] == sizes[1]

@@ -221,7 +221,7 @@ def test_a_quantized_zero_is_the_zero_point(find):
 
 def test_nms_settings_are_those_in_the_file(find):
     nms = inspect(find("shapes_float32"))["nms"]
-    assert nms["use_regular_nms"] is False and nms["max_detections"] == 25 and nms["num_classes"] == 6
+    assert nms["use_regular_nms"] is False and nms["max_detections"] == 50 and nms["num_classes"] == 6
     assert nms["nms_iou_threshold"] == pytest.approx(0.55) and nms["y_scale"] == 10
     assert inspect(find("yolov5n-fp16"))["nms"] is None
 
