@@ -67,10 +67,16 @@ def main() -> None:
         pillows.append(t_prepare / t_pillow)
         rates.append(rate)
     print(f"{model.name} on {dataset.name}, {cores} cores, medians of {options.repeat}:")
-    print(f"  t_prepare {statistics.median(prepares) * 1e3:.2f} ms, t_invoke {statistics.median(invokes) * 1e3:.2f} ms")
+    print(
+        f"  t_prepare {statistics.median(prepares) * 1e3:.2f} ms, t_invoke {statistics.median(invokes) * 1e3:.2f} ms"
+    )
     print(f"  pipeline {statistics.median(rates):.1f} images/s")
-    print(f"  reached / ideal {statistics.median(ratios):.3f} (range {min(ratios):.3f}–{max(ratios):.3f}; wanted >= 0.90)")
-    print(f"  t_prepare / Pillow's decode + bilinear {statistics.median(pillows):.3f} (wanted <= 1.0 within noise)")
+    print(
+        f"  reached / ideal {statistics.median(ratios):.3f} (range {min(ratios):.3f}–{max(ratios):.3f}; wanted >= 0.90)"
+    )
+    print(
+        f"  t_prepare / Pillow's decode + bilinear {statistics.median(pillows):.3f} (wanted <= 1.0 within noise)"
+    )
 
 
 if __name__ == "__main__":
