@@ -110,7 +110,7 @@ def find_dataset(path: Path) -> Dataset:
     if converted is not None:
         return _dataset(converted.name, read_annotations(converted.annotations), converted.images)
     truth = read_annotations(_find_annotations(path))
-    return _dataset(path.resolve().name, truth, _image_folder(path, truth))
+    return _dataset(_folder_name(path.resolve()), truth, _image_folder(path, truth))
 
 
 def _converted(path: Path) -> Converted | None:
@@ -179,6 +179,11 @@ def _likely_folders(folder: Path, truth: GroundTruth) -> Iterator[Path]:
         yield folder / split
         yield folder / "images" / split
     yield folder
+
+
+def _folder_name(folder: Path) -> str:
+    """A folder that is only called `dataset` is named after what it belongs to."""
+    return folder.parent.name if folder.name.lower() in {"dataset", "data"} and folder.parent.name else folder.name
 
 
 def _dataset(name: str, truth: GroundTruth, folder: Path) -> Dataset:

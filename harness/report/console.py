@@ -299,7 +299,7 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[str]:
     if any(line.optimal for line in lines):
         yield f"{STAR} Pareto-optimal: no other row of the device is both faster and more accurate"
     parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
-    parts += ["vs f32: against the float32 version, same delegate" if "f32" in titles else ""]
+    parts += ["vs f32: against float32, same delegate" if "f32" in titles else ""]
     text = " · ".join(filter(None, parts))
     if text:
         yield text
