@@ -1,8 +1,12 @@
 """Fixtures that all tests share."""
 
+import signal
 from pathlib import Path
 
 import pytest
+
+# A shell's background job is started with Ctrl-C ignored, and what tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

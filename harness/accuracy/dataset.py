@@ -183,7 +183,11 @@ def _likely_folders(folder: Path, truth: GroundTruth) -> Iterator[Path]:
 
 def _folder_name(folder: Path) -> str:
     """A folder that is only called `dataset` is named after what it belongs to."""
-    return folder.parent.name if folder.name.lower() in {"dataset", "data"} and folder.parent.name else folder.name
+    return (
+        folder.parent.name
+        if folder.name.lower() in {"dataset", "data"} and folder.parent.name
+        else folder.name
+    )
 
 
 def _dataset(name: str, truth: GroundTruth, folder: Path) -> Dataset:

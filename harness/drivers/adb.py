@@ -114,9 +114,8 @@ class AdbDevice:
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: no argument can hold a NUL", argv)
         command = Command(tuple(argv), env, orphans.new_marker(), self.root)
         try:
-            with self._lock, self._using(f"run {argv[0]!r}", argv) as link:
-                execution = Execution(link, command, on_line)
-                in_time = self._wait(execution, command, begin + timeout_s)
+            with self._lock:
+                execution, in_time = self._execute(command, on_line, begin + timeout_s)
                 stdout, stderr = execution.output()
         except CallbackError as error:
             raise error.__cause__ or error from None
@@ -124,6 +123,21 @@ class AdbDevice:
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: no such program there", argv, 127)
         exit_code = execution.exit_code if in_time else -9
         return Completed(tuple(argv), exit_code, stdout, stderr, time.monotonic() - begin, not in_time)
+
+    def _execute(self, command: Command, on_line: OnLine | None, deadline: float) -> tuple[Execution, bool]:
+        """Run a command; once more where the connection turns out to have been dead before it was taken."""
+        used_before = self._link is not None
+        execution: Execution | None = None
+        try:
+            with self._using(f"run {command.argv[0]!r}", command.argv) as link:
+                execution = Execution(link, command, on_line)
+                return execution, self._wait(execution, command, deadline)
+        except DeviceLostError:
+            if not used_before or execution is None or execution.taken:
+                raise
+        with self._using(f"run {command.argv[0]!r}", command.argv) as link:
+            execution = Execution(link, command, on_line)
+            return execution, self._wait(execution, command, deadline)
 
     def _wait(self, execution: Execution, command: Command, deadline: float) -> bool:
         """Wait for the end; whatever else happens, the command does not run on unnoticed."""

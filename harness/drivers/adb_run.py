@@ -47,7 +47,7 @@ def _guarded(on_line: OnLine) -> OnLine:
 
 
 class Execution:
-    """A running command and what came of it so far."""
+    """A running command and what came of it so far; `taken` once the device has accepted it."""
 
     def __init__(self, link: Link, command: Command, on_line: OnLine | None) -> None:
         self._lines = Lines(command.marker, _guarded(on_line) if on_line else None)
@@ -55,6 +55,7 @@ class Execution:
         self._parser = Frames(self._lines.add) if separate else Marked(self._lines.add, command.marker)
         self._service = _service(command, separate)
         self._link = link
+        self.taken = False
 
     def wait(self, deadline: float) -> bool:
         """Listen to the end; return False when the time was up first.
@@ -64,6 +65,7 @@ class Execution:
             TimeoutError: The device does not even open the service.
         """
         stream = self._link.open(self._service, max(deadline, time.monotonic() + OPEN_S))
+        self.taken = True
         try:
             while data := stream.read(deadline):
                 self._parser.add(data)

@@ -103,7 +103,7 @@ def test_only_more_than_chance_overrules_the_first_reading(example):
     scores = {"first": 0.300, "a": 0.309, "b": 0.305}
     tried = [Tried(name, card, value, value, 1) for name, value in scores.items()]
     assert winner(tried).reading == "first"
-    assert winner([*tried, Tried("c", card, 0.312, 0.5, 1)]).reading == "c"
+    assert winner([*tried, Tried("c", card, 0.335, 0.5, 1)]).reading == "c"
     assert winner([Tried("x", card, 0.0, 0.0, 1), Tried("y", card, 0.002, 0.0, 1)]).reading == "y"
     assert winner([Tried("x", card, None, None, 0)]).reading == "x"
 

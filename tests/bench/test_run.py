@@ -315,13 +315,11 @@ def plain_map(repository, model):
     interpreter.allocate_tensors()
     detail = interpreter.get_input_details()[0]
     size = tuple(detail["shape"][1:3][::-1])
-    scale, zero_point = detail["quantization"]
     found = []
     for image in truth["images"]:
         picture = Image.open(folder / "dataset" / "images" / image["file_name"]).convert("RGB")
-        real = (np.asarray(picture.resize(size, Image.BILINEAR)).astype(np.float64) - 127.5) / 127.5
-        bounds = np.iinfo(detail["dtype"])
-        tensor = np.clip(np.rint(real / scale) + zero_point, bounds.min, bounds.max).astype(detail["dtype"])
+        tensor = np.asarray(picture.resize(size, Image.BILINEAR))
+        assert detail["dtype"] == np.uint8, "the card feeds the pixels themselves"
         interpreter.set_tensor(detail["index"], tensor[None])
         interpreter.invoke()
         boxes, classes, scores, count = (

@@ -41,7 +41,7 @@ def test_nms_prints_what_changed_and_says_that_it_ran(harness, model, tmp_path):
     )
     assert status == 0
     found = changes(out)
-    assert found["use_regular_nms"] == (False, True) and found["max_detections"] == (25, 9)
+    assert found["use_regular_nms"] == (False, True) and found["max_detections"] == (50, 9)
     assert found["nms_iou_threshold"][1] == 0.5 and found["detections_per_class"] == (100, 4)
     assert "operators" not in found and "loaded and run once" in err and str(output) in err
     assert describe(output).postprocess.max_detections == 9

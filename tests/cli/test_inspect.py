@@ -40,7 +40,7 @@ def test_the_table_has_its_sections_and_fits_100_columns(harness, shapes):
     for title in ("Inputs", "Outputs", "Operators", "Float islands", "NMS", "Metadata", "Where it will run"):
         assert f"\n{title}" in out
     assert max(map(len, out.splitlines())) <= 100
-    assert "fast (all classes at once), 6 classes, at most 25 boxes" in out
+    assert "fast (all classes at once), 6 classes, at most 50 boxes" in out
 
 
 def test_real_models_fit_100_columns_too(harness, shared_data):
