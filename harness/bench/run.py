@@ -94,6 +94,9 @@ class Runner:
         self.observer.begin(sum(self._n_wanted(cell) for cell in self.plan.cells))
         for turn in range(MAX_PROCESSES):
             todo = [cell for cell in self.plan.cells if self._wants_process(cell, turn)]
+            # A resumed run may have nothing to do in early rounds; past its last process an empty round ends it.
+            if not todo and all(turn >= len(record.processes) for record in self._records.values()):
+                break
             extra = [cell for cell in todo if turn >= cell.settings.processes]
             if extra:
                 self.observer.more(len(extra))

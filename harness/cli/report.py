@@ -160,18 +160,27 @@ def print_results(
     elif group_by is not None and format in {"table", "markdown"}:
         _emit_pivot(rows, group_by, columns, format, output)
     elif format == "table":
-        from harness.report.console import ResultTable, chosen_columns
-        from harness.report.published import for_table
-
-        sources = map(_short, found.runs)
-        table = chosen_columns(rows, chosen) if columns else ResultTable(for_table(rows), sources)
-        emit_table(table, output)
-        if output is None and not columns:
-            _print_sustained(found.records)
+        _emit_rows(found, rows, columns, output)
     else:
         emit(rows, chosen, format, output)
     if not in_order:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+
+
+def _emit_rows(
+    found: Results,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str] | None,
+    output: Path | None,
+) -> None:
+    """Print the result table, or the columns that were chosen; latency over time follows where it was measured."""
+    from harness.report.console import ResultTable, chosen_columns
+    from harness.report.published import for_table
+
+    sources = map(_short, found.runs)
+    emit_table(chosen_columns(rows, columns) if columns else ResultTable(for_table(rows), sources), output)
+    if output is None and not columns:
+        _print_sustained(found.records)
 
 
 def _emit_page(
