@@ -1,0 +1,104 @@
+"""Everything in order: how bad, of what, where, why, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from harness.accuracy.annotations import read_annotations
+from harness.accuracy.dataset import Dataset
+from harness.diagnosis import loss as how_bad
+from harness.diagnosis.causes import CAUSES
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
+from harness.diagnosis.runs import OnStep, Runs
+from harness.diagnosis.sides import Pair
+from harness.errors import HarnessError
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is to be diagnosed.
+
+    Attributes:
+        pair: The two sides.
+        dataset: The images.
+        layer_images: How many of them the tensors are compared on; 0 leaves that out.
+        pipeline_config: The training's `pipeline.config`; None without.
+        representative: What the quantized model was calibrated with; None when unknown.
+        workspace: As for every command.
+    """
+
+    pair: Pair
+    dataset: Dataset
+    layer_images: int = 100
+    pipeline_config: Path | None = None
+    representative: Path | None = None
+    workspace: str | None = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What came out.
+
+    Attributes:
+        evidence: What was measured.
+        findings: The causes, the one to look at first in front.
+        untested: Causes whose examination failed, with the reason.
+    """
+
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    untested: tuple[tuple[str, str], ...] = field(default=())
+
+
+def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evidence:
+    """Measure how bad it is, of what the loss consists and where it arises.
+
+    Raises:
+        UsageError: A model, a card or the data cannot be used.
+        JobError: A model failed.
+    """
+    truth = read_annotations(case.dataset.annotations)
+    runs = Runs(case.dataset, truth, on_step)
+    evidence = Evidence(
+        pair=case.pair,
+        dataset=case.dataset,
+        truth=truth,
+        runs=runs,
+        loss=how_bad.measure(case.pair, runs),
+        pipeline_config=case.pipeline_config,
+        representative=case.representative,
+        workspace=case.workspace,
+    )
+    for step in (_with_attribution, _with_layers):
+        evidence = step(evidence, case)
+    return evidence
+
+
+def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
+    return evidence
+
+
+def _with_layers(evidence: Evidence, case: Case) -> Evidence:
+    return evidence
+
+
+def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
+    """Test every cause, and rank those that were found; a cause that cannot be tested takes no other down."""
+    from harness.diagnosis.ranking import rank
+
+    found: list[Finding] = []
+    untested: list[tuple[str, str]] = []
+    for done, (name, module) in enumerate(CAUSES.items()):
+        on_step(done, len(CAUSES), f"cause: {name}")
+        test: Callable[[Evidence], Finding | None] = import_module(module).examine
+        try:
+            finding = test(evidence)
+        except HarnessError as error:
+            untested.append((name, str(error)))
+        else:
+            found += [finding] if finding is not None else []
+    return Diagnosis(evidence, tuple(rank(found)), tuple(untested))

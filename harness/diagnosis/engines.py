@@ -1,0 +1,107 @@
+"""Interpreters on this computer for the models that are diagnosed, a few at a time, each used by one thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, TypeVar
+
+from harness.accuracy.pipeline import IN_FLIGHT_PER_THREAD, InterpreterEngine
+from harness.bench.records import DelegateFacts
+from harness.delegates import available_cores, parse_delegate
+from harness.errors import JobError
+from harness.worker import evidence
+
+A = TypeVar("A")
+B = TypeVar("B")
+MOST_MODELS = 4
+"""Models whose interpreters are kept; trials come back to the two sides again and again."""
+
+
+@dataclass
+class _Pool:
+    idle: SimpleQueue[InterpreterEngine]
+    ran: DelegateFacts
+    runtime: str
+
+
+@dataclass
+class Engines:
+    """Interpreters by file and delegate, one for each core."""
+
+    threads: int = field(default_factory=available_cores)
+    _pools: dict[tuple[Path, str, int], _Pool] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=Lock, repr=False)
+
+    @contextmanager
+    def borrow(self, file: Path, delegate: str) -> Iterator[InterpreterEngine]:
+        """Lend an interpreter to one thread.
+
+        Raises:
+            JobError: There is no runtime, or it refuses the model.
+        """
+        pool = self._pool(file, delegate)
+        engine = pool.idle.get()
+        try:
+            yield engine
+        finally:
+            pool.idle.put(engine)
+
+    def facts(self, file: Path, delegate: str) -> tuple[DelegateFacts, str]:
+        """Return what runs a model: the delegate with the evidence for it, and the runtime."""
+        pool = self._pool(file, delegate)
+        return pool.ran, pool.runtime
+
+    def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+        """Map with threads, in order, with a bounded number of items under way."""
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="diagnosis") as executor:
+            under_way: deque[Future[B]] = deque()
+            try:
+                for item in items:
+                    under_way.append(executor.submit(work, item))
+                    if len(under_way) >= self.threads * IN_FLIGHT_PER_THREAD:
+                        yield under_way.popleft().result()
+                while under_way:
+                    yield under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
+    def _pool(self, file: Path, delegate: str) -> _Pool:
+        with self._lock:
+            key = (file, delegate, file.stat().st_mtime_ns)
+            if key not in self._pools:
+                while len(self._pools) >= MOST_MODELS:
+                    self._pools.pop(next(iter(self._pools)))
+                self._pools[key] = _make_pool(file, delegate, self.threads)
+            return self._pools[key]
+
+
+def _make_pool(file: Path, delegate: str, n: int) -> _Pool:
+    from harness.worker.runtime import RuntimeMissingError, load_runtime, make_interpreter
+
+    kind = parse_delegate(delegate)
+    threads = kind.threads or 1
+    try:
+        runtime = load_runtime()
+        made = [make_interpreter(runtime, str(file), kind.kind, threads) for _ in range(max(1, n // threads))]
+    except (RuntimeMissingError, RuntimeError, ValueError) as error:
+        raise JobError(f"{file}: cannot be run: {error}") from error
+    idle: SimpleQueue[InterpreterEngine] = SimpleQueue()
+    for interpreter in made:
+        idle.put(InterpreterEngine(interpreter))
+    facts = evidence.describe(kind.kind, evidence.read_delegation(made[0]))
+    ran = DelegateFacts(
+        requested=str(kind),
+        actual=facts["actual"],
+        delegated_nodes=facts["delegated_nodes"],
+        total_nodes=facts["total_nodes"],
+        evidence=tuple(facts["evidence"]),
+    )
+    return _Pool(idle, ran, str(runtime))

@@ -1,0 +1,122 @@
+"""Where the error arises: tensor by tensor from the input to the outputs, over real images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Matched = Literal["name", "order"]
+
+
+@dataclass(frozen=True)
+class TensorPair:
+    """A tensor of the float graph and the one of the quantized graph that stands for it.
+
+    Attributes:
+        float: Index in the float graph.
+        quantized: Index in the quantized graph.
+        name: Of the float tensor.
+        quantized_name: Of the quantized tensor.
+        operator: The operator that makes it in the float graph; `INPUT` for the model's input.
+        place: The operator's place in the float graph; -1 for the input.
+        matched: Whether by the same name, or by the order of the operators.
+    """
+
+    float: int
+    quantized: int
+    name: str
+    quantized_name: str
+    operator: str
+    place: int
+    matched: Matched
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The error of one tensor over all images; real units, q dequantized with its scale and zero point.
+
+    Attributes:
+        pair: Which tensor.
+        shape: Its shape.
+        dtype: How the quantized graph stores it.
+        scale: Of the quantized tensor; the largest where there is one a channel; None for a float tensor.
+        zero_point: Of the quantized tensor; None for a float tensor or one with several.
+        snr_db: 10·log10(Σ float² / Σ (float − quantized)²); None where the two are equal or the float one is 0.
+        cosine: Of the angle between the two; None where one of them is all 0.
+        mean_error: Mean of quantized − float.
+        range_low: Least value that the quantized tensor can hold; None for a float tensor.
+        range_high: Greatest value that it can hold.
+        float_min: Least value of the float tensor over all images.
+        float_max: Greatest value of the float tensor.
+        quantized_min: Least value of the quantized tensor, dequantized.
+        quantized_max: Greatest value of the quantized tensor.
+        range_use: Share of the quantized range that the float values span, 0…1; None for a float tensor.
+        clipped: Share of the float values outside the quantized range; None for a float tensor.
+        drop_db: How much SNR is lost from the worst of its inputs to this tensor; None where it cannot be told.
+        not_finite: Share of the quantized side's values that are no finite numbers.
+        added: Share of the tensor's noise that its own layer adds; None where it was not measured.
+        loss: mAP that is lost when only this layer is quantized; None where it was not measured.
+        loss_low: Lower end of its 95 % interval.
+        loss_high: Upper end.
+    """
+
+    pair: TensorPair
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float | None
+    zero_point: int | None
+    snr_db: float | None
+    cosine: float | None
+    mean_error: float
+    range_low: float | None
+    range_high: float | None
+    float_min: float
+    float_max: float
+    quantized_min: float
+    quantized_max: float
+    range_use: float | None
+    clipped: float | None
+    drop_db: float | None
+    not_finite: float = 0.0
+    added: float | None = None
+    loss: float | None = None
+    loss_low: float | None = None
+    loss_high: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The float tensor's name."""
+        return self.pair.name
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The errors of all matched tensors.
+
+    Attributes:
+        layers: In the order of the float graph's execution, the input first.
+        first_break: The first tensor where the error breaks out, by `rule`; None where there is none.
+        rule: The rule of the first break, with its numbers.
+        method: How a layer's share of the loss was found; what was not possible, and why.
+        n_images: Images that were compared.
+        unmatched: How many tensors of the quantized graph have no counterpart.
+        seconds: What the comparison took.
+    """
+
+    layers: tuple[Layer, ...]
+    first_break: Layer | None
+    rule: str
+    method: str
+    n_images: int
+    unmatched: int
+    seconds: float
+
+    def ranked(self) -> tuple[Layer, ...]:
+        """Return the layers by how much of the loss each explains, most first; those not measured at the end."""
+        return tuple(sorted(self.layers, key=lambda layer: -(layer.loss if layer.loss is not None else -1.0)))
+
+    def named(self, name: str) -> Layer | None:
+        """Return the layer of a float or quantized tensor's name; None without it."""
+        return next(
+            (layer for layer in self.layers if name in {layer.pair.name, layer.pair.quantized_name}), None
+        )
