@@ -54,7 +54,6 @@ class Layer:
         clipped: Share of the float values outside the quantized range; None for a float tensor.
         drop_db: How much SNR is lost from the worst of its inputs to this tensor; None where it cannot be told.
         not_finite: Share of the quantized side's values that are no finite numbers.
-        added: Share of the tensor's noise that its own layer adds; None where it was not measured.
         loss: mAP that is lost when only this layer is quantized; None where it was not measured.
         loss_low: Lower end of its 95 % interval.
         loss_high: Upper end.
@@ -78,7 +77,6 @@ class Layer:
     clipped: float | None
     drop_db: float | None
     not_finite: float = 0.0
-    added: float | None = None
     loss: float | None = None
     loss_low: float | None = None
     loss_high: float | None = None
