@@ -20,6 +20,11 @@ SPELLINGS = {
 }
 """Every delegate and how it is spelt; what it does stands in the README."""
 
+LIBRARIES = {"edgetpu": "libedgetpu.so.1"}
+"""Delegates of our worker whose library the system's loader finds by name; that of `external` is in its spelling."""
+OPTION = "option."
+"""Marks what `--delegate-option` gave among a delegate's settings."""
+
 _CHOICES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "gpu": (("precision", ("fp16", "fp32")), ("backend", ("cl", "gl"))),
     "qnn": (("backend", ("htp", "gpu")),),
@@ -41,16 +46,17 @@ class Delegate:
     options: tuple[tuple[str, str], ...] = field(default=())
 
     def __str__(self) -> str:
-        """The canonical spelling: `cpu:1`, `gpu:fp16:cl`, `external:lib.so`."""
+        """The canonical spelling: `cpu:1`, `gpu:fp16:cl`, `external:lib.so`; options behind it: `edgetpu[k=v]`."""
         parts = [self.kind]
         if self.threads is not None:
             parts.append(str(self.threads))
         for key, value in self.options:
             if self.kind == "edgetpu":
                 parts += [key, value]
-            elif not key.startswith("option."):
+            elif not key.startswith(OPTION):
                 parts.append(value)
-        return ":".join(parts)
+        given = ",".join(f"{key}={value}" for key, value in self.given_options.items())
+        return ":".join(parts) + (f"[{given}]" if given else "")
 
     @property
     def is_cpu(self) -> bool:
@@ -60,6 +66,22 @@ class Delegate:
     def option(self, key: str) -> str | None:
         """Return one setting, or None."""
         return dict(self.options).get(key)
+
+    @property
+    def given_options(self) -> dict[str, str]:
+        """What `--delegate-option` gave."""
+        return {key[len(OPTION) :]: value for key, value in self.options if key.startswith(OPTION)}
+
+    @property
+    def library(self) -> str | None:
+        """The shared library that brings it: a path, or a name for the system's loader; None for none."""
+        return self.option("path") if self.kind == "external" else LIBRARIES.get(self.kind)
+
+    @property
+    def library_options(self) -> dict[str, str]:
+        """What the library is told; libedgetpu knows a TPU as `usb:0` or `pci:0` (libedgetpu, edgetpu_c.h)."""
+        ports = [f"{key}:{value}" for key, value in self.options if key in {"usb", "pci"}]
+        return {**({"device": ports[0]} if ports else {}), **self.given_options}
 
 
 def parse_delegate(text: str) -> Delegate:

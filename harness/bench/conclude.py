@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from harness.bench.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
 
-PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference"}
+ON_CPU = frozenset({"cpu", "cpu-reference"})
+PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference", "external": "external", "edgetpu": "edgetpu"}
 """What the actual delegate must be for the requested one to have run."""
 
 
@@ -43,7 +45,7 @@ def _delegates(record: Record) -> Iterator[DelegateFacts]:
 
 def _fallback(delegate: DelegateFacts) -> str | None:
     """Say what ran instead, where that is proven; None where the requested delegate ran or nothing is proven."""
-    expected = PROVES.get(delegate.requested.partition(":")[0])
+    expected = PROVES.get(_kind(delegate))
     if expected is None or delegate.actual in {expected, "unknown"}:
         return None
     evidence = f" ({delegate.evidence[0]})" if delegate.evidence else ""
@@ -53,10 +55,15 @@ def _fallback(delegate: DelegateFacts) -> str | None:
 def _partial(delegate: DelegateFacts) -> str | None:
     """Say what an accelerator left to the CPU; None where it took everything or that is not known."""
     nodes, total = delegate.delegated_nodes, delegate.total_nodes
-    on_cpu = delegate.requested.partition(":")[0] in PROVES
-    if on_cpu or nodes is None or total is None or nodes >= total:
+    if _kind(delegate) in ON_CPU or nodes is None or total is None or nodes >= total:
         return None
-    return f"{delegate.requested} took {nodes} of {total} nodes, the rest ran on the CPU"
+    left = next((f" ({text})" for text in delegate.evidence if text.startswith("left to the CPU")), "")
+    return f"{delegate.requested} took {nodes} of {total} nodes, the rest ran on the CPU{left}"
+
+
+def _kind(delegate: DelegateFacts) -> str:
+    """The kind of delegate in its spelling: `edgetpu` of `edgetpu:usb:0` and `edgetpu[Performance=Low]`."""
+    return re.split(r"[:\[]", delegate.requested, maxsplit=1)[0]
 
 
 def merged_delegate(record: Record, requested: str) -> DelegateFacts:

@@ -19,6 +19,7 @@ from harness.bench.plan import Cell
 from harness.bench.records import DelegateFacts, ProcessFacts
 from harness.bench.samples import load_samples
 from harness.bench.store import now
+from harness.delegates import Delegate
 from harness.drivers.base import Completed, Device
 from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.worker.jobs import AccuracyJob, Job, LatencyJob, dump_job, parse_event
@@ -97,6 +98,8 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
         seed=settings.seed + repetition,
         output=str(output),
         memory_limit_mb=settings.memory_limit_mb,
+        delegate_library=library_path(cell.delegate),
+        delegate_options=cell.delegate.library_options,
     )
 
 
@@ -117,7 +120,15 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
         cores=cell.settings.cores,
         output=str(output),
         memory_limit_mb=cell.settings.memory_limit_mb,
+        delegate_library=library_path(cell.delegate),
+        delegate_options=cell.delegate.library_options,
     )
+
+
+def library_path(delegate: Delegate) -> str | None:
+    """The delegate's library: a file of this computer by its whole path, a name for the loader as it is."""
+    library = delegate.library
+    return str(Path(library).resolve()) if library is not None and Path(library).is_file() else library
 
 
 def timeout_of(job: Job, n_images: int = 0) -> float:
@@ -170,9 +181,8 @@ def _environment() -> dict[str, str]:
 
 def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> None:
     if ended.timed_out:
-        stage = "after the model was loaded" if "loaded" in events else "while the model was being loaded"
         raise MeasurementError(
-            f"the worker gave no result within {ended.duration_s:.0f} s ({stage}) and was killed",
+            f"the worker gave no result within {ended.duration_s:.0f} s ({_stage(events)}) and was killed",
             status="timeout",
         )
     if "failed" in events:
@@ -180,7 +190,16 @@ def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> Non
     if ended.exit_code == 0 and "finished" in events:
         return
     tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
-    raise MeasurementError(f"the worker {how_it_ended(ended.exit_code, job)}{': ' + tail if tail else ''}")
+    when = f" while {events['stage']['text']}" if "stage" in events else ""
+    how = how_it_ended(ended.exit_code, job)
+    raise MeasurementError(f"the worker {how}{when}{': ' + tail if tail else ''}")
+
+
+def _stage(events: dict[str, dict[str, Any]]) -> str:
+    """Say how far a worker came, by its last words."""
+    if "stage" in events:
+        return f"while {events['stage']['text']}"
+    return "after the model was loaded" if "loaded" in events else "while the model was being loaded"
 
 
 def how_it_ended(exit_code: int | None, job: Job) -> str:

@@ -109,6 +109,7 @@ class PlanFile(Tuning, frozen=True, kw_only=True):
     models: tuple[str, ...]
     devices: tuple[str, ...] = ("local",)
     delegates: tuple[str, ...] = ()
+    delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
     dataset: str | None = None
     seed: int = 0
     description: str = ""
@@ -138,6 +139,7 @@ def load_plan(path: Path) -> Request:
         models=tuple(_beside(path, text) for text in data.models),
         devices=data.devices,
         delegates=data.delegates,
+        delegate_options=tuple(data.delegate_options.items()),
         dataset=None if data.dataset is None else str(path.parent / data.dataset),
         settings=settings,
         repetitions=data.repetitions,

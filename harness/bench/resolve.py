@@ -12,7 +12,7 @@ from harness.bench.nms_axis import NmsAxes, expand
 from harness.bench.plan import Cell, Settings
 from harness.bench.request import Request
 from harness.cards import Model, find_model
-from harness.delegates import Delegate, available_cores, parse_delegate
+from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.drivers.base import Device, DeviceInfo
@@ -136,7 +136,7 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
 
 
 def _with_options(delegate: Delegate, request: Request) -> Delegate:
-    extra = tuple((f"option.{key}", value) for key, value in request.delegate_options)
+    extra = tuple((f"{OPTION}{key}", value) for key, value in request.delegate_options)
     return delegate if delegate.is_cpu else replace(delegate, options=(*delegate.options, *extra))
 
 
@@ -146,6 +146,8 @@ def _why_skip(station: Station, delegate: Delegate, request: Request) -> str | N
         if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
             source = f" ({fact.source})" if fact.source else ""
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
+    if delegate.kind == "external":
+        return None  # its library is the user's own; whether it works shows when it is loaded
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered or request.benchmark_binary or station.profile.data.benchmark_binary:
         return None

@@ -69,6 +69,21 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"found {value!r}, expected {what}", param, ctx)
 
 
+class KeyValue(click.ParamType):  # type: ignore[type-arg]
+    """`KEY=VALUE`; a pair."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Read it."""
+        key, equals, told = str(value).partition("=")
+        if not (key and equals):
+            self.fail(f"found {value!r}, expected KEY=VALUE such as device=usb:0", param, ctx)
+        return key, told
+
+
 @click.command(
     "run",
     context_settings=CONTEXT,
@@ -85,6 +100,13 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 @click.argument("models", nargs=-1, metavar="[MODEL|PLAN.toml]...")
 @click.option("-d", "--device", "devices", multiple=True, help="A device profile's name; may be repeated.")
 @click.option("--delegate", "delegates", multiple=True, help="What executes the graph; may be repeated.")
+@click.option(
+    "--delegate-option",
+    "delegate_options",
+    multiple=True,
+    type=KeyValue(),
+    help="What an external delegate or the Edge TPU's library is told; may be repeated.",
+)
 @click.option("--dataset", type=click.Path(), help="COCO dataset: a folder or a TOML card.")
 @click.option("--limit", type=int, help="Only the first so many images.")
 @click.option("--no-accuracy", is_flag=True, help="Only latency.")
@@ -170,7 +192,7 @@ def _request(workspace: str | None, options: dict[str, Any]) -> Request:
         raise UsageError("a plan names its models itself: give one plan and no other MODEL")
     request = load_plan(plans[0]) if plans else Request(models=models)
     names = (
-        *("devices", "delegates", "dataset", "output", "repetitions"),
+        *("devices", "delegates", "delegate_options", "dataset", "output", "repetitions"),
         *("benchmark_binary", "eval_binary", "cpu_mask", "max_start_temp"),
     )
     given = {name: options[name] for name in names if options[name]}

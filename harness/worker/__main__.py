@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from harness.worker.jobs import AccuracyJob, Job, emit, load_job
+from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
 from harness.worker.runtime import RuntimeMissingError, load_runtime
 
@@ -21,6 +23,10 @@ def main() -> int:
     except MemoryError:
         emit("failed", message=f"out of memory (limit {job.memory_limit_mb or 'of the machine'} MiB)")
         return FAILED
+    except LibraryError as error:
+        emit("failed", message=str(error))
+        # A delegate that was never created is destroyed on the way out, which crashes some libraries.
+        os._exit(FAILED)
     except (ValueError, RuntimeError, OSError, RuntimeMissingError) as error:
         emit("failed", message=f"{type(error).__name__}: {error}")
         return FAILED

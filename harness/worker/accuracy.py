@@ -15,10 +15,10 @@ from harness.accuracy.prepare import Preparation
 from harness.cards import DecoderSpec, InputSpec, Labels
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
-from harness.worker import evidence
+from harness.worker import library
 from harness.worker.jobs import AccuracyJob, emit
 from harness.worker.memory import peak_memory_bytes
-from harness.worker.runtime import Runtime, make_interpreter
+from harness.worker.runtime import Runtime
 from harness.worker.tensors import input_infos, output_infos
 
 PROGRESS_EVERY_S = 0.2
@@ -26,8 +26,10 @@ PROGRESS_EVERY_S = 0.2
 
 def run(job: AccuracyJob, runtime: Runtime) -> None:
     """Carry out an accuracy job and leave `detections.json` and `result.json` in its output folder."""
-    n_engines = max(1, job.cores // job.threads)
-    interpreters = [make_interpreter(runtime, job.model, job.delegate, job.threads) for _ in range(n_engines)]
+    # An accelerator is one, however many cores there are.
+    n_engines = max(1, job.cores // job.threads) if job.delegate_library is None else 1
+    applied = [library.make(runtime, job) for _ in range(n_engines)]
+    interpreters = [each.interpreter for each in applied]
     first = interpreters[0]
     image = msgspec.convert(job.card["input"], InputSpec)
     context = ModelContext(image.width, image.height, Path(job.model))
@@ -51,7 +53,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         "unreadable": unreadable,
         "seconds": time.perf_counter() - begin,
         "peak_memory_bytes": peak_memory_bytes(),
-        **evidence.describe(job.delegate, evidence.read_delegation(first)),
+        **library.describe(job, applied[0]),
     }
     (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
 

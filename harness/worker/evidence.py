@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,11 +30,16 @@ def read_delegation(interpreter: Any) -> Delegation | None:
 
     `_get_ops_details()` lists the original nodes first and, behind them, one DELEGATE node a partition.
     """
+    nodes = list_nodes(interpreter)
+    return None if nodes is None else count_delegated(nodes)
+
+
+def list_nodes(interpreter: Any) -> list[dict[str, Any]] | None:
+    """Return the interpreter's nodes; None where the runtime does not offer them."""
     try:
-        nodes = interpreter._get_ops_details()
+        return list(interpreter._get_ops_details())
     except Exception:  # a private call: whatever it does in another version, the answer is then «unknown»
         return None
-    return count_delegated(nodes)
 
 
 def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
@@ -42,13 +48,30 @@ def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
     A partition replaces the nodes between its inputs and its outputs: those reached from its output tensors,
     going from each tensor to the node that makes it, without going past one of its input tensors.
     """
-    original = [node for node in nodes if node["op_name"] != DELEGATE_NODE]
-    delegates = [node for node in nodes if node["op_name"] == DELEGATE_NODE]
+    original, delegates, replaced = _divided(nodes)
+    return Delegation(len(delegates), len(replaced), len(original))
+
+
+def names_left(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count the operators that no DELEGATE node stands for, by name, most frequent first."""
+    original, _, replaced = _divided(nodes)
+    left = Counter(str(node["op_name"]) for index, node in enumerate(original) if index not in replaced)
+    return dict(left.most_common())
+
+
+Nodes = list[Mapping[str, Any]]
+
+
+def _divided(nodes: Iterable[Mapping[str, Any]]) -> tuple[Nodes, Nodes, set[int]]:
+    """Return the original nodes, the DELEGATE nodes, and the places of the original ones that these replaced."""
+    listed = list(nodes)
+    original = [node for node in listed if node["op_name"] != DELEGATE_NODE]
+    delegates = [node for node in listed if node["op_name"] == DELEGATE_NODE]
     maker = {int(tensor): index for index, node in enumerate(original) for tensor in node["outputs"]}
     replaced: set[int] = set()
     for delegate in delegates:
         replaced |= _between(delegate, original, maker)
-    return Delegation(len(delegates), len(replaced), len(original))
+    return original, delegates, replaced
 
 
 def _between(
@@ -86,4 +109,35 @@ def describe(delegate: str, delegation: Delegation | None) -> dict[str, Any]:
         "delegated_nodes": delegation.delegated_nodes,
         "total_nodes": delegation.total_nodes,
         "evidence": [sentence],
+    }
+
+
+def describe_library(
+    delegate: str, library: str, own: Delegation | None, left: Mapping[str, int], whole: Delegation | None
+) -> dict[str, Any]:
+    """Say what ran where a library's delegate was asked for.
+
+    Args:
+        delegate: Its kind.
+        library: Where it comes from.
+        own: What it took, read before the runtime's own delegate was applied.
+        left: The operators that it left, with their counts.
+        whole: What it and the runtime's own delegate took together.
+    """
+    if own is None:
+        return describe(delegate, None)
+    evidence = [
+        f"before any other delegate was applied the interpreter listed {own.partitions} DELEGATE node(s) of {library} "
+        f"in place of {own.delegated_nodes} of {own.total_nodes} nodes"
+    ]
+    if left:
+        told = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in left.items())
+        evidence.append(f"left to the CPU: {told}")
+    others = whole is not None and whole.partitions > own.partitions
+    on_cpu = "unknown" if whole is None else "xnnpack" if others else "cpu-reference"
+    return {
+        "actual": delegate if own.partitions else on_cpu,
+        "delegated_nodes": own.delegated_nodes,
+        "total_nodes": own.total_nodes,
+        "evidence": evidence,
     }

@@ -17,7 +17,7 @@ class LatencyJob:
 
     Attributes:
         model: Path of the .tflite.
-        delegate: Kind of delegate, `cpu` or `cpu-reference`.
+        delegate: Kind of delegate: `cpu`, `cpu-reference`, or one that a library brings (`external`, `edgetpu`).
         threads: CPU threads.
         inputs: A .npy file [K, …] of K prepared first inputs, cycled over; None for seeded random inputs.
         min_runs: At least so many steady inferences.
@@ -26,6 +26,9 @@ class LatencyJob:
         seed: Of the random inputs.
         output: Folder for `result.json` and `samples.npy`.
         memory_limit_mb: The process may not use more data memory than this; None for no limit.
+        delegate_library: The delegate's shared library: a path where the worker runs, or a name that its loader
+            finds; None for the CPU.
+        delegate_options: What the library is told.
     """
 
     model: str
@@ -38,6 +41,8 @@ class LatencyJob:
     seed: int
     output: str
     memory_limit_mb: int | None = None
+    delegate_library: str | None = None
+    delegate_options: dict[str, str] = field(default_factory=dict)
     kind: str = "latency"
 
 
@@ -54,6 +59,8 @@ class AccuracyJob:
         cores: CPU cores to keep busy.
         output: Folder for `result.json` and `detections.json`.
         memory_limit_mb: As for latency.
+        delegate_library: As for latency.
+        delegate_options: As for latency.
     """
 
     model: str
@@ -64,6 +71,8 @@ class AccuracyJob:
     cores: int = 1
     output: str = ""
     memory_limit_mb: int | None = None
+    delegate_library: str | None = None
+    delegate_options: dict[str, str] = field(default_factory=dict)
     kind: str = "accuracy"
 
 

@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from harness.bench.samples import make_samples, to_bytes
 from harness.bench.steady import steady_start
-from harness.worker import evidence
+from harness.worker import library
 from harness.worker.jobs import LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
-from harness.worker.runtime import Runtime, make_interpreter
+from harness.worker.runtime import Runtime
 from harness.worker.telemetry import Telemetry
 
 Durations = npt.NDArray[np.int64]
@@ -34,7 +34,8 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     """Carry out a latency job and leave `samples.npy` and `result.json` in its output folder."""
     before = peak_memory_bytes()
     begin = time.perf_counter_ns()
-    interpreter = make_interpreter(runtime, job.model, job.delegate, job.threads)
+    applied = library.make(runtime, job)
+    interpreter = applied.interpreter
     init_ns = time.perf_counter_ns() - begin
     feeds = make_feeds(interpreter, job)
     emit("loaded", init_ns=init_ns)
@@ -53,7 +54,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
         "steady_from": steady_from,
         "telemetry": state,
         "wrong_outputs": find_wrong_outputs(interpreter),
-        **evidence.describe(job.delegate, evidence.read_delegation(interpreter)),
+        **library.describe(job, applied),
     }
     (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
 

@@ -1,0 +1,111 @@
+"""A delegate from a shared library: loaded, applied, and what it took of the graph read before anything else may.
+
+The library has the two entry points of LiteRT's `tflite/delegates/external/external_delegate_interface.h`. It is
+foreign code: it may crash or hang at every step, so each step is told to the parent before it is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.worker import evidence
+from harness.worker.evidence import Delegation
+from harness.worker.jobs import Job, emit
+from harness.worker.runtime import Runtime, make_interpreter
+
+ENTRY_POINT = "tflite_plugin_create_delegate"
+RESTORED = "Restored original execution plan after delegate application failure."
+
+
+class LibraryError(Exception):
+    """A delegate's library that cannot be used; the message says what about it."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An interpreter, ready to run, and what the delegate from the library took.
+
+    Attributes:
+        interpreter: Its tensors are allocated.
+        delegation: What the library's delegate alone took; None where the runtime does not tell.
+        names: Names of the operators that it left, with their counts.
+    """
+
+    interpreter: Any
+    delegation: Delegation | None = None
+    names: dict[str, int] = field(default_factory=dict)
+
+
+def make(runtime: Runtime, job: Job) -> Applied:
+    """Make the interpreter of a job.
+
+    The constructor applies the library's delegate, `allocate_tensors()` the runtime's own XNNPACK to what is left;
+    between the two the DELEGATE nodes are the library's alone.
+
+    Raises:
+        LibraryError: The library is missing, is no delegate, or refuses.
+        ValueError: The model cannot be loaded.
+        RuntimeError: The delegate could not prepare the graph, or tensors cannot be allocated.
+    """
+    if job.delegate_library is None:
+        return Applied(make_interpreter(runtime, job.model, job.delegate, job.threads))
+    library = job.delegate_library
+    emit("stage", text=f"{library} was being loaded")
+    delegate = load(runtime, library, job.delegate_options)
+    emit("stage", text=f"the delegate of {library} was preparing the graph")
+    try:
+        interpreter = runtime.module.Interpreter(
+            model_path=job.model, num_threads=job.threads, experimental_delegates=[delegate]
+        )
+    except RuntimeError as error:
+        raise LibraryError(
+            f"the delegate of {library} could not prepare the graph: {_plain(error)}"
+        ) from error
+    nodes = evidence.list_nodes(interpreter)
+    emit("stage", text=f"memory was being allocated, with the delegate of {library}")
+    interpreter.allocate_tensors()
+    emit("stage", text=f"the model was running on the delegate of {library}")
+    if nodes is None:
+        return Applied(interpreter)
+    return Applied(interpreter, evidence.count_delegated(nodes), evidence.names_left(nodes))
+
+
+def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
+    """Load a library and let it create its delegate.
+
+    Raises:
+        LibraryError: Says which step failed, with the loader's or the library's own words.
+    """
+    try:
+        return runtime.module.load_delegate(library, options)
+    except OSError as error:
+        raise LibraryError(
+            f"the library {library} cannot be loaded: {_plain(error)}; check its path, its architecture and the "
+            "libraries that it needs (`ldd`)"
+        ) from error
+    except AttributeError as error:
+        raise LibraryError(
+            f"the library {library} is no TFLite delegate: it has no entry point {ENTRY_POINT} ({_plain(error)})"
+        ) from error
+    except (ValueError, RuntimeError) as error:
+        told = _plain(error).removeprefix(f"Failed to load delegate from {library}").strip()
+        given = ", ".join(f"{key}={value}" for key, value in options.items()) or "none"
+        raise LibraryError(
+            f"the library {library} created no delegate (options: {given}): {told or 'it does not say why'}"
+        ) from error
+
+
+def describe(job: Job, applied: Applied) -> dict[str, Any]:
+    """Say what ran, for the record: as `evidence.describe`, of the library's delegate where there is one."""
+    whole = evidence.read_delegation(applied.interpreter)
+    if job.delegate_library is None:
+        return evidence.describe(job.delegate, whole)
+    return evidence.describe_library(
+        job.delegate, job.delegate_library, applied.delegation, applied.names, whole
+    )
+
+
+def _plain(error: BaseException) -> str:
+    """The runtime's words on one line; what it says of its clearing up afterwards is no reason."""
+    return " ".join(str(error).replace(RESTORED, "").split())
