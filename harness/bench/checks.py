@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 from harness import units
-from harness.bench.plan import DEFAULT_MIN_SECONDS
 from harness.bench.records import ProcessFacts, Record
 from harness.bench.stats import LatencySummary, half_width_percent
 
@@ -176,6 +175,10 @@ def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
 
 def _longer(record: Record) -> str:
     """What to do about a process that does not settle, knowing what was done already."""
+    from harness.bench.plan import (
+        DEFAULT_MIN_SECONDS,
+    )  # it loads what reads models and data, which takes a while
+
     if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
         return "close other programs (it was given more time already)"
     return "close other programs, or give it more time with --min-seconds"

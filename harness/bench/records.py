@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from harness import atomic
-from harness.bench.samples import Samples, load_samples
+from harness.bench.samples import Samples, load_samples, read_whole
 from harness.errors import RecordError
 
 FORMAT = 1
@@ -194,7 +194,7 @@ def load(path: Path, kind: type[T]) -> T:
         RecordError: The file is missing, not JSON, or does not fit; names the file and the key.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(read_whole(path), type=kind)
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -209,7 +209,8 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
     def samples(self) -> list[Samples]:
         """Read the samples of every process that has some, in order."""
-        return [load_samples(self.folder / _plain(p.samples)) for p in self.record.processes if p.samples]
+        folder = str(self.folder)
+        return [load_samples(f"{folder}/{_plain(p.samples)}") for p in self.record.processes if p.samples]
 
     @property
     def detections(self) -> Path | None:
@@ -222,7 +223,7 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
 def _plain(name: str) -> str:
     """A record names files of its own folder only: it may come from somebody else."""
-    if Path(name).name != name:
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
         raise RecordError(f"record names the file {name!r}, expected a plain file name in its own folder")
     return name
 

@@ -25,9 +25,9 @@ def steady_durations(stored: StoredRecord) -> list[Durations]:
     """
     kept = [process for process in stored.record.processes if process.samples]
     return [
-        samples["duration_ns"][samples["steady"]]
+        samples["duration_ns"][steady]
         for process, samples in zip(kept, stored.samples(), strict=True)
-        if process.status not in {"failed", "timeout"} and samples["steady"].any()
+        if process.status not in {"failed", "timeout"} and (steady := samples["steady"]).any()
     ]
 
 
@@ -37,9 +37,6 @@ def summarize_record(stored: StoredRecord) -> LatencySummary | None:
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
     """
-    told = stats_summaries.summaries_of(stored.record)
-    if told:
-        return stats_summaries.summarize_processes(told)
     told = stats_summaries.summaries_of(stored.record)
     if told:
         return stats_summaries.summarize_processes(told)

@@ -126,11 +126,11 @@ def emit_table(table: Any, output: Path | None = None) -> None:
     """Print something that rich can render, or write it to a file as plain text."""
     if output is None:
         with _stdout():
-            console_out().print(table)
+            console_out().print(table, crop=False)
         return
     console = make_console(width=WIDTH, color_system=None)
     with console.capture() as capture:
-        console.print(table)
+        console.print(table, crop=False)
     emit_text(capture.get(), output)
 
 

@@ -316,7 +316,7 @@ def _delegate(line: Line) -> str:
 def _widest(texts: Iterable[str]) -> int:
     from rich.cells import cell_len
 
-    return max(map(cell_len, texts), default=0)
+    return max(map(cell_len, set(texts)), default=0)
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from harness.bench.stats import LatencySummary
 
 Row = dict[str, Any]
-"""Processes of this status say nothing of the steady latency."""
+"""A cell with the public columns and plain values."""
 
 
 class UnreadableRecordWarning(UserWarning):
@@ -53,7 +55,7 @@ def read_results(paths: Iterable[Path]) -> Results:
     runs = tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
     found: list[StoredRecord] = []
     unread: list[str] = []
-    for path in (cell for run in runs for cell in sorted((run / "cells").glob("*/record.json"))):
+    for path in (cell for run in runs for cell in _record_files(run)):
         try:
             found.append(_read(path))
         except RecordError as error:
@@ -153,6 +155,16 @@ def _runs(path: Path) -> list[Path]:
             f"{path}: no run found; expected a folder with run.json, or a folder of such folders"
         )
     return found
+
+
+def _record_files(run: Path) -> Iterator[Path]:
+    """A folder without a record is a cell that was only begun."""
+    cells = run / "cells"
+    with contextlib.suppress(OSError), os.scandir(cells) as entries:
+        for name in sorted(entry.name for entry in entries):
+            file = cells / name / "record.json"
+            if file.exists():
+                yield file
 
 
 def _read(path: Path) -> StoredRecord:

@@ -30,7 +30,7 @@ class QuickRows:
     """
 
     def __init__(self, rows: Sequence[tuple[Sequence[Piece], str]], gap: int) -> None:
-        self._rows, self._gap = rows, gap
+        self._rows, self._gap, self._blanks = rows, gap, " " * gap
         self._wrapped: dict[tuple[str, int], list[str]] = {}
         self._styles: dict[str, Style] = {}
 
@@ -38,26 +38,32 @@ class QuickRows:
         """Render for the width of the console; a text that is too long goes on below, as in rich's Table."""
         from rich.segment import Segment
 
+        plain = console.color_system is None
         for pieces, style in self._rows:
             taken = sum(piece.width + self._gap for piece in pieces)
             columns = [
                 self._column(piece, piece.width or max(options.max_width - taken + self._gap, 1), console)
                 for piece in pieces
             ]
-            styles = [self._style(f"{style} {piece.style}".strip(), console) for piece in pieces]
             for line in zip_longest(*columns):
-                for part, piece, own in zip(line, pieces, styles, strict=True):
-                    yield Segment((part or " " * piece.width) + " " * self._gap, own)
+                parts = [(part or " " * p.width) + self._blanks for part, p in zip(line, pieces, strict=True)]
+                parts[-1] = parts[-1].rstrip()  # blanks beyond the last column could be too many for the line
+                if plain:
+                    yield Segment("".join(parts) + "\n")
+                    continue
+                for part, piece in zip(parts, pieces, strict=True):
+                    yield Segment(part, self._style(f"{style} {piece.style}".strip(), console))
                 yield Segment.line()
 
     def _column(self, piece: Piece, width: int, console: Console) -> list[str]:
         from rich.cells import cell_len
 
-        length = cell_len(piece.text)
+        text = piece.text
+        length = len(text) if text.isascii() else cell_len(text)
         if length > width:
-            return self._wrap(piece.text, width, console)
+            return self._wrap(text, width, console)
         blanks = " " * (width - length) if piece.width else ""
-        return [blanks + piece.text if piece.right else piece.text + blanks]
+        return [blanks + text if piece.right else text + blanks]
 
     def _wrap(self, text: str, width: int, console: Console) -> list[str]:
         from rich.cells import set_cell_size

@@ -36,3 +36,9 @@ def test_another_type_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(3))
     with pytest.raises(RecordError, match=str(SAMPLE)[:8].replace("[", r"\[").replace("(", r"\(")):
         load_samples(tmp_path / "a.npy")
+
+
+def test_a_file_larger_than_one_read_is_read_whole(tmp_path):
+    n = 3 * 2**16 // SAMPLE.itemsize
+    (tmp_path / "a.npy").write_bytes(to_bytes(make_samples(np.arange(n), np.arange(n), 1)))
+    assert load_samples(tmp_path / "a.npy")["duration_ns"].tolist() == list(range(n))

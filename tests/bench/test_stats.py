@@ -307,3 +307,14 @@ def test_the_interval_covers_the_median_when_each_process_has_one_of_two_states(
 
 def test_one_process_of_independent_samples_covers_its_median():
     assert 0.92 <= covered(lambda rng: [lognormal(rng, 200)], 10.0 * MS) <= 0.99
+
+
+@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=400))
+def test_the_quick_mean_deviation_and_median_are_numpys_to_the_last_bit(values):
+    ns = np.array(values, np.int64)
+    found = stats.summarize([ns])
+    assert found is not None
+    ms = ns / 1e6
+    assert (found.mean_ms, found.min_ms, found.max_ms) == (ms.mean(), ms.min(), ms.max())
+    assert found.std_ms == (ms.std(ddof=1) if ns.size > 1 else None)
+    assert found.median_ms == np.median(ns) / 1e6

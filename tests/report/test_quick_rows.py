@@ -1,6 +1,7 @@
 """Rows of large tables: the same text as rich's Table gives."""
 
 import pytest
+from rich.cells import cell_len
 
 from harness.cli.common import make_console
 from harness.report import console, frame
@@ -9,8 +10,10 @@ from harness.report import console, frame
 def text_of(rows, width):
     target = make_console(width=width, color_system=None)
     with target.capture() as capture:
-        target.print(console.ResultTable(rows, ["results/run"]))
-    return [line.rstrip() for line in capture.get().splitlines()]
+        target.print(console.ResultTable(rows, ["results/run"]), crop=False)
+    lines = capture.get().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    return [line.rstrip() for line in lines]
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
