@@ -175,9 +175,7 @@ def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
 
 def _longer(record: Record) -> str:
     """What to do about a process that does not settle, knowing what was done already."""
-    from harness.bench.plan import (
-        DEFAULT_MIN_SECONDS,
-    )  # it loads what reads models and data, which takes a while
+    from harness.bench.plan import DEFAULT_MIN_SECONDS  # late: it loads what reads models and data sets
 
     if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
         return "close other programs (it was given more time already)"
