@@ -1,0 +1,176 @@
+"""A float model that computes as a quantized one does, part by part: what each part costs can then be measured.
+
+An activation of the float graph is rounded by a pair QUANTIZE → DEQUANTIZE with the scale and zero point that the
+quantized graph has for it; a constant is replaced by what the quantized one stands for. What is left out stays float.
+This is simulated quantization: B. Jacob et al., Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference (CVPR 2018), section 3. The integer kernels round their sums once more, so the whole
+comes near the quantized model, not to its bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import MissingExtraError
+from harness.tflite import reader, schema
+
+Floats = npt.NDArray[np.float32]
+BOUNDS: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255)}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How an activation is stored: real = scale × (q − zero point).
+
+    Attributes:
+        scale: Above 0.
+        zero_point: In the range of the type.
+        dtype: The type.
+    """
+
+    scale: float
+    zero_point: int
+    dtype: Literal["int8", "uint8"] = "int8"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the greatest value that can be stored."""
+        low, high = BOUNDS[self.dtype]
+        return self.scale * (low - self.zero_point), self.scale * (high - self.zero_point)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is quantized in the emulation; tensors by their index in the float graph.
+
+    Attributes:
+        activations: Tensor → how it is stored.
+        weights: Constant → its values, those that the quantized one stands for.
+    """
+
+    activations: Mapping[int, Stored] = field(default_factory=dict)
+    weights: Mapping[int, Floats] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Whether anything is quantized."""
+        return bool(self.activations or self.weights)
+
+
+def stored_for(low: float, high: float) -> Stored:
+    """Return how a range is stored in int8: 0 is exact, 255 steps (TFLite, `quantization_utils.cc`)."""
+    low, high = min(low, 0.0), max(high, 0.0)
+    scale = (high - low) / 255 or 1.0
+    return Stored(scale, round(-128 - low / scale))
+
+
+def emulate(data: bytes, parts: Parts, path: Path) -> bytes:
+    """Return the float model with parts of it quantized, as a .tflite file.
+
+    Args:
+        data: The float model's file; a float16 one will do.
+        parts: What is quantized.
+        path: Named in errors.
+
+    Raises:
+        ModelError: The file is not a sound model.
+        MissingExtraError: The package that can write models is not installed.
+    """
+    reader.read_graph(data, path)
+    with reader.malformed(path):
+        return _Emulation(data).with_parts(parts)
+
+
+class _Emulation:
+    """One model, taken apart into the schema's objects."""
+
+    def __init__(self, data: bytes) -> None:
+        self.classes = _writable()
+        self.model: Any = self.classes.ModelT.InitFromObj(self.classes.Model.GetRootAs(bytearray(data), 0))
+        self.graph: Any = self.model.subgraphs[0]
+
+    def with_parts(self, parts: Parts) -> bytes:
+        for index, values in parts.weights.items():
+            self.read_instead(index, self.constant(index, values))
+        for index, stored in parts.activations.items():
+            self.round(index, stored)
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(self.model.Pack(builder), reader.MAGIC)
+        return bytes(builder.Output())
+
+    def round(self, index: int, stored: Stored) -> None:
+        """Put the pair of operators behind the one that makes the tensor."""
+        integers = self.tensor(index, stored.dtype, "rounded")
+        quantization = self.classes.QuantizationParametersT()
+        quantization.scale, quantization.zeroPoint = [stored.scale], [stored.zero_point]
+        self.graph.tensors[integers].quantization = quantization
+        again = self.tensor(index, "float32", "again")
+        self.read_instead(index, again)
+        place = self.maker(index) + 1
+        self.graph.operators.insert(place, self.operator("QUANTIZE", index, integers))
+        self.graph.operators.insert(place + 1, self.operator("DEQUANTIZE", integers, again))
+
+    def maker(self, index: int) -> int:
+        """Return the place of the operator that makes a tensor; -1 for an input."""
+        return next((k for k, o in enumerate(self.graph.operators) if index in list(o.outputs)), -1)
+
+    def read_instead(self, old: int, new: int) -> None:
+        """Let all that read a tensor, and the model's outputs, read another one."""
+        for operator in self.graph.operators:
+            operator.inputs = [new if index == old else index for index in operator.inputs]
+        self.graph.outputs = [new if index == old else index for index in self.graph.outputs]
+        for signature in self.model.signatureDefs or []:
+            for output in signature.outputs or []:
+                output.tensorIndex = new if output.tensorIndex == old else output.tensorIndex
+
+    def tensor(self, like: int, dtype: str, suffix: str) -> int:
+        original, tensor = self.graph.tensors[like], self.classes.TensorT()
+        name = (
+            original.name
+            if isinstance(original.name, str)
+            else (original.name or b"").decode("utf-8", "replace")
+        )
+        tensor.name, tensor.buffer, tensor.shape = f"{name}/{suffix}", 0, original.shape
+        tensor.shapeSignature = original.shapeSignature
+        tensor.hasRank = original.hasRank
+        tensor.type = getattr(self.classes.TensorType, dtype.upper())
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def constant(self, like: int, values: Floats) -> int:
+        index, buffer = self.tensor(like, "float32", "quantized"), self.classes.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        self.graph.tensors[index].buffer = len(self.model.buffers) - 1
+        return index
+
+    def operator(self, name: str, source: int, target: int) -> Any:
+        operator = self.classes.OperatorT()
+        operator.opcodeIndex = self.code(getattr(self.classes.BuiltinOperator, name))
+        operator.inputs, operator.outputs = [source], [target]
+        return operator
+
+    def code(self, number: int) -> int:
+        """Return the place of an operator's code, of a version that takes int8; it is added where it is missing."""
+        for place, code in enumerate(self.model.operatorCodes):
+            if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version >= 2:
+                return place
+        code = self.classes.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 2
+        self.model.operatorCodes.append(code)
+        return len(self.model.operatorCodes) - 1
+
+
+def _writable() -> ModuleType:
+    """Return the schema's classes, with those that write; the package `tflite` can only read."""
+    classes = schema.load()
+    if not hasattr(classes, "ModelT"):
+        raise MissingExtraError("emulating a quantized model (package `ai-edge-litert`)", "test")
+    return classes
