@@ -146,6 +146,47 @@ def difference(
     return PairedDifference(_known(whole[0]), _known(whole[1]), _known(change), *ends, p, n_images)
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of several models' mAPs on the same images, with its 95 % interval; None where unknown."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def contrasts(
+    truth: GroundTruth,
+    tables: Sequence[DetectionTable],
+    weights: Floats,
+    image_ids: Sequence[int] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[list[float | None], list[Contrast]]:
+    """Compute sums of several models' mAPs, with intervals from the same halves of the images.
+
+    Args:
+        truth: The ground truth of all.
+        tables: Detections of M models.
+        weights: float64 [K, M], how much each model's mAP counts in each of K sums.
+        image_ids: The images that were evaluated; all for None.
+        resamples: How many halves are drawn.
+        seed: The same seed gives the same result.
+
+    Returns:
+        The M mAPs, None where there is nothing to average, and the K sums.
+    """
+    chosen = chosen_images(truth, image_ids)
+    found = [categories(match(truth, table, chosen)) for table in tables]
+    whole, halves = _evaluate(found, len(chosen), resamples, seed)
+    sums = []
+    for row in weights:
+        value = float(row @ np.array(whole))
+        low, high, _ = _bounds(value, row @ halves, len(chosen))
+        sums.append(Contrast(_known(value), low, high))
+    return [_known(value) for value in whole], sums
+
+
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from harness.accuracy.labels import category_ids
 from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
 from harness.cards import Labels
-from harness.detectors.base import Decoder
+from harness.detectors.base import Decoder, Detections
 
 IN_FLIGHT_PER_THREAD = 3
 
@@ -83,7 +83,10 @@ class Recipe:
 
         Detections that are not finite, and boxes without area inside the image, are dropped.
         """
-        found = self.decoder(outputs)
+        return self.finish(image_id, self.decoder(outputs), at)
+
+    def finish(self, image_id: int, found: Detections, at: Geometry) -> ImageDetections:
+        """Turn decoded detections into pixels and category ids."""
         corners = at.to_image(found.boxes)
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         keep = np.isfinite(boxes).all(axis=1) & np.isfinite(found.scores) & (boxes[:, 2:] > 0).all(axis=1)

@@ -73,7 +73,7 @@ def find_worst(
         UsageError: There are no images, or some are not in the annotations.
     """
     matches = match(truth, table, chosen_images(truth, image_ids))
-    threshold = _best_threshold(matches, table)
+    threshold = best_threshold(matches, table)
     shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
     found = matches.found[0]
     all_images = [
@@ -83,7 +83,7 @@ def find_worst(
     return [image for image in all_images if len(image.missed) + len(image.wrong)]
 
 
-def _best_threshold(matches: Matches, table: DetectionTable) -> float:
+def best_threshold(matches: Matches, table: DetectionTable) -> float:
     """Return the score with the best F1 at IoU 0.5; infinity where nothing is right."""
     counted = ~matches.ignored[0]
     scores, right = table.scores[matches.rows][counted], matches.found[0][counted] >= 0

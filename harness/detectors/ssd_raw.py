@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from harness.cards import AnchorSpec, DecoderSpec
 from harness.detectors.anchors import load_anchors
-from harness.detectors.base import Decoder, Detections, ModelContext, TensorInfo, dequantize
-from harness.detectors.nms import NmsSettings, settings_for, suppress
+from harness.detectors.base import Decoder, ModelContext, TensorInfo, dequantize
+from harness.detectors.heads import Candidates, HeadDecoder
+from harness.detectors.nms import NmsSettings, settings_for
 from harness.detectors.roles import parse_order
 from harness.errors import ModelError
 
@@ -42,14 +43,12 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: Mode
     first = int(spec.background)
     activate = ACTIVATIONS[spec.activation]
 
-    def decode(tensors: Sequence[npt.NDArray[np.generic]]) -> Detections:
+    def read(tensors: Sequence[npt.NDArray[np.generic]]) -> Candidates:
         real = {role: _matrix(tensors[index], outputs[index]) for role, index in position.items()}
         boxes = to_corners(real["boxes"][:, :4], real["anchors"] if constant is None else constant)
-        scores = activate(real["scores"])[:, first:]
-        kept = suppress(boxes, scores, settings)
-        return Detections(boxes[kept.boxes], kept.scores, kept.classes)
+        return Candidates(boxes, activate(real["scores"])[:, first:])
 
-    return decode
+    return HeadDecoder(read, settings)
 
 
 def _positions(spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> dict[str, int]:

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, Detections, ModelContext, TensorInfo, dequantize
-from harness.detectors.nms import NmsSettings, settings_for, suppress
+from harness.detectors.base import Decoder, ModelContext, TensorInfo, dequantize
+from harness.detectors.heads import Candidates, HeadDecoder
+from harness.detectors.nms import NmsSettings, settings_for
 from harness.detectors.ssd_raw import ACTIVATIONS
 from harness.errors import ModelError
 
@@ -66,16 +67,15 @@ def _make(
     activate = ACTIVATIONS[spec.activation]
     first = 5 if objectness else 4
 
-    def decode(tensors: Sequence[npt.NDArray[np.generic]]) -> Detections:
+    def read(tensors: Sequence[npt.NDArray[np.generic]]) -> Candidates:
         table = tensors[chosen].reshape(info.shape[-2:])
         table = np.ascontiguousarray(table.T) if by_columns else table
         real = dequantize(table, info)
         boxes = to_corners(real)
         weights = None if not objectness else activate(real[:, 4])
-        kept = suppress(boxes, activate(real[:, first:]), settings, weights)
-        return Detections(boxes[kept.boxes], kept.scores, kept.classes)
+        return Candidates(boxes, activate(real[:, first:]), weights)
 
-    return decode
+    return HeadDecoder(read, settings)
 
 
 def find_output(outputs: Sequence[TensorInfo], decoder: str, fewest_columns: int) -> int:

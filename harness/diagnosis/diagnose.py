@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
+from harness.diagnosis import attribution
 from harness.diagnosis import loss as how_bad
 from harness.diagnosis.causes import CAUSES
 from harness.diagnosis.evidence import Evidence
@@ -79,7 +80,8 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
 
 
 def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
-    return evidence
+    found = attribution.measure(case.pair, evidence.runs, evidence.loss)
+    return replace(evidence, attribution=found)
 
 
 def _with_layers(evidence: Evidence, case: Case) -> Evidence:

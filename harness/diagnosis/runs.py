@@ -7,7 +7,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from harness.diagnosis.sides import Side
 from harness.errors import JobError, UsageError
 from harness.tflite.model import ModelDescription, describe
 
+S = TypeVar("S")
 T = TypeVar("T")
 OnStep = Callable[[int, int, str], None]
 """Is told how many of how many images are done, and of what."""
@@ -115,6 +116,12 @@ class Runs:
             UsageError: The side runs elsewhere.
         """
         yield from self._each(self._subject(side, change), n_images, lambda raw: raw)
+
+    def in_threads(self, work: Callable[[S], T], items: Iterable[S], text: str) -> Iterator[T]:
+        """Map in order with all cores, telling how it goes."""
+        for done, result in enumerate(self._engines.map(work, items), 1):
+            self.on_step(done, len(self.dataset.images), text)
+            yield result
 
     def _subject(self, side: Side, change: Change) -> _Subject:
         model, description = side.model, side.description
