@@ -1,7 +1,11 @@
 """Fixtures that all tests share."""
 
+import importlib.util
+import shutil
 import signal
+import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -24,3 +28,59 @@ def shared_data() -> Path:
 def repository() -> Path:
     """The checkout."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def sshd_module() -> ModuleType:
+    """What starts a real sshd."""
+    path = REPOSITORY / "tests" / "stand_in" / "sshd.py"
+    spec = importlib.util.spec_from_file_location("stand_in_sshd", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def sshd(sshd_module, tmp_path, monkeypatch):
+    """A real sshd that stands for a board; ssh reads its configuration instead of ~/.ssh/config."""
+    reason = sshd_module.why_not()
+    if reason:
+        pytest.skip(reason)
+    server = sshd_module.Sshd(tmp_path / "board")
+    monkeypatch.setenv("HARNESS_SSH_CONFIG", str(server.config))
+    yield server
+    server.kill()
+
+
+def compile_delegate(output: Path, *flags: str) -> Path:
+    """Compile the stand-in delegate (tests/stand_in/external_delegate.c); skips where there is no C compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("no C compiler to build the stand-in delegate with (.ci/adb installs gcc)")
+    source = REPOSITORY / "tests" / "stand_in" / "external_delegate.c"
+    command = [
+        compiler,
+        "-std=gnu11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-fvisibility=hidden",
+    ]
+    subprocess.run([*command, *flags, "-o", str(output), str(source)], check=True, timeout=120)
+    return output
+
+
+@pytest.fixture(scope="session")
+def delegate_library(tmp_path_factory) -> Path:
+    """A real shared library with an external delegate that does what its options say."""
+    return compile_delegate(tmp_path_factory.mktemp("delegate") / "libstand_in.so")
+
+
+@pytest.fixture(scope="session")
+def edgetpu_library(tmp_path_factory) -> Path:
+    """The same as a stand-in for libedgetpu.so.1: it takes `edgetpu-custom-op` alone."""
+    return compile_delegate(tmp_path_factory.mktemp("edgetpu") / "libedgetpu.so.1", "-DEDGETPU")

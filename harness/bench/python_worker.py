@@ -52,11 +52,12 @@ class PythonWorker:
         job = latency_job(cell, inputs, repetition, scratch)
         result = run_worker(self.device, job, scratch, timeout_of(job))
         wrong = tuple(result.facts["wrong_outputs"])
+        remarks = tuple(filter(None, [result.facts["unchecked"]]))
         facts = ProcessFacts(
             index=repetition,
             started_at=started,
             status="incorrect" if wrong else "ok",
-            reasons=wrong,
+            reasons=wrong or remarks,
             delegate=delegate_facts(cell, result),
             runtime=result.facts["runtime"],
             init_ns=result.facts["init_ns"],
@@ -74,6 +75,8 @@ class PythonWorker:
         job = accuracy_job(cell, scratch)
         timeout_s = timeout_of(job, len(cell.dataset.images))
         result = run_worker(self.device, job, scratch, timeout_s, on_progress)
+        if result.facts["wrong_outputs"]:
+            raise MeasurementError("; ".join(result.facts["wrong_outputs"]), status="incorrect")
         return Inferred(
             detections=scratch / "detections.json",
             n_images=result.facts["n_images"],

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import ImageDetections, InterpreterEngine, Recipe, detect
-from harness.accuracy.prepare import Preparation
+from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.cards import DecoderSpec, InputSpec, Labels
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
-from harness.worker import library
+from harness.worker import check, library
 from harness.worker.jobs import AccuracyJob, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.runtime import Runtime
@@ -42,6 +44,11 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         (int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))
     ]
     output = Path(job.output)
+    # First of all: an accuracy from wrong outputs is not worth its time, and nonsense cannot always be decoded.
+    wrong = _wrong_outputs(job, runtime, first, _feeds(first, recipe.preparation, images))
+    if wrong:
+        (output / "result.json").write_text(json.dumps({"wrong_outputs": wrong}), encoding="utf-8")
+        return
     begin = time.perf_counter()
     # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
     threads = job.cores if n_engines >= job.cores else job.cores + 1
@@ -53,9 +60,32 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         "unreadable": unreadable,
         "seconds": time.perf_counter() - begin,
         "peak_memory_bytes": peak_memory_bytes(),
+        "wrong_outputs": [],
         **library.describe(job, applied[0]),
     }
     (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+
+
+def _wrong_outputs(
+    job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[check.Feed]
+) -> list[str]:
+    if not feeds:
+        return []
+    interpreter.set_tensor(*feeds[0])
+    interpreter.invoke()
+    return list(check.check_outputs(job, runtime, interpreter, feeds).wrong)
+
+
+def _feeds(interpreter: Any, preparation: Preparation, images: list[tuple[int, Path]]) -> list[check.Feed]:
+    """The first images that can be read, as the check wants them."""
+    index = interpreter.get_input_details()[0]["index"]
+    feeds: list[check.Feed] = []
+    for _, path in images:
+        if len(feeds) == check.N_INPUTS:
+            break
+        with contextlib.suppress(UnreadableImageError):
+            feeds.append((index, preparation.load(path)[0]))
+    return feeds
 
 
 def _write(found: Iterator[ImageDetections], path: Path, total: int) -> list[str]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from harness.bench.samples import make_samples, to_bytes
 from harness.bench.steady import steady_start
-from harness.worker import library
+from harness.worker import check, library
 from harness.worker.jobs import LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.runtime import Runtime
@@ -41,19 +41,21 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     emit("loaded", init_ns=init_ns)
     telemetry = Telemetry()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
-    state = telemetry.facts()
+    state, peak = telemetry.facts(), peak_memory_bytes()
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
     output = Path(job.output)
     (output / "samples.npy").write_bytes(to_bytes(samples))
+    checked = check.check_outputs(job, runtime, interpreter, feeds)
     result = {
         "runtime": str(runtime),
         "init_ns": init_ns,
         "first_inference_ns": int(durations[0]),
-        "peak_memory_bytes": peak_memory_bytes(),
+        "peak_memory_bytes": peak,
         "memory_before_load_bytes": before,
         "steady_from": steady_from,
         "telemetry": state,
-        "wrong_outputs": find_wrong_outputs(interpreter),
+        "wrong_outputs": list(checked.wrong),
+        "unchecked": checked.remark,
         **library.describe(job, applied),
     }
     (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
@@ -158,15 +160,3 @@ def _is_enough(durations: Durations, steady_from: int | None, done: int, job: La
         return False
     steady = durations[steady_from:done]
     return steady.size >= job.min_runs and float(steady.sum()) >= job.min_seconds * 1e9
-
-
-def find_wrong_outputs(interpreter: Any) -> list[str]:
-    """Name the float outputs that hold NaN or infinity after the last inference (law 10)."""
-    wrong = []
-    for detail in interpreter.get_output_details():
-        values = interpreter.get_tensor(detail["index"])
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            wrong.append(
-                f"output {detail['name']!r} holds {int((~np.isfinite(values)).sum())} values that are not finite"
-            )
-    return wrong

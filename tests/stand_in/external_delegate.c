@@ -212,6 +212,7 @@ static Status prepare(Context *context, Delegate *delegate) {
         if (context->get_node_and_registration(context, plan->data[i], &node, &registration) != OK) return FAILED;
         if (takes(self, registration)) taken->data[taken->size++] = plan->data[i];
     }
+    fprintf(stderr, "stand-in took %d of %d\n", taken->size, plan->size);
     Registration kernel = {.init = kernel_init, .free = kernel_free, .prepare = kernel_prepare,
                            .invoke = kernel_invoke, .custom_name = NAME, .version = 1};
     Status status = taken->size ? context->replace_node_subsets(context, kernel, taken, delegate) : OK;

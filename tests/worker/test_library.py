@@ -1,0 +1,135 @@
+"""Delegates from a real shared library, compiled from C, under the runtime that is installed."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from harness.worker import evidence
+from harness.worker.jobs import LatencyJob
+from harness.worker.library import LibraryError, describe, load, make
+from harness.worker.runtime import load_runtime, make_interpreter
+
+
+@pytest.fixture(scope="module")
+def runtime():
+    return load_runtime()
+
+
+@pytest.fixture
+def job(repository, delegate_library):
+    def make_job(model="shapes_float32", library=delegate_library, **options):
+        path = repository / "models" / "shapes" / f"{model}.tflite"
+        return LatencyJob(
+            str(path),
+            "external",
+            1,
+            None,
+            1,
+            0.0,
+            1.0,
+            0,
+            "",
+            delegate_library=str(library),
+            delegate_options=options,
+        )
+
+    return make_job
+
+
+def own_count(capfd):
+    """What the library itself says it took, on stderr: nodes, of how many."""
+    words = [line.split() for line in capfd.readouterr().err.splitlines() if line.startswith("stand-in took")]
+    nodes, total = int(words[-1][2]), int(words[-1][4])
+    return nodes, total
+
+
+@pytest.mark.parametrize("model", ["shapes_float32", "shapes_dynamic_range", "shapes_full_integer"])
+@pytest.mark.parametrize("take", ["all", "CONV_2D", "CONV_2D,DEPTHWISE_CONV_2D", "LOGISTIC", "none"])
+def test_the_nodes_that_a_library_took_are_those_that_it_says_it_took(job, runtime, capfd, model, take):
+    asked = job(model, take=take)
+    applied = make(runtime, asked)
+    nodes, total = own_count(capfd)
+    facts = describe(asked, applied)
+    assert (facts["delegated_nodes"], facts["total_nodes"]) == (nodes, total)
+    assert sum(applied.names.values()) == total - nodes
+    assert facts["actual"] == ("external" if nodes else "xnnpack")
+
+
+def test_what_xnnpack_takes_of_the_rest_is_not_counted_for_the_library(job, runtime):
+    applied = make(runtime, job(take="CONV_2D", at_most="1"))
+    assert applied.delegation == evidence.Delegation(1, 1, 55)
+    assert evidence.read_delegation(applied.interpreter).delegated_nodes > 1
+
+
+def test_without_any_delegate_left_to_the_cpu_is_everything(job, runtime):
+    applied = make(runtime, job(take="none"))
+    facts = describe(job(take="none"), applied)
+    assert facts["evidence"][1].startswith("left to the CPU: CONV_2D ×20, DEPTHWISE_CONV_2D ×19")
+
+
+def test_a_runtime_that_lists_no_nodes_leaves_the_delegate_unknown(job):
+    facts = evidence.describe_library("external", "lib.so", None, {}, None)
+    assert facts["actual"] == "unknown" and facts["delegated_nodes"] is None
+
+
+@pytest.fixture(autouse=True)
+def spared(runtime, monkeypatch):
+    """Destroy no delegate that was never created: the runtime tries to, which crashes the stand-in and some real ones.
+
+    The worker leaves without; this process stays.
+    """
+    plain = runtime.module.Delegate.__del__
+    monkeypatch.setattr(
+        runtime.module.Delegate,
+        "__del__",
+        lambda self: plain(self) if getattr(self, "_delegate_ptr", None) else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "text"),
+    [
+        ("create", "created no delegate (options: fail=create): the stand-in was told to fail"),
+        ("prepare", "could not prepare the graph: the stand-in cannot prepare"),
+        ("init", "could not prepare the graph"),
+        ("kernel-prepare", "could not prepare the graph: the stand-in refuses this graph"),
+    ],
+)
+def test_a_refusal_is_told_with_the_librarys_own_words(job, runtime, stage, text):
+    with pytest.raises(LibraryError) as caught:
+        make(runtime, job(fail=stage))
+    assert text in str(caught.value)
+
+
+def test_a_missing_library_is_named(runtime):
+    with pytest.raises(LibraryError, match=r"the library /nowhere/lib\.so cannot be loaded: .*No such file"):
+        load(runtime, "/nowhere/lib.so", {})
+
+
+def test_a_file_that_is_no_library_is_named(runtime, tmp_path):
+    path = tmp_path / "text.so"
+    path.write_text("not a library")
+    with pytest.raises(LibraryError, match="cannot be loaded"):
+        load(runtime, str(path), {})
+
+
+def test_a_library_without_the_entry_points_is_no_delegate(runtime, tmp_path):
+    source, path = tmp_path / "other.c", tmp_path / "libother.so"
+    source.write_text("int answer(void) { return 42; }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", str(path), str(source)], check=True)
+    with pytest.raises(LibraryError, match="no entry point tflite_plugin_create_delegate"):
+        load(runtime, str(path), {})
+
+
+@pytest.mark.parametrize("model", ["shapes_float32", "shapes_full_integer"])
+def test_what_the_library_computes_is_what_the_builtin_kernels_compute(job, runtime, model):
+    ours = make(runtime, job(model, take="all")).interpreter
+    theirs = make_interpreter(runtime, job(model).model, "cpu-reference", 1)
+    detail = ours.get_input_details()[0]
+    image = np.random.default_rng(1).integers(0, 255, detail["shape"]).astype(detail["dtype"])
+    for interpreter in (ours, theirs):
+        interpreter.set_tensor(detail["index"], image)
+        interpreter.invoke()
+    for one, other in zip(ours.get_output_details(), theirs.get_output_details(), strict=True):
+        assert np.array_equal(ours.get_tensor(one["index"]), theirs.get_tensor(other["index"]))
