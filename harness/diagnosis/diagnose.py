@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
-from harness.diagnosis import attribution
+from harness.diagnosis import attribution, where
 from harness.diagnosis import loss as how_bad
 from harness.diagnosis.causes import CAUSES
 from harness.diagnosis.evidence import Evidence
@@ -85,7 +85,7 @@ def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
 
 
 def _with_layers(evidence: Evidence, case: Case) -> Evidence:
-    return evidence
+    return replace(evidence, layers=where.measure(case.pair, evidence.runs, case.layer_images))
 
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
