@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.accuracy.bootstrap import PairedDifference
+
+if TYPE_CHECKING:
+    from harness.diagnosis.remedies import Fix
 
 Confidence = Literal["certain", "likely", "possible"]
 Effort = Literal["setting", "edit", "requantize", "retrain"]
@@ -30,11 +33,13 @@ class Remedy:
         sentence: An imperative sentence.
         command: The exact command as arguments, `harness` first; None where it is not ours to do.
         can_try: Whether `--try` can carry it out and measure it.
+        fix: The same as data, for `--try`; None where only the user can do it.
     """
 
     sentence: str
     command: tuple[str, ...] | None = None
     can_try: bool = False
+    fix: Fix | None = None
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,14 @@ def _section(name: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _entries(values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
-        yield f"{key} = {_value(value)}"
+        yield f"{key} = {toml_value(value)}"
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML."""
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(msgspec.to_builtins(item)) for item in value) + "]"
+        return "[" + ", ".join(toml_value(msgspec.to_builtins(item)) for item in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{k} = {_value(v)}" for k, v in value.items() if v is not None) + " }"
+        return "{ " + ", ".join(f"{k} = {toml_value(v)}" for k, v in value.items() if v is not None) + " }"
     # a JSON string is a TOML string, but for DEL, which TOML wants escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
