@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
-from harness.diagnosis import attribution, where
+from harness.diagnosis import attribution, sensitivity, where
 from harness.diagnosis import loss as how_bad
 from harness.diagnosis.causes import CAUSES
 from harness.diagnosis.evidence import Evidence
@@ -85,7 +85,10 @@ def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
 
 
 def _with_layers(evidence: Evidence, case: Case) -> Evidence:
-    return replace(evidence, layers=where.measure(case.pair, evidence.runs, case.layer_images))
+    found = where.measure(case.pair, evidence.runs, case.layer_images)
+    if found is not None:
+        found = sensitivity.measure(case.pair, evidence.runs, found)
+    return replace(evidence, layers=found)
 
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:

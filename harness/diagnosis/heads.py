@@ -100,8 +100,9 @@ def _heads(side: Side, folder: Path) -> Heads | None:
         made = cut(reader.read_bytes(file), file)
         file = folder / f"{side.role}.tflite"
         file.write_bytes(made.data)
-        np.save(folder / f"{side.role}.npy", made.anchors)
-        card = replace(card, decoder=made.decoder(f"{side.role}.npy"))
+        anchors = folder.resolve() / f"{side.role}.npy"
+        np.save(anchors, made.anchors)
+        card = replace(card, decoder=made.decoder(str(anchors)))
         change = Change(f"{side.name} before its suppression", card, file)
     outputs = describe(file).outputs
     context = ModelContext(card.input.width, card.input.height, file)

@@ -18,6 +18,11 @@ from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
 
 INPUT = "INPUT"
 CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY"})
+MOVING = frozenset(
+    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "PAD",
+     "PADV2", "GATHER"}
+)  # fmt: skip
+"""What these put out was there before: they choose and move numbers."""
 FUSED = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
 SELECTING = frozenset({POSTPROCESS, "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"})
 """What these put out is sorted: two lists in another order cannot be compared place by place."""

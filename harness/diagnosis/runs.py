@@ -159,7 +159,9 @@ class Runs:
                 f"{subject.side.place}: only a side that runs in this process has raw outputs to read"
             )
         preparation = Preparation(subject.model.card.input, subject.description.inputs[0])
-        kept = self._kept.setdefault(subject.key, {})
+        # Other files are tried once, and would take the place of the outputs that are read again and again.
+        once = subject.change.file is not None
+        kept = {} if once else self._kept.setdefault(subject.key, {})
         images = self.dataset.images[:n_images]
         delegate = subject.side.place.delegate
 
@@ -167,7 +169,8 @@ class Runs:
             raw = kept.get(image.id)
             if raw is None:
                 raw = self._infer(image, subject, preparation, delegate)
-                self._keep(kept, raw)
+                if not once:
+                    self._keep(kept, raw)
             change = subject.change.outputs
             if change is not None and raw.outputs is not None:
                 raw = replace(raw, outputs=change(raw.outputs))

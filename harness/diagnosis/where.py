@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.diagnosis import tensors
 from harness.diagnosis.layers import Layer, Layers
-from harness.diagnosis.matching import ancestors, made_tensors, match_tensors
+from harness.diagnosis.matching import MOVING, ancestors, made_tensors, match_tensors
 from harness.diagnosis.runs import Runs
 from harness.diagnosis.sides import Pair
 
@@ -69,6 +69,10 @@ def first_break(layers: Sequence[Layer]) -> tuple[Layer | None, str]:
     """Return the first tensor where the error breaks out, and the rule that it meets."""
     broken = [layer for layer in layers if snr(layer) < BROKEN_DB]
     sudden = [layer for layer in broken if layer.drop_db is not None and layer.drop_db >= DROP_DB]
+    if sudden and sudden[0].pair.operator in MOVING:
+        return sudden[
+            0
+        ], f"the first tensor below {BROKEN_DB:g} dB; it is a part of a tensor that is better as a whole"
     if sudden:
         return sudden[
             0
