@@ -20,18 +20,37 @@ class Connection(Strict, frozen=True, kw_only=True):
     """How the device is reached.
 
     An `adb` connection has a `serial`, or a `host`, or neither: then the profile is of a kind of phone, and `match`
-    says which of the phones that are attached are meant.
+    says which of the phones that are attached are meant. An `ssh` connection has a `host`, or it is of a kind of board.
+    A `coral` connection has the bus of its Edge TPU as `serial`, with a number for one of them: `usb`, `pci:1`.
+    What is empty or None is the driver's own default.
     """
 
-    kind: Literal["local", "fake", "adb"]
+    kind: Literal["local", "fake", "adb", "ssh", "coral"]
     serial: str = ""
     host: str = ""
-    port: int = 5555
-    root: str = "/data/local/tmp/ondevice-harness"
+    port: int | None = None
+    user: str = ""
+    identity: str = ""
+    jump: str = ""
+    root: str = ""
+    python: str = ""
+
+    def settings(self) -> dict[str, object]:
+        """Return what is said of the connection besides its kind."""
+        said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "kind"}
+        return {name: value for name, value in said.items() if value not in {"", None}}
+
+
+CONNECTION_KEYS: dict[str, tuple[str, ...]] = {
+    "adb": ("serial", "host", "port", "root"),
+    "ssh": ("host", "port", "user", "identity", "jump", "root", "python"),
+    "coral": ("serial",),
+}
+"""What can be said of a kind of connection; nothing of the others."""
 
 
 class Match(Strict, frozen=True, kw_only=True):
-    """Which phones a profile is for: patterns with `*`, compared without case; what is not said fits all."""
+    """Which phones or boards a profile is for: patterns with `*`, compared without case; what is not said fits all."""
 
     manufacturer: str = "*"
     model: str = "*"
@@ -102,12 +121,31 @@ def load_profile(path: Path) -> Profile:
 def _check_connection(connection: Connection, path: Path) -> None:
     if connection.serial and connection.host:
         raise SchemaError(f"{path}: key 'connection': found both serial and host, expected one of them")
-    if not 0 < connection.port < 65536:
+    meant = CONNECTION_KEYS.get(connection.kind, ())
+    for key in connection.settings():
+        if key not in meant:
+            known = f"known there: {', '.join(meant)}" if meant else "it takes no further keys"
+            raise SchemaError(
+                f"{path}: key 'connection.{key}': found with kind {connection.kind!r}, where it means nothing; {known}"
+            )
+    if connection.port is not None and not 0 < connection.port < 65536:
         raise SchemaError(f"{path}: key 'connection.port': found {connection.port}, expected 1 to 65535")
-    if not connection.root.startswith("/") or len(connection.root.strip("/").split("/")) < 2:
+    if connection.root:
+        _check_root(connection, path)
+
+
+def _check_root(connection: Connection, path: Path) -> None:
+    """A folder that everything is put into, and removed with, must be one of its own."""
+    root = connection.root
+    if root.startswith("~/") and connection.kind == "ssh" and root.strip("~/"):
+        return
+    if not root.startswith("/") or len(root.strip("/").split("/")) < 2:
+        example = (
+            "~/.cache/ondevice-harness" if connection.kind == "ssh" else "/data/local/tmp/ondevice-harness"
+        )
         raise SchemaError(
-            f"{path}: key 'connection.root': found {connection.root!r}, expected an absolute path of a folder of its "
-            "own, such as /data/local/tmp/ondevice-harness"
+            f"{path}: key 'connection.root': found {root!r}, expected an absolute path of a folder of its own, "
+            f"such as {example}"
         )
 
 

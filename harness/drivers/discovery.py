@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
-from harness.drivers import adb_errors, phone
+from harness.drivers import adb_errors, coral, phone
 from harness.drivers.adb import AdbDevice
 from harness.drivers.adb_connect import Address
 from harness.drivers.adb_server import server_phones
 from harness.drivers.base import DeviceInfo
 from harness.drivers.expectations import refusals
+from harness.drivers.ssh_discovery import at_board, check_host
 from harness.drivers.usb_list import UsbPhone, usb_phones
 from harness.errors import DeviceError, HarnessError, UnknownNameError, UsageError
 from harness.profiles import Connection, DeviceProfile, Fact, Match, Profile, list_profiles
@@ -132,7 +133,8 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
     """Turn what a user calls a device into profiles that say how to reach it, ready for `open_device`.
 
     Args:
-        text: A profile's name or path, a serial, `adb:HOST:PORT` or `all-android`.
+        text: A profile's name or path, a serial, `adb:HOST:PORT`, `ssh://USER@HOST[:PORT]`, a TPU such as
+            `coral-usb:1`, `all-coral` or `all-android`.
         workspace: Where the profiles are.
 
     Raises:
@@ -144,7 +146,12 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
         return _all_android(workspace)
     if text.startswith("adb:"):
         return [_at_host(text, workspace)]
+    if text.startswith("ssh:"):
+        return [at_board(text, workspace)]
     profiles = list_profiles(workspace)
+    tpus = coral.resolve(text, profiles)
+    if tpus is not None:
+        return tpus
     named = _named(text, profiles)
     if named is not None:
         return [_bound(named, profiles)]
@@ -169,6 +176,8 @@ def _named(text: str, profiles: Iterable[Profile]) -> Profile | None:
 
 def _bound(profile: Profile, profiles: Iterable[Profile]) -> Profile:
     """Tie a profile of a kind of phone to the one phone that is meant."""
+    if profile.data.connection.kind == "ssh":
+        check_host(profile)
     if profile.data.connection.kind != "adb" or _address(profile):
         return profile
     fitting = [found for found in attached() if _fits(found, profile)]
@@ -213,7 +222,8 @@ def _at_host(text: str, workspace: Workspace) -> Profile:
     connection = Connection(kind="adb", host=host, port=port)
     profiles = [p for p in list_profiles(workspace) if p.data.connection.kind == "adb"]
     for profile in profiles:
-        if (profile.data.connection.host, profile.data.connection.port) == (host, port):
+        address = _address(profile)
+        if address is not None and (address.host, address.port) == (host, port):
             return profile
     device = AdbDevice(text, host=host, port=port)
     with closing(device):
@@ -259,7 +269,8 @@ def fits(facts: phone.PhoneFacts, match: Match) -> bool:
 
 def best_profile(facts: phone.PhoneFacts, profiles: Iterable[Profile]) -> Profile | None:
     """Return the profile of a kind of phone that fits and says most: the longest patterns win."""
-    kinds = [p for p in profiles if p.data.match is not None and not _address(p)]
+    phones = [p for p in profiles if p.data.connection.kind == "adb"]
+    kinds = [p for p in phones if p.data.match is not None and not _address(p)]
     fitting = [p for p in kinds if p.data.match is not None and fits(facts, p.data.match)]
     return max(fitting, key=lambda p: _length(p.data.match), default=None)
 
@@ -276,15 +287,14 @@ def _address(profile: Profile) -> Address | None:
     connection = profile.data.connection
     if not connection.serial and not connection.host:
         return None
-    return Address(connection.serial, connection.host, connection.port)
+    port = {} if connection.port is None else {"port": connection.port}
+    return Address(connection.serial, connection.host, **port)
 
 
 def _device(profile: Profile) -> AdbDevice:
     """The device of a profile, for a list: it does not wait for somebody to tap "Allow"."""
-    c = profile.data.connection
-    return AdbDevice(
-        profile.name, serial=c.serial, host=c.host, port=c.port, root=c.root, auth_timeout_s=LISTING_S
-    )
+    settings: dict[str, Any] = profile.data.connection.settings()
+    return AdbDevice(profile.name, **settings, auth_timeout_s=LISTING_S)
 
 
 def _plain() -> Profile:

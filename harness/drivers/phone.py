@@ -22,19 +22,22 @@ _CPU = r"""s cpu; for c in /sys/devices/system/cpu/cpu[0-9]*; do
 _BATTERY = "s battery; dumpsys battery 2>/dev/null"
 _THERMAL = "s thermal; dumpsys thermalservice 2>/dev/null"
 _POWER = "s power; dumpsys power 2>/dev/null | grep -E 'mWakefulness=|Display Power|mScreenOn='"
-_LASTING = r"""s getprop; getprop 2>/dev/null
-s uname; uname -srm 2>/dev/null
+_PROPERTIES = "s getprop; getprop 2>/dev/null"
+_LINUX = r"""s uname; uname -srm 2>/dev/null
 s release; cat /etc/os-release 2>/dev/null
 s memory; cat /proc/meminfo 2>/dev/null
 s cpuinfo; grep -iE '^(hardware|model name)' /proc/cpuinfo 2>/dev/null | sort -u
-s gpu; dumpsys SurfaceFlinger 2>/dev/null | grep -m1 GLES; cat /sys/class/kgsl/kgsl-3d0/gpu_model 2>/dev/null
-s root; command -v su 2>/dev/null; id -u
-s space; stat -f -c '%a %S' /data/local/tmp 2>/dev/null || stat -f -c '%a %S' /tmp 2>/dev/null
 s tools; for t in taskset sha256sum md5sum setsid; do command -v $t >/dev/null 2>&1 && echo $t; done"""
+_ANDROID = r"""s gpu; dumpsys SurfaceFlinger 2>/dev/null | grep -m1 GLES
+cat /sys/class/kgsl/kgsl-3d0/gpu_model 2>/dev/null
+s root; command -v su 2>/dev/null; id -u
+s space; stat -f -c '%a %S' /data/local/tmp 2>/dev/null || stat -f -c '%a %S' /tmp 2>/dev/null"""
 HEALTH_SCRIPT = "\n".join([_BEGIN, _CPU, _BATTERY, _THERMAL, _POWER, "s end"])
 """What changes while things run; prints sections that begin with a line `@@NAME`."""
-SCRIPT = "\n".join([_BEGIN, _LASTING, _CPU, _BATTERY, _THERMAL, _POWER, "s end"])
+SCRIPT = "\n".join([_BEGIN, _PROPERTIES, _LINUX, _ANDROID, _CPU, _BATTERY, _THERMAL, _POWER, "s end"])
 """Everything."""
+LINUX_SCRIPT = "\n".join([_BEGIN, _LINUX, _CPU])
+"""What every Linux can tell; sections may follow."""
 
 THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 """android.os.PowerManager.THERMAL_STATUS_*"""
@@ -131,7 +134,7 @@ def parse(text: str) -> PhoneFacts:
         cores=parse_cores(part.get("cpu", "")),
         gpu=_gpu(part.get("gpu", "")),
         memory_mb=_memory_mb(part.get("memory", "")),
-        free_mb=_free_mb(part.get("space", "")),
+        free_mb=free_mb(part.get("space", "")),
         root=_root(part.get("root", "")),
         tools=tuple(part.get("tools", "").split()),
         health=parse_health(text),
@@ -281,7 +284,8 @@ def _memory_mb(text: str) -> int | None:
     return round(int(total[1]) * 1024 / 1e6) if total else None
 
 
-def _free_mb(text: str) -> int | None:
+def free_mb(text: str) -> int | None:
+    """Return the room in MB from `BLOCKS BYTES` as `stat -f -c '%a %S'` prints it."""
     blocks = [_whole(word) for word in text.split()]
     if len(blocks) != 2 or blocks[0] is None or blocks[1] is None:
         return None

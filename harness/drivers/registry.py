@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-import msgspec
-
 from harness.drivers.base import Device, DeviceInfo
 from harness.errors import HarnessError, UnknownNameError, UsageError
 from harness.profiles import Profile, list_profiles
@@ -17,6 +15,8 @@ DRIVERS = {
     "local": "harness.drivers.local:LocalDevice",
     "fake": "harness.drivers.fake:FakeDevice",
     "adb": "harness.drivers.adb:AdbDevice",
+    "ssh": "harness.drivers.ssh:SshDevice",
+    "coral": "harness.drivers.coral:CoralDevice",
 }
 
 
@@ -31,16 +31,8 @@ def open_device(profile: Profile) -> Device:
         raise UnknownNameError("connection kind", kind, DRIVERS)
     module, _, name = DRIVERS[kind].partition(":")
     factory: Any = getattr(import_module(module), name)
-    device: Device = factory(profile.name, **_settings(profile))
+    device: Device = factory(profile.name, **profile.data.connection.settings())
     return device
-
-
-def _settings(profile: Profile) -> dict[str, object]:
-    """What the profile says of the connection, as the driver's arguments."""
-    if profile.data.connection.kind != "adb":
-        return {}
-    settings = msgspec.structs.asdict(profile.data.connection)
-    return {key: value for key, value in settings.items() if key != "kind"}
 
 
 def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
@@ -68,10 +60,14 @@ def list_devices(workspace: Workspace) -> list[DeviceInfo]:
 
     One that cannot be reached is listed with its state and the remedy as the reason.
     """
+    from harness.drivers.coral import list_coral
     from harness.drivers.discovery import list_android
+    from harness.drivers.ssh_discovery import list_boards
 
-    others = [profile for profile in list_profiles(workspace) if profile.data.connection.kind != "adb"]
-    return [*map(_describe, others), *list_android(workspace)]
+    apart = {"adb", "ssh", "coral"}
+    others = [profile for profile in list_profiles(workspace) if profile.data.connection.kind not in apart]
+    here = [*map(_describe, others), *list_coral(workspace)]
+    return [*here, *list_boards(workspace), *list_android(workspace)]
 
 
 def _describe(profile: Profile) -> DeviceInfo:

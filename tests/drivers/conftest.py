@@ -123,8 +123,6 @@ class Adbd:
 def own_network():
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("a network of its own needs root on Linux")
-    if shutil.which("adbd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
-        pytest.skip("adbd is not installed (.ci/adb installs it)")
     try:
         network = Network()
     except OSError as error:
@@ -142,6 +140,8 @@ def network(own_network):
 @pytest.fixture
 def start_adbd(network, tmp_path):
     """Start any number of daemons; they end with the test."""
+    if shutil.which("adbd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("adbd is not installed (.ci/adb installs it)")
     with ExitStack() as stack:
 
         def start(port=15555):
@@ -216,7 +216,14 @@ def fake_device():
     device.close()
 
 
-@pytest.fixture(params=["local", "fake", "adb", "old_adb", "adb_server"])
+@pytest.fixture
+def ssh_device(sshd):
+    device = sshd.device()
+    yield device
+    device.close()
+
+
+@pytest.fixture(params=["local", "fake", "adb", "old_adb", "adb_server", "ssh"])
 def device(request):
     """Every kind of device, for the conformance suite; a new kind adds `KIND_device` and its name."""
     return request.getfixturevalue(f"{request.param}_device")

@@ -1,0 +1,97 @@
+"""Files on their way to and from a board: tar streams, which every Linux can unpack."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO
+
+from harness.errors import DeviceError
+
+COPY_BYTES = 1 << 20
+PACK = r"""
+cd "$1" || exit 1
+shift
+for name do shift; if [ -f "$name" ]; then set -- "$@" "$name"; fi; done
+[ $# -gt 0 ] || { echo "nothing of it is there" >&2; exit 1; }
+tar -cf - -- "$@" || exit 1
+here=$(pwd); cd / && rm -rf "$here"
+"""
+"""Packs those of some files that are there, and removes their folder."""
+
+
+def write_tar(stream: IO[bytes], files: Sequence[tuple[Path, str]], device: str) -> None:
+    """Write files as a tar stream.
+
+    Args:
+        stream: Where to.
+        files: Files here and their absolute paths there.
+        device: The device's name, for errors.
+
+    Raises:
+        DeviceError: A file here cannot be read.
+    """
+    try:
+        with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=COPY_BYTES) as tar:
+            for path, there in files:
+                with path.open("rb") as file:
+                    member = tarfile.TarInfo(there.lstrip("/"))
+                    member.size, member.mode = os.fstat(file.fileno()).st_size, 0o755
+                    tar.addfile(member, file)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DeviceError(device, f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def reason(said: str) -> str:
+    """Return why tar gave up: its first complaint, which later ones only follow from."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[0].removeprefix("tar: ") if lines else "the files could not be written there"
+
+
+@contextmanager
+def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
+    """Give a temporary file that takes the place of `local` when all went well.
+
+    Raises:
+        DeviceError: It cannot be written.
+    """
+    temporary = local.with_name(f".{local.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(local)
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise DeviceError(device, f"{local}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def unpacked(device: str, local: Path, names: Sequence[str]) -> Iterator[IO[bytes]]:
+    """Give a temporary file for a tar archive, and unpack from it the named files, and nothing else.
+
+    Raises:
+        DeviceError: It is no archive, or a file cannot be written.
+    """
+    with tempfile.TemporaryFile(dir=local) as archive:
+        yield archive
+        archive.seek(0)
+        try:
+            with tarfile.open(fileobj=archive, mode="r|") as tar:
+                for member in tar:
+                    content = tar.extractfile(member) if member.name in names and member.isfile() else None
+                    if content is not None:
+                        with replaced(device, local / member.name) as file:
+                            copyfileobj(content, file, COPY_BYTES)
+        except tarfile.TarError as error:
+            raise DeviceError(device, f"what came from the device is no archive ({error})") from error

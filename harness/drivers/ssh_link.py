@@ -1,0 +1,203 @@
+"""One connection over SSH, shared by all that is done on a board, and the watch that stands there while it lasts.
+
+The connection is a client of OpenSSH that waits for further sessions (ControlMaster). Its own session runs a script
+which reads its standard input, a pipe that this process holds: when this process dies, however, or the connection
+breaks, the input ends there, and the script kills everything that was started through this connection.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from harness.drivers import orphans
+from harness.drivers.adb_shell_protocol import MARKER
+from harness.drivers.base import OnLine
+from harness.drivers.ssh_errors import MISSING, connection_error
+from harness.drivers.ssh_run import SHELL, Session, end, start
+from harness.drivers.ssh_target import Target, client_argv, session_argv
+from harness.errors import DeviceError, DeviceTimeoutError
+
+HELLO_S = 40.0
+"""For the connection, the log-in and the first words; ssh itself gives an address up sooner."""
+KEPT_LINES = 400
+CLEAR_UP_S = 2.0
+"""The watch's time to clear up before the connection is cut."""
+COPY = 64 << 10
+_UNPACK = "exec /bin/sh -c 'tar -xof - -C /; echo {marker}:$? >&2'"
+"""Nothing in it needs quoting in any login shell. `o`: files belong to who unpacks them."""
+
+
+def watch_script(token: str, mine: str) -> str:
+    """Write the script of the first session: it says where home is and what runs, waits, and clears up.
+
+    Args:
+        token: Begins each of its lines.
+        mine: What the markers of everything started through this connection begin with.
+    """
+    return f"""watch() {{
+echo "{token} home $HOME"
+{orphans.LIST_SCRIPT} | while read -r line; do echo "{token} runs $line"; done
+echo "{token} ready"
+while read -r line; do :; done
+{orphans.kill_script([mine])}
+}}
+watch
+"""
+
+
+class Link:
+    """A connection that stands.
+
+    Args:
+        device: The device's name, for errors.
+        target: Whom to reach.
+
+    Raises:
+        DeviceError: It cannot be reached or does not let us in; says why and what to do.
+    """
+
+    def __init__(self, device: str, target: Target) -> None:
+        target.check()
+        self._device, self._target = device, target
+        self.mine = orphans.new_marker()
+        self.opened, self._count = 1, 0
+        self.home = ""
+        self.running: tuple[str, ...] = ()
+        self._log: deque[str] = deque(maxlen=KEPT_LINES)
+        self._folder = Path(tempfile.mkdtemp(prefix="harness-ssh-"))
+        self.socket = str(self._folder / "s")
+        try:
+            self._connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> None:
+        try:
+            self._client = start(client_argv(self._target, self.socket), SHELL, subprocess.PIPE)
+        except FileNotFoundError as error:
+            raise DeviceError(self._device, MISSING) from error
+        self._logger = threading.Thread(target=self._keep_log, daemon=True)
+        self._logger.start()
+        token = f"harness-{secrets.token_hex(8)}"
+        hello = threading.Thread(target=self._read_hello, args=(token,), daemon=True)
+        self._ready = threading.Event()
+        hello.start()
+        with suppress(OSError):  # where it has ended already, its log says why
+            assert self._client.stdin is not None
+            self._client.stdin.write(watch_script(token, self.mine).encode())
+            self._client.stdin.flush()
+        self._ready.wait(HELLO_S)
+        if not self.home:
+            raise self._why()
+
+    def _keep_log(self) -> None:
+        assert self._client.stderr is not None
+        for line in self._client.stderr:
+            self._log.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+
+    def _read_hello(self, token: str) -> None:
+        """Read until the board says that it is ready, then go on so that it never waits for a reader."""
+        assert self._client.stdout is not None
+        running: list[str] = []
+        home = ""
+        for line in self._client.stdout:
+            mark, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
+            word, _, value = rest.partition(" ")
+            if mark != token:
+                continue
+            if word == "home":
+                home = value
+            elif word == "runs":
+                running.append(value.removeprefix(f"{MARKER}="))
+            elif word == "ready":
+                self.running, self.home = tuple(running), home or "/"
+                self._ready.set()
+        self._ready.set()
+
+    def _why(self) -> DeviceError:
+        timed_out = self._client.poll() is None
+        end(self._client)
+        self._logger.join(2.0)
+        if timed_out and not any("denied" in line or "verification" in line for line in self._log):
+            return DeviceTimeoutError(
+                self._device, f"{self._target} was reached, but did not let us in within {HELLO_S:.0f} s"
+            )
+        return connection_error(self._device, self._target, list(self._log))
+
+    def gone(self) -> bool:
+        """Whether the connection is known to have ended."""
+        return self._client.poll() is not None
+
+    def why_gone(self) -> DeviceError:
+        """Return the error that says how the connection ended."""
+        self._client.wait(2.0)
+        self._logger.join(2.0)
+        return connection_error(self._device, self._target, list(self._log))
+
+    def new_marker(self) -> str:
+        """Return a marker for one run through this connection."""
+        self._count += 1
+        return f"{self.mine}-{self._count}"
+
+    def session(
+        self, script: str, marker: str, on_line: OnLine | None = None, target: IO[bytes] | None = None
+    ) -> Session:
+        """Start a script on the board; one round trip."""
+        self.opened += 1
+        return Session(self.socket, script, marker, on_line, target)
+
+    def unpack(self, write: Callable[[IO[bytes]], None]) -> tuple[int | None, str]:
+        """Unpack a tar stream below / on the board; one round trip.
+
+        Args:
+            write: Writes the stream to the file it is given.
+
+        Returns:
+            tar's exit code (None when the connection was lost) and what it complained of.
+        """
+        self.opened += 1
+        marker = f"harness-{secrets.token_hex(8)}"
+        client = start(session_argv(self.socket), _UNPACK.format(marker=marker), subprocess.PIPE)
+        errors: list[bytes] = []
+        readers = [
+            threading.Thread(target=_drain, args=(stream, found), daemon=True)
+            for stream, found in ((client.stdout, []), (client.stderr, errors))
+        ]
+        for reader in readers:
+            reader.start()
+        try:
+            assert client.stdin is not None
+            with suppress(BrokenPipeError):  # the board has given up; why is what it writes
+                write(client.stdin)
+                client.stdin.close()
+            for reader in readers:
+                reader.join()
+        finally:
+            end(client)
+        said, _, code = b"".join(errors).decode("utf-8", "replace").rpartition(f"{marker}:")
+        return (int(code), said) if code.strip().isdigit() and _ else (None, code)
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the connection; the watch on the board then clears up, and is not waited for with `at_once`."""
+        client = getattr(self, "_client", None)
+        if client is not None:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                client.stdin.close()
+                client.wait(0.0 if at_once else CLEAR_UP_S)
+            end(client)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _drain(stream: IO[bytes], into: list[bytes]) -> None:
+    while data := stream.read(COPY):
+        into.append(data)
