@@ -59,8 +59,8 @@ def compare(
     Returns:
         A sentence where they differ by more than the tolerance for other kernels, else nothing.
     """
-    sides = (
+    on_cpu, on_accelerator = (
         [Detected(image.boxes, image.scores, image.categories) for image in one] for one in (expected, found)
     )
-    differs = differing_detections(*sides, OTHER_KERNELS)
+    differs = differing_detections(on_cpu, on_accelerator, OTHER_KERNELS)
     return (f"{what} gives other detections than the CPU of the same device: {differs}",) if differs else ()

@@ -58,7 +58,7 @@ class PythonWorker:
             started_at=started,
             status="incorrect" if wrong else "ok",
             reasons=wrong or remarks,
-            delegate=delegate_facts(cell, result),
+            delegate=delegate_facts(cell, result, library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
             init_ns=result.facts["init_ns"],
             first_inference_ns=result.facts["first_inference_ns"],
@@ -82,7 +82,7 @@ class PythonWorker:
             n_images=result.facts["n_images"],
             unreadable=tuple(result.facts["unreadable"]),
             seconds=result.facts["seconds"],
-            delegate=delegate_facts(cell, result),
+            delegate=delegate_facts(cell, result, library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
         )
 
@@ -223,7 +223,18 @@ def how_it_ended(exit_code: int | None, job: Job) -> str:
     return f"died of {name}{hint}"
 
 
-def delegate_facts(cell: Cell, result: WorkerResult) -> DelegateFacts:
+def library_in_words(delegate: Delegate) -> str:
+    """Say which Edge TPU library of this computer ran and at which clock; nothing of other delegates."""
+    if delegate.kind != "edgetpu":
+        return ""
+    from harness.drivers.coral import clock_in_words
+    from harness.drivers.coral_list import find_library
+
+    library = find_library()
+    return f"{library.path}, clock: {clock_in_words(library)}" if library else ""
+
+
+def delegate_facts(cell: Cell, result: WorkerResult, *further: str) -> DelegateFacts:
     """What was asked for and what ran, with the interpreter's and the log's evidence."""
     log = [line.strip() for line in result.stderr.splitlines() if "delegate" in line.lower()]
     facts = result.facts
@@ -232,5 +243,5 @@ def delegate_facts(cell: Cell, result: WorkerResult) -> DelegateFacts:
         actual=facts["actual"],
         delegated_nodes=facts["delegated_nodes"],
         total_nodes=facts["total_nodes"],
-        evidence=(*facts["evidence"], *dict.fromkeys(log)),
+        evidence=(*facts["evidence"], *filter(None, further), *dict.fromkeys(log)),
     )

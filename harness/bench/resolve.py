@@ -16,16 +16,21 @@ from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.coral import bind, why_not, why_not_model
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.profiles import Profile
+from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription, describe
-from harness.tflite.runnable import check_runnable
+from harness.tflite.runnable import RUNTIME_CUSTOM_OPERATORS, check_runnable
 from harness.workspace import Workspace, bundled_workspace
 
 EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-full-integer")
 """What `harness run` measures when it is given nothing."""
 NO_DECODER = "none"
+TAKE_OPTIONS = frozenset({"external", "edgetpu", "qnn"})
+"""Delegates that come from a library, which can be told things."""
+ON_THIS_COMPUTER = frozenset({"local", "coral"})
 
 
 @dataclass(frozen=True)
@@ -105,14 +110,17 @@ def make_cells(
                 if any(rule.fits(*names) for rule in request.exclude):
                     continue
                 settings = _settings(request, station.profile, names)
-                skip = _why_skip(station, delegate, request)
+                bound = (
+                    bind(delegate, station.profile.data.connection.serial) if _is_tpu(station) else delegate
+                )
+                skip = _why_skip(station, subject, bound, request)
                 cells.append(
                     Cell(
                         len(cells) + 1,
                         subject.model,
                         subject.facts,
                         station.device.name,
-                        _with_options(delegate, request),
+                        _with_options(bound, request),
                         settings,
                         subject.dataset,
                         skip,
@@ -120,7 +128,28 @@ def make_cells(
                 )
     if not cells:
         raise UsageError("nothing is left to measure: every cell is excluded")
+    if request.delegate_options and not any(cell.delegate.given_options for cell in cells):
+        raise UsageError(
+            f"--delegate-option: none of the delegates takes options, only {', '.join(sorted(TAKE_OPTIONS))}"
+        )
+    _refuse_cpu_alone(cells)
     return tuple(cells)
+
+
+def _is_tpu(station: Station) -> bool:
+    return station.profile.data.connection.kind == "coral"
+
+
+def _refuse_cpu_alone(cells: Sequence[Cell]) -> None:
+    """Refuse a model that is compiled for the Edge TPU where nothing but CPUs was asked to run it.
+
+    Raises:
+        ModelError: Names the file and the delegate that it needs.
+    """
+    for cell in cells:
+        same = [other for other in cells if other.facts.path == cell.facts.path]
+        if cell.facts.edgetpu and all(other.delegate.is_cpu for other in same):
+            check_runnable(cell.facts)
 
 
 def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -> Settings:
@@ -137,19 +166,33 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
 
 def _with_options(delegate: Delegate, request: Request) -> Delegate:
     extra = tuple((f"{OPTION}{key}", value) for key, value in request.delegate_options)
-    return delegate if delegate.is_cpu else replace(delegate, options=(*delegate.options, *extra))
+    return (
+        replace(delegate, options=(*delegate.options, *extra)) if delegate.kind in TAKE_OPTIONS else delegate
+    )
 
 
-def _why_skip(station: Station, delegate: Delegate, request: Request) -> str | None:
-    """Say why a delegate is known not to work on a device; a native tool that was given is asked itself."""
+def _why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
+    """Say why a cell is known not to work; a native tool that was given is asked itself what it can do."""
+    mismatch = why_not_model(subject.model.file.name, subject.facts.edgetpu, delegate)
+    if mismatch is not None:
+        return mismatch
     for fact in station.profile.data.facts:
         if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
             source = f" ({fact.source})" if fact.source else ""
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
     if delegate.kind == "external":
         return None  # its library is the user's own; whether it works shows when it is loaded
+    if request.benchmark_binary or station.profile.data.benchmark_binary:
+        return None
+    return _why_not_offered(station, delegate)
+
+
+def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
+    """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
+    if delegate.kind == "edgetpu" and station.profile.data.connection.kind in ON_THIS_COMPUTER:
+        return why_not(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
-    if delegate.kind in offered or request.benchmark_binary or station.profile.data.benchmark_binary:
+    if delegate.kind in offered:
         return None
     return f"{station.device.name} offers {', '.join(station.info.delegates)}, not {delegate.kind}"
 
@@ -173,7 +216,7 @@ def _described(model: Model) -> ModelDescription:
         raise ModelError(f"model {model.name!r}: {model.why_missing}")
     verify(model)
     facts = describe(model.file)
-    check_runnable(facts)
+    check_runnable(facts, RUNTIME_CUSTOM_OPERATORS | {EDGETPU})
     return facts
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,15 +14,18 @@ import harness
 from harness.bench.engine import Engine
 from harness.bench.engines import find_engine
 from harness.bench.environment import describe_environment
-from harness.bench.plan import Plan, plan_facts
+from harness.bench.plan import Cell, Plan, plan_facts
 from harness.bench.records import FORMAT, Record, RunFacts, load_records, load_run
-from harness.bench.request import Request, request_facts, request_from_facts
-from harness.bench.resolve import Station, find_subjects, make_cells
+from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
+from harness.bench.resolve import ON_THIS_COMPUTER, Station, Subject, find_subjects, make_cells
 from harness.bench.run import Observer, Runner
 from harness.bench.store import RunStore, new_run_folder, now
 from harness.drivers.registry import find_devices
 from harness.errors import IncomparableError, UsageError
 from harness.workspace import ensure_writable, find_workspace
+
+if TYPE_CHECKING:
+    from harness.farm.session import Farm
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Prepared:
         results: Folder for the run, proven to be writable.
         remarks: What the user should know before the figures.
         resumes: The folder of the run that is continued; None for a new one.
+        farm: The farm that measures, with engines of its own; None for this computer.
     """
 
     request: Request
@@ -45,6 +50,7 @@ class Prepared:
     results: Path
     remarks: tuple[str, ...] = ()
     resumes: Path | None = None
+    farm: Farm | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,10 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a cell failed; one that was skipped or fell back did not."""
-        return any(record.status in {"failed", "timeout", "incorrect"} for record in self.records)
+        """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
+        return any(
+            record.status in {"failed", "timeout", "incorrect"} or not record.complete for record in self.records
+        )
 
 
 def prepare(request: Request) -> Prepared:
@@ -69,11 +77,54 @@ def prepare(request: Request) -> Prepared:
     workspace = find_workspace(request.workspace)
     results = Path(request.output) if request.output else workspace.results
     subjects, remarks = find_subjects(request, workspace)
+    if request.farm.scheduler is not None:
+        return _prepare_farm(request, subjects, results, remarks)
     stations = _reach(request, workspace)
     cells = make_cells(request, subjects, stations)
+    remarks += shared_computer(stations, cells)
     engines = tuple(find_engine(station, request) for station in stations)
     ensure_writable(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
+
+
+def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[str]:
+    """Say what devices that are parts of this computer do to each other.
+
+    Raises:
+        UsageError: Two of them would use one Edge TPU at the same time, which one process alone can hold.
+    """
+    here = {s.device.name for s in stations if s.profile.data.connection.kind in ON_THIS_COMPUTER}
+    users: dict[str, str] = {}
+    for cell in cells:
+        if cell.delegate.kind != "edgetpu" or cell.device not in here or cell.skip is not None:
+            continue
+        port = cell.delegate.library_options.get("device", "usb:0")
+        if users.setdefault(port, cell.device) != cell.device:
+            raise UsageError(
+                f"{users[port]} and {cell.device} are measured at the same time and would share the Edge TPU {port}: "
+                "name one of them, or another TPU for the other"
+            )
+    if len(here) < 2 or all(cell.delegate.kind == "edgetpu" for cell in cells if cell.device in here):
+        return []
+    return [
+        f"{' and '.join(sorted(here))} are parts of one computer and are measured at the same time, which disturbs the "
+        "figures of its CPU: for those that repeat, measure the CPU in a run of its own"
+    ]
+
+
+def _prepare_farm(
+    request: Request, subjects: Sequence[Subject], results: Path, remarks: Sequence[str]
+) -> Prepared:
+    from harness.farm.session import reach
+
+    farm = reach(request)
+    try:
+        plan = Plan(make_cells(request, subjects, farm.stations), request.settings.seed)
+        ensure_writable(results)
+    except BaseException:
+        farm.close()
+        raise
+    return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
 
 
 def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
@@ -86,15 +137,18 @@ def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
     return tuple(found.values())
 
 
-def prepare_resume(folder: Path) -> Prepared:
-    """Prepare to go on with a run that was ended early.
+def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:
+    """Prepare to go on with a run that was ended early, on its farm or the one that is given.
 
     Raises:
         RecordError: It is not a run.
         IncomparableError: Models, data, settings or environment differ; names what, and both values.
     """
     facts = load_run(folder)
-    prepared = prepare(request_from_facts(facts.request, folder / "run.json"))
+    request = request_from_facts(facts.request, folder / "run.json")
+    prepared = prepare(request if farm is None else replace(request, farm=farm))
+    if prepared.farm is not None:
+        prepared.farm.refuse_other_devices(folder)
     _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
     _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
     return replace(prepared, resumes=folder)
@@ -122,18 +176,11 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     store = RunStore(prepared.resumes or new_run_folder(prepared.results))
     if prepared.resumes is None:
         store.save_run(_run_facts(prepared, store.run_id))
-    runners = [
-        Runner(
-            prepared.plan.of_device(station.device.name),
-            engine,
-            station.info,
-            store,
-            observer,
-        )
-        for station, engine in zip(prepared.stations, prepared.engines, strict=True)
-    ]
     try:
-        _run_all(runners)
+        if prepared.farm is not None:
+            prepared.farm.carry_out(prepared.plan, store, observer)
+        else:
+            _run_all(_runners(prepared, store, observer))
     except BaseException as error:
         # The folder is named in the error's message for Ctrl-C, which ends a run that can be resumed.
         error.harness_run = store.folder  # type: ignore[attr-defined]
@@ -141,8 +188,18 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     finally:
         for station in prepared.stations:
             station.device.close()
+        if prepared.farm is not None:
+            prepared.farm.close()
         store.drop_scratch()
     return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
+
+
+def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
+    pairs = zip(prepared.stations, prepared.engines, strict=True)
+    return [
+        Runner(prepared.plan.of_device(station.device.name), engine, station.info, store, observer)
+        for station, engine in pairs
+    ]
 
 
 def _run_all(runners: list[Runner]) -> None:

@@ -65,6 +65,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     else:
         yield Check(HOST, "results", "ok", f"{folder} is writable")
     yield _usb()
+    yield edge_tpu()
 
 
 def _runtime() -> Check:
@@ -91,6 +92,24 @@ def _usb() -> Check:
         return Check(HOST, "usb", "ok", "no phone is attached that would need libusb1")
     remedy = "pip install 'ondevice-harness[usb]', or start an adb server (`adb start-server`)"
     return Check(HOST, "usb", "failed", f"{', '.join(waiting)} attached, libusb1 not installed", remedy)
+
+
+def edge_tpu() -> Check:
+    """Look at the Coral Edge TPUs of this computer, their library, and whether `pycoral` is Google's."""
+    from harness.drivers import coral_list
+    from harness.drivers.coral import clock_in_words, info_of
+
+    infos = [(tpu, info_of(tpu, tpu.port)) for tpu in coral_list.attached()]
+    firmware = {False: ", without firmware yet", True: "", None: ""}
+    words = [f"{tpu.port} {info.state} ({tpu.where}{firmware[tpu.initialized]})" for tpu, info in infos]
+    library = coral_list.find_library()
+    if library is not None:
+        words.append(f"clock {clock_in_words(library)}")
+    if coral_list.pycoral_kind() == "namesake":
+        words.append("the installed pycoral is another package of that name, not Google's, and is not used")
+    reasons = tuple(dict.fromkeys(info.reason for _, info in infos if info.reason))
+    found = ", ".join(words if infos else ["none attached", *words])
+    return Check(HOST, "edge tpu", "warning" if reasons else "ok", found, "; ".join(reasons))
 
 
 def check_attached(workspace: Workspace) -> Iterator[Check]:

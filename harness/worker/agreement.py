@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating]
+Floats = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Detected:
 
     boxes: Floats
     scores: Floats
-    categories: npt.NDArray[np.generic]
+    categories: Floats
 
 
 def from_corners(boxes: Floats, classes: Floats, scores: Floats, count: float) -> Detected:

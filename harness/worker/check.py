@@ -113,8 +113,8 @@ def _differences(
     """Compare detections where the model ends in the op that makes them, else every output by itself."""
     roles = _detection_outputs(interpreter)
     if roles is not None:
-        expected, found = ([_detected(side, roles) for side in sides] for sides in zip(*pairs, strict=True))
-        differs = differing_detections(expected, found, tolerance)
+        one_thread, timed = ([_detected(side, roles) for side in sides] for sides in zip(*pairs, strict=True))
+        differs = differing_detections(one_thread, timed, tolerance)
         return [f"detections than {kind}:1 of the same runtime: {differs}"] if differs else []
     texts = []
     for detail in interpreter.get_output_details():
