@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
     "convert": Entry("harness.cli.convert", "Convert a TensorFlow model by the route that fits its graph."),
     "quantize": Entry("harness.cli.quantize", "Quantize a float .tflite, and say what it cost."),
+    "diagnose": Entry("harness.cli.diagnose", "Find out why a quantized model lost accuracy."),
     "prune": Entry("harness.cli.prune", "Set the smallest weights to zero, and measure before and after."),
     "resize": Entry("harness.cli.resize", "Give a convolutional model other input sizes, and measure."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),

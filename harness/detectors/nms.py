@@ -221,6 +221,11 @@ def iou(first: Floats, second: Floats) -> Floats:
     return _iou(first.T[:, :, None], second.T[:, None, :])
 
 
+def pairwise_iou(first: Floats, second: Floats) -> Floats:
+    """Return the intersection over union [N] of boxes [4, N] with boxes [4, N], one by one."""
+    return _iou(first, second)
+
+
 def _iou(a: Floats, b: Floats) -> Floats:
     """Compute the ratio of boxes [4, …] and [4, …], broadcast against each other.
 

@@ -103,13 +103,13 @@ class Attribution:
 
 
 MEANINGS = {
-    "scores": "how high the scores are, and with them the ranking",
+    "scores": "how high the scores are: the ranking",
     "boxes": "where the boxes are",
     "labels": "which class a box is given",
-    "missed": "candidates that only the float side has above the score threshold",
-    "extra": "detections that only the quantized side has",
+    "missed": "candidates that only the float side has",
+    "extra": "detections only the quantized side has",
     "settings": "score threshold, NMS and label numbers",
-    "unexplained": "beyond these parts: post-processing, and how the outputs are read",
+    "unexplained": "post-processing, reading of the outputs",
 }
 _MATCHED = {"missed": "detections that only the float side has"}
 SIZES = ("small", "medium", "large")

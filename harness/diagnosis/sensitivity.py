@@ -1,38 +1,40 @@
 """What single layers cost: the float model with only one layer quantized, measured as every model is.
 
 Quantize-one: the layer's weights and its output are rounded as the quantized graph stores them, everything else
-stays float (`harness.diagnosis.emulate`). All layers are screened by the error that reaches the heads on a few images;
-mAP is measured for those that bring the most.
+stays float (`harness.diagnosis.emulate`). Layers are screened by what becomes of the best candidates on a few images;
+mAP is measured for those that disturb them most.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from harness.cards import ModelCard
-from harness.detectors.base import TensorInfo, dequantize
+from harness.detectors.heads import Candidates, HeadDecoder
+from harness.detectors.nms import pairwise_iou
 from harness.diagnosis.changes import Change
 from harness.diagnosis.emulate import Parts, emulate
 from harness.diagnosis.heads import Heads, open_heads
+from harness.diagnosis.hybrids import level
 from harness.diagnosis.layers import Layer, Layers
 from harness.diagnosis.matching import MOVING, ancestors
-from harness.diagnosis.runs import Runs
+from harness.diagnosis.runs import OnStep, Runs
 from harness.diagnosis.sides import Pair, Side
 from harness.diagnosis.twin import Twin, find_twin
 from harness.errors import HarnessError
 from harness.tflite import reader
 
 SCREENED_IMAGES = 2
+SCREENED_CANDIDATES = 100
+"""The best candidates of each image, by the float side's scores: what becomes of them is looked at."""
 MEASURED = 10
-"""Layers whose mAP is measured; the others bring less error to the heads."""
+"""Layers whose mAP is measured; the others disturb the candidates less."""
 MEASURED_IMAGES = 40
 MOST_SCREENED = 60
-Infer = Callable[[bytes], list[list[np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class _Base:
     side: Side
     file: Path
     card: ModelCard
-    outputs: tuple[TensorInfo, ...]
+    decoder: HeadDecoder | None
 
 
 def measure(pair: Pair, runs: Runs, layers: Layers) -> Layers:
@@ -60,7 +62,9 @@ def measure(pair: Pair, runs: Runs, layers: Layers) -> Layers:
     with open_heads(pair) as (heads, _), tempfile.TemporaryDirectory(prefix="harness-") as folder:
         base = _base(pair.float, heads)
         try:
-            return _measured(_Bench(base, runs, Path(folder)), parts, layers)
+            return _measured(
+                _Bench(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step), parts, layers
+            )
         except HarnessError as error:
             return replace(
                 layers, method=f"ranked by local error: no layer could be quantized alone ({error})"
@@ -85,9 +89,13 @@ def single_parts(side: Side, twin: Twin) -> dict[int, Parts]:
 
 def _base(side: Side, heads: tuple[Heads, Heads] | None) -> _Base:
     if heads is None:
-        return _Base(side, side.file, side.model.card, side.description.outputs)
+        return _Base(side, side.file, side.model.card, None)
     first = heads[0]
-    return _Base(side, first.change.file or side.file, first.card, first.outputs)
+    return _Base(side, first.change.file or side.file, first.card, first.decoder)
+
+
+def _quiet(done: int, total: int, text: str) -> None:
+    """Say nothing of the images of each of many layers."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ class _Bench:
     base: _Base
     runs: Runs
     folder: Path
+    on_step: OnStep
 
     def change(self, parts: Parts, name: str) -> Change:
         """Return the change to the float side that quantizes these parts."""
@@ -105,11 +114,10 @@ class _Bench:
             file.write_bytes(emulate(reader.read_bytes(self.base.file), parts, self.base.file))
         return Change(f"one layer quantized ({name})", self.base.card, file)
 
-    def outputs(self, change: Change) -> Iterator[list[np.ndarray]]:
-        """Yield the real values of the outputs for each of the first images that can be read."""
-        for raw in self.runs.raw(self.base.side, change, SCREENED_IMAGES):
-            if raw.outputs is not None:
-                yield [dequantize(a, i) for a, i in zip(raw.outputs, self.base.outputs, strict=True)]
+    def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:
+        """Return the candidates of the first images that can be read."""
+        found = self.runs.raw(self.base.side, change, SCREENED_IMAGES)
+        return [decoder.read(raw.outputs) for raw in found if raw.outputs is not None]
 
 
 def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
@@ -118,7 +126,7 @@ def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
     n_images = min(MEASURED_IMAGES, len(bench.runs.dataset.images))
     as_is = bench.runs.detections(bench.base.side, Change("", bench.base.card, bench.base.file), n_images)
     for done, index in enumerate(chosen):
-        bench.runs.on_step(done, len(chosen), "what single layers cost")
+        bench.on_step(done, len(chosen), "what single layers cost")
         found = bench.runs.detections(bench.base.side, bench.change(parts[index], str(index)), n_images)
         cost = bench.runs.compare(found, as_is)
         by_tensor[index] = replace(
@@ -134,28 +142,33 @@ def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
 
 
 def _worst(bench: _Bench, parts: dict[int, Parts], by_tensor: dict[int, Layer]) -> tuple[list[int], str]:
-    """Return the layers that bring the most error to the heads, the worst first."""
-    if bench.base.file == bench.base.side.file and bench.base.side.description.postprocess is not None:
-        order = sorted(parts, key=lambda index: -(by_tensor[index].drop_db or 0.0))
-        return order[:MEASURED], "the largest local loss of SNR"
-    candidates = sorted(parts, key=lambda index: -(by_tensor[index].drop_db or 0.0))[:MOST_SCREENED]
-    reference = list(bench.outputs(Change("", bench.base.card, bench.base.file)))
-    noise = {}
-    for done, index in enumerate(candidates):
-        bench.runs.on_step(done, len(candidates), "screening layers")
-        noise[index] = _noise(reference, list(bench.outputs(bench.change(parts[index], str(index)))))
-    return sorted(candidates, key=lambda index: -noise[index])[:MEASURED], "the most error at the heads"
+    """Return the layers that disturb the detections most, the worst first."""
+    steep = sorted(parts, key=lambda index: -(by_tensor[index].drop_db or 0.0))
+    decoder = bench.base.decoder
+    if decoder is None:
+        return steep[:MEASURED], "the largest loss of SNR of their own"
+    reference = bench.candidates(Change("", bench.base.card, bench.base.file), decoder)
+    disturbed = {}
+    for done, index in enumerate(steep[:MOST_SCREENED]):
+        bench.on_step(done, min(len(steep), MOST_SCREENED), "screening layers")
+        changed = bench.candidates(bench.change(parts[index], str(index)), decoder)
+        disturbed[index] = sum(disturbance(a, b) for a, b in zip(reference, changed, strict=True))
+    chosen = sorted(disturbed, key=lambda index: -disturbed[index])[:MEASURED]
+    return chosen, "the most disturbed candidates"
 
 
-def _noise(reference: Sequence[Sequence[np.ndarray]], changed: Sequence[Sequence[np.ndarray]]) -> float:
-    """Return the noise-to-signal ratio of the output that has the most."""
-    worst = 0.0
-    for k in range(len(reference[0]) if reference else 0):
-        pairs = [
-            (a[k].astype(np.float64), b[k].astype(np.float64))
-            for a, b in zip(reference, changed, strict=True)
-        ]
-        signal = sum(float((a * a).sum()) for a, _ in pairs)
-        noise = sum(float(np.square(np.nan_to_num(b - a, nan=1e6)).sum()) for a, b in pairs)
-        worst = max(worst, noise / signal if signal else 0.0)
-    return worst
+def disturbance(first: Candidates, second: Candidates) -> float:
+    """Return how far the best candidates are from where they were: mean (1 - IoU) + mean relative change of score.
+
+    Args:
+        first: Of the float side; its best `SCREENED_CANDIDATES` are looked at.
+        second: The same candidates after a change.
+    """
+    scores, changed = level(first), level(second)
+    best = np.argsort(-scores, kind="stable")[:SCREENED_CANDIDATES]
+    best = best[scores[best] > 0]
+    if not best.size:
+        return 0.0
+    a, b = first.boxes[best].T, np.nan_to_num(second.boxes[best]).T
+    moved = 1 - pairwise_iou(a, b)
+    return float(moved.mean() + (np.abs(changed[best] - scores[best]) / scores[best]).mean())

@@ -1,0 +1,235 @@
+"""`harness diagnose`: why a quantized detector lost accuracy, with the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+from harness.cli.common import (
+    CONTEXT,
+    Progress,
+    emit,
+    emit_bytes,
+    emit_table,
+    examples,
+    format_option,
+    note,
+    progress,
+    warn,
+)
+from harness.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from harness.accuracy.dataset import Dataset
+    from harness.cards import Model
+    from harness.diagnosis.attempt import Attempt
+    from harness.diagnosis.diagnose import Case, Diagnosis
+    from harness.diagnosis.sides import Pair
+
+DEFAULT_LIMIT = 500
+DEFAULT_LAYER_IMAGES = 100
+DEFAULT_FOLDER = "diagnose-try"
+
+
+@click.command(
+    "diagnose",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness diagnose shapes-float32 shapes-full-integer          the bundled example",
+        "harness diagnose float.tflite int8.tflite --dataset coco/ --html why.html",
+        "harness diagnose float.tflite int8.tflite --dataset coco/ --representative calibration/ --try",
+        "harness diagnose int8.tflite --dataset coco/                 only the quantized model",
+        "harness diagnose float.tflite int8.tflite --dataset coco/ -d pixel-8 --delegate nnapi   the phone's",
+        "harness diagnose float.tflite --dataset coco/ -d pixel-8 --delegate gpu   one file, here and there",
+    ),
+)
+@click.argument("model", metavar="[FLOAT]")
+@click.argument("quantized", metavar="QUANT", required=False)
+@click.option("--dataset", type=click.Path(path_type=Path), help="COCO dataset: a folder or a TOML card.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, help="Images, at most."
+)
+@click.option(
+    "--layer-images",
+    type=click.IntRange(min=0),
+    default=DEFAULT_LAYER_IMAGES,
+    show_default=True,
+    help="Images that the tensors are compared on; 0 leaves that out.",
+)
+@click.option("-d", "--device", help="Where the quantized side runs: a device profile's name or address.")
+@click.option("--delegate", help="What executes the quantized side (default: this computer's CPU).")
+@click.option("--benchmark-binary", type=click.Path(), help="TFLite's native benchmark_model to run it with.")
+@click.option(
+    "--pipeline-config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The training's pipeline.config: what it says is held against the model.",
+)
+@click.option(
+    "--representative",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="DIR|FILE",
+    help="The images, or a .npy or .npz file, that the quantized model was calibrated with.",
+)
+@click.option("--try", "try_", is_flag=True, help="Carry out the remedies that can be, and measure each.")
+@click.option(
+    "--try-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(DEFAULT_FOLDER),
+    show_default=True,
+    metavar="DIR",
+    help="Folder for what --try makes; a new one inside for each call.",
+)
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page too."
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Draw the images that the sides differ most on: float left, quantized right.",
+)
+@format_option()
+@click.pass_context
+def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
+    """Find out why a quantized detector lost accuracy: how bad, where, why, and what to do, with evidence.
+
+    FLOAT and QUANT are .tflite files, cards' names or cards' paths. With one of them, it is the quantized model, and
+    is judged by the annotations alone; or, with --device or --delegate, the same file here and there.
+    """
+    from harness.diagnosis import diagnose
+
+    case = _case(ctx.obj, options)
+    with progress() as shown:
+        step = _Steps(shown)
+        diagnosis = diagnose.examine(diagnose.gather(case, step), step)
+        attempts = _attempts(diagnosis, options, step)
+    _write(diagnosis, attempts, options)
+    _print(diagnosis, attempts, format_)
+
+
+class _Steps:
+    """Passes on how far the work is."""
+
+    def __init__(self, shown: Progress) -> None:
+        self._shown = shown
+
+    def __call__(self, done: int, total: int, text: str) -> None:
+        self._shown.update(done, total, text)
+
+
+def _case(workspace: str | None, options: dict[str, Any]) -> Case:
+    from harness.diagnosis.diagnose import Case
+
+    _check_outputs(options)
+    pair = _pair(workspace, options)
+    return Case(
+        pair=pair,
+        dataset=_dataset(pair, options),
+        layer_images=options["layer_images"],
+        pipeline_config=options["pipeline_config"],
+        representative=options["representative"],
+        workspace=workspace,
+    )
+
+
+def _check_outputs(options: dict[str, Any]) -> None:
+    """Refuse what could not be written at the end before the work begins."""
+    page = options["html"]
+    if page is not None and not page.absolute().parent.is_dir():
+        raise OutputError(f"{page}: there is no folder {page.absolute().parent} to write it to")
+
+
+def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
+    from harness.cards import find_model
+    from harness.diagnosis.sides import HERE, Pair, Place, load_side
+    from harness.workspace import find_workspace
+
+    there = Place(
+        device=options["device"] or HERE,
+        delegate=options["delegate"]
+        or ("cpu" if options["device"] is None else _first_delegate(workspace, options)),
+        workspace=workspace,
+        benchmark_binary=options["benchmark_binary"],
+    )
+    places = find_workspace(workspace)
+    given = [find_model(name, places) for name in (options["model"], options["quantized"]) if name]
+    for model in given:
+        _show_card(model)
+    moved = options["device"] is not None or options["delegate"] is not None
+    if len(given) == 1 and not moved:
+        return Pair(None, load_side("quantized", given[0], there))
+    return Pair(load_side("float", given[0]), load_side("quantized", given[-1], there))
+
+
+def _first_delegate(workspace: str | None, options: dict[str, Any]) -> str:
+    from harness.drivers.registry import find_device
+    from harness.workspace import find_workspace
+
+    profile, device = find_device(options["device"], find_workspace(workspace))
+    device.close()
+    return str(profile.data.delegates[0])
+
+
+def _show_card(model: Model) -> None:
+    if model.evidence:
+        note(f"card of {model.file.name}, worked out from the file:")
+    for sentence in model.evidence:
+        note(f"  - {sentence}")
+
+
+def _dataset(pair: Pair, options: dict[str, Any]) -> Dataset:
+    from harness.accuracy.dataset import find_dataset
+
+    known = (options["dataset"], *(side.model.dataset_path for side in reversed(pair.sides)))
+    path = next((place for place in known if place is not None), None)
+    if path is None:
+        raise UsageError(
+            f"model {pair.quantized.name!r} has no dataset, and without annotated images there is nothing to judge it "
+            "by: give one with --dataset"
+        )
+    dataset = find_dataset(path)
+    if len(dataset.images) > options["limit"]:
+        note(f"the first {options['limit']} of {len(dataset.images)} images are used; --limit N for more")
+    return dataset.limited(options["limit"])
+
+
+def _attempts(diagnosis: Diagnosis, options: dict[str, Any], step: _Steps) -> Sequence[Attempt]:
+    if not options["try_"]:
+        return ()
+    from harness.diagnosis.attempt import carry_out
+
+    return carry_out(diagnosis, options["try_dir"], step)
+
+
+def _write(diagnosis: Diagnosis, attempts: Sequence[Attempt], options: dict[str, Any]) -> None:
+    """Write the page and the pictures, where they were asked for."""
+    if options["pictures"] is not None:
+        from harness.diagnosis.pictures import write_pictures
+
+        for file in write_pictures(diagnosis.evidence, options["pictures"]):
+            note(f"wrote {file}")
+    if options["html"] is not None:
+        from harness.report.html.diagnosis import render
+
+        emit_bytes(render(diagnosis, attempts).encode("utf-8"), options["html"])
+        note(f"wrote {options['html']}")
+
+
+def _print(diagnosis: Diagnosis, attempts: Sequence[Attempt], format_: str) -> None:
+    from harness.diagnosis import document
+
+    found = document.document(diagnosis, attempts)
+    if format_ == "table":
+        from harness.report.diagnosis_sheet import sheet
+
+        emit_table(sheet(found))
+    elif format_ == "json":
+        emit([found], document.COLUMNS, format_)
+    else:
+        emit(list(document.rows(found)), document.ROW_COLUMNS, format_)
+    for name, reason in diagnosis.untested:
+        warn(f"cause {name} could not be tested: {reason}")

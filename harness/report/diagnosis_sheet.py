@@ -1,0 +1,267 @@
+"""A diagnosis for a person, in 100 columns: how bad, where, why, what to do. Computes nothing, formats only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness import units
+from harness.report.text import clean
+
+WIDTH = 100
+BAR = 12
+MOST_LAYERS = 8
+_NAME_WIDTH = 28
+_STYLES = {"certain": "bold red", "likely": "bold yellow", "possible": "bold"}
+Found = Mapping[str, Any]
+
+
+def sheet(found: Found) -> Group:
+    """Return the sections of a diagnosis, given as `harness.diagnosis.document` makes it."""
+    parts: list[Any] = []
+    for title, bodies in (
+        ("How bad", _how_bad(found)),
+        ("Of what the loss consists", _attribution(found["attribution"])),
+        ("Where it arises", _where(found["layers"])),
+        ("Why", _why(found["causes"])),
+        ("What to do", _what_to_do(found["remedies"])),
+    ):
+        if bodies:
+            parts += [Text(title, style="bold"), *(Padding(body, (0, 0, 0, 2)) for body in bodies), Text("")]
+    return Group(*parts[:-1])
+
+
+def _how_bad(found: Found) -> list[Any]:
+    columns = [("", ""), ("model", ""), ("quantization", ""), ("ran on", "")]
+    columns += [("mAP", "right"), ("95 % interval", ""), ("AP50", "right")]
+    sides = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
+    table = _grid(columns, (_side(name, side) for name, side in sides))
+    return [table, *(_text(line) for line in (_verdict(found), *found["loss"]["remarks"]) if line)]
+
+
+def _side(name: str, side: Found) -> list[object]:
+    place = side["delegate_actual"] + ("" if side["device"] == "local" else f" on {side['device']}")
+    figures = (
+        units.metric(side["map"]),
+        between(side["map_low"], side["map_high"]),
+        units.metric(side["ap50"]),
+    )
+    return [name, side["model"], side["quantization"], place, *figures]
+
+
+def signed(value: float | None) -> str:
+    """Format a difference of COCO figures; what rounds to 0 has no sign."""
+    text = units.signed_metric(value)
+    return text[1:] if text in {"+0.000", "-0.000"} else text
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Format the ends of an interval of COCO figures."""
+    return units.MISSING if low is None or high is None else f"{units.metric(low)} to {units.metric(high)}"
+
+
+def signed_between(low: float | None, high: float | None) -> str:
+    """Format the ends of an interval of differences."""
+    if low is None or high is None:
+        return units.MISSING
+    return f"{signed(low)} to {signed(high)}"
+
+
+def _verdict(found: Found) -> str:
+    return verdict(found["loss"])
+
+
+def verdict(loss: Found) -> str:
+    """Say in a sentence what the images tell about the loss."""
+    images = f"{units.count(loss['n_images'])} images"
+    if loss["map"] is None:
+        return f"{images}; without a float model there is nothing to compare with."
+    span = f"95 % interval {signed_between(_minus(loss['high']), _minus(loss['low']))}"
+    change = f"mAP {signed(_minus(loss['map']))} on {images} ({span})"
+    words = {"worse": "accuracy was lost", "better": "the quantized side is better"}
+    return f"{change}: {words.get(loss['decision'], 'no difference that so many images could show')}."
+
+
+def _minus(value: float | None) -> float | None:
+    return None if value is None else -value + 0.0
+
+
+def _attribution(found: Found | None) -> list[Any]:
+    if found is None:
+        return []
+    largest = max((abs(part["loss"]) for part in found["parts"]), default=0.0)
+    columns = [("part", ""), ("mAP lost", "right"), ("95 % interval", ""), ("", ""), ("what it is", "")]
+    rows = [
+        [
+            part["name"],
+            signed(part["loss"]),
+            signed_between(part["low"], part["high"]),
+            bar(part["loss"], largest),
+            part["meaning"],
+        ]
+        for part in found["parts"]
+    ]
+    rows.append(["total", signed(found["total"]), "", "", "the sum of the parts"])
+    return [_grid(columns, rows), *(_text(line) for line in attribution_lines(found))]
+
+
+def bar(value: float, largest: float) -> str:
+    """Return a bar for a loss; a gain has none."""
+    return "█" * round(BAR * value / largest) if largest > 0 and value > 0 else ""
+
+
+def attribution_lines(found: Found) -> list[str]:
+    """Say how the parts were found, and what objects and sizes tell."""
+    sizes = ", ".join(
+        f"{size['name']} {signed(_minus(size['loss']))}"
+        for size in found["sizes"]
+        if size["loss"] is not None
+    )
+    lost, gained, n = found["objects_lost"], found["objects_gained"], units.count(found["n_objects"])
+    lines = [f"Found by swapping {found['method']}: {found['reason']}."]
+    lines += [f"AP by the size of the objects: {sizes}."] if sizes else []
+    return [*lines, f"Of {n} objects, {lost} are found by the float side only, {gained} by the other only."]
+
+
+def _where(found: Found | None) -> list[Any]:
+    if found is None:
+        return []
+    columns = [("tensor", ""), ("operator", ""), ("SNR dB", "right"), ("drop", "right"), ("clipped", "right")]
+    columns += [("range use", "right"), ("mAP lost", "right")]
+    chosen = shown_layers(found)
+    table = _grid(columns, (_layer(layer) for layer in chosen))
+    more = len(found["layers"]) - len(chosen)
+    tail = f"… and {more} more tensors; --format json and --html have them all." if more > 0 else ""
+    return [_text(break_sentence(found)), table, *(_text(line) for line in (tail, _method(found)) if line)]
+
+
+def _method(found: Found) -> str:
+    return f"{found['method'][:1].upper()}{found['method'][1:]}." if found["method"] else ""
+
+
+def shown_layers(found: Found) -> list[Found]:
+    """Return the layers that a person should see: the input, the first break, and those that cost or lose most."""
+    layers = found["layers"]
+    chosen = [
+        layer for layer in layers if layer["operator"] == "INPUT" or layer["name"] == found["first_break"]
+    ]
+    costly = sorted(
+        (layer for layer in layers if layer["loss"] is not None), key=lambda layer: -layer["loss"]
+    )
+    steep = sorted(
+        layers, key=lambda layer: -(layer["drop_db"] or 0.0) if layer["operator"] != "INPUT" else 0.0
+    )
+    for layer in (*costly[: MOST_LAYERS // 2], *steep):
+        if len(chosen) < MOST_LAYERS and layer not in chosen:
+            chosen.append(layer)
+    return [layer for layer in layers if layer in chosen]
+
+
+def break_sentence(found: Found) -> str:
+    """Say where the error breaks out."""
+    images = f"{len(found['layers'])} tensors on {found['n_images']} images"
+    if found["first_break"] is None:
+        return f"Compared {images}: {found['rule']}."
+    return f"Compared {images}. It breaks at {clean(found['first_break'])}: {found['rule']}."
+
+
+def _layer(layer: Found) -> list[object]:
+    return [
+        short_name(layer["name"]),
+        layer["operator"],
+        decibels(layer["snr_db"]),
+        decibels(layer["drop_db"]) if layer["operator"] != "INPUT" else "",
+        share(layer["clipped"]),
+        share(layer["range_use"]),
+        "" if layer["loss"] is None else signed(layer["loss"]),
+    ]
+
+
+def short_name(name: str, width: int = _NAME_WIDTH) -> str:
+    """Return the telling end of a tensor's name: of several joined by `;` the first."""
+    text = clean(name).split(";", maxsplit=1)[0]
+    return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
+def decibels(value: float | None) -> str:
+    """Format a ratio in dB; equal tensors have none."""
+    return units.MISSING if value is None else f"{value:.1f}"
+
+
+def share(value: float | None) -> str:
+    """Format a share of 1 in percent."""
+    return units.MISSING if value is None else f"{100 * value:.1f}%"
+
+
+def _why(causes: Sequence[Found]) -> list[Any]:
+    if not causes:
+        return [
+            _text("No cause was found: what was tested fits, and no change that was tried brings mAP back.")
+        ]
+    return [line for cause in causes for line in _cause(cause)]
+
+
+def _cause(cause: Found) -> list[Any]:
+    style = _STYLES.get(cause["confidence"], "")
+    title = Text.assemble(
+        f"{cause['rank']}. ", (clean(cause["cause"]), "bold"), "  ", (cause["confidence"], style)
+    )
+    if cause["gain"] is not None:
+        span = signed_between(cause["gain_low"], cause["gain_high"])
+        title.append(f"  without it mAP {signed(cause['gain'])} ({span})")
+    numbers = "; ".join(number_text(number) for number in cause["numbers"])
+    lines = [cause["sentence"], numbers, f"Rule: {cause['rule']}"]
+    return [title, *(Padding(_text(line), (0, 0, 0, 3)) for line in lines if line)]
+
+
+def number_text(number: Found) -> str:
+    """Format one number behind a finding."""
+    value = number["value"]
+    shown = units.MISSING if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{number['name']} {shown}{' ' + number['unit'] if number['unit'] else ''}"
+
+
+def _what_to_do(remedies: Sequence[Found]) -> list[Any]:
+    return [line for remedy in remedies for line in _remedy(remedy)]
+
+
+def _remedy(remedy: Found) -> list[Any]:
+    from harness.diagnosis.document import command_text
+
+    lines: list[Any] = [_text(f"{remedy['rank']}. {remedy['sentence']}")]
+    if remedy["command"] is not None:
+        command = Text(clean(command_text(remedy["command"])), style="cyan", overflow="fold")
+        lines.append(Padding(command, (0, 0, 0, 3)))
+    if remedy["tried"] is not None:
+        lines.append(Padding(_text(tried_text(remedy["tried"])), (0, 0, 0, 3)))
+    return lines
+
+
+def tried_text(tried: Found) -> str:
+    """Say what `--try` measured."""
+    if tried["map_after"] is None:
+        return f"Tried: {tried['sentence']}"
+    span = signed_between(tried["gain_low"], tried["gain_high"])
+    change = f"mAP {units.metric(tried['map_before'])} → {units.metric(tried['map_after'])}"
+    return f"Tried: {change} ({signed(tried['gain'])}, {span}). {tried['sentence']}".rstrip()
+
+
+def _text(value: object) -> Text:
+    return Text(clean(units.MISSING if value is None else value))
+
+
+def _grid(columns: Iterable[tuple[str, str]], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table of (title, justify) columns."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title, justify in columns:
+        side: Any = justify or "left"
+        table.add_column(title, justify=side, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    return table
