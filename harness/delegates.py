@@ -51,10 +51,8 @@ class Delegate:
         if self.threads is not None:
             parts.append(str(self.threads))
         for key, value in self.options:
-            if self.kind == "edgetpu":
-                parts += [key, value]
-            elif not key.startswith(OPTION):
-                parts.append(value)
+            if not key.startswith(OPTION):
+                parts += [key, value] if self.kind == "edgetpu" else [value]
         given = ",".join(f"{key}={value}" for key, value in self.given_options.items())
         return ":".join(parts) + (f"[{given}]" if given else "")
 

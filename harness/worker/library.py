@@ -63,12 +63,21 @@ def make(runtime: Runtime, job: Job) -> Applied:
             f"the delegate of {library} could not prepare the graph: {_plain(error)}"
         ) from error
     nodes = evidence.list_nodes(interpreter)
+    delegation = None if nodes is None else evidence.count_delegated(nodes)
     emit("stage", text=f"memory was being allocated, with the delegate of {library}")
-    interpreter.allocate_tensors()
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        took = (
+            "some nodes"
+            if delegation is None
+            else f"{delegation.delegated_nodes} of {delegation.total_nodes} nodes"
+        )
+        raise LibraryError(
+            f"the delegate of {library} took {took}, and the rest cannot run without it: {_plain(error)}"
+        ) from error
     emit("stage", text=f"the model was running on the delegate of {library}")
-    if nodes is None:
-        return Applied(interpreter)
-    return Applied(interpreter, evidence.count_delegated(nodes), evidence.names_left(nodes))
+    return Applied(interpreter, delegation, evidence.names_left(nodes or ()))
 
 
 def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:

@@ -1,0 +1,165 @@
+"""The Edge TPU's path: a stand-in for libedgetpu.so.1 in C, models with `edgetpu-custom-op`, a computer of files.
+
+What only a real TPU can show (its speed, its firmware, its cache) is listed in devices/README.md.
+"""
+
+import importlib.util
+import shutil
+
+import pytest
+from msgspec.structs import replace
+
+from harness.bench.conclude import conclude
+from harness.bench.plan import Settings
+from harness.bench.records import load_records
+from harness.bench.request import Request
+from harness.bench.session import carry_out, prepare
+from harness.drivers import coral_list
+from harness.errors import ModelError, UsageError
+from harness.worker import evidence
+from harness.worker.evidence import Delegation
+
+
+@pytest.fixture(scope="module")
+def compiled(repository, tmp_path_factory):
+    """A model as edgetpu_compiler leaves it: the custom operator, then PostProcess for the CPU."""
+    spec = importlib.util.spec_from_file_location("networks", repository / "tests" / "tflite" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = module.Network()
+    image = network.input([1, 32, 48, 3], module.UINT8, scale=1 / 255, zero_point=0)
+    boxes, scores = network.tensor("boxes", [1, 24, 4]), network.tensor("scores", [1, 24, 3])
+    network.operator("edgetpu-custom-op", [image], [boxes, scores], custom_options=b"compiled")
+    network.postprocess(boxes, scores, 2)
+    path = tmp_path_factory.mktemp("compiled") / "ssd_edgetpu.tflite"
+    path.write_bytes(network.bytes())
+    return path
+
+
+@pytest.fixture
+def computer(tmp_path, monkeypatch, edgetpu_library):
+    """A computer with two sticks and the library, as far as the harness looks."""
+    root = tmp_path / "root"
+    for place, number in (("2-1", 5), ("2-2", 6)):
+        folder = root / "sys/bus/usb/devices" / place
+        folder.mkdir(parents=True)
+        files = {"idVendor": "18d1", "idProduct": "9302", "busnum": "2", "devnum": str(number)}
+        for name, text in files.items():
+            (folder / name).write_text(f"{text}\n")
+        node = root / "dev/bus/usb/002" / f"{number:03d}"
+        node.parent.mkdir(parents=True, exist_ok=True)
+        node.touch()
+    library = root / "libedgetpu/direct/k8/libedgetpu.so.1"
+    library.parent.mkdir(parents=True)
+    shutil.copy(edgetpu_library, library)
+    monkeypatch.setattr(coral_list, "ROOT", root)
+    monkeypatch.setattr("harness.bench.plan.LEAST_PATIENCE_S", 1.0)  # a model this small is never steady
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
+    return root
+
+
+@pytest.fixture
+def ask(tmp_path, repository, compiled, computer):
+    def make(*models, delegates=("edgetpu",), options=(), devices=("local",), **changes):
+        return prepare(
+            Request(
+                models=tuple(map(str, models or (compiled,))),
+                devices=devices,
+                delegates=delegates,
+                delegate_options=tuple(dict(options).items()),
+                workspace=str(repository),
+                output=str(tmp_path / "results"),
+                settings=Settings(min_runs=3, min_seconds=0.02, accuracy=False, **changes),
+                repetitions=1,
+            )
+        )
+
+    return make
+
+
+def test_a_compiled_model_runs_on_the_tpu_and_post_processing_on_the_cpu(ask, recorder):
+    (record,) = carry_out(ask(delegates=("edgetpu:usb:1",)), recorder).records
+    assert (record.status, record.delegate.actual) == ("partial", "edgetpu")
+    assert (record.delegate.delegated_nodes, record.delegate.total_nodes) == (1, 2)
+    assert "left to the CPU: TFLite_Detection_PostProcess" in record.reasons[0]
+    evidence = record.delegate.evidence
+    assert "stand-in delegate option: device=usb:1" in evidence
+    assert any(text.endswith("libedgetpu.so.1, clock: max") for text in evidence)
+
+
+def test_a_compiled_model_that_the_library_leaves_alone_never_counts_as_run(ask, recorder):
+    """The library loads and takes nothing, so the runtime is left with an operator that it does not have."""
+    (record,) = carry_out(ask(options={"take": "none"}), recorder).records
+    assert record.status == "failed" and record.delegate.actual == "unknown"
+    assert "took 0 of 2 nodes, and the rest cannot run without it" in record.reasons[0]
+
+
+def test_what_ran_elsewhere_although_edgetpu_was_asked_for_is_a_fallback(ask, recorder):
+    """A runtime with a kernel of its own for the compiled operator: no node is the library's, and it runs all the same."""
+    (record,) = carry_out(ask(), recorder).records
+    told = evidence.describe_library(
+        "edgetpu", "libedgetpu.so.1", Delegation(0, 0, 2), {"edgetpu-custom-op": 1}, Delegation(0, 0, 2)
+    )
+    ran = replace(record.processes[0].delegate, **{**told, "evidence": tuple(told["evidence"])})
+    status, reasons = conclude(replace(record, processes=(replace(record.processes[0], delegate=ran),)))
+    assert status == "fallback" and reasons[0].startswith("edgetpu was asked for, but cpu-reference ran")
+
+
+def test_a_model_that_is_not_compiled_is_skipped_with_the_command_that_compiles_it(ask, recorder, compiled):
+    records = carry_out(ask("shapes-full-integer", compiled), recorder).records
+    assert [record.status for record in records] == ["skipped", "partial"]
+    assert "`harness edgetpu compile shapes_full_integer.tflite`" in records[0].reasons[0]
+
+
+def test_a_compiled_model_on_a_cpu_is_skipped_with_the_reason(ask, recorder):
+    records = carry_out(ask(delegates=("cpu:1", "edgetpu")), recorder).records
+    assert [record.status for record in records] == ["skipped", "partial"]
+    assert "which cpu:1 cannot run" in records[0].reasons[0]
+
+
+def test_a_compiled_model_on_cpus_alone_is_refused(ask):
+    with pytest.raises(ModelError, match="compiled for the Edge TPU"):
+        ask(delegates=("cpu:1", "cpu-reference"))
+
+
+def test_without_a_tpu_or_its_library_the_cell_is_skipped_in_advance(ask, recorder, computer, monkeypatch):
+    shutil.rmtree(computer / "sys/bus/usb/devices/2-2")
+    (record,) = carry_out(ask(delegates=("edgetpu:usb:1",)), recorder).records
+    assert (record.status, record.reasons[0]) == ("skipped", "there is no Edge TPU usb:1, only usb:0")
+    monkeypatch.delenv("LD_LIBRARY_PATH")
+    (record,) = carry_out(ask(), recorder).records
+    assert record.status == "skipped" and "libedgetpu1-std" in record.reasons[0]
+
+
+def test_the_first_inference_that_loads_the_parameters_is_apart_from_the_steady_ones(ask, recorder):
+    outcome = carry_out(ask(options={"load_us": "60000"}), recorder)
+    (stored,) = load_records(outcome.folder)
+    first, *later = stored.samples()[0]["duration_ns"]
+    assert first >= 60e6 > max(later) and not stored.samples()[0]["steady"][0]
+    assert stored.record.processes[0].first_inference_ns == first
+
+
+def test_two_tpus_are_measured_at_the_same_time(ask, recorder, tmp_path, compiled):
+    """Each process holds its TPU's lock, and one that finds it held fails: a TPU is never shared."""
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    asked = ask(
+        devices=("coral-usb:0", "coral-usb:1"),
+        delegates=(),
+        options={"lock": str(locks), "load_us": "300000"},
+    )
+    records = carry_out(asked, recorder).records
+    assert {record.device.name: record.status for record in records} == {
+        "coral-usb:0": "partial",
+        "coral-usb:1": "partial",
+    }
+    assert {record.delegate.requested.partition("[")[0] for record in records} == {
+        "edgetpu:usb:0",
+        "edgetpu:usb:1",
+    }
+    assert {path.name for path in locks.iterdir()} == {"usb:0", "usb:1"}
+
+
+def test_two_devices_that_would_share_a_tpu_are_refused(ask):
+    with pytest.raises(UsageError, match="would share the Edge TPU usb:0"):
+        ask(devices=("local", "coral-usb:0"))
