@@ -95,7 +95,7 @@ def test_a_compiled_model_that_the_library_leaves_alone_never_counts_as_run(ask,
 
 
 def test_what_ran_elsewhere_although_edgetpu_was_asked_for_is_a_fallback(ask, recorder):
-    """A runtime with a kernel of its own for the compiled operator: no node is the library's, and it runs all the same."""
+    """A runtime with a kernel of its own for the operator: no node is the library's, and it runs all the same."""
     (record,) = carry_out(ask(), recorder).records
     told = evidence.describe_library(
         "edgetpu", "libedgetpu.so.1", Delegation(0, 0, 2), {"edgetpu-custom-op": 1}, Delegation(0, 0, 2)
