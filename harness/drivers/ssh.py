@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from harness.drivers import orphans, ssh_files
+from harness.drivers import orphans, ssh_errors, ssh_files
 from harness.drivers.adb_run import CallbackError
 from harness.drivers.adb_shell_protocol import NOT_STARTED
 from harness.drivers.base import Completed, DeviceInfo, OnLine
@@ -235,10 +235,15 @@ class SshDevice:
             code, said = link.unpack(lambda stream: ssh_files.write_tar(stream, files, self.name))
             if code is None:
                 raise ConnectionAbortedError(said.strip() or "the connection ended during the transfer")
-            if code != 0:
-                raise DeviceError(
-                    self.name, f"{ssh_files.reason(said)} (while {len(files)} file(s) were sent)"
-                )
+        if code != 0:
+            raise DeviceError(self.name, self._why_unwritten(said, files))
+
+    def _why_unwritten(self, said: str, files: Sequence[tuple[Path, str]]) -> str:
+        reason = ssh_files.reason(said)
+        if "Wrote only" in said:
+            tried = self.run(["sh", "-c", ssh_files.TRY, "sh", f"{files[0][1]}.try"], timeout_s=KILL_S)
+            reason = ssh_files.reason(tried.stderr) if tried.exit_code != 0 else reason
+        return f"{reason} (while {len(files)} file(s) were sent)"
 
     def forget(self) -> None:
         """Remove everything that was ever pushed to the device."""
@@ -267,15 +272,17 @@ class SshDevice:
         try:
             yield self._connected()
         except ConnectionError as error:
-            found = self._why_lost(f"{what}: {error}", argv)
+            found = self._why_lost(what, str(error), argv)
             self._drop(at_once=True)
             raise found from error
         except (DeviceLostError, DeviceTimeoutError):
             self._drop(at_once=True)
             raise
 
-    def _why_lost(self, text: str, argv: Sequence[str]) -> DeviceError:
-        detail = ""
+    def _why_lost(self, what: str, said: str, argv: Sequence[str]) -> DeviceError:
+        if "Session open refused by peer" in said:
+            return DeviceError(self.name, f"{what}: {ssh_errors.FEW_SESSIONS}", argv)
+        detail, text = "", f"{what}: {ssh_errors.last_words(said.splitlines())}"
         if self._link is not None:
             with suppress(Exception):
                 detail = str(self._link.why_gone()).removeprefix(f"{self.name}: ")

@@ -12,6 +12,10 @@ from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 from harness.report.text import clean
 
 MISSING = "OpenSSH's client `ssh` is not installed here: install the package openssh-client"
+FEW_SESSIONS = (
+    "its sshd refuses a second session on one connection: set MaxSessions to 4 or more (10 is its default) in "
+    "/etc/ssh/sshd_config there"
+)
 _DEBUG = re.compile(r"debug\d: ")
 _SERVER_KEY = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
 _UNKNOWN = re.compile(r"No (\S+) host key is known for (\S+) and you have requested strict checking")

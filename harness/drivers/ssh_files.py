@@ -51,9 +51,17 @@ def write_tar(stream: IO[bytes], files: Sequence[tuple[Path, str]], device: str)
 
 
 def reason(said: str) -> str:
-    """Return why tar gave up: its first complaint, which later ones only follow from."""
+    """Return why tar or dd gave up: the first complaint, which later ones only follow from."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return lines[0].removeprefix("tar: ") if lines else "the files could not be written there"
+    return (
+        lines[0].removeprefix("tar: ").removeprefix("dd: ")
+        if lines
+        else "the files could not be written there"
+    )
+
+
+TRY = 'dd if=/dev/zero of="$1" bs=65536 count=16; code=$?; rm -f "$1"; exit $code'
+"""Writes a megabyte: a tar that could write only a part does not say why, the next writer does."""
 
 
 @contextmanager

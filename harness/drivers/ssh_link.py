@@ -31,6 +31,7 @@ HELLO_S = 40.0
 KEPT_LINES = 400
 CLEAR_UP_S = 2.0
 """The watch's time to clear up before the connection is cut."""
+MOST_LETTERS = 80
 COPY = 64 << 10
 _UNPACK = "exec /bin/sh -c 'tar -xof - -C /; echo {marker}:$? >&2'"
 """Nothing in it needs quoting in any login shell. `o`: files belong to who unpacks them."""
@@ -73,7 +74,7 @@ class Link:
         self.home = ""
         self.running: tuple[str, ...] = ()
         self._log: deque[str] = deque(maxlen=KEPT_LINES)
-        self._folder = Path(tempfile.mkdtemp(prefix="harness-ssh-"))
+        self._folder = _short_folder()
         self.socket = str(self._folder / "s")
         try:
             self._connect()
@@ -96,9 +97,9 @@ class Link:
             assert self._client.stdin is not None
             self._client.stdin.write(watch_script(token, self.mine).encode())
             self._client.stdin.flush()
-        self._ready.wait(HELLO_S)
+        said = self._ready.wait(HELLO_S)
         if not self.home:
-            raise self._why()
+            raise self._why(timed_out=not said)
 
     def _keep_log(self) -> None:
         assert self._client.stderr is not None
@@ -124,11 +125,12 @@ class Link:
                 self._ready.set()
         self._ready.set()
 
-    def _why(self) -> DeviceError:
-        timed_out = self._client.poll() is None
+    def _why(self, *, timed_out: bool) -> DeviceError:
+        with suppress(subprocess.TimeoutExpired):
+            self._client.wait(0.0 if timed_out else CLEAR_UP_S)
         end(self._client)
-        self._logger.join(2.0)
-        if timed_out and not any("denied" in line or "verification" in line for line in self._log):
+        self._logger.join(CLEAR_UP_S)
+        if timed_out:
             return DeviceTimeoutError(
                 self._device, f"{self._target} was reached, but did not let us in within {HELLO_S:.0f} s"
             )
@@ -140,8 +142,8 @@ class Link:
 
     def why_gone(self) -> DeviceError:
         """Return the error that says how the connection ended."""
-        self._client.wait(2.0)
-        self._logger.join(2.0)
+        self._client.wait(CLEAR_UP_S)
+        self._logger.join(CLEAR_UP_S)
         return connection_error(self._device, self._target, list(self._log))
 
     def new_marker(self) -> str:
@@ -196,6 +198,15 @@ class Link:
                 client.wait(0.0 if at_once else CLEAR_UP_S)
             end(client)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _short_folder() -> Path:
+    """Make a folder for the control socket: its path must be short (sun_path of unix(7), and ssh adds 17 letters)."""
+    folder = tempfile.mkdtemp(prefix="harness-ssh-")
+    if len(folder) > MOST_LETTERS:
+        Path(folder).rmdir()
+        folder = tempfile.mkdtemp(prefix="harness-ssh-", dir="/tmp")
+    return Path(folder)
 
 
 def _drain(stream: IO[bytes], into: list[bytes]) -> None:

@@ -72,6 +72,10 @@ def parse_target(text: str) -> Target:
         UsageError: It does not have this form.
     """
     match = _URL.fullmatch(text)
+    if match and ":" in (match["user"] or ""):
+        raise UsageError(
+            "an ssh:// address holds no password: leave it out, and let a key or the agent log you in"
+        )
     if not match:
         raise UsageError(f"device {text!r}: expected the form ssh://USER@HOST[:PORT]")
     port = match["port"]
