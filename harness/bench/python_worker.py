@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class PythonWorker:
         started = now()
         inputs = prepare_inputs(cell, scratch.parent)
         job = latency_job(cell, inputs, repetition, scratch)
-        result = run_worker(self.device, job, scratch, timeout_of(job))
+        result = self.carry_out(job, scratch, timeout_of(job))
         wrong = tuple(result.facts["wrong_outputs"])
         remarks = tuple(filter(None, [result.facts["unchecked"]]))
         facts = ProcessFacts(
@@ -58,7 +59,7 @@ class PythonWorker:
             started_at=started,
             status="incorrect" if wrong else "ok",
             reasons=wrong or remarks,
-            delegate=delegate_facts(cell, result, library_in_words(cell.delegate)),
+            delegate=delegate_facts(cell, result, self.library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
             init_ns=result.facts["init_ns"],
             first_inference_ns=result.facts["first_inference_ns"],
@@ -74,7 +75,7 @@ class PythonWorker:
         assert cell.dataset is not None
         job = accuracy_job(cell, scratch)
         timeout_s = timeout_of(job, len(cell.dataset.images))
-        result = run_worker(self.device, job, scratch, timeout_s, on_progress)
+        result = self.carry_out(job, scratch, timeout_s, on_progress)
         if result.facts["wrong_outputs"]:
             raise MeasurementError("; ".join(result.facts["wrong_outputs"]), status="incorrect")
         return Inferred(
@@ -82,9 +83,24 @@ class PythonWorker:
             n_images=result.facts["n_images"],
             unreadable=tuple(result.facts["unreadable"]),
             seconds=result.facts["seconds"],
-            delegate=delegate_facts(cell, result, library_in_words(cell.delegate)),
+            delegate=delegate_facts(cell, result, self.library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
         )
+
+    def carry_out(
+        self, job: Job, scratch: Path, timeout_s: float, on_progress: OnProgress | None = None
+    ) -> WorkerResult:
+        """Run a job in a process of its own and leave its files in `scratch`.
+
+        Raises:
+            MeasurementError: The worker crashed, hung, was refused or reported a failure; says which.
+            DeviceError: The device went away.
+        """
+        return run_worker(self.device, job, scratch, timeout_s, on_progress)
+
+    def library_in_words(self, delegate: Delegate) -> str:
+        """Say which Edge TPU library ran and at which clock; nothing of other delegates."""
+        return library_in_words(delegate)
 
 
 def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
@@ -152,6 +168,25 @@ def run_worker(
     """
     path = folder / "job.json"
     dump_job(job, path)
+    argv = [sys.executable, "-m", "harness.worker", str(path)]
+    ended = watch(device, argv, _environment(), job, timeout_s, on_progress)
+    return read_result(folder, ended)
+
+
+def watch(
+    device: Device,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    job: Job,
+    timeout_s: float,
+    on_progress: OnProgress | None = None,
+) -> Completed:
+    """Run a worker to its good end, hearing what it tells.
+
+    Raises:
+        MeasurementError: It came to another end; says which.
+        DeviceError: The device went away.
+    """
     events: dict[str, dict[str, Any]] = {}
 
     def on_line(line: str) -> None:
@@ -162,12 +197,20 @@ def run_worker(
         if event["event"] == "progress" and on_progress is not None:
             on_progress(event["done"], event["total"])
 
-    argv = [sys.executable, "-m", "harness.worker", str(path)]
     try:
-        ended = device.run(argv, timeout_s=timeout_s, on_line=on_line, env=_environment())
+        ended = device.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
     except DeviceTimeoutError as error:
         raise MeasurementError(str(error), status="timeout") from error
     _check(ended, events, job)
+    return ended
+
+
+def read_result(folder: Path, ended: Completed) -> WorkerResult:
+    """Read what a worker that ended well left.
+
+    Raises:
+        MeasurementError: It cannot be read.
+    """
     try:
         facts = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
