@@ -13,6 +13,7 @@
     │   └── MissingExtraError       an optional dependency; says what to install
     └── JobError                    a job that was rightly asked for and failed             exit status 1
         ├── FetchError              a download that failed or was not what was pinned
+        ├── FarmError               a farm that cannot be reached, or a host of it that cannot be used
         ├── DeviceError             a command on a device; carries device, command, output and exit code
         │   ├── DeviceLostError     the device went away
         │   └── DeviceTimeoutError  the device did not answer in time
@@ -114,6 +115,10 @@ class JobError(HarnessError):
 
 class FetchError(JobError):
     """A download that failed or is not what was pinned."""
+
+
+class FarmError(JobError):
+    """A farm that cannot be reached, or a host of it that cannot be used."""
 
 
 class DeviceError(JobError):

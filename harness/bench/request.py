@@ -13,6 +13,7 @@ from harness import schema
 from harness.bench.nms_axis import NmsAxes
 from harness.bench.plan import CocoEngine, Settings
 from harness.errors import SchemaError
+from harness.farm.security import Tls
 from harness.schema import Strict
 
 
@@ -41,6 +42,7 @@ class Tuning(Strict, frozen=True, kw_only=True):
     sustained: float | None = None
     latency: bool | None = None
     accuracy: bool | None = None
+    operators: bool | None = None
     limit: int | None = None
     coco_engine: CocoEngine | None = None
     memory_limit_mb: int | None = None
@@ -58,6 +60,20 @@ class Override(Rule, frozen=True, kw_only=True):
     """Other settings for some cells."""
 
     set: Tuning
+
+
+DEFAULT_FARM_WAIT_S = 300.0
+
+
+class FarmChoice(Strict, frozen=True, kw_only=True):
+    """The farm to measure on: a Dask scheduler's address; None for this computer alone.
+
+    `wait_s` is how long to wait for a device or a host that went away.
+    """
+
+    scheduler: str | None = None
+    wait_s: float = DEFAULT_FARM_WAIT_S
+    tls: Tls = msgspec.field(default_factory=Tls)
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,7 @@ class Request:
         exclude: Cells that are left out.
         override: Other settings for some cells; later ones win.
         nms: Settings of the models' suppression to cross; each combination is a cell.
+        farm: The device farm that measures; `devices` are then those of the farm.
         command: The command line, for the record.
     """
 
@@ -100,6 +117,7 @@ class Request:
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
     nms: NmsAxes = field(default_factory=NmsAxes)
+    farm: FarmChoice = field(default_factory=FarmChoice)
     command: tuple[str, ...] = ()
 
 
@@ -112,6 +130,8 @@ class PlanFile(Tuning, frozen=True, kw_only=True):
     delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
     dataset: str | None = None
     seed: int = 0
+    scheduler: str | None = None
+    farm_wait: float = DEFAULT_FARM_WAIT_S
     description: str = ""
     exclude: tuple[Rule, ...] = ()
     override: tuple[Override, ...] = ()
@@ -146,6 +166,7 @@ def load_plan(path: Path) -> Request:
         exclude=data.exclude,
         override=data.override,
         nms=data.nms,
+        farm=FarmChoice(scheduler=data.scheduler, wait_s=data.farm_wait),
     )
 
 

@@ -1,0 +1,180 @@
+"""Which devices a host has, asked again and again while its worker runs.
+
+What is attached is offered without being named: this computer, fakes, and phones on USB or of an adb server. A device
+on the network could be reached from several hosts, which would measure on it at the same time; such a one is offered by
+the host that it was named for (`harness worker --device NAME`).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from harness.bench.engine import Engine
+from harness.bench.request import Request
+from harness.bench.resolve import Station
+from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.registry import open_device
+from harness.errors import HarnessError
+from harness.farm.wire import Offer
+from harness.profiles import Profile, list_profiles
+from harness.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+HOST_BOUND = frozenset({"local", "fake", "coral"})
+"""Kinds of connection that every host has of its own: their names are completed with the host's, `local@rack3`."""
+COUNTED_DELEGATES = ("edgetpu",)
+"""A device that offers one of these counts as a kind of that name."""
+LOCAL_KIND = "local-cpu"
+ALWAYS_THERE = frozenset({"local", "fake"})
+ASK_AGAIN_S = 20.0
+"""A phone that is a file or a socket away is asked whether it is still there so often, while nothing runs on it."""
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A device that is attached: what the farm is told of it, and how this host reaches it."""
+
+    offer: Offer
+    profile: Profile
+
+
+class Attachments(Protocol):
+    """Finds the devices of a host and opens them; benchmarks bring their own."""
+
+    def look(self, known: Mapping[str, Attached], busy: Collection[str]) -> dict[str, Attached]:
+        """Return what is attached now, by name.
+
+        Args:
+            known: What was when last asked; it need not be described again.
+            busy: Names of devices that are being measured on: they are there, and are not to be disturbed.
+        """
+
+    def open(self, attached: Attached) -> Device:
+        """Open a device.
+
+        Raises:
+            DeviceError: It cannot be reached.
+        """
+
+    def engine(self, station: Station, request: Request) -> Engine:
+        """Make what measures on a device; errors as for `find_engine`."""
+
+
+class ThisHost:
+    """The devices that the drivers find.
+
+    Args:
+        host: The host's name on the farm.
+        workspace: Where the profiles are.
+        named: Further devices to offer, as `--device` takes them.
+    """
+
+    def __init__(self, host: str, workspace: Workspace, named: Sequence[str] = ()) -> None:
+        self._host, self._workspace, self._named = host, workspace, tuple(named)
+        self._said: dict[str, str] = {}
+        self._asked: dict[str, float] = {}
+        self._named_ones: set[str] = set()
+
+    def look(self, known: Mapping[str, Attached], busy: Collection[str]) -> dict[str, Attached]:
+        """Ask what is attached; a device that cannot be described is left out, and the reason is logged once."""
+        found = {name: known[name] for name in busy if name in known}
+        for name, profile in self._profiles(known):
+            if name in found:
+                continue
+            old = known.get(name)
+            attached = old if old and not self._is_stale(old) else self._describe(name, profile)
+            if attached is not None:
+                found[name] = attached
+        return found
+
+    def _is_stale(self, attached: Attached) -> bool:
+        """What no list tells to be unplugged is asked itself now and then."""
+        kind = attached.profile.data.connection.kind
+        name = attached.offer.name
+        if kind in ALWAYS_THERE or (kind not in HOST_BOUND and name not in self._named_ones):
+            return False
+        return time.monotonic() - self._asked.get(name, 0.0) > ASK_AGAIN_S
+
+    def open(self, attached: Attached) -> Device:
+        """Open a device with its driver."""
+        return open_device(attached.profile)
+
+    def engine(self, station: Station, request: Request) -> Engine:
+        """Make the engine that a run on this computer would use."""
+        from harness.bench.engines import find_engine
+
+        return find_engine(station, request)
+
+    def _profiles(self, known: Mapping[str, Attached]) -> Iterator[tuple[str, Profile | None]]:
+        """Yield the names of what is attached, with the profile where it is not known yet."""
+        from harness.drivers.discovery import attached, resolve_devices, safe
+
+        for profile in list_profiles(self._workspace):
+            if profile.data.connection.kind in HOST_BOUND:
+                yield f"{profile.name}@{self._host}", profile
+        for phone in attached():
+            name = safe(phone.serial)
+            if phone.state == "ready":
+                profiles = [] if name in known else self._tried(resolve_devices, phone.serial)
+                yield name, profiles[0] if profiles else None
+        for text in self._named:
+            for profile in self._tried(resolve_devices, text):
+                self._named_ones.add(profile.name)
+                yield profile.name, profile
+
+    def _tried(self, resolve: Callable[[str, Workspace], list[Profile]], text: str) -> list[Profile]:
+        try:
+            return resolve(text, self._workspace)
+        except HarnessError as error:
+            self._say(text, str(error))
+            return []
+
+    def _describe(self, name: str, profile: Profile | None) -> Attached | None:
+        if profile is None:
+            return None
+        self._asked[name] = time.monotonic()
+        try:
+            with closing(open_device(profile)) as device:
+                info = device.describe()
+        except HarnessError as error:
+            self._say(name, str(error))
+            return None
+        if info.state != "ready":
+            self._say(name, info.reason or info.state)
+            return None
+        self._said.pop(name, None)
+        return Attached(make_offer(name, profile, info, self._host), profile)
+
+    def _say(self, name: str, text: str) -> None:
+        if self._said.get(name) != text:
+            self._said[name] = text
+            _LOG.warning("%s is not offered: %s", name, text)
+
+
+def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offer:
+    """Put together what the farm is told of a device."""
+    told = replace(info, name=name, facts={**info.facts, "host": host})
+    kinds = tuple(kind for kind in kinds_of(profile, info) if kind != name)
+    return Offer(name=name, kinds=kinds, profile=profile.data, origin=profile.origin.stem, info=told)
+
+
+def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
+    """Return what a device counts as: its profile, its model, `local-cpu`, `edgetpu`."""
+    own = [slug(profile.origin.stem)]
+    if info.kind == "local":
+        own.append(LOCAL_KIND)
+    elif info.kind not in HOST_BOUND and info.model:
+        own.append(slug(info.model))
+    own += [kind for kind in COUNTED_DELEGATES if kind in info.delegates]
+    return tuple(dict.fromkeys(filter(None, own)))
+
+
+def slug(text: str) -> str:
+    """Return a text as a kind is spelt: `Pixel 4` is `pixel-4`."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

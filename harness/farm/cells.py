@@ -1,0 +1,149 @@
+"""A cell on its way: made into data on the client, and into a cell again on a host."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.accuracy.dataset import Dataset, ImageEntry
+from harness.bench.inputs import N_IMAGES
+from harness.bench.plan import Cell, Settings
+from harness.cards import Model, ModelCard
+from harness.delegates import Delegate, available_cores
+from harness.farm.contents import Contents
+from harness.farm.wire import File, Picture, Step, Subject
+from harness.tflite.model import ModelDescription, describe
+
+
+class Catalogue:
+    """The files of this computer that a run needs on the hosts, by hash; each is read once."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, Path] = {}
+        self._known: dict[tuple[Path, int, int], File] = {}
+
+    def add(self, path: Path) -> File:
+        """Hash a file, unless it is known and unchanged.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        status = path.stat()
+        key = (path, status.st_size, status.st_mtime_ns)
+        if key not in self._known:
+            with path.open("rb") as stream:
+                digest = hashlib.sha256()
+                while data := stream.read(1 << 20):
+                    digest.update(data)
+            self._known[key] = File(sha256=digest.hexdigest(), size=status.st_size, name=path.name)
+        file = self._known[key]
+        self.paths.setdefault(file.sha256, path)
+        return file
+
+
+def make_subject(cell: Cell, catalogue: Catalogue, images: Sequence[ImageEntry] | None) -> Subject:
+    """Turn a cell into data.
+
+    Args:
+        cell: The cell.
+        catalogue: Learns of the files.
+        images: The images that the step needs; None for a cell without a dataset.
+    """
+    anchors = cell.model.card.decoder.anchors
+    beside = [] if anchors is None or anchors.file is None else [cell.model.file.parent / anchors.file]
+    library = cell.delegate.option("path")
+    return Subject(
+        model=catalogue.add(cell.model.file),
+        card=_card_facts(cell.model.card),
+        delegate=cell.delegate.kind,
+        settings=_settings_facts(cell.settings),
+        threads=cell.delegate.threads,
+        options=cell.delegate.options,
+        beside=tuple(catalogue.add(path) for path in beside if path.is_file()),
+        library=catalogue.add(Path(library)) if library and Path(library).is_file() else None,
+        pictures=None if images is None else tuple(_picture(entry, catalogue) for entry in images),
+    )
+
+
+def _card_facts(card: ModelCard) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(card)
+    return facts
+
+
+@lru_cache(maxsize=256)
+def _settings_facts(settings: Settings) -> dict[str, Any]:
+    return asdict(settings)
+
+
+def _picture(entry: ImageEntry, catalogue: Catalogue) -> Picture:
+    return Picture(id=entry.id, file=catalogue.add(entry.path), width=entry.width, height=entry.height)
+
+
+def images_for_timing(cell: Cell) -> tuple[ImageEntry, ...] | None:
+    """Return the images that `prepare_inputs` takes its inputs from, so that only they travel.
+
+    It goes through the dataset with a stride and stops when it has enough; on what is returned it goes with stride 1
+    through the same images.
+    """
+    if cell.dataset is None:
+        return None
+    stride = max(1, len(cell.dataset.images) // N_IMAGES)
+    return cell.dataset.images[::stride][: 2 * N_IMAGES - 1]
+
+
+def make_cell(step: Step, contents: Contents) -> Cell:
+    """Make the cell of a step whose files are here."""
+    subject = step.subject
+    model = _model(subject, contents)
+    options = subject.options
+    if subject.library is not None:
+        path = str(contents.place(subject.library))
+        options = tuple((key, path if key == "path" else value) for key, value in options)
+    settings = msgspec.convert({**subject.settings, "cores": available_cores()}, Settings)
+    return Cell(
+        index=1,
+        model=model,
+        facts=replace(_described(model.file), path=model.file),
+        device=step.device,
+        delegate=Delegate(subject.delegate, subject.threads, options),
+        settings=settings,
+        dataset=None if subject.pictures is None else _dataset(subject.pictures, contents),
+    )
+
+
+@lru_cache(maxsize=64)
+def _described(file: Path) -> ModelDescription:
+    """A path of `Contents` names a content, so that what was read once stays true."""
+    return describe(file)
+
+
+def _model(subject: Subject, contents: Contents) -> Model:
+    card = msgspec.convert(subject.card, ModelCard)
+    if not subject.beside:
+        return Model(card, contents.place(subject.model))
+    placed = contents.bundle((subject.model, *subject.beside))
+    return Model(card, placed)
+
+
+def _dataset(pictures: Sequence[Picture], contents: Contents) -> Dataset:
+    """The images as a dataset without annotations: the figures are computed on the client.
+
+    The hash of the list stands in the place of the annotations' path, by which prepared inputs are told apart.
+    """
+    listing = hashlib.sha256(msgspec.msgpack.encode(pictures)).hexdigest()
+    images = tuple(
+        ImageEntry(picture.id, contents.place(picture.file), picture.width, picture.height)
+        for picture in pictures
+    )
+    return Dataset("farm", Path(listing), contents.root, listing, images, {}, 0)
+
+
+def safe(text: str) -> str:
+    """Return a run's id as a folder's name."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,184 @@
+"""Files on a host, kept by content: `ROOT/files/<2 digits>/<sha256>/<name>`.
+
+A file comes once a host, however many workers, runs and cells use it. It is hashed on arrival and renamed only when it
+is what was announced, so that a file that is there is whole. Workers of one host may share the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.drivers.content import safe_name
+from harness.errors import DeviceError, OutputError
+from harness.farm.wire import File
+
+LIMIT_BYTES = 50_000_000_000
+"""More is not kept on a host; files unused for longest go first."""
+IN_USE_S = 24 * 3600.0
+"""What was used within the last day stays: a run may be using it."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Contents:
+    """The files below one folder of a host."""
+
+    def __init__(self, root: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+        self.root, self._limit = root, limit_bytes
+        try:
+            for folder in (self._files, self._incoming):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{root}: cannot be used for files ({error.strerror or error})") from error
+
+    @property
+    def _files(self) -> Path:
+        return self.root / "files"
+
+    @property
+    def _incoming(self) -> Path:
+        return self.root / "incoming"
+
+    @property
+    def identity(self) -> str:
+        """Names the folder among all hosts, so that workers that share one are sent each file once."""
+        status = self.root.stat()
+        return f"{_machine()}:{status.st_dev}:{status.st_ino}"
+
+    def missing(self, files: Iterable[File]) -> tuple[str, ...]:
+        """Return the hashes of the files that are not here; the others are marked as used now."""
+        return tuple(dict.fromkeys(file.sha256 for file in files if self._content(file) is None))
+
+    def place(self, file: File) -> Path:
+        """Return a path of a file that is here, called by its name.
+
+        Raises:
+            DeviceError: It is not here (any more).
+        """
+        path = self._folder(file.sha256) / safe_name(file.name)
+        if path.is_file():
+            return path
+        content = self._content(file)
+        if content is None:
+            raise DeviceError("farm", f"{file.name} (sha256 {file.sha256}) is not on the host any more")
+        temporary = path.with_name(f".{secrets.token_hex(8)}")
+        _link(content, temporary)
+        temporary.replace(path)
+        return path
+
+    def bundle(self, files: Iterable[File]) -> Path:
+        """Put files beside each other in one folder and return the first: a program that finds its libraries."""
+        listed = tuple(files)
+        listing = "\n".join(f"{file.sha256} {safe_name(file.name)}" for file in listed)
+        folder = self.root / "bundles" / hashlib.sha256(listing.encode()).hexdigest()
+        if not folder.is_dir():
+            temporary = folder.with_name(secrets.token_hex(8))
+            temporary.mkdir(parents=True)
+            for file in listed:
+                _link(self.place(file), temporary / safe_name(file.name))
+                (temporary / safe_name(file.name)).chmod(0o755)
+            try:
+                temporary.replace(folder)
+            except OSError:  # another worker was first
+                shutil.rmtree(temporary, ignore_errors=True)
+        return folder / safe_name(listed[0].name)
+
+    def write(self, file: File, offset: int, data: bytes) -> None:
+        """Write a part of a file that arrives; the last part makes it appear.
+
+        Parts of one file come in order, from one sender at a time.
+
+        Raises:
+            OutputError: It cannot be written.
+            DeviceError: What arrived is not what was announced.
+        """
+        part = self._incoming / _checked(file.sha256)
+        try:
+            with part.open("r+b" if offset else "wb") as stream:
+                stream.seek(offset)
+                stream.write(data)
+            if offset + len(data) == file.size:
+                self._install(part, file)
+        except OSError as error:
+            raise OutputError(f"{part}: cannot be written ({error.strerror or error})") from error
+
+    def _install(self, part: Path, file: File) -> None:
+        with part.open("rb") as stream:
+            found = _sha256(stream)
+        if found != file.sha256:
+            part.unlink()
+            raise DeviceError(
+                "farm", f"{file.name}: arrived damaged (sha256 is {found} there, {file.sha256} here)"
+            )
+        folder = self._folder(file.sha256)
+        folder.mkdir(parents=True, exist_ok=True)
+        part.replace(folder / safe_name(file.name))
+
+    def make_room(self) -> None:
+        """Remove the files that were unused for longest while there is too much; called when a worker starts."""
+        stored = sorted((_used(folder), folder) for folder in self._files.glob("*/*"))
+        total = sum(size for (_, size), _ in stored)
+        for (used, size), folder in stored:
+            if total <= self._limit or used > time.time() - IN_USE_S:
+                break
+            shutil.rmtree(folder, ignore_errors=True)
+            total -= size
+        for old in (self.root / "bundles").glob("*"):
+            if old.stat().st_mtime < time.time() - IN_USE_S and total > self._limit:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _folder(self, sha256: str) -> Path:
+        return self._files / _checked(sha256)[:2] / sha256
+
+    def _content(self, file: File) -> Path | None:
+        """Return the content under whatever name it came."""
+        folder = self._folder(file.sha256)
+        try:
+            found = next((path for path in folder.iterdir() if not path.name.startswith(".")), None)
+            os.utime(folder)
+        except OSError:
+            return None
+        return found
+
+
+def _checked(sha256: str) -> str:
+    """A hash becomes a path: it comes from outside."""
+    if not _SHA256.fullmatch(sha256):
+        raise DeviceError("farm", f"found {sha256!r}, expected a sha256 of 64 hexadecimal digits")
+    return sha256
+
+
+def _sha256(stream: object) -> str:
+    digest = hashlib.sha256()
+    while data := stream.read(1 << 20):  # type: ignore[attr-defined]
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def _used(folder: Path) -> tuple[float, int]:
+    """When a content was used last, and its size."""
+    return folder.stat().st_mtime, max((path.stat().st_size for path in folder.iterdir()), default=0)
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _machine() -> str:
+    """What tells this computer from others with an equal file system: its boot's id where there is one."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        import platform
+
+        return platform.node()

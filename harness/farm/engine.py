@@ -1,0 +1,126 @@
+"""A device of the farm as an engine: each process to start is a step that its host performs."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from harness.accuracy.dataset import ImageEntry
+from harness.bench.engine import Inferred, OnProgress, Timed
+from harness.bench.plan import Cell
+from harness.bench.records import DelegateFacts
+from harness.bench.samples import load_samples
+from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
+from harness.farm.cells import Catalogue, images_for_timing, make_subject
+from harness.farm.courier import Source
+from harness.farm.link import Link
+from harness.farm.shards import Shards
+from harness.farm.wire import Inferences, Offer, Result, Step, Tools, encode
+
+
+@dataclass
+class FarmEngine:
+    """Measures on one device of a farm.
+
+    Attributes:
+        link: The connection.
+        offer: The device.
+        run: The run's id.
+        catalogue: The files of this computer.
+        tools: What measures there.
+        shards: Shares the images of cells for any device of a kind.
+        patient: Whether a step waits for a device that went away; a cell that any other device may take does not.
+        runtimes: What measured each cell so far: a cell's figures come from one runtime.
+    """
+
+    link: Link
+    offer: Offer
+    run: str
+    catalogue: Catalogue
+    tools: Tools
+    shards: Shards
+    patient: bool = True
+    runtimes: dict[str, str] = field(default_factory=dict)
+    _done: tuple[str, ...] = ()
+
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+        """Time a cell once.
+
+        Raises:
+            DeviceGoneError: The device was not seen for the stated wait; it ends the lane.
+        """
+        result = self._step(cell, "time", images_for_timing(cell), repetition)
+        assert result.process is not None
+        process = result.process
+        self._same_runtime(cell, process.runtime)
+        process = msgspec.structs.replace(process, delegate=_as_asked(process.delegate, cell))
+        if result.samples is None:
+            return Timed(process)
+        path = scratch / "samples.npy"
+        path.write_bytes(result.samples)
+        return Timed(process, load_samples(path))
+
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+        """Run a cell over its images, with the help of other devices where it may be any of a kind."""
+        found = self.shards.infer(self, cell, scratch, on_progress)
+        self._same_runtime(cell, found.runtime)
+        return found
+
+    def infer_part(self, cell: Cell, images: Sequence[ImageEntry]) -> Inferences:
+        """Run a cell over some of its images, on this device."""
+        result = self._step(cell, "infer", images, 0)
+        assert result.inferences is not None
+        found = result.inferences
+        delegate = _as_asked(found.delegate, cell)
+        assert delegate is not None
+        return msgspec.structs.replace(found, delegate=delegate, detections=zlib.decompress(found.detections))
+
+    def _step(self, cell: Cell, what: str, images: Sequence[ImageEntry] | None, repetition: int) -> Result:
+        subject = make_subject(cell, self.catalogue, images)
+        content = hashlib.sha256(msgspec.msgpack.encode((subject, self.tools))).hexdigest()[:16]
+        key = f"{self.run}/{cell.id}/{what}-{repetition}/{content}"
+        step = Step(
+            key=key,
+            run=self.run,
+            device=self.offer.name,
+            what="time" if what == "time" else "infer",
+            subject=subject,
+            tools=self.tools,
+            repetition=repetition,
+            done=self._done,
+        )
+        sources = {file.sha256: Source(file, self.catalogue.paths[file.sha256]) for file in step.files()}
+        result = self.link.perform(self.offer, key, encode(step), sources, self.patient)
+        # Shards are on the disk only once all of a cell's are together: they are kept until the run's end.
+        self._done = (key,) if what == "time" else ()
+        _raise_failure(result, self.offer.name)
+        self.patient = True
+        return result
+
+    def _same_runtime(self, cell: Cell, runtime: str | None) -> None:
+        before = self.runtimes.setdefault(cell.id, runtime or "")
+        if runtime is not None and before not in {"", runtime}:
+            raise IncomparableError("runtime", before, runtime, "parts of a cell")
+
+
+def _raise_failure(result: Result, device: str) -> None:
+    """Raise what the host could not."""
+    if result.outcome == "done":
+        return
+    if result.outcome == "failed":
+        raise MeasurementError(result.message, result.status)
+    if result.outcome == "refused":
+        raise FarmError(result.message)
+    raise DeviceError(device, result.message)
+
+
+def _as_asked(delegate: DelegateFacts | None, cell: Cell) -> DelegateFacts | None:
+    """A host spells the path of a library as its own; the row says what was asked for."""
+    if delegate is None:
+        return None
+    return msgspec.structs.replace(delegate, requested=str(cell.delegate))

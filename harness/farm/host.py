@@ -1,0 +1,238 @@
+"""A host of a farm: it offers the devices attached to it and performs steps on them, one at a time on each."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import threading
+import zlib
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.bench.engine import Engine
+from harness.bench.request import Request
+from harness.bench.resolve import Station
+from harness.bench.samples import to_bytes
+from harness.drivers.base import Device
+from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError
+from harness.farm import cells
+from harness.farm.attached import Attached, Attachments
+from harness.farm.contents import Contents
+from harness.farm.spool import Spool
+from harness.farm.wire import (
+    Inferences,
+    Outcome,
+    Result,
+    Step,
+    Told,
+    decode,
+    encode,
+    refuse_other_version,
+)
+
+_LOG = logging.getLogger(__name__)
+_COMPRESSION = 1
+"""zlib's fastest: detections shrink to a fifth."""
+
+
+class Host:
+    """What a worker does, apart from Dask.
+
+    Args:
+        name: The host's name on the farm.
+        attachments: Finds and opens the devices.
+        folder: For files, results that nobody fetched yet, and scratch.
+    """
+
+    def __init__(self, name: str, attachments: Attachments, folder: Path) -> None:
+        self.name = name
+        self._attachments = attachments
+        self.contents, self.spool = Contents(folder), Spool(folder / "spool")
+        self._scratch = folder / "scratch"
+        self._attached: dict[str, Attached] = {}
+        self._stations: dict[str, Station] = {}
+        self._engines: dict[str, tuple[object, Engine]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._under_way: dict[str, Future[bytes]] = {}
+        self._guard = threading.Lock()
+
+    def look(self) -> dict[str, float]:
+        """Ask what is attached, and return the resources that this host offers now."""
+        with self._guard:
+            known = dict(self._attached)
+        busy = {device for device in known if self._lock(device).locked()}
+        found = self._attachments.look(known, busy)
+        with self._guard:
+            # What was lost by a step while we looked stays away until the next look finds it.
+            self._attached = {k: v for k, v in found.items() if k not in known or k in self._attached}
+            return self._resources()
+
+    def _resources(self) -> dict[str, float]:
+        resources: dict[str, float] = {}
+        for attached in self._attached.values():
+            for name, amount in attached.offer.resources().items():
+                resources[name] = resources.get(name, 0.0) + amount
+        return resources
+
+    def tell(self) -> bytes:
+        """Return a `Told`: the devices that are attached now."""
+        with self._guard:
+            offers = tuple(attached.offer for attached in self._attached.values())
+        return encode(Told(host=self.name, offers=offers))
+
+    def perform(self, data: bytes) -> bytes:
+        """Perform a `Step` and return its `Result`.
+
+        The same step is never measured twice: one that is under way is waited for, and one whose result was not
+        fetched is answered with it.
+        """
+        try:
+            refuse_other_version(data, f"host {self.name}")
+        except HarnessError as error:
+            return encode(Result(key="", outcome="refused", host=self.name, message=str(error)))
+        step = decode(data, Step)
+        self.spool.drop(step.run, step.done)
+        with self._guard:
+            other = self._under_way.get(step.key)
+            mine: Future[bytes] = self._under_way.setdefault(step.key, Future())
+        if other is not None:
+            return other.result()
+        try:
+            result = self.spool.find(step.run, step.key) or self._first_time(step)
+            mine.set_result(result)
+            return result
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._guard:
+                del self._under_way[step.key]
+
+    def _first_time(self, step: Step) -> bytes:
+        missing = self.contents.missing(step.files())
+        if missing:
+            cache = self.contents.identity
+            return encode(self._result(step, "missing", missing=missing, cache=cache))
+        with self._lock(step.device):
+            attached = self._attached.get(step.device)
+            if attached is None:
+                return encode(self._result(step, "absent", message=f"not attached to {self.name}"))
+            result = self._guarded(step, attached)
+        data = encode(result)
+        if result.outcome in {"done", "failed"}:
+            self.spool.keep(step.run, step.key, data)
+        return data
+
+    def _lock(self, device: str) -> threading.Lock:
+        """Profiles of this very computer share one lock: they are the same processor."""
+        with self._guard:
+            attached = self._attached.get(device)
+            is_local = attached is not None and attached.profile.data.connection.kind == "local"
+            return self._locks.setdefault("local" if is_local else device, threading.Lock())
+
+    def _guarded(self, step: Step, attached: Attached) -> Result:
+        """Measure, and turn what goes wrong into a result."""
+        try:
+            return self._measured(step, self._station(attached))
+        except DeviceLostError as error:
+            self._lose(step.device)
+            return self._failure(step, "lost", error)
+        except DeviceError as error:
+            self._close(step.device)
+            return self._failure(step, "device", error)
+        except (HarnessError, OSError) as error:
+            return self._failure(step, "failed", error)
+
+    def _failure(self, step: Step, outcome: Outcome, error: Exception) -> Result:
+        status = error.status if isinstance(error, MeasurementError) else "failed"
+        name = error.device if isinstance(error, DeviceError) else ""
+        return self._result(step, outcome, message=str(error).removeprefix(f"{name}: "), status=status)
+
+    def _result(self, step: Step, outcome: Outcome, **facts: Any) -> Result:
+        return Result(key=step.key, outcome=outcome, host=self.name, **facts)
+
+    def _measured(self, step: Step, station: Station) -> Result:
+        engine = self._engine(step, station)
+        cell = cells.make_cell(step, self.contents)
+        scratch = self._scratch / cells.safe(step.run) / secrets.token_hex(8)
+        scratch.mkdir(parents=True)
+        try:
+            if step.what == "time":
+                timed = engine.time(cell, step.repetition, scratch)
+                samples = None if timed.samples is None else to_bytes(timed.samples)
+                return self._result(step, "done", process=timed.facts, samples=samples)
+            found = engine.infer(cell, scratch, lambda done, of: None)
+            packed = zlib.compress(found.detections.read_bytes(), _COMPRESSION)
+            inferences = Inferences(
+                detections=packed,
+                n_images=found.n_images,
+                unreadable=found.unreadable,
+                seconds=found.seconds,
+                delegate=found.delegate,
+                runtime=found.runtime,
+            )
+            return self._result(step, "done", inferences=inferences)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _station(self, attached: Attached) -> Station:
+        """Open a device once, and keep it open from step to step."""
+        name = attached.offer.name
+        if name not in self._stations:
+            device: Device = self._attachments.open(attached)
+            info = replace(attached.offer.info, kind=attached.profile.data.connection.kind)
+            self._stations[name] = Station(attached.profile, device, info)
+        return self._stations[name]
+
+    def _engine(self, step: Step, station: Station) -> Engine:
+        """Make the engine once for the same tools, so that a tool is probed once."""
+        known = self._engines.get(step.device)
+        if known is not None and known[0] == step.tools:
+            return known[1]
+        tools = step.tools
+        request = Request(
+            benchmark_binary=str(self.contents.bundle(tools.benchmark)) if tools.benchmark else None,
+            eval_binary=str(self.contents.bundle(tools.evaluation)) if tools.evaluation else None,
+            cpu_mask=tools.cpu_mask,
+            max_start_temp=tools.max_start_temp,
+        )
+        engine = self._attachments.engine(station, request)
+        self._engines[step.device] = (tools, engine)
+        return engine
+
+    def _lose(self, device: str) -> None:
+        """A device went away: it is offered again when the next look finds it."""
+        with self._guard:
+            self._attached.pop(device, None)
+        self._close(device)
+
+    def _close(self, device: str) -> None:
+        self._engines.pop(device, None)
+        station = self._stations.pop(device, None)
+        if station is not None:
+            station.device.close()
+
+    def forget(self, run: str) -> None:
+        """Drop what is kept of a run, and let go of devices that are idle."""
+        self.spool.forget(run)
+        shutil.rmtree(self._scratch / cells.safe(run), ignore_errors=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Close the devices that nobody measures on now."""
+        for device in list(self._stations):
+            lock = self._lock(device)
+            if lock.acquire(blocking=False):
+                try:
+                    self._close(device)
+                finally:
+                    lock.release()
+
+    def tidy(self) -> None:
+        """Drop old files and results; called when a worker starts."""
+        self.contents.make_room()
+        self.spool.sweep()
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,312 @@
+"""A run on a farm: reach it, plan with what it has, carry the plan out on all its devices, let go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from harness.bench.engines import WITHOUT_PYTHON
+from harness.bench.plan import Cell, Plan
+from harness.bench.records import Record, load_records
+from harness.bench.request import FarmChoice, Request
+from harness.bench.resolve import Station
+from harness.bench.run import Observer
+from harness.bench.store import RunStore
+from harness.drivers.base import Device
+from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
+from harness.errors import IncomparableError, UsageError
+from harness.farm.cells import Catalogue
+from harness.farm.engine import FarmEngine
+from harness.farm.lanes import Board, Lane, give_up, has_part, kind_of
+from harness.farm.link import HostTold, Link
+from harness.farm.names import Meant, find_meant, profile_of, usable_offers
+from harness.farm.security import check_installed, full_address, make_security, why_unsafe
+from harness.farm.wire import File, Offer, Tools
+
+_LOG = logging.getLogger(__name__)
+TURN_S = 0.3
+
+
+@dataclass(frozen=True)
+class FarDevice:
+    """Stands for a device of the farm in a plan: it has a name, and is reached by its lane only."""
+
+    name: str
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass
+class Farm:
+    """A farm that was reached.
+
+    Attributes:
+        link: The connection.
+        meant: What stands in the plan as devices.
+        request: What was asked for.
+        remarks: What the user should know before the run.
+        say: Called with what the user should know while it goes.
+    """
+
+    link: Link
+    meant: tuple[Meant, ...]
+    request: Request
+    remarks: tuple[str, ...] = ()
+    say: Callable[[str], None] = _LOG.warning
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    _tools: dict[str | None, Tools] = field(default_factory=dict)
+
+    @property
+    def stations(self) -> tuple[Station, ...]:
+        """The devices as the plan knows them; of a kind, the first stands for all."""
+        return tuple(_station(meant) for meant in self.meant)
+
+    @property
+    def offers(self) -> dict[str, Offer]:
+        """The devices that may measure, by name."""
+        return {offer.name: offer for meant in self.meant for offer in meant.offers}
+
+    def close(self) -> None:
+        """Leave the farm."""
+        self.link.close()
+
+    def tools(self, offer: Offer) -> Tools:
+        """Return what measures on a device: tools of this computer travel, a profile's own are on its host.
+
+        Raises:
+            UsageError: The native tool is needed and is not to be had.
+            FetchError: It could not be fetched.
+        """
+        needs_native = offer.info.kind in WITHOUT_PYTHON and not offer.profile.benchmark_binary
+        abi = offer.info.abi if needs_native else None
+        if abi not in self._tools:
+            request = self.request
+            tool = tool_from_file(Path(request.benchmark_binary)) if request.benchmark_binary else None
+            if tool is None and needs_native:
+                if abi is None:
+                    raise UsageError(
+                        f"{offer.name}: its ABI is not known; give a tool with --benchmark-binary"
+                    )
+                tool = fetch_tool(abi)
+            evaluation = tool_from_file(Path(request.eval_binary)) if request.eval_binary else None
+            self._tools[abi] = Tools(
+                benchmark=self._files(tool),
+                evaluation=self._files(evaluation),
+                cpu_mask=request.cpu_mask,
+                max_start_temp=request.max_start_temp,
+            )
+        return self._tools[abi]
+
+    def _files(self, tool: Tool | None) -> tuple[File, ...]:
+        if tool is None:
+            return ()
+        beside = {path for paths in tool.libraries.values() for path in paths} - {tool.file}
+        return tuple(self.catalogue.add(path) for path in (tool.file, *sorted(beside)))
+
+    def refuse_other_devices(self, folder: Path) -> None:
+        """Refuse to go on with cells on devices that changed since (law 6).
+
+        Raises:
+            IncomparableError: Names the key and both values.
+        """
+        for stored in load_records(folder):
+            device, offer = stored.record.device, self.offers.get(stored.record.device.name)
+            if offer is None or not has_part(stored.record):
+                continue
+            for key in ("kind", "model", "soc", "os", "abi"):
+                before, now = getattr(device, key), getattr(offer.info, key)
+                if before != now:
+                    raise IncomparableError(
+                        f"{device.name}: device.{key}", before, now, "parts of a resumed run"
+                    )
+
+    def carry_out(self, plan: Plan, store: RunStore, observer: Observer) -> None:
+        """Measure a plan; returns when every cell has a record, or is ended from outside."""
+        FarmRun(self, plan, store, observer).carry_out()
+
+
+def reach(request: Request) -> Farm:
+    """Reach the farm of a request and find its devices.
+
+    Raises:
+        MissingExtraError: Dask distributed is not installed.
+        FarmError: No scheduler answers, or the farm has no devices.
+        UsageError: A device is not on the farm, or is named twice.
+        IncomparableError: A device that was named is on a host of another version.
+    """
+    link = _connect(request.farm)
+    warning = why_unsafe(link.address, request.farm.tls)
+    try:
+        hosts = link.tell()
+        meant = _meant(request, hosts)
+        farm = Farm(link, meant, request, tuple(filter(None, (warning, *_remarks(link, hosts)))))
+        for offer in farm.offers.values():
+            farm.tools(offer)
+        return farm
+    except BaseException:
+        link.close()
+        raise
+
+
+def list_farm(asked: FarmChoice) -> list[dict[str, Any]]:
+    """Return one row for each device of a farm; errors as for `reach`."""
+    link = _connect(asked)
+    try:
+        return describe_farm(link.tell())
+    finally:
+        link.close()
+
+
+def _connect(asked: FarmChoice) -> Link:
+    check_installed()
+    assert asked.scheduler is not None
+    return Link(full_address(asked.scheduler, asked.tls), make_security(asked.tls), asked.wait_s)
+
+
+def _meant(request: Request, hosts: Sequence[HostTold]) -> tuple[Meant, ...]:
+    found: dict[str, Meant] = {}
+    for text in request.devices:
+        for meant in find_meant(text, hosts):
+            if meant.name in found:
+                raise UsageError(f"device {meant.name!r} is named twice")
+            found[meant.name] = meant
+    return tuple(found.values())
+
+
+def _remarks(link: Link, hosts: Sequence[HostTold]) -> list[str]:
+    remarks = [host.problem for host in hosts if host.problem]
+    offered: dict[str, list[str]] = {}
+    for host in hosts:
+        for offer in host.told.offers:
+            offered.setdefault(offer.name, []).append(host.told.host)
+    remarks += [
+        f"{name} is offered by {' and '.join(names)}: one device behind two hosts may be measured on twice at a time"
+        for name, names in offered.items()
+        if len(names) > 1
+    ]
+    return remarks
+
+
+def _station(meant: Meant) -> Station:
+    first = meant.offers[0]
+    info = replace(first.info, name=meant.name)
+    return Station(profile_of(meant), cast(Device, FarDevice(meant.name)), info)
+
+
+class FarmRun:
+    """Carries out a plan: starts a lane for each device, and for those that come while it goes."""
+
+    def __init__(self, farm: Farm, plan: Plan, store: RunStore, observer: Observer) -> None:
+        self._farm, self._plan, self._store, self._observer = farm, plan, store, observer
+        self._stop = threading.Event()
+        loose = [meant.name for meant in farm.meant if meant.is_any]
+        records = {cell.id: store.load_record(cell.id) for cell in plan.cells}
+        self._records = {cell: record for cell, record in records.items() if record is not None}
+        cells = [cell for cell in plan.cells if cell.device in loose and not self._complete(cell)]
+        held = {cell: record.device.name for cell, record in self._records.items() if has_part(record)}
+        self._board = Board(cells, held, self._stop)
+        self._lanes: dict[str, tuple[Lane, threading.Thread]] = {}
+        self._ended: list[Lane] = []
+        self._known = farm.link.resources
+        self._idle_since = time.monotonic()
+
+    def _complete(self, cell: Cell) -> bool:
+        record: Record | None = self._records.get(cell.id)
+        return record is not None and record.complete
+
+    def carry_out(self) -> None:
+        """Measure everything; Ctrl-C arrives here, while the lanes measure in threads of their own."""
+        for offer in self._farm.offers.values():
+            self._start(offer)
+        try:
+            while self._turn():
+                time.sleep(TURN_S)
+        except BaseException:
+            self._stop.set()
+            raise
+        for lane in self._ended:
+            if lane.error is not None:
+                raise lane.error
+        self._farm.link.forget(self._store.run_id)
+
+    def _turn(self) -> bool:
+        """Look after the lanes; return whether there is something left to wait for."""
+        for name, (lane, thread) in list(self._lanes.items()):
+            if not thread.is_alive():
+                self._ended.append(lane)
+                del self._lanes[name]
+        if self._stop.is_set():
+            return bool(self._lanes)
+        self._welcome()
+        waiting = self._board.left_without([lane.engine.offer for lane, _ in self._lanes.values()])
+        if not waiting:
+            self._idle_since = time.monotonic()
+        elif time.monotonic() - self._idle_since > self._farm.link.wait_s:
+            self._give_up(waiting)
+        return bool(self._lanes or self._board.left())
+
+    def _give_up(self, cells: Sequence[Cell]) -> None:
+        """Nobody came for these cells within the stated wait."""
+        for cell in cells:
+            meant = next(meant for meant in self._farm.meant if meant.name == cell.device)
+            device = self._board.held.get(cell.id, f"a device of the kind {kind_of(cell)}")
+            reason = f"{device} was not seen on the farm for {self._farm.link.wait_s:g} s"
+            give_up([cell], self._store, _station(meant).info, reason)
+        self._board.drop(cells)
+
+    def _welcome(self) -> None:
+        """Start lanes for devices that came, or came back, and that cells on the board are for."""
+        present = self._farm.link.resources
+        if present == self._known or not self._board.left():
+            return
+        self._known = present
+        for offer in usable_offers(self._farm.link.tell()):
+            wanted = any(meant.is_any and meant.fits(offer) for meant in self._farm.meant)
+            if wanted and offer.name not in self._lanes:
+                self._start(offer)
+
+    def _start(self, offer: Offer) -> None:
+        """Start a device's lane, unless it has nothing to do."""
+        own = self._plan.of_device(offer.name)
+        if any(lane.info.name == offer.name for lane in self._ended):
+            own = Plan((), self._plan.seed)
+        runtimes = {cell: record.runtime or "" for cell, record in self._records.items() if has_part(record)}
+        engine = FarmEngine(
+            self._farm.link,
+            offer,
+            self._store.run_id,
+            self._farm.catalogue,
+            self._farm.tools(offer),
+            self._board.shards,
+            runtimes=runtimes,
+        )
+        with self._board.news:
+            self._board.shards.offers[offer.name] = offer
+            self._board.shards.devices.add(offer.name)
+        say = self._farm.say
+        lane = Lane(engine, own, offer.info, self._board, self._store, self._observer, say, self._stop)
+        self._lanes[offer.name] = (lane, lane.start())
+
+
+def describe_farm(hosts: Sequence[HostTold]) -> list[dict[str, Any]]:
+    """Return one row a device, as `harness devices` prints them, with its host and what it counts as."""
+    rows: list[dict[str, Any]] = []
+    for host in hosts:
+        if host.problem:
+            rows.append(
+                {"name": host.told.host, "state": "refused", "reason": host.problem, "host": host.address}
+            )
+        for offer in host.told.offers:
+            info = offer.info
+            facts = {key: getattr(info, key) for key in _DESCRIBED}
+            rows.append({**facts, "host": host.told.host, "kinds": list(offer.kinds)})
+    return rows
+
+
+_DESCRIBED = ("name", "kind", "address", "state", "model", "soc", "os", "abi", "delegates", "reason")

@@ -1,0 +1,228 @@
+"""Accuracy over several devices of one kind and build: the images are shared out, the detections put together again.
+
+Each image is inferred by itself, so that the detections, and with them every figure, are those of one device to the
+last digit, as long as the devices are alike. What is not alike is not asked (law 6), and what came is checked again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harness import atomic
+from harness.bench.engine import Inferred, OnProgress
+from harness.bench.plan import Cell
+from harness.errors import HarnessError, IncomparableError, MeasurementError
+from harness.farm.attached import HOST_BOUND
+from harness.farm.names import ANY
+from harness.farm.wire import Inferences, Offer
+
+if TYPE_CHECKING:
+    from harness.farm.engine import FarmEngine
+
+MIN_IMAGES = 32
+"""Fewer are not worth the start of a process."""
+FIRST_ROUND = 0.75
+"""Share of the images in the first round of shards; the second evens out devices of unequal speed."""
+WAIT_S = 0.5
+
+Build = tuple[tuple[str, str], ...]
+
+
+def build_of(offer: Offer) -> Build:
+    """Return what devices must have in common for their detections to be one device's: (key, value)."""
+    info = offer.info
+    facts = {"kind": info.kind, "soc": info.soc, "os": info.os, "abi": info.abi}
+    if info.kind not in HOST_BOUND:
+        facts["model"] = info.model
+    facts.update({key: str(info.facts[key]) for key in ("build", "fingerprint") if key in info.facts})
+    return tuple(sorted((key, str(value)) for key, value in facts.items()))
+
+
+def difference(first: Offer, second: Offer) -> IncomparableError | None:
+    """Return the refusal of two devices that are not alike: the first key that differs and both values."""
+    there = dict(build_of(second))
+    for key, value in build_of(first):
+        if there.get(key) != value:
+            what = f"devices ({first.name} and {second.name})"
+            return IncomparableError(f"device.{key}", value, there.get(key), what)
+    return None
+
+
+def split(n_images: int, n_devices: int) -> list[range]:
+    """Share out images: a large shard for each device, then a smaller one each."""
+    if n_devices < 2 or n_images < 2 * MIN_IMAGES:
+        return [range(n_images)]
+    first = range(int(n_images * FIRST_ROUND))
+    rest = range(len(first), n_images)
+    shards = []
+    for whole in (first, rest):
+        parts = max(1, min(n_devices, len(whole) // MIN_IMAGES))
+        bounds = [whole.start + len(whole) * i // parts for i in range(parts + 1)]
+        shards += [range(a, b) for a, b in itertools.pairwise(bounds)]
+    return shards
+
+
+def merge(parts: Sequence[bytes]) -> bytes:
+    """Put COCO result files together, in order, as one writer would have written them."""
+    inside = [part.strip()[1:-1].strip() for part in parts]
+    rows = b",\n".join(part for part in inside if part)
+    return b"[\n" + rows + b"\n]\n" if rows else b"[]\n"
+
+
+@dataclass
+class Job:
+    """The images of one cell, shared out."""
+
+    cell: Cell
+    owner: Offer
+    shards: list[range]
+    todo: list[int]
+    found: dict[int, tuple[str, Inferences]] = field(default_factory=dict)
+    error: HarnessError | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is there."""
+        return len(self.found) == len(self.shards)
+
+
+class Shards:
+    """The jobs of a run whose shards other devices may take.
+
+    Args:
+        news: Notified when there is a shard to take, or one was given.
+        stop: Ends all waiting.
+    """
+
+    def __init__(self, news: threading.Condition, stop: threading.Event) -> None:
+        self._news, self._stop = news, stop
+        self._jobs: list[Job] = []
+        self.devices: set[str] = set()
+        """Names of the devices at work, to be known before images are shared out."""
+        self.offers: dict[str, Offer] = {}
+
+    def infer(self, engine: FarmEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+        """Run a cell over its images on a device, with the help of others where it may be any of a kind.
+
+        Raises:
+            MeasurementError: What a device says of its shard.
+            IncomparableError: Shards were measured by different runtimes or delegates.
+        """
+        assert cell.dataset is not None
+        images = cell.dataset.images
+        helpers = self._alike(engine.offer) if cell.device.startswith(ANY) else 1
+        job = Job(cell, engine.offer, split(len(images), helpers), [])
+        job.todo = list(range(len(job.shards)))
+        with self._news:
+            self._jobs.append(job)
+            self._news.notify_all()
+        try:
+            self._work(engine, job, on_progress)
+        finally:
+            with self._news:
+                self._jobs.remove(job)
+                self._news.notify_all()
+        return self._together(job, scratch)
+
+    def _alike(self, offer: Offer) -> int:
+        build = build_of(offer)
+        return sum(build_of(self.offers[name]) == build for name in self.devices if name in self.offers)
+
+    def _work(self, engine: FarmEngine, job: Job, on_progress: OnProgress) -> None:
+        """Take shards until all are there; a shard that its device lost comes back."""
+        assert job.cell.dataset is not None
+        while True:
+            with self._news:
+                while not job.todo and not job.complete and job.error is None and not self._stop.is_set():
+                    self._news.wait(WAIT_S)
+                if job.error is not None:
+                    raise job.error
+                if self._stop.is_set():
+                    raise MeasurementError("the run was ended")
+                if job.complete:
+                    return
+                number = job.todo.pop(0)
+            self._one(engine, job, number)
+            done = sum(len(job.shards[n]) for n in list(job.found))
+            on_progress(done, len(job.cell.dataset.images))
+
+    def _one(self, engine: FarmEngine, job: Job, number: int) -> None:
+        assert job.cell.dataset is not None
+        part = job.shards[number]
+        try:
+            found = engine.infer_part(job.cell, job.cell.dataset.images[part.start : part.stop])
+        except HarnessError as error:
+            with self._news:
+                job.error = job.error or error
+                self._news.notify_all()
+            raise
+        except BaseException:  # the device is gone: somebody else may take it
+            with self._news:
+                job.todo.insert(0, number)
+                self._news.notify_all()
+            raise
+        with self._news:
+            job.found[number] = (engine.offer.name, found)
+            self._news.notify_all()
+
+    def take(self, offer: Offer) -> tuple[Job, int] | None:
+        """Take a shard that a device may help with; called with the condition held."""
+        for job in self._jobs:
+            open_ = job.todo and job.error is None and job.cell.device.startswith(ANY)
+            if open_ and difference(job.owner, offer) is None:
+                return job, job.todo.pop(0)
+        return None
+
+    def help(self, engine: FarmEngine, job: Job, number: int) -> None:
+        """Measure a shard that was taken; what goes wrong is the job's."""
+        try:
+            self._one(engine, job, number)
+        except HarnessError:
+            return
+
+    def _together(self, job: Job, scratch: Path) -> Inferred:
+        parts = [job.found[number] for number in range(len(job.shards))]
+        _refuse_unlike(parts)
+        path = scratch / "detections.json"
+        atomic.write_bytes(path, merge([found.detections for _, found in parts]))
+        first = parts[0][1]
+        delegate = first.delegate
+        if len(parts) > 1:
+            shared = f"accuracy was shared out: {_shares(parts)}"
+            delegate = msgspec.structs.replace(delegate, evidence=(*delegate.evidence, shared))
+        return Inferred(
+            detections=path,
+            n_images=sum(found.n_images for _, found in parts),
+            unreadable=tuple(text for _, found in parts for text in found.unreadable),
+            # Of the devices, not of the clock on the wall: the row is of one device, and says how fast one is.
+            seconds=sum(found.seconds for _, found in parts),
+            delegate=delegate,
+            runtime=first.runtime,
+        )
+
+
+def _refuse_unlike(parts: Sequence[tuple[str, Inferences]]) -> None:
+    (first_name, first), *others = parts
+    for name, other in others:
+        for key, one, two in (
+            ("runtime", first.runtime, other.runtime),
+            ("delegate_actual", first.delegate.actual, other.delegate.actual),
+            ("delegated_nodes", first.delegate.delegated_nodes, other.delegate.delegated_nodes),
+            ("total_nodes", first.delegate.total_nodes, other.delegate.total_nodes),
+        ):
+            if one != two:
+                raise IncomparableError(key, one, two, f"detections ({first_name}'s and {name}'s)")
+
+
+def _shares(parts: Sequence[tuple[str, Inferences]]) -> str:
+    shares: dict[str, int] = {}
+    for name, found in parts:
+        shares[name] = shares.get(name, 0) + found.n_images
+    return ", ".join(f"{name} {n} images" for name, n in shares.items())

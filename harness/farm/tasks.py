@@ -1,0 +1,51 @@
+"""What Dask runs on a host: functions of bytes, called by reference, so that no code of the client travels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from harness.farm.host import Host
+from harness.farm.wire import File
+
+ATTRIBUTE = "harness_host"
+"""Of Dask's worker: the host that it belongs to."""
+
+
+def host_here() -> Host:
+    """Return the host of the worker that this runs in."""
+    from distributed import get_worker
+
+    return _host_of(get_worker())
+
+
+def _host_of(worker: Any) -> Host:
+    host: Host = getattr(worker, ATTRIBUTE)
+    return host
+
+
+def perform(step: bytes) -> bytes:
+    """Perform a step; a Dask task."""
+    return host_here().perform(step)
+
+
+def store(parcel: Sequence[tuple[bytes, int, bytes]], after: None = None) -> None:
+    """Write parts of files, each as (`File`, offset, data); a Dask task that runs `after` another one."""
+    contents = host_here().contents
+    for file, offset, data in parcel:
+        contents.write(msgspec.msgpack.decode(file, type=File), offset, data)
+
+
+def tell(dask_worker: Any = None) -> bytes | None:
+    """Return what the host tells of itself; None from a worker that is none of ours. For `Client.run`."""
+    host = getattr(dask_worker, ATTRIBUTE, None)
+    return None if host is None else host.tell()
+
+
+def forget(run: str, dask_worker: Any = None) -> None:
+    """Drop what is kept of a run. For `Client.run`."""
+    host = getattr(dask_worker, ATTRIBUTE, None)
+    if host is not None:
+        host.forget(run)

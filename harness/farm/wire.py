@@ -1,0 +1,195 @@
+"""What travels between a client and a host: plain data as msgpack, no pickled objects and no paths of one side.
+
+Both sides must be of the same version: a host of another one would measure in another way under the same name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+import harness
+from harness.bench.records import DelegateFacts, ProcessFacts
+from harness.drivers.base import DeviceInfo
+from harness.errors import IncomparableError
+from harness.profiles import DeviceProfile
+
+PROTOCOL = 1
+"""Raised when what travels changes its meaning."""
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything that travels: immutable."""
+
+
+class Envelope(Wire, frozen=True, kw_only=True):
+    """What every message begins with; of a message of any version at least this can be read."""
+
+    protocol: int = PROTOCOL
+    version: str = harness.__version__
+
+
+class File(Wire, frozen=True, kw_only=True):
+    """A file by its content. `name` is how it is called for people; the hash alone says what it is."""
+
+    sha256: str
+    size: int
+    name: str
+
+
+class Picture(Wire, frozen=True, kw_only=True):
+    """An image of a dataset; its size in pixels as the annotations say, None when they do not."""
+
+    id: int
+    file: File
+    width: int | None = None
+    height: int | None = None
+
+
+class Subject(Wire, frozen=True, kw_only=True):
+    """A cell as a host needs it: the model, what runs it, and the images of one step.
+
+    `card` and `settings` are the cell's own as plain data; `beside` are files that the card names and that lie beside
+    the model; `library` is the file of an external delegate.
+    """
+
+    model: File
+    card: dict[str, Any]
+    delegate: str
+    settings: dict[str, Any]
+    threads: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    beside: tuple[File, ...] = ()
+    library: File | None = None
+    pictures: tuple[Picture, ...] | None = None
+
+
+class Tools(Wire, frozen=True, kw_only=True):
+    """What measures: native programs, each with the libraries beside it (the program first), and how to run them."""
+
+    benchmark: tuple[File, ...] = ()
+    evaluation: tuple[File, ...] = ()
+    cpu_mask: str | None = None
+    max_start_temp: float | None = None
+
+
+class Step(Envelope, frozen=True, kw_only=True):
+    """One process to start on one device.
+
+    Attributes:
+        key: Names the step: the same key is never measured twice by one host.
+        run: The run it belongs to.
+        device: The device, as the farm names it.
+        what: `time` for one repetition of a cell's latency, `infer` for its images.
+        repetition: Which repetition, from 0.
+        done: Keys of steps whose results are on the client's disk: the host may drop them.
+    """
+
+    key: str
+    run: str
+    device: str
+    what: Literal["time", "infer"]
+    subject: Subject
+    tools: Tools = Tools()
+    repetition: int = 0
+    done: tuple[str, ...] = ()
+
+    def files(self) -> tuple[File, ...]:
+        """Every file that the step needs on the host."""
+        subject = self.subject
+        library = () if subject.library is None else (subject.library,)
+        pictures = tuple(picture.file for picture in subject.pictures or ())
+        own = (subject.model, *subject.beside, *library, *pictures)
+        return (*own, *self.tools.benchmark, *self.tools.evaluation)
+
+
+class Inferences(Wire, frozen=True, kw_only=True):
+    """What an `infer` step gave: COCO results, compressed with zlib, and what is known of them."""
+
+    detections: bytes
+    n_images: int
+    unreadable: tuple[str, ...]
+    seconds: float
+    delegate: DelegateFacts
+    runtime: str
+
+
+Outcome = Literal["done", "failed", "device", "lost", "absent", "missing", "refused"]
+
+
+class Result(Wire, frozen=True, kw_only=True):
+    """What became of a step.
+
+    `done`; `failed`, with the cell's status; `device`: the device failed; `lost`: it went away meanwhile; `absent`: it
+    is not attached to this host; `missing`: the host lacks files, named by their hashes; `refused`: another version.
+    """
+
+    key: str
+    outcome: Outcome
+    host: str
+    message: str = ""
+    status: str = "failed"
+    process: ProcessFacts | None = None
+    samples: bytes | None = None
+    inferences: Inferences | None = None
+    missing: tuple[str, ...] = ()
+    cache: str = ""
+
+
+class Offer(Wire, frozen=True, kw_only=True):
+    """A device that a host offers: its name on the farm, the kinds it counts as, its profile and its description."""
+
+    name: str
+    kinds: tuple[str, ...]
+    profile: DeviceProfile
+    origin: str
+    info: DeviceInfo
+
+    def resources(self) -> dict[str, float]:
+        """What one step on it takes of the host's resources."""
+        return dict.fromkeys((self.name, *self.kinds), 1.0)
+
+
+class Told(Envelope, frozen=True, kw_only=True):
+    """What a host tells of itself."""
+
+    host: str
+    offers: tuple[Offer, ...] = ()
+
+
+T = TypeVar("T")
+
+
+def encode(message: Wire) -> bytes:
+    """Return a message as bytes."""
+    return msgspec.msgpack.encode(message)
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """Read a message.
+
+    Raises:
+        msgspec.MsgspecError: It is none of this kind.
+    """
+    return msgspec.msgpack.decode(data, type=kind)
+
+
+def refuse_other_version(data: bytes, who: str) -> None:
+    """Refuse a message of another version of this program.
+
+    Args:
+        data: The message.
+        who: The other side, for the error.
+
+    Raises:
+        IncomparableError: Names what differs and both values.
+    """
+    theirs, ours = decode(data, Envelope), Envelope()
+    for key in ("protocol", "version"):
+        there, here = getattr(theirs, key), getattr(ours, key)
+        if there != here:
+            what = (
+                f"parts of a farm (this side and {who}; install the same version of ondevice-harness on both)"
+            )
+            raise IncomparableError(f"the harness's {key}", here, there, what)
