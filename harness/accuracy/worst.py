@@ -75,9 +75,8 @@ def find_worst(
     matches = match(truth, table, chosen_images(truth, image_ids))
     threshold = best_threshold(matches, table)
     shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
-    found = matches.found[0]
     all_images = [
-        _image(truth, matches, k, found, shown & (matches.images == k), threshold)
+        judge_image(truth, matches, k, shown & (matches.images == k), threshold)
         for k in _most_errors(matches, shown, n)
     ]
     return [image for image in all_images if len(image.missed) + len(image.wrong)]
@@ -104,14 +103,19 @@ def _most_errors(matches: Matches, shown: npt.NDArray[np.bool_], n: int) -> list
     return [int(k) for k in np.argsort(-errors, kind="stable")[:n]]
 
 
-def _image(
-    truth: GroundTruth,
-    matches: Matches,
-    k: int,
-    found: npt.NDArray[np.int32],
-    shown: npt.NDArray[np.bool_],
-    threshold: float,
+def judge_image(
+    truth: GroundTruth, matches: Matches, k: int, shown: npt.NDArray[np.bool_], threshold: float
 ) -> WorstImage:
+    """Say what is right and wrong in one image at IoU 0.5.
+
+    Args:
+        truth: The ground truth.
+        matches: What the detections found.
+        k: Index of the image in `matches.image_ids`.
+        shown: bool [D], which of the image's detections count.
+        threshold: The score below which they do not, for the record.
+    """
+    found = matches.found[0]
     own = matches.truth_rows[matches.truth_images == k]
     hit = found[shown & (found >= 0)].astype(np.int64)
     return WorstImage(
@@ -144,19 +148,29 @@ def draw_worst(
         OutputError: A file of that name is there already, or the folder cannot be written.
     """
     files = [output / f"worst-{k:03d}-image-{image.image_id}.png" for k, image in enumerate(worst, 1)]
-    _refuse_existing(files)
+    refuse_existing(files)
     for file, image in zip(files, worst, strict=True):
-        _write_new(file, _png(_draw(image, truth, table, images)))
+        write_new(file, to_png(draw(image, truth, table, images)))
     return files
 
 
-def _refuse_existing(files: list[Path]) -> None:
+def refuse_existing(files: Sequence[Path]) -> None:
+    """Refuse to replace pictures.
+
+    Raises:
+        OutputError: A file of that name is there already.
+    """
     there = [file for file in files if file.exists() or file.is_symlink()]
     if there:
         raise OutputError(f"{there[0]}: is there already and is not replaced; name another folder with -o")
 
 
-def _write_new(file: Path, data: bytes) -> None:
+def write_new(file: Path, data: bytes) -> None:
+    """Write a file that is not there yet, and its folder.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("xb") as stream:
@@ -165,7 +179,8 @@ def _write_new(file: Path, data: bytes) -> None:
         raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
 
 
-def _png(image: Image.Image) -> bytes:
+def to_png(image: Image.Image) -> bytes:
+    """Return an image as a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -183,7 +198,12 @@ def _open(truth: GroundTruth, image_id: int, images: Path) -> Image.Image:
         raise DatasetError(f"{path}: the image cannot be read ({clean(error)})") from error
 
 
-def _draw(worst: WorstImage, truth: GroundTruth, table: DetectionTable, images: Path) -> Image.Image:
+def draw(worst: WorstImage, truth: GroundTruth, table: DetectionTable, images: Path) -> Image.Image:
+    """Draw one image with its boxes and a legend.
+
+    Raises:
+        DatasetError: The image is missing or cannot be read.
+    """
     picture = _open(truth, worst.image_id, images)
     scale = max(1, math.ceil(LEAST_SIDE / max(picture.size)))
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.BICUBIC)

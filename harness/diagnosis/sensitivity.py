@@ -25,6 +25,7 @@ from harness.diagnosis.matching import MOVING, ancestors
 from harness.diagnosis.runs import OnStep, Runs
 from harness.diagnosis.sides import Pair, Side
 from harness.diagnosis.twin import Twin, find_twin
+from harness.diagnosis.where import snr
 from harness.errors import HarnessError
 from harness.tflite import reader
 
@@ -34,7 +35,10 @@ SCREENED_CANDIDATES = 100
 MEASURED = 10
 """Layers whose mAP is measured; the others disturb the candidates less."""
 MEASURED_IMAGES = 40
-MOST_SCREENED = 60
+STEEP, LAST = 40, 20
+"""Layers that are screened: those that lose most SNR by themselves, and the last ones, whose error nothing dampens."""
+_USUAL_DB = 40.0
+"""SNR of a tensor that is only rounded to 8 bits: what a layer with inputs that are alike is held against."""
 
 
 @dataclass(frozen=True)
@@ -143,18 +147,24 @@ def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
 
 def _worst(bench: _Bench, parts: dict[int, Parts], by_tensor: dict[int, Layer]) -> tuple[list[int], str]:
     """Return the layers that disturb the detections most, the worst first."""
-    steep = sorted(parts, key=lambda index: -(by_tensor[index].drop_db or 0.0))
+    steep = sorted(parts, key=lambda index: -_steepness(by_tensor[index]))
     decoder = bench.base.decoder
     if decoder is None:
         return steep[:MEASURED], "the largest loss of SNR of their own"
     reference = bench.candidates(Change("", bench.base.card, bench.base.file), decoder)
     disturbed = {}
-    for done, index in enumerate(steep[:MOST_SCREENED]):
-        bench.on_step(done, min(len(steep), MOST_SCREENED), "screening layers")
+    screened = list(dict.fromkeys([*steep[:STEEP], *list(parts)[-LAST:]]))
+    for done, index in enumerate(screened):
+        bench.on_step(done, len(screened), "screening layers")
         changed = bench.candidates(bench.change(parts[index], str(index)), decoder)
         disturbed[index] = sum(disturbance(a, b) for a, b in zip(reference, changed, strict=True))
     chosen = sorted(disturbed, key=lambda index: -disturbed[index])[:MEASURED]
     return chosen, "the most disturbed candidates"
+
+
+def _steepness(layer: Layer) -> float:
+    """Return how much SNR a layer loses by itself."""
+    return _USUAL_DB - snr(layer) if layer.drop_db is None else layer.drop_db
 
 
 def disturbance(first: Candidates, second: Candidates) -> float:

@@ -16,6 +16,8 @@ BROKEN_DB = 10.0
 """SNR below which a tensor counts as broken: a tenth of its power is noise."""
 DROP_DB = 6.0
 """Loss of SNR at one layer from which it is to blame: the noise has four times the power that came in."""
+ALIKE_DB = 100.0
+"""SNR from which two tensors differ by rounding in float32 only."""
 EQUAL_DB = 120.0
 """Taken for the SNR of tensors that are equal: more than float32 can tell."""
 
@@ -46,15 +48,14 @@ NOT_MEASURED = "what single layers cost was not measured"
 
 
 def with_drops(layers: Sequence[Layer], pair: Pair) -> list[Layer]:
-    """Add to each layer how much SNR is lost from the worst of its inputs."""
+    """Add to each layer how much SNR is lost from the worst of its inputs; None where these are alike."""
     assert pair.float is not None
     by_tensor = {layer.pair.float: layer for layer in layers}
     near = ancestors(pair.float.graph.primary, list(by_tensor))
     found = []
     for layer in layers:
-        came = [snr(by_tensor[index]) for index in near[layer.pair.float]]
-        drop = min(came, default=EQUAL_DB) - snr(layer)
-        found.append(replace(layer, drop_db=drop))
+        worst = min((snr(by_tensor[index]) for index in near[layer.pair.float]), default=EQUAL_DB)
+        found.append(replace(layer, drop_db=None if worst >= ALIKE_DB else worst - snr(layer)))
     return found
 
 
@@ -68,7 +69,7 @@ def snr(layer: Layer) -> float:
 def first_break(layers: Sequence[Layer]) -> tuple[Layer | None, str]:
     """Return the first tensor where the error breaks out, and the rule that it meets."""
     broken = [layer for layer in layers if snr(layer) < BROKEN_DB]
-    sudden = [layer for layer in broken if layer.drop_db is not None and layer.drop_db >= DROP_DB]
+    sudden = [layer for layer in broken if layer.drop_db is None or layer.drop_db >= DROP_DB]
     if sudden and sudden[0].pair.operator in MOVING:
         return sudden[
             0

@@ -1,0 +1,135 @@
+"""The images that the two sides differ most on, side by side: float left, quantized right, with the ground truth.
+
+Both are drawn from the score upwards at which the float side's F1 is best: what a user of the float model would see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from harness.accuracy.matches import match
+from harness.accuracy.worst import (
+    WorstImage,
+    best_threshold,
+    draw,
+    judge_image,
+    refuse_existing,
+    to_png,
+    write_new,
+)
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.loss import Accuracy
+from harness.errors import DatasetError
+from harness.report.text import clean
+
+MOST = 6
+_GAP, _STRIP = 6, 20
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image as the sides see it.
+
+    Attributes:
+        image_id: Of the dataset.
+        name: The image's file.
+        told: How the sides differ, in words.
+        image: The drawing.
+    """
+
+    image_id: int
+    name: str
+    told: str
+    image: Image.Image
+
+
+def pictures(evidence: Evidence, n: int = MOST) -> Iterator[Picture]:
+    """Draw the images that the sides differ most on, the most different first; unreadable ones are left out.
+
+    Without a float side, the images with the most errors are drawn.
+    """
+    sides = [side for side in (evidence.loss.float, evidence.loss.quantized) if side is not None]
+    judged = _judged(evidence, sides)
+    order = sorted(range(len(judged)), key=lambda k: (-_difference(judged[k]), judged[k][0].image_id))
+    names = {image.id: image.path.name for image in evidence.dataset.images}
+    for k in order[:n]:
+        if not _difference(judged[k]):
+            return
+        try:
+            drawn = _beside(evidence, sides, judged[k])
+        except DatasetError:
+            continue
+        number = judged[k][0].image_id
+        yield Picture(number, clean(names[number]), _told(sides, judged[k]), drawn)
+
+
+def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path]:
+    """Write the pictures as `RANK-image-ID.png`.
+
+    Raises:
+        OutputError: A file of that name is there already, or the folder cannot be written.
+    """
+    drawn = list(pictures(evidence, n))
+    files = [folder / f"{rank:02d}-image-{picture.image_id}.png" for rank, picture in enumerate(drawn, 1)]
+    refuse_existing(files)
+    for file, picture in zip(files, drawn, strict=True):
+        write_new(file, to_png(picture.image))
+    return files
+
+
+def _judged(evidence: Evidence, sides: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
+    """Return what is right and wrong for each side in each image, at the first side's threshold."""
+    found: list[list[WorstImage]] = []
+    threshold = None
+    for side in sides:
+        table = side.found.table
+        matches = match(evidence.truth, table, side.found.image_ids)
+        threshold = best_threshold(matches, table) if threshold is None else threshold
+        shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
+        found.append(
+            [
+                judge_image(evidence.truth, matches, k, shown & (matches.images == k), threshold)
+                for k in range(len(matches.image_ids))
+            ]
+        )
+    return list(zip(*found, strict=True))
+
+
+def _difference(judged: tuple[WorstImage, ...]) -> int:
+    """Count the objects that only one side finds, and by how many wrong detections they differ."""
+    if len(judged) == 1:
+        return len(judged[0].missed) + len(judged[0].wrong)
+    first, second = judged
+    return np.setxor1d(first.found, second.found).size + abs(len(first.wrong) - len(second.wrong))
+
+
+def _told(sides: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> str:
+    told = []
+    for side, one in zip(sides, judged, strict=True):
+        n_objects = len(one.found) + len(one.missed)
+        told.append(
+            f"{side.side.role}: {len(one.found)} of {n_objects} objects found, {len(one.wrong)} wrong"
+        )
+    return "; ".join(told)
+
+
+def _beside(evidence: Evidence, sides: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> Image.Image:
+    """Draw the sides beside each other, each under its name."""
+    drawn = [
+        draw(one, evidence.truth, side.found.table, evidence.dataset.image_folder)
+        for side, one in zip(sides, judged, strict=True)
+    ]
+    width = sum(image.width for image in drawn) + _GAP * (len(drawn) - 1)
+    canvas = Image.new("RGB", (width, max(image.height for image in drawn) + _STRIP), "black")
+    pen, left = ImageDraw.Draw(canvas), 0
+    for side, image in zip(sides, drawn, strict=True):
+        title = clean(f"{side.side.role}: {side.side.name}").encode("latin-1", "replace").decode("latin-1")
+        pen.text((left + 4, 3), title, fill="white", font=ImageFont.load_default())
+        canvas.paste(image, (left, _STRIP))
+        left += image.width + _GAP
+    return canvas
