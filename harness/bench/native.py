@@ -33,7 +33,7 @@ from harness.errors import MeasurementError, UsageError
 START_TIMEOUT_S = 120.0
 """For loading, and for the compilation of the graph that some accelerators begin with."""
 PROBE_TIMEOUT_S = 60.0
-_RESULT, _GRAPH, _INPUT = "result.pb", "graph.pb", "in.bin"
+_RESULT, _GRAPH, _OPERATORS, _INPUT = "result.pb", "graph.pb", "operators.pb", "in.bin"
 
 
 @dataclass(frozen=True)
@@ -80,24 +80,37 @@ class NativeEngine:
             DeviceError: The device went away, or has no room.
         """
         _refuse_what_needs_samples(cell)
-        started = now()
-        feed = self._feed(cell, scratch)
-        placed = self.place(cell, [feed] if feed else [])
-        bench = self.bench(placed.tool)
-        settings = cell.settings
+        started, settings = now(), cell.settings
         runs = Runs(settings.runs_a_process, settings.seconds_a_process, settings.patience_s)
-        inputs = self.named_inputs(cell, bench) if feed else ()
-        token = new_token()
-        command = self.command(cell, placed, bench, token, replace(_PLAIN, runs=runs, inputs=inputs))
-        source = placed.further[0] if feed else ""
-        ended = self._run_once(cell, placed, command, (token, source), runs)
-        output, told = self._read(ended, token)
+        output, told, ended = self._use_tool(cell, scratch, replace(_PLAIN, runs=runs))
         truth = judge(cell.delegate, output, told.missing)
         facts = _process_facts(cell, _with_median(truth, output), output, told, ended)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
         if facts.status in {"ok", "partial"}:
             facts = self._with_check(cell, facts, scratch)
         return Timed(facts)
+
+    def profile(self, cell: Cell, scratch: Path) -> ToolOutput:
+        """Run the tool once with its operator profiler, which slows it down.
+
+        Raises:
+            MeasurementError: The tool cannot be asked for this delegate.
+            DeviceError: The device went away, or has no room.
+        """
+        outputs = replace(_PLAIN.outputs, profile=_OPERATORS)
+        return self._use_tool(cell, scratch, replace(_PLAIN, runs=Runs(), outputs=outputs))[0]
+
+    def _use_tool(self, cell: Cell, scratch: Path, plain: Command) -> tuple[ToolOutput, Told, Completed]:
+        """Run the tool once on a cell, fed with an image where it can be."""
+        feed = self._feed(cell, scratch)
+        placed = self.place(cell, [feed] if feed else [])
+        bench = self.bench(placed.tool)
+        inputs = self.named_inputs(cell, bench) if feed else ()
+        token = new_token()
+        command = self.command(cell, placed, bench, token, replace(plain, inputs=inputs))
+        source = placed.further[0] if feed else ""
+        ended = self._run_once(cell, placed, command, (token, source), plain.runs)
+        return *self._read(ended, token), ended
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its dataset, an image a process, a batch a round trip.
@@ -230,7 +243,8 @@ class NativeEngine:
             raise MeasurementError(f"{self.device.name}: no folder to work in: {ended.stderr.strip()}")
         printed = told.tool[0] if told.tool else ""
         exit_code = ended.exit_code if told.exit_code is None and ended.exit_code else told.exit_code
-        files = {"result": told.files.get(_RESULT), "graph": told.files.get(_GRAPH)}
+        names = {"result": _RESULT, "graph": _GRAPH, "profile": _OPERATORS}
+        files = {what: told.files.get(name) for what, name in names.items()}
         return parse(printed, ended.stderr, exit_code, timed_out=ended.timed_out, **files), told
 
     def _with_check(self, cell: Cell, facts: ProcessFacts, scratch: Path) -> ProcessFacts:

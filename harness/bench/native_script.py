@@ -14,6 +14,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.worker.firmware import READ_FLAGS, parse_flags
+
 NO_FOLDER = 97
 """Exit code where no folder could be made on the device."""
 
@@ -45,9 +47,11 @@ state() {
     if [ -r "$p" ] && read -r v < "$p"; then echo "battery_$f $v"; fi; done 2>/dev/null
   p=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
   if [ -r "$p" ] && read -r v < "$p"; then echo "governor $v"; fi 2>/dev/null
+  v=$(__FIRMWARE__)
+  if [ -n "$v" ]; then echo "firmware $v"; fi
 }
 link() { mkdir -p lib; while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shift; n=$((n-1)); done; }
-"""
+""".replace("__FIRMWARE__", READ_FLAGS)
 
 ONE_RUN = (
     r"""
@@ -66,7 +70,7 @@ say tool
 code=$?
 say code "$code"
 state after
-send result.pb; send graph.pb
+send result.pb; send graph.pb; send operators.pb
 exit 0
 """
 )
@@ -126,7 +130,7 @@ class Told:
         tool: What the tool printed, once for each time the script told it.
         exit_code: The tool's; None when it never ended.
         files: Files that the tool wrote, by name.
-        telemetry: `before` and `after` (mhz, celsius), governor, battery.
+        telemetry: `before` and `after` (mhz, celsius, firmware_flags), governor, battery.
         missing: What should be on the device and is not.
         done: Images that were inferred.
         problem: What the script itself could not do.
@@ -208,6 +212,9 @@ def _telemetry(when: str, body: str) -> dict[str, Any]:
     if celsius:
         state["celsius"] = max(celsius)
     plain = dict(rows)
+    flags = parse_flags(plain.get("firmware", ""))
+    if flags is not None:
+        state["firmware_flags"] = flags
     found: dict[str, Any] = {when: state}
     battery = {key.removeprefix("battery_"): v for key, v in plain.items() if key.startswith("battery_")}
     if battery:

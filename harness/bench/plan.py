@@ -34,6 +34,7 @@ class Settings:
     Attributes:
         latency: Whether to time it.
         accuracy: Whether to run it over the dataset.
+        operators: Whether to record the time of each operator as well, in one more process that is not timed.
         repetitions: Independent processes; the least number of them where `precision` is given.
         min_runs: At least so many steady inferences, over all processes.
         min_seconds: At least so many seconds of steady inferences, over all processes.
@@ -62,6 +63,7 @@ class Settings:
     coco_engine: CocoEngine = "hotcoco"
     memory_limit_mb: int | None = None
     cores: int = 1
+    operators: bool = False
 
     def __post_init__(self) -> None:
         if not (self.latency or self.accuracy):
@@ -144,6 +146,11 @@ class Cell:
         """Whether it is to be timed."""
         return self.skip is None and self.settings.latency
 
+    @property
+    def wants_operators(self) -> bool:
+        """Whether the times of its operators are to be recorded."""
+        return self.skip is None and self.settings.operators
+
 
 def _safe(text: str) -> str:
     """Keep letters, digits, dots and underscores; at most 60 of them."""
@@ -152,10 +159,10 @@ def _safe(text: str) -> str:
 
 @dataclass(frozen=True)
 class Task:
-    """One process to start: a repetition of a cell's latency, or its accuracy."""
+    """One process to start: a repetition of a cell's latency, the times of its operators, or its accuracy."""
 
     cell: Cell
-    kind: Literal["latency", "accuracy"]
+    kind: Literal["latency", "operators", "accuracy"]
     repetition: int = 0
 
 
@@ -184,7 +191,7 @@ class Plan:
     def n_tasks(self) -> int:
         """Processes that are started in any case."""
         timed = sum(cell.settings.processes for cell in self.cells if cell.wants_latency)
-        return timed + sum(cell.wants_accuracy for cell in self.cells)
+        return timed + sum(cell.wants_accuracy + cell.wants_operators for cell in self.cells)
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:

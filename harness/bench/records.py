@@ -3,6 +3,7 @@
     RUN/run.json                    the run: environment, plan, versions
     RUN/cells/CELL/process-K.npy    samples of one measured process (written before the record that names it)
     RUN/cells/CELL/detections.json  COCO result format
+    RUN/cells/CELL/operators.json   times of its operators, where they were asked for
     RUN/cells/CELL/record.json      the cell; replaced after each of its processes, `complete` at the last one
 
 Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed.
@@ -10,7 +11,8 @@ Latency summaries are computed from the samples when a record is read (`harness.
 figures are kept because they need the annotations, which may be elsewhere.
 
 Format history (`FORMAT`):
-    1   2026-11: first version.
+    1   2026-11: first version. Since then, without a new number, because older programs pass over keys that they do
+        not know: `operators` of a record.
 """
 
 from __future__ import annotations
@@ -141,6 +143,39 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
 
 
+class OperatorTime(Fact, frozen=True, kw_only=True):
+    """One operator of a graph as it was executed: its time of one inference in ns.
+
+    `delegated` says that a delegate executed it and not a builtin kernel; `calls` how often one inference does.
+    """
+
+    kind: str
+    name: str
+    delegated: bool
+    time_ns: int
+    calls: int = 1
+
+
+class OperatorProfile(Fact, frozen=True, kw_only=True):
+    """The operators of a cell in the order of execution; a file of its own, because there can be hundreds."""
+
+    operators: tuple[OperatorTime, ...]
+
+
+class OperatorFacts(Fact, frozen=True, kw_only=True):
+    """The untimed process that recorded the operators of a cell.
+
+    `operators` names the file with its `OperatorProfile`, whose times are the mean of `n_inferences`.
+    """
+
+    status: str
+    reasons: tuple[str, ...] = ()
+    runtime: str | None = None
+    n_inferences: int | None = None
+    operators: str | None = None
+    device_lost: bool = False
+
+
 class Record(Fact, frozen=True, kw_only=True):
     """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
 
@@ -159,6 +194,7 @@ class Record(Fact, frozen=True, kw_only=True):
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     processes: tuple[ProcessFacts, ...] = ()
     accuracy: AccuracyFacts | None = None
+    operators: OperatorFacts | None = None
 
 
 class RunFacts(Fact, frozen=True, kw_only=True):
@@ -211,6 +247,17 @@ class StoredRecord(msgspec.Struct, frozen=True):
         """Read the samples of every process that has some, in order."""
         folder = str(self.folder)
         return [load_samples(f"{folder}/{_plain(p.samples)}") for p in self.record.processes if p.samples]
+
+    def operators(self) -> tuple[OperatorTime, ...]:
+        """Read the times of the operators; empty where there are none.
+
+        Raises:
+            RecordError: The file is missing, or is not one of ours.
+        """
+        facts = self.record.operators
+        if facts is None or facts.operators is None:
+            return ()
+        return load(self.folder / _plain(facts.operators), OperatorProfile).operators
 
     @property
     def detections(self) -> Path | None:

@@ -15,6 +15,7 @@ from harness.accuracy.annotations import read_annotations
 from harness.accuracy.bootstrap import map_interval
 from harness.accuracy.coco import evaluate
 from harness.accuracy.detections import load_detections
+from harness.bench import operators
 from harness.bench.conclude import conclude, merged_delegate
 from harness.bench.engine import Engine, Inferred
 from harness.bench.plan import Cell, Plan, Task
@@ -24,6 +25,8 @@ from harness.bench.records import (
     DelegateFacts,
     DeviceFacts,
     ModelFacts,
+    OperatorFacts,
+    OperatorProfile,
     ProcessFacts,
     Record,
     StoredRecord,
@@ -102,6 +105,9 @@ class Runner:
                 self.observer.more(len(extra))
             for cell in self.plan.shuffled(todo, turn):
                 self._carry_out(Task(cell, "latency", turn))
+        for cell in self.plan.cells:
+            if self._wants_operators(cell):
+                self._carry_out(Task(cell, "operators"))
         # After the timing, because it heats all cores.
         for cell in self.plan.cells:
             if self._wants_accuracy(cell):
@@ -112,11 +118,15 @@ class Runner:
         if record.complete:
             return 0
         timed = max(0, cell.settings.processes - len(record.processes)) if cell.wants_latency else 0
-        return timed + self._wants_accuracy(cell)
+        return timed + self._wants_operators(cell) + self._wants_accuracy(cell)
 
     def _wants_accuracy(self, cell: Cell) -> bool:
         record = self._records[cell.id]
         return cell.wants_accuracy and record.accuracy is None and not _has_failed(record)
+
+    def _wants_operators(self, cell: Cell) -> bool:
+        record = self._records[cell.id]
+        return cell.wants_operators and record.operators is None and not _has_failed(record)
 
     def _wants_process(self, cell: Cell, turn: int) -> bool:
         """Whether a cell is to be timed in this round."""
@@ -144,13 +154,19 @@ class Runner:
         record = self._records[cell.id]
         if task.kind == "accuracy":
             record = replace(record, accuracy=self._accuracy(task))
+        elif task.kind == "operators":
+            record = replace(record, operators=self._operators(task))
         else:
             record = replace(record, processes=(*record.processes, self._process(task)))
         if self._stop.is_set():
             return  # what ended this process was not the cell's fault
         record = _concluded(record)
         self._records[cell.id] = record
-        wanted = self._wants_process(cell, len(record.processes)) or self._wants_accuracy(cell)
+        wanted = (
+            self._wants_process(cell, len(record.processes))
+            or self._wants_operators(cell)
+            or self._wants_accuracy(cell)
+        )
         complete = not wanted and not _lost_device(record)
         record = replace(record, complete=complete)
         self._records[cell.id] = record
@@ -197,6 +213,19 @@ class Runner:
             return telemetry
         self._fastest_probe = min(known)
         return {**telemetry, "fastest_probe_ns": self._fastest_probe}
+
+    def _operators(self, task: Task) -> OperatorFacts:
+        """Record the operators of a cell; a failure is told, and is none of the cell's."""
+        cell = task.cell
+        try:
+            found = operators.record(self.engine, cell, self.store.make_scratch(f"{cell.id}-operators"))
+            name = self.store.save_operators(cell.id, OperatorProfile(operators=found.operators))
+        except (HarnessError, OSError) as error:
+            lost = isinstance(error, DeviceError)
+            return OperatorFacts(status=_status(error), reasons=(str(error),), device_lost=lost)
+        return OperatorFacts(
+            status="ok", runtime=found.runtime, n_inferences=found.n_inferences, operators=name
+        )
 
     def _accuracy(self, task: Task) -> AccuracyFacts:
         """Run a cell over its dataset and compute the COCO figures."""
@@ -246,7 +275,8 @@ def _status(error: Exception) -> str:
 
 
 def _lost_device(record: Record) -> bool:
-    return any(part.device_lost for part in (*record.processes, record.accuracy) if part is not None)
+    parts = (*record.processes, record.operators, record.accuracy)
+    return any(part.device_lost for part in parts if part is not None)
 
 
 def without_lost(record: Record) -> Record:
@@ -255,7 +285,8 @@ def without_lost(record: Record) -> Record:
         return record
     kept = tuple(process for process in record.processes if not process.device_lost)
     accuracy = None if record.accuracy is None or record.accuracy.device_lost else record.accuracy
-    return replace(record, processes=kept, accuracy=accuracy, complete=False)
+    recorded = None if record.operators is None or record.operators.device_lost else record.operators
+    return replace(record, processes=kept, accuracy=accuracy, operators=recorded, complete=False)
 
 
 def _has_failed(record: Record) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import atomic
 from harness.bench import records
-from harness.bench.records import Record, RunFacts
+from harness.bench.records import OperatorProfile, Record, RunFacts
 from harness.errors import OutputError
 
 
@@ -71,6 +71,12 @@ class RunStore:
         name = f"process-{process}.npy"
         atomic.write_bytes(self.cell_folder(cell) / name, data)
         return name
+
+    def save_operators(self, cell: str, profile: OperatorProfile) -> str:
+        """Write the times of a cell's operators and return the file's name."""
+        path = self.cell_folder(cell) / "operators.json"
+        records.save(path, profile)
+        return path.name
 
     def take_detections(self, cell: str, file: Path) -> str:
         """Move a worker's detections into the cell's folder and return the file's name."""

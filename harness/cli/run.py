@@ -119,6 +119,11 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
 @click.option("--mlperf", is_flag=True, help="Stop and estimate quantiles as MLPerf's LoadGen does.")
 @click.option("--sustained", type=Duration(), help="Measure for so long (10m) and show latency over time.")
 @click.option(
+    "--operators",
+    is_flag=True,
+    help="Record the time of each operator too, in one more process that is not timed; see report --operators.",
+)
+@click.option(
     "--nms",
     "nms_kind",
     multiple=True,
@@ -228,6 +233,7 @@ def _settings(request: Request, options: dict[str, Any]) -> Any:
         ("no_latency", "latency", False),
         ("no_accuracy", "accuracy", False),
         ("mlperf", "mlperf", True),
+        ("operators", "operators", True),
     ):
         if options[flag]:
             given[name] = value
@@ -312,10 +318,14 @@ class Shown:
         with self._lock:
             self._done += 1
             self._parts.pop(task.cell.device, None)
-            part = record.processes[-1] if task.kind == "latency" and record.processes else record.accuracy
+            last = record.processes[-1] if record.processes else None
+            part = {"latency": last, "operators": record.operators, "accuracy": record.accuracy}[task.kind]
             if part is not None and part.status != "ok":
+                what = "operators " if task.kind == "operators" else ""
                 reasons = "; ".join(part.reasons)
-                self._shown.say(f"{task.cell.model.name} {task.cell.delegate}: {part.status}: {reasons}")
+                self._shown.say(
+                    f"{task.cell.model.name} {task.cell.delegate}: {what}{part.status}: {reasons}"
+                )
 
     def _update(self, task: Task, part: float, text: str) -> None:
         with self._lock:
@@ -325,8 +335,6 @@ class Shown:
 
 def _what(task: Task) -> str:
     cell = task.cell
-    what = (
-        f"latency {task.repetition + 1}/{cell.settings.processes}" if task.kind == "latency" else "accuracy"
-    )
+    times = f" {task.repetition + 1}/{cell.settings.processes}" if task.kind == "latency" else ""
     where = "" if cell.device == "local" else f"{cell.device}: "
-    return f"{where}{cell.model.name} {cell.delegate} {what}"
+    return f"{where}{cell.model.name} {cell.delegate} {task.kind}{times}"

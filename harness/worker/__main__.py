@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from harness.worker.jobs import AccuracyJob, Job, emit, load_job
+from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, emit, load_job
 from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
 from harness.worker.runtime import RuntimeMissingError, load_runtime
@@ -43,6 +43,10 @@ def _carry_out(job: Job) -> None:
         from harness.worker import accuracy
 
         accuracy.run(job, runtime)
+    elif isinstance(job, OperatorsJob):
+        from harness.worker import operators
+
+        operators.run(job, runtime)
     else:
         from harness.worker import latency
 

@@ -76,8 +76,38 @@ class AccuracyJob:
     kind: str = "accuracy"
 
 
-Job = LatencyJob | AccuracyJob
-_KINDS: dict[str, type[LatencyJob] | type[AccuracyJob]] = {"latency": LatencyJob, "accuracy": AccuracyJob}
+@dataclass(frozen=True)
+class OperatorsJob:
+    """Record the time of each operator of one model on the CPU; nothing of it counts as the model's latency.
+
+    Attributes:
+        model: Path of the .tflite.
+        delegate: `cpu` or `cpu-reference`.
+        threads: CPU threads.
+        inputs: As for latency.
+        min_runs: At least so many inferences.
+        min_seconds: At least for so many seconds.
+        output: Folder for `result.json`.
+        memory_limit_mb: As for latency.
+        delegate_library: Always None: the profiler knows no delegates from libraries.
+        delegate_options: Always empty.
+    """
+
+    model: str
+    delegate: str
+    threads: int
+    inputs: str | None
+    min_runs: int
+    min_seconds: float
+    output: str
+    memory_limit_mb: int | None = None
+    delegate_library: str | None = None
+    delegate_options: dict[str, str] = field(default_factory=dict)
+    kind: str = "operators"
+
+
+Job = LatencyJob | AccuracyJob | OperatorsJob
+_KINDS: dict[str, type[Job]] = {"latency": LatencyJob, "accuracy": AccuracyJob, "operators": OperatorsJob}
 
 
 def dump_job(job: Job, path: Path) -> None:
