@@ -19,7 +19,9 @@ def farm_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--scheduler", metavar="ADDRESS", help="A farm's Dask scheduler (extra `cluster`)."),
-            click.option("--tls-ca", type=click.Path(), help="Farm: the authority that signed both sides (PEM)."),
+            click.option(
+                "--tls-ca", type=click.Path(), help="Farm: the authority that signed both sides (PEM)."
+            ),
             click.option("--tls-cert", type=click.Path(), help="Farm: this side's certificate (PEM)."),
             click.option("--tls-key", type=click.Path(), help="Farm: this side's key (PEM)."),
         )

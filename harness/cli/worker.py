@@ -40,7 +40,11 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
 )
 @click.option("--with-scheduler", is_flag=True, help="Start the scheduler at ADDRESS, too.")
 @click.option(
-    "--dashboard", metavar="HOST:PORT", help="Where that scheduler shows Dask's dashboard (default: nowhere)."
+    "--dashboard",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8787",
+    show_default=True,
+    help="Where that scheduler shows Dask's dashboard; '' for nowhere.",
 )
 @click.option("--listen", metavar="HOST", help="This host's own address, where it is not found by itself.")
 @click.option("--folder", type=click.Path(path_type=Path), help="For files of runs (default: in the cache).")
@@ -54,7 +58,7 @@ def command(
     name: str | None,
     devices: tuple[str, ...],
     with_scheduler: bool,
-    dashboard: str | None,
+    dashboard: str,
     listen: str | None,
     folder: Path | None,
     tls_ca: str | None,
@@ -71,8 +75,6 @@ def command(
     check_installed()
     from harness.farm.join import Membership, serve
 
-    if dashboard is not None and not with_scheduler:
-        raise UsageError("--dashboard is of the scheduler that --with-scheduler starts; others have their own")
     tls = Tls(ca=tls_ca, cert=tls_cert, key=tls_key)
     full = full_address(address, tls)
     make_security(tls)

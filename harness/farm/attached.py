@@ -143,7 +143,7 @@ class ThisHost:
             with closing(open_device(profile)) as device:
                 info = device.describe()
         except HarnessError as error:
-            self._say(name, str(error))
+            self._say(name, str(error), profile.data.connection.kind)
             return None
         if info.state != "ready":
             self._say(name, info.reason or info.state)
@@ -151,10 +151,12 @@ class ThisHost:
         self._said.pop(name, None)
         return Attached(make_offer(name, profile, info, self._host), profile)
 
-    def _say(self, name: str, text: str) -> None:
+    def _say(self, name: str, text: str, kind: str = "") -> None:
+        """Say once why a device is not offered; a TPU that nobody plugged in is no news."""
         if self._said.get(name) != text:
             self._said[name] = text
-            _LOG.warning("%s is not offered: %s", name, text)
+            level = logging.DEBUG if kind in HOST_BOUND else logging.WARNING
+            _LOG.log(level, "%s is not offered: %s", name, text)
 
 
 def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offer:

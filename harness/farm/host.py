@@ -48,7 +48,7 @@ class Host:
     """
 
     def __init__(self, name: str, attachments: Attachments, folder: Path) -> None:
-        self.name = name
+        self.name, self.folder = name, folder
         self._attachments = attachments
         self.contents, self.spool = Contents(folder), Spool(folder / "spool")
         self._scratch = folder / "scratch"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import logging
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,9 @@ QUIET = {
 }
 """Dask's own measuring would disturb ours: its profiler looks at every thread a hundred times a second."""
 
+NO_DASHBOARD = "127.0.0.1:0"
+"""Dask always starts an HTTP server; this one nobody else reaches."""
+
 Say = Callable[[str], None]
 
 
@@ -45,7 +50,7 @@ class Membership:
         listen: The host's own address for others; None for loopback with a scheduler there, else the one that the
             scheduler is reached from.
         with_scheduler: Whether to start the scheduler at `address`, too.
-        dashboard: Where that scheduler shows Dask's dashboard; None for nowhere.
+        dashboard: Where that scheduler shows Dask's dashboard; empty for nowhere.
         look_s: How often to ask what is attached, in seconds.
     """
 
@@ -53,7 +58,7 @@ class Membership:
     tls: Tls = field(default_factory=Tls)
     listen: str | None = None
     with_scheduler: bool = False
-    dashboard: str | None = None
+    dashboard: str = ""
     look_s: float = LOOK_S
 
 
@@ -66,11 +71,21 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
     """
     import dask
 
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     with dask.config.set(QUIET):
         try:
-            asyncio.run(_serve(host, membership, say))
+            asyncio.run(_until_ended(_serve(host, membership, say)))
         finally:
             end_children()
+
+
+async def _until_ended(work: Coroutine[Any, Any, None]) -> None:
+    """Take SIGTERM, by which a service is stopped, for an orderly end."""
+    task = asyncio.ensure_future(work)
+    with contextlib.suppress(NotImplementedError, RuntimeError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _serve(host: Host, membership: Membership, say: Say) -> None:
@@ -91,15 +106,16 @@ async def _scheduler(membership: Membership, say: Say) -> AsyncIterator[Schedule
     scheduler = Scheduler(
         host=membership.address,
         security=make_security(membership.tls),
-        dashboard=membership.dashboard is not None,
-        dashboard_address=membership.dashboard,
+        dashboard=bool(membership.dashboard),
+        dashboard_address=membership.dashboard or NO_DASHBOARD,
     )
     try:
         await scheduler
     except (OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__ or error
         raise OutputError(f"{membership.address}: no scheduler can be started there ({cause})") from error
-    say(f"scheduler at {scheduler.address}")
+    shown = f"; Dask's dashboard: http://{membership.dashboard}/status" if membership.dashboard else ""
+    say(f"scheduler at {scheduler.address}{shown}")
     try:
         yield scheduler
     finally:
@@ -146,6 +162,8 @@ async def make_worker(host: Host, membership: Membership) -> Worker:
         memory_limit=0,
         host=membership.listen or _own_address(membership.address),
         dashboard=False,
+        dashboard_address=NO_DASHBOARD,
+        local_directory=str(host.folder / "dask"),
     )
     setattr(worker, ATTRIBUTE, host)
     return worker
@@ -158,7 +176,7 @@ def _own_address(scheduler: str) -> str:
     if is_loopback(scheduler):
         return "127.0.0.1"
     host = host_of(scheduler)
-    return get_ip() if host in {"0.0.0.0", "::"} else get_ip(host)  # noqa: S104 - compared, not bound
+    return str(get_ip() if host in {"0.0.0.0", "::"} else get_ip(host))  # noqa: S104 - compared, not bound
 
 
 async def _watch(worker: Any, host: Host, look_s: float, say: Say) -> None:

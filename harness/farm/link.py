@@ -359,7 +359,7 @@ class Link:
                 tasks.perform,
                 [ticket.payload for ticket in tickets],
                 key=[ticket.key for ticket in tickets],
-                resources=partial(_resources_of, table),  # type: ignore[arg-type]  # Dask calls it with each key
+                resources=partial(_resources_of, table),  # Dask calls it with each key
                 pure=False,
             )
         except Exception as error:  # whatever it was, the attempts are over and are begun again
