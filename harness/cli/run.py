@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
+from harness.cli.farm_options import farm_choice, farm_options
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
         "harness run ssd.tflite --nms regular --nms fast --score-threshold 1e-8,0.3   NMS as an axis: four rows",
         "harness run plan.toml --dry-run                   what a plan would measure, and how long",
         "harness run --resume                              go on with the run that was interrupted last",
+        "harness run plan.toml --scheduler rack1:8786      the same plan on a device farm",
     ),
 )
 @click.argument("models", nargs=-1, metavar="[MODEL|PLAN.toml]...")
@@ -154,6 +156,8 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--resume", is_flag=False, flag_value=LATEST, metavar="[RUN]", help="Go on with an interrupted run."
 )
+@farm_options
+@click.option("--farm-wait", type=Duration(), help="Farm: wait so long for a device that went away (5m).")
 @format_option()
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
@@ -164,7 +168,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     from harness.bench import session
 
     if options["resume"] is not None:
-        prepared = session.prepare_resume(_unfinished(ctx.obj, options))
+        prepared = session.prepare_resume(_unfinished(ctx.obj, options), _other_farm(options))
     else:
         prepared = session.prepare(_request(ctx.obj, options))
     _show_what_was_inferred(prepared)
@@ -205,10 +209,30 @@ def _request(workspace: str | None, options: dict[str, Any]) -> Request:
         request,
         **given,
         nms=_nms(request, options),
+        farm=farm_choice(options["scheduler"], options["farm_wait"], options, request.farm),
         settings=_settings(request, options),
         workspace=workspace,
         command=command_line(),
     )
+
+
+def _other_farm(options: dict[str, Any]) -> Any:
+    """The farm that a resumed run goes on with, where one is given; None for the one it was begun on."""
+    given = options["scheduler"] is not None
+    return farm_choice(options["scheduler"], options["farm_wait"], options) if given else None
+
+
+def _observer(prepared: Prepared, shown: Progress) -> Any:
+    """What shows the progress: of this computer, or of a whole farm."""
+    if prepared.farm is None:
+        return Shown(shown)
+    from harness.cli.farm_progress import FarmShown
+
+    farm = prepared.farm
+    farm.say = shown.say
+    if farm.link.dashboard is not None:
+        note(f"Dask's dashboard: {farm.link.dashboard}")
+    return FarmShown(shown, len(prepared.plan.cells), len(farm.offers))
 
 
 def _nms(request: Request, options: dict[str, Any]) -> Any:
