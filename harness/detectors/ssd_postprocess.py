@@ -71,11 +71,16 @@ def _check_shapes(order: str, roles: Sequence[str], outputs: Sequence[TensorInfo
         )
     by_name = dict(zip(roles, shapes, strict=True))
     missing = {"boxes", "classes", "scores"} - set(by_name)
-    if missing or by_name["boxes"][-1:] != (4,) or _size(by_name["boxes"]) != 4 * _size(by_name["scores"]):
+    if missing or by_name["boxes"][-1:] != (4,) or not _same_n(by_name):
         raise ModelError(
             f"decoder ssd-postprocess: with order {order!r} the outputs {shapes} do not fit {expected}; "
             f"try another order ({', '.join(ORDERS)}, or boxes,classes,scores,count in any order)"
         )
+
+
+def _same_n(shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether boxes, classes and scores are of as many detections."""
+    return _size(shapes["boxes"]) == 4 * _size(shapes["scores"]) == 4 * _size(shapes["classes"])
 
 
 def _size(shape: tuple[int, ...]) -> int:

@@ -28,7 +28,7 @@ def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
     Raises:
         JobError: A model failed.
     """
-    if pair.float is None or n_images < 1 or not all(side.place.is_here for side in pair.sides):
+    if pair.float is None or n_images < 1 or not _can_differ(pair):
         return None
     begin = time.perf_counter()
     before, after = pair.float.graph, pair.quantized.graph
@@ -42,6 +42,13 @@ def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
     unmatched = len(made_tensors(after.primary)) - len(pairs)
     seconds = time.perf_counter() - begin
     return Layers(tuple(layers), first, rule, NOT_MEASURED, sums.n_images, unmatched, seconds)
+
+
+def _can_differ(pair: Pair) -> bool:
+    """Whether the tensors can be read, and can differ: what a delegate computes inside it keeps to itself."""
+    here = all(side.place.is_here for side in pair.sides)
+    inputs = {side.model.card.input for side in pair.sides}
+    return here and not (pair.same_file and len(inputs) == 1)
 
 
 NOT_MEASURED = "what single layers cost was not measured"

@@ -23,6 +23,7 @@ from harness.report.diagnosis_sheet import (
     decibels,
     number_text,
     share,
+    short_name,
     shown_layers,
     signed,
     signed_between,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Found = Mapping[str, Any]
 QUALITY, WIDEST = 80, 1100
+_NAME_WIDTH = 48
 _BADGES = {"certain": "bad", "likely": "warn", "possible": ""}
 _SECTIONS = (
     ("bad", "How bad"),
@@ -202,10 +204,11 @@ _COLUMNS = (
 def _layer(layer: Found) -> list[str]:
     cosine = units.MISSING if layer["cosine"] is None else f"{layer['cosine']:.4f}"
     alone = "" if layer["loss"] is None else signed(layer["loss"])
-    return [
+    name = f'<span title="{_e(layer["name"])}">{_e(short_name(layer["name"], _NAME_WIDTH))}</span>'
+    return [name] + [
         _e(cell)
         for cell in (
-            *(layer["name"], layer["operator"], layer["dtype"], decibels(layer["snr_db"])),
+            *(layer["operator"], layer["dtype"], decibels(layer["snr_db"])),
             *(decibels(layer["drop_db"]), cosine, share(layer["range_use"]), share(layer["clipped"])),
             *(f"{layer['mean_error']:.3g}", alone),
         )
