@@ -92,7 +92,7 @@ class _Emulation:
     """One model, taken apart into the schema's objects."""
 
     def __init__(self, data: bytes) -> None:
-        self.classes = _writable()
+        self.classes = writable()
         self.model: Any = self.classes.ModelT.InitFromObj(self.classes.Model.GetRootAs(bytearray(data), 0))
         self.graph: Any = self.model.subgraphs[0]
 
@@ -168,7 +168,7 @@ class _Emulation:
         return len(self.model.operatorCodes) - 1
 
 
-def _writable() -> ModuleType:
+def writable() -> ModuleType:
     """Return the schema's classes, with those that write; the package `tflite` can only read."""
     classes = schema.load()
     if not hasattr(classes, "ModelT"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 from PIL import Image
 
 from harness.accuracy.prepare import Preparation
@@ -39,6 +40,11 @@ class Fed:
     def high(self) -> float:
         """The greatest value."""
         return float(self.values.max())
+
+    def __str__(self) -> str:
+        """Return `-1…1`, or each channel's ends where they differ."""
+        ends = [f"{low:.3g}…{high:.3g}" for low, high in zip(self.values[0], self.values[-1], strict=True)]
+        return ends[0] if len(set(ends)) == 1 else " / ".join(ends)
 
     def like(self, other: Fed) -> bool:
         """Whether two networks get the same, within `CLOSE` of the range of the other."""
@@ -88,3 +94,39 @@ def holds(info: TensorInfo, wanted: Fed) -> bool | None:
 def is_integer(side: Side) -> bool:
     """Whether a side's input takes integers."""
     return side.description.inputs[0].dtype in BOUNDS
+
+
+def asked(spec: InputSpec, info: TensorInfo) -> Fed | None:
+    """Return what a card asks for, before an integer input rounds and clips it; None without a normalization.
+
+    A float input without one asks for the pixels themselves.
+    """
+    levels = np.repeat(np.array(PROBES, np.float64)[:, None], 3, axis=1)
+    if spec.mean is None or spec.std is None:
+        return Fed(levels) if info.dtype.startswith("float") else None
+    values = (levels - np.array(spec.mean)) / np.array(spec.std)
+    return Fed(values[:, ::-1] if spec.channels == "bgr" else values)
+
+
+def with_values(spec: InputSpec, info: TensorInfo, wanted: Fed, like: Side) -> InputSpec:
+    """Return a card's preparation that feeds what another network gets.
+
+    Args:
+        spec: The present one.
+        info: The input that is fed.
+        wanted: What the other network gets; affine in the pixel.
+        like: The other network; its card's own entries are taken where they mean the same here.
+    """
+    theirs, other = like.model.card.input, like.description.inputs[0]
+    same_storage = (info.dtype, info.scale, info.zero_point) == (other.dtype, other.scale, other.zero_point)
+    if theirs.mean is not None or same_storage:
+        return replace(spec, mean=theirs.mean, std=theirs.std)
+    slope = (wanted.values[-1] - wanted.values[0]) / (PROBES[-1] - PROBES[0])
+    std = np.round(1 / slope, 6)
+    mean = np.round(-wanted.values[0] / slope, 6) + 0.0
+    return replace(spec, mean=_triple(mean), std=_triple(std))
+
+
+def _triple(values: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

@@ -7,6 +7,24 @@ It returns None where its test found nothing, or could not be made.
 
 from __future__ import annotations
 
+_HERE = "harness.diagnosis.causes"
 CAUSES: dict[str, str] = {
-    # name                      module
+    # name                  module                             what is wrong
+    "input-normalization": f"{_HERE}.input_normalization",  # real = (pixel - mean) / std is another one
+    "channel-order": f"{_HERE}.channel_order",  # RGB against BGR
+    "input-geometry": f"{_HERE}.input_geometry",  # size, aspect, letterbox against stretch
+    "input-quantization": f"{_HERE}.input_quantization",  # integers fed without scale and zero point
+    "input-stats": f"{_HERE}.input_stats",  # the input's scale and zero point do not suit the preprocessing
+    "float-card": f"{_HERE}.float_card",  # an integer model run with its float twin's card
+    "output-order": f"{_HERE}.output_order",  # TF1 against TF2
+    "label-offset": f"{_HERE}.label_offset",  # categories one too low or too high
+    "nms-settings": f"{_HERE}.nms_settings",  # score threshold, overlap, number of detections
+    "integer-postprocess": f"{_HERE}.integer_postprocess",  # boxes and classes rounded to 8 bits
+    "representative-data": f"{_HERE}.representative_data",  # wrong range, one image, too few
+    "shared-output-scale": f"{_HERE}.shared_output_scale",  # boxes and scores in one tensor
+    "per-tensor-weights": f"{_HERE}.per_tensor_weights",  # one scale for all channels
+    "activation-outliers": f"{_HERE}.activation_outliers",  # ranges blown up
+    "float16-overflow": f"{_HERE}.float16_overflow",  # beyond 65504
+    "delegate-arithmetic": f"{_HERE}.delegate_arithmetic",  # the delegate computes something else
+    "qat-ignored": f"{_HERE}.qat_ignored",  # configured, and not in the graph
 }

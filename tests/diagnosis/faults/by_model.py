@@ -60,10 +60,13 @@ def wrong_input_stats(shop: Workshop) -> Fault:
 
 
 def wide_input_stats(shop: Workshop) -> Fault:
-    """`quantized_input_stats` (128, 32): the pixels mean -4…4."""
+    """`quantized_input_stats` (128, 32): the pixels mean -4…4.
+
+    The input can store -1…1, so it can as well be said that pixels are fed without regard to its scale.
+    """
     data = models.with_input_scale(shop.file_of("shapes-full-integer").read_bytes(), 1 / 32, 128)
     card = shop.card("wide-input-stats", "shapes-full-integer", data)
-    return shop.fault("input stats (128, 32)", "input-stats", card, ("input-normalization",))
+    return shop.fault("input stats (128, 32)", "input-stats", card, ("input-quantization",))
 
 
 def joined_heads(shop: Workshop) -> Fault:

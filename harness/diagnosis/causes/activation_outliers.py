@@ -1,0 +1,64 @@
+"""A few activations have ranges far wider than their values: outliers, typically of linear layers without ReLU6."""
+
+from __future__ import annotations
+
+from harness.diagnosis import remedies, scratch
+from harness.diagnosis.emulations import Emulations, by_index, open_emulations
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.layers import Layer
+from harness.diagnosis.ranges import MANY, fit, named
+from harness.diagnosis.shared import find_shared
+
+CAUSE = "activation-outliers"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Emulate the model with ranges that fit for the tensors that use less than a quarter of theirs."""
+    found = fit(evidence)
+    if found.input is not None or found.share >= MANY or evidence.pair.float is None:
+        return None
+    shared = find_shared(evidence.pair.float)
+    apart = set() if shared is None else {*shared.tensors, *shared.sources}
+    wide = [layer for layer in found.wide if layer.pair.float not in apart]
+    if not wide:
+        return None
+    with scratch.folder() as folder:
+        emulations = open_emulations(evidence, folder)
+        return None if emulations is None else _finding(evidence, emulations, wide)
+
+
+def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> Finding | None:
+    gain = emulations.without(emulations.with_ranges(_of_one_range(evidence, wide)))
+    verdict = judge(gain, evidence, seen=True)
+    if verdict is None:
+        return None
+    worst = min(wide, key=lambda layer: layer.range_use or 0.0)
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"{len(wide)} activation(s) use less than a quarter of their range ({named(wide)}): {worst.name.split(';')[0]} "
+        f"is stored for {worst.range_low:.3g}…{worst.range_high:.3g} and holds {worst.float_min:.3g}…"
+        f"{worst.float_max:.3g}; with ranges that fit, {words(gain)} (emulated)",
+        (
+            Number("tensors", len(wide)),
+            Number("least range in use", worst.range_use),
+            *gain_numbers(gain),
+        ),
+        gain,
+        "requantize",
+        remedies.requantize(
+            evidence,
+            "Quantize again without the images that give outliers, or bound the layers (ReLU6); the command "
+            "calibrates anew.",
+        ),
+    )
+
+
+def _of_one_range(evidence: Evidence, wide: list[Layer]) -> list[int]:
+    """Return the tensors, and those that only carry on the same range (a RESHAPE behind them)."""
+    ranges = {(layer.range_low, layer.range_high) for layer in wide}
+    return [i for i, layer in by_index(evidence).items() if (layer.range_low, layer.range_high) in ranges]

@@ -1,0 +1,48 @@
+"""The delegate computes something else than the CPU does with the same file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.diagnosis import remedies
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.sides import Place
+
+CAUSE = "delegate-arithmetic"
+HERE = "cpu:1"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Run the very same file and card on one thread of this computer's CPU."""
+    side = evidence.pair.quantized
+    if side.place.device == Place().device and side.place.delegate in {"cpu", HERE}:
+        return None
+    there = evidence.loss.quantized.found
+    here = evidence.runs.detections(
+        replace(side, place=replace(side.place, device=Place().device, delegate=HERE))
+    )
+    same = np.array_equal(there.table.rows, here.table.rows)
+    gain = evidence.runs.compare(there, here)
+    verdict = judge(gain, evidence, seen=not same)
+    if same or verdict is None:
+        return None
+    counts = len(there.table), len(here.table)
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"the same file gives other detections on {side.place} ({counts[0]}) than on this computer's CPU "
+        f"({counts[1]}); there, {words(gain)}",
+        (Number("detections there", counts[0]), Number("detections here", counts[1]), *gain_numbers(gain)),
+        gain,
+        "setting",
+        remedies.advice(
+            f"Use another delegate than {side.place.delegate}, or let it compute in more bits (gpu:fp32); report the "
+            "operator to its maker."
+        ),
+    )

@@ -1,0 +1,91 @@
+"""Values beyond 65504, the largest of float16: weights that became infinite, or activations in such a delegate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.diagnosis import remedies, scratch
+from harness.diagnosis.emulations import open_emulations
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.sides import Side
+from harness.diagnosis.twin import real_values
+
+CAUSE = "float16-overflow"
+LARGEST = 65504.0
+"""IEEE 754 binary16."""
+HALF_DELEGATES = frozenset({"gpu", "npu", "qnn"})
+"""Delegates that compute floats in float16 unless told otherwise (TFLite's GPU delegate: `precision_loss_allowed`)."""
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Look for weights that are not finite, and for float activations that float16 cannot hold on such a delegate."""
+    return _weights(evidence) or _activations(evidence)
+
+
+def _weights(evidence: Evidence) -> Finding | None:
+    names = infinite_constants(evidence.pair.quantized)
+    if not names:
+        return None
+    with scratch.folder() as folder:
+        emulations = open_emulations(evidence, folder)
+        if emulations is None:
+            return None
+        parts = emulations.twin.parts()
+        bad = [index for index, values in parts.weights.items() if not np.isfinite(values).all()]
+        gain = emulations.without(emulations.with_weights(dict.fromkeys(bad)))
+    verdict = judge(gain, evidence, seen=True)
+    if verdict is None:
+        return None
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"{len(names)} constant(s) hold values that are not finite in float16, whose largest is {LARGEST:.0f} "
+        f"({', '.join(names[:2])}); with the float side's, {words(gain)} (emulated)",
+        (Number("constants", len(names)), Number("largest float16", LARGEST), *gain_numbers(gain)),
+        gain,
+        "requantize",
+        remedies.requantize(
+            evidence, "Keep the weights in int8 or float32 instead of float16.", mode="dynamic"
+        ),
+    )
+
+
+def infinite_constants(side: Side) -> list[str]:
+    """Return the names of the float16 constants that hold infinities or NaN."""
+    graph = side.graph
+    return [
+        tensor.name
+        for tensor in graph.primary.tensors
+        if tensor.constant and tensor.dtype == "float16" and not np.isfinite(real_values(graph, tensor)).all()
+    ]
+
+
+def _activations(evidence: Evidence) -> Finding | None:
+    delegate = evidence.pair.quantized.place.delegate
+    kind, _, options = delegate.partition(":")
+    if kind not in HALF_DELEGATES or "fp32" in options or evidence.layers is None:
+        return None
+    large = [layer for layer in evidence.layers.layers if max(-layer.float_min, layer.float_max) > LARGEST]
+    if not large:
+        return None
+    most = max(max(-layer.float_min, layer.float_max) for layer in large)
+    return Finding(
+        CAUSE,
+        "possible",
+        "seen in the float activations; what the delegate makes of them shows only on the device",
+        f"{len(large)} activation(s) reach {most:.3g}, beyond float16's {LARGEST:.0f}, in which {delegate} computes",
+        (
+            Number("activations", len(large)),
+            Number("largest value", most),
+            Number("largest float16", LARGEST),
+        ),
+        None,
+        "setting",
+        remedies.advice(
+            "Let the delegate compute in float32 (gpu:fp32), or scale the layers down in training."
+        ),
+    )

@@ -1,0 +1,31 @@
+"""An integer model that takes pixels is read with the card of its float twin, which normalizes them."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from harness.diagnosis import feeding, hypotheses
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
+from harness.diagnosis.hypotheses import Hypothesis
+
+CAUSE = "float-card"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Feed the pixels as they are to an integer input whose card normalizes them."""
+    side = evidence.pair.quantized
+    card, info = side.model.card, side.description.inputs[0]
+    if not feeding.is_integer(side) or card.input.mean is None:
+        return None
+    plain = replace(card.input, mean=None, std=None)
+    means, normalized = feeding.fed(plain, info), feeding.asked(card.input, info)
+    if normalized is None or means.like(normalized):
+        return None
+    sentence = (
+        f"the {info.dtype} input stands for {means} when it gets the pixels themselves, but the card, as of a float "
+        f"twin, normalizes them to {normalized} first"
+    )
+    return hypotheses.best_card(
+        evidence, CAUSE, [Hypothesis(replace(card, input=plain), sentence, seen=True)]
+    )

@@ -1,0 +1,48 @@
+"""The network gets images normalized otherwise than it was trained: real = (pixel − mean) / std is another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from harness.accuracy.readings import NORMALIZATIONS
+from harness.cards import ModelCard
+from harness.diagnosis import feeding, hypotheses
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
+from harness.diagnosis.hypotheses import Hypothesis
+
+CAUSE = "input-normalization"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Feed the quantized side what the float side gets; without a float side, try the usual normalizations."""
+    return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
+
+
+def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    pair = evidence.pair
+    card, info = pair.quantized.model.card, pair.quantized.description.inputs[0]
+    if pair.float is None:
+        if card.input.mean is not None or info.dtype.startswith("float"):
+            yield from _usual(card)
+        return
+    wanted, asked = feeding.of_side(pair.float), feeding.asked(card.input, info)
+    if asked is None or asked.like(wanted):
+        return
+    better = feeding.with_values(card.input, info, wanted, like=pair.float)
+    yield Hypothesis(
+        replace(card, input=better),
+        f"the quantized side's card normalizes pixels to {asked}, the float network gets {wanted}",
+        seen=True,
+    )
+
+
+def _usual(card: ModelCard) -> Iterator[Hypothesis]:
+    for words, (mean, std) in NORMALIZATIONS.items():
+        if (mean, std) != (card.input.mean, card.input.std):
+            changed = replace(card, input=replace(card.input, mean=mean, std=std))
+            yield Hypothesis(
+                changed, f"the card does not normalize to {words}, which serves the model better", False
+            )

@@ -1,0 +1,29 @@
+"""Pixels are fed to an integer input as they are, though its scale and zero point stand for something else."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from harness.diagnosis import feeding, hypotheses
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
+from harness.diagnosis.hypotheses import Hypothesis
+
+CAUSE = "input-quantization"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Feed round(real / scale) + zero point of what the float network gets, where the input can store it."""
+    side = evidence.pair.quantized
+    card, info = side.model.card, side.description.inputs[0]
+    if evidence.pair.float is None or not feeding.is_integer(side) or card.input.mean is not None:
+        return None
+    wanted, found = feeding.of_side(evidence.pair.float), feeding.of_side(side)
+    if found.like(wanted) or not feeding.holds(info, wanted):
+        return None
+    better = replace(card, input=feeding.with_values(card.input, info, wanted, like=evidence.pair.float))
+    sentence = (
+        f"pixels go into the {info.dtype} input as they are; with its scale {info.scale:.4g} and zero point "
+        f"{info.zero_point} they mean {found}, the float network gets {wanted}"
+    )
+    return hypotheses.best_card(evidence, CAUSE, [Hypothesis(better, sentence, seen=True)])

@@ -1,0 +1,76 @@
+"""The input's scale and zero point say other things of the pixels than the network was trained on.
+
+That is what `quantized_input_stats` = (mean, std) writes: real = (q − mean) / std, so the scale is 1 / std, the zero
+point mean.
+"""
+
+from __future__ import annotations
+
+from harness.diagnosis import feeding, remedies, scratch
+from harness.diagnosis.changes import Change
+from harness.diagnosis.emulate import BOUNDS
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.feeding import Fed
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.input_scale import with_input_scale
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.ranges import MANY, fit
+from harness.tflite.reader import read_bytes
+
+CAUSE = "input-stats"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Write the scale and zero point into the file with which pixels mean what the float network gets."""
+    side, reference = evidence.pair.quantized, evidence.pair.float
+    info = side.description.inputs[0]
+    if reference is None or not feeding.is_integer(side) or side.model.card.input.mean is not None:
+        return None
+    wanted, found = feeding.of_side(reference), feeding.of_side(side)
+    if found.like(wanted) or feeding.holds(info, wanted) or fit(evidence).share >= MANY:
+        return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
+    scale, zero_point = _stored(wanted, info.dtype)
+    with scratch.folder() as folder:
+        file = folder.write(
+            "input.tflite", with_input_scale(read_bytes(side.file), scale, zero_point, side.file)
+        )
+        trial = evidence.trial(Change("other input scale", file=file))
+    verdict = judge(trial.difference, evidence, seen=True)
+    if verdict is None:
+        return None
+    mean, std = _stats(info.scale or 1.0, info.zero_point or 0, info.dtype)
+    right = _stats(scale, zero_point, info.dtype)
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"the input's scale {info.scale:.4g} and zero point {info.zero_point}, quantized_input_stats ({mean:.4g}, "
+        f"{std:.4g}), let pixels mean {found}; the float network gets {wanted}, which is ({right[0]:.4g}, "
+        f"{right[1]:.4g}); so written into the file, {words(trial.difference)}",
+        (
+            Number("scale", info.scale),
+            Number("zero point", info.zero_point),
+            Number("right scale", scale),
+            Number("right zero point", zero_point),
+            *gain_numbers(trial.difference),
+        ),
+        trial.difference,
+        "requantize",
+        remedies.requantize(
+            evidence,
+            f"Convert again with quantized_input_stats ({right[0]:.4g}, {right[1]:.4g}), or quantize the float model "
+            "again, as the command does.",
+        ),
+    )
+
+
+def _stored(wanted: Fed, dtype: str) -> tuple[float, int]:
+    """Return the scale and zero point with which pixel 0 means the least and 255 the greatest value."""
+    scale = (wanted.high - wanted.low) / 255
+    return scale, round(BOUNDS[dtype][0] - wanted.low / scale)
+
+
+def _stats(scale: float, zero_point: int, dtype: str) -> tuple[float, float]:
+    """Return (mean, std) for pixels of 0…255, as the converter takes them."""
+    return zero_point - BOUNDS[dtype][0], 1 / scale

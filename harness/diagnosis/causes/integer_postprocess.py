@@ -1,0 +1,56 @@
+"""The outputs of `TFLite_Detection_PostProcess` are forced to integers, which hold neither boxes nor class numbers."""
+
+from __future__ import annotations
+
+from harness.diagnosis import remedies, scratch
+from harness.diagnosis.changes import Change
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.sides import Side
+from harness.tflite import postprocess
+from harness.tflite.edit_graph import Plan, apply
+from harness.tflite.reader import read_bytes
+
+CAUSE = "integer-postprocess"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Take the operator's own float outputs instead of the rounded ones."""
+    side = evidence.pair.quantized
+    outputs = float_outputs(side)
+    if outputs is None:
+        return None
+    with scratch.folder() as folder:
+        file = folder.write("float.tflite", apply(read_bytes(side.file), Plan(outputs=outputs), side.file))
+        trial = evidence.trial(Change("float outputs of PostProcess", file=file))
+    verdict = judge(trial.difference, evidence, seen=True)
+    if verdict is None:
+        return None
+    coarsest = max(info.scale or 0.0 for info in side.description.outputs)
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"the outputs of TFLite_Detection_PostProcess are rounded to {side.description.outputs[0].dtype} (steps of "
+        f"{coarsest:.3g}), though its kernel gives float32 only; left in float, {words(trial.difference)}",
+        (Number("coarsest step", coarsest), *gain_numbers(trial.difference)),
+        trial.difference,
+        "edit",
+        remedies.cut_postprocess(evidence),
+    )
+
+
+def float_outputs(side: Side) -> dict[str, int] | None:
+    """Return the operator's own outputs in the order of the model's, where a model's are rounded ones; else None."""
+    found = postprocess.find(side.graph)
+    places = postprocess.places(side.graph)
+    graph = side.graph.primary
+    rounded = [
+        i for i, place in zip(graph.outputs, places, strict=True) if graph.tensors[i].dtype != "float32"
+    ]
+    if found is None or None in places or not rounded:
+        return None
+    own = [found[1].outputs[place] for place in places if place is not None]
+    return {graph.tensors[index].name or f"output{k}": index for k, index in enumerate(own)}

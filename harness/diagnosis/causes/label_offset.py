@@ -1,0 +1,49 @@
+"""Class numbers are taken for other categories than they mean: one too low, one too high, another list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from harness.accuracy.readings import labels
+from harness.cards import Labels
+from harness.diagnosis import hypotheses
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
+from harness.diagnosis.hypotheses import Hypothesis
+
+CAUSE = "label-offset"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Read the class numbers as the float side does, else in the usual ways; it costs no inference."""
+    return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
+
+
+def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
+    card, reference = evidence.pair.quantized.model.card, evidence.pair.float
+    if reference is not None:
+        theirs = reference.model.card.labels
+        if (theirs.offset, theirs.map) != (card.labels.offset, card.labels.map):
+            better = replace(card.labels, offset=theirs.offset, map=theirs.map)
+            sentence = f"the quantized side reads {words(card.labels)}, the float side {words(better)}"
+            yield Hypothesis(replace(card, labels=better), sentence, seen=True)
+            return
+    for reading in [*labels(card)][1:]:
+        other = words(reading.card.labels)
+        yield Hypothesis(
+            reading.card, f"the card reads {words(card.labels)}; {other} serves the model better", False
+        )
+    for step in (-1, 1):
+        shifted = replace(card.labels, offset=card.labels.offset + step)
+        sentence = f"the card reads {words(card.labels)}; {words(shifted)} serves the model better"
+        yield Hypothesis(replace(card, labels=shifted), sentence, seen=False)
+
+
+def words(spec: Labels) -> str:
+    """Return what a class number means, for a sentence."""
+    number = "class" if spec.offset == 0 else f"class {'+' if spec.offset > 0 else '-'} {abs(spec.offset)}"
+    return (
+        f"«{number}» as the category" if spec.map is None else f"«{number}» as one of {spec.map}'s categories"
+    )

@@ -1,0 +1,165 @@
+"""The quantized side keeps other boxes: another score threshold, overlap or number of detections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.cards import ModelCard
+from harness.diagnosis import remedies, scratch
+from harness.diagnosis.changes import Change, Trial
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number, Remedy
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import is_lossy, judge, words
+from harness.diagnosis.pipeline_config import read_training
+from harness.diagnosis.sides import Side
+from harness.errors import HarnessError
+from harness.tflite.edit_nms import NmsChange
+from harness.tflite.edit_shapes import change_nms
+from harness.tflite.postprocess import PostProcess
+from harness.tflite.reader import read_bytes
+
+CAUSE = "nms-settings"
+_OPTIONS = {
+    "regular": "use_regular_nms",
+    "score_threshold": "nms_score_threshold",
+    "iou_threshold": "nms_iou_threshold",
+    "max_detections": "max_detections",
+    "detections_per_class": "detections_per_class",
+}
+LOW_THRESHOLD, MANY, USUAL_IOU = 1e-3, 100, 0.6
+"""What COCO's mAP wants: nearly all candidates, 100 detections an image; 0.6 is the object detection API's overlap."""
+CLOSE = 1e-6
+
+
+@dataclass(frozen=True)
+class _Try:
+    """Other settings, what they come to, and the remedy."""
+
+    change: Change
+    remedy: Remedy
+    sentence: str
+    differing: tuple[Number, ...]
+    seen: bool
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Suppress with the float side's settings, or, for want of them, with the training's or usual ones."""
+    with scratch.folder() as folder:
+        for one in _tries(evidence, folder):
+            if not one.seen and not is_lossy(evidence):
+                continue
+            trial = _trial(evidence, one.change)
+            verdict = None if trial is None else judge(trial.difference, evidence, one.seen)
+            if trial is not None and verdict is not None:
+                return Finding(
+                    CAUSE,
+                    verdict.confidence,
+                    verdict.rule,
+                    f"{one.sentence}; with them {words(trial.difference)}",
+                    (*one.differing, *gain_numbers(trial.difference)),
+                    trial.difference,
+                    "edit" if one.change.file else "setting",
+                    one.remedy,
+                )
+    return None
+
+
+def _trial(evidence: Evidence, change: Change) -> Trial | None:
+    try:
+        return evidence.trial(change)
+    except HarnessError:
+        return None
+
+
+def _tries(evidence: Evidence, folder: scratch.Folder) -> Iterator[_Try]:
+    side, reference = evidence.pair.quantized, evidence.pair.float
+    own = side.description.postprocess
+    theirs = reference.description.postprocess if reference is not None else None
+    if own is not None:
+        wanted, whose = (theirs, "the float side has") if theirs else (_expected(evidence, own), "mAP wants")
+        change, differing = _difference(own, wanted)
+        if change != NmsChange():
+            yield _in_file(evidence, folder, change, differing, whose, seen=theirs is not None)
+    elif reference is not None and theirs is None:
+        yield from _in_card(evidence, reference)
+
+
+def _expected(evidence: Evidence, own: PostProcess) -> PostProcess:
+    """Return what the training's configuration says, and where it says nothing what is usual for mAP."""
+    from dataclasses import replace as with_fields
+
+    training = read_training(evidence.pipeline_config)
+    overlap = training.iou_threshold if training else None
+    return with_fields(
+        own,
+        nms_score_threshold=min(own.nms_score_threshold, LOW_THRESHOLD),
+        nms_iou_threshold=overlap
+        or (own.nms_iou_threshold if 0.3 <= own.nms_iou_threshold <= 0.8 else USUAL_IOU),
+        max_detections=max(
+            own.max_detections, (training and training.max_detections) or min(MANY, own.max_detections)
+        ),
+    )
+
+
+def _difference(own: PostProcess, wanted: PostProcess) -> tuple[NmsChange, tuple[Number, ...]]:
+    changed: dict[str, Any] = {}
+    for name, option in _OPTIONS.items():
+        before, after = getattr(own, option), getattr(wanted, option)
+        if name == "detections_per_class" and not (own.use_regular_nms or wanted.use_regular_nms):
+            continue  # the fast NMS does not look at it
+        if abs(before - after) > CLOSE:
+            changed[name] = after
+    numbers = [Number(f"{name} here", _plain(getattr(own, _OPTIONS[name]))) for name in changed]
+    numbers += [Number(f"{name} there", _plain(value)) for name, value in changed.items()]
+    return NmsChange(**changed), tuple(numbers)
+
+
+def _plain(value: Any) -> float | int | str:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _in_file(
+    evidence: Evidence,
+    folder: scratch.Folder,
+    change: NmsChange,
+    differing: tuple[Number, ...],
+    whose: str,
+    seen: bool,
+) -> _Try:
+    side = evidence.pair.quantized
+    file = folder.write("nms.tflite", change_nms(read_bytes(side.file), change, side.file))
+    remedy = remedies.new_nms(evidence, change)
+    return _Try(Change("other NMS settings", file=file), remedy, _sentence(differing, whose), differing, seen)
+
+
+def _in_card(evidence: Evidence, reference: Side) -> Iterator[_Try]:
+    card = evidence.pair.quantized.model.card
+    theirs: ModelCard = reference.model.card
+    if theirs.decoder.name != card.decoder.name or theirs.decoder.nms == card.decoder.nms:
+        return
+    better = replace(card, decoder=replace(card.decoder, nms=theirs.decoder.nms))
+    differing = tuple(
+        Number(f"{key.removeprefix('decoder.nms.')} there", value)
+        for key, value in remedies.changed_entries(card, better)
+    )
+    remedy = remedies.new_card(evidence, better)
+    sentence = _sentence(differing, "the float side has")
+    yield _Try(Change("other NMS settings", card=better), remedy, sentence, differing, seen=True)
+
+
+def _sentence(differing: tuple[Number, ...], whose: str) -> str:
+    listed = ", ".join(
+        f"{number.name.removesuffix(' there').replace('_', ' ')} {_short(number.value)}"
+        for number in differing
+        if number.name.endswith(" there")
+    )
+    return f"the quantized side suppresses otherwise: {whose} {listed}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,102 @@
+"""The ranges of the activations were found with the wrong images: of another range, one again and again, too few."""
+
+from __future__ import annotations
+
+from harness.diagnosis import feeding, remedies, samples, scratch
+from harness.diagnosis.emulations import open_emulations
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number, Remedy
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.layers import Layer
+from harness.diagnosis.ranges import MANY, Fit, fit, named
+from harness.errors import DatasetError
+from harness.quantize.findings import Finding as Fault
+
+CAUSE = "representative-data"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Hold the stored ranges against the float values, and emulate the model with ranges that fit."""
+    found, faults = fit(evidence), _faults(evidence)
+    if found.input is None and found.share < MANY and not faults:
+        return None
+    with scratch.folder() as folder:
+        emulations = open_emulations(evidence, folder)
+        if emulations is None or not found.layers:
+            return _unmeasured(evidence, faults) if faults else None
+        gain = emulations.without(emulations.with_ranges(emulations.twin.activations))
+    verdict = judge(gain, evidence, seen=True)
+    if verdict is None:
+        return None
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"{_what(evidence, found, faults)}; with ranges from the evaluated images, {words(gain)} (emulated)",
+        (*_numbers(found), *gain_numbers(gain)),
+        gain,
+        "requantize",
+        _remedy(evidence),
+    )
+
+
+def _faults(evidence: Evidence) -> tuple[Fault, ...]:
+    """Return what is wrong with the representative data itself, where it was given."""
+    try:
+        return tuple(fault for fault in samples.given_faults(evidence) if fault.severity == "error")
+    except DatasetError:
+        return ()
+
+
+def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
+    if faults:
+        return f"the representative data: {faults[0].message.rstrip('.')}"
+    if found.input is not None:
+        return _of_input(evidence, found.input)
+    cut, unused = len(found.narrow), len(found.wide)
+    if cut >= unused:
+        worst = sorted(found.narrow, key=lambda layer: -(layer.clipped or 0.0))
+        return (
+            f"{cut} of {len(found.layers)} activations are cut off: their ranges are of fewer or duller images than "
+            f"these (worst: {named(worst)}), as from too few or one repeated image"
+        )
+    return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({named(found.wide)})"
+
+
+def _of_input(evidence: Evidence, layer: Layer) -> str:
+    reference = evidence.pair.float
+    wanted = feeding.of_side(reference) if reference is not None else None
+    range_ = f"{layer.range_low:.3g}…{layer.range_high:.3g}"
+    like = " (pixels of 0…255, not normalized)" if (layer.range_high or 0.0) > 100 else ""
+    return f"the input was calibrated for {range_}{like}, where the network gets {wanted}"
+
+
+def _numbers(found: Fit) -> tuple[Number, ...]:
+    return (
+        Number("activations", len(found.layers)),
+        Number("cut off", len(found.narrow)),
+        Number("using less than a quarter", len(found.wide)),
+        Number("input range, low", found.input.range_low if found.input else None),
+        Number("input range, high", found.input.range_high if found.input else None),
+    )
+
+
+def _remedy(evidence: Evidence) -> Remedy:
+    return remedies.requantize(
+        evidence,
+        "Quantize again with 100 to 500 different images, prepared exactly as the card says (the command does that).",
+    )
+
+
+def _unmeasured(evidence: Evidence, faults: tuple[Fault, ...]) -> Finding:
+    return Finding(
+        CAUSE,
+        "possible",
+        "the representative data is faulty; what it costs cannot be measured without a float model",
+        f"the representative data: {' '.join(fault.message for fault in faults)}",
+        (Number("faults", len(faults)),),
+        None,
+        "requantize",
+        _remedy(evidence),
+    )

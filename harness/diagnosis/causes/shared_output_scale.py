@@ -1,0 +1,98 @@
+"""Boxes and scores lie in one quantized tensor: the boxes' range leaves the scores a few steps (ultralytics 1695)."""
+
+from __future__ import annotations
+
+from harness.diagnosis import remedies, scratch
+from harness.diagnosis.emulate import Stored
+from harness.diagnosis.emulations import Emulations, by_index, open_emulations, own_range
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.hypotheses import gain_numbers
+from harness.diagnosis.judging import judge, words
+from harness.diagnosis.shared import Shared, find_shared, scale_of
+from harness.errors import HarnessError
+
+CAUSE = "shared-output-scale"
+
+
+def examine(evidence: Evidence) -> Finding | None:
+    """Emulate the model with boxes and scores stored apart; without a float side, say what the scale leaves."""
+    reference, side = evidence.pair.float, evidence.pair.quantized
+    here = find_shared(side)
+    scales = [scale for index in here.tensors if (scale := scale_of(side.graph, index))] if here else []
+    if not scales:
+        return None
+    shared = find_shared(reference) if reference is not None else None
+    with scratch.folder() as folder:
+        emulations = open_emulations(evidence, folder) if shared is not None else None
+        if emulations is None or shared is None:
+            return _unmeasured(evidence, max(scales))
+        return _finding(evidence, emulations, shared, max(scales))
+
+
+def _finding(evidence: Evidence, emulations: Emulations, shared: Shared, scale: float) -> Finding | None:
+    gain = emulations.without(emulations.with_activations(_apart(emulations, shared)))
+    verdict = judge(gain, evidence, seen=True)
+    if verdict is None:
+        return None
+    graph = emulations.side.graph.primary
+    names = [graph.tensors[index].name for index in shared.tensors]
+    return Finding(
+        CAUSE,
+        verdict.confidence,
+        verdict.rule,
+        f"{_steps(scale)}; kept apart, {words(gain)} (emulated)",
+        (Number("scale", scale), Number("steps from 0 to 1", round(1 / scale)), *gain_numbers(gain)),
+        gain,
+        "requantize",
+        remedies.requantize(
+            evidence,
+            "Give boxes and scores outputs of their own; the command leaves the operators that join them in float.",
+            keep_float=names,
+            mode=_mode(evidence),
+        ),
+    )
+
+
+def _steps(scale: float) -> str:
+    return (
+        f"boxes and scores share one tensor with the scale {scale:.4g}: a score from 0 to 1 has "
+        f"{max(1, round(1 / scale))} step(s)"
+    )
+
+
+def _mode(evidence: Evidence) -> str:
+    """An output that holds both has to stay float as a whole; behind PostProcess only the join does."""
+    return "int8" if evidence.pair.quantized.description.postprocess else "int8-float-fallback"
+
+
+def _apart(emulations: Emulations, shared: Shared) -> dict[int, Stored | None]:
+    """Return the shared tensors in float, and what is joined with ranges of its own."""
+    layers = by_index(emulations.evidence)
+    better: dict[int, Stored | None] = dict.fromkeys(shared.tensors)
+    stored = emulations.twin.activations
+    scales = {stored[index].scale for index in shared.tensors if index in stored}
+    for index in shared.sources:
+        if index in stored and stored[index].scale in scales:
+            better[index] = own_range(layers[index]) if index in layers else None
+    return better
+
+
+def _unmeasured(evidence: Evidence, scale: float) -> Finding | None:
+    """Without a float twin only the coarseness can be told; fine scales are no cause at all."""
+    if scale < 1 / 64:
+        return None
+    try:
+        remedy = remedies.requantize(evidence, "Convert again with separate outputs for boxes and scores.")
+    except HarnessError:
+        remedy = remedies.advice("Convert again with separate outputs for boxes and scores.")
+    return Finding(
+        CAUSE,
+        "possible",
+        "seen in the file; what it costs cannot be measured without a float model",
+        _steps(scale),
+        (Number("scale", scale), Number("steps from 0 to 1", round(1 / scale))),
+        None,
+        "requantize",
+        remedy,
+    )
