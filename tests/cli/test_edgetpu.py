@@ -1,0 +1,89 @@
+"""`harness edgetpu`: the columns that scripts rely on, and what is told beside them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PTQ = """\
+Edge TPU Compiler version 15.0.340273435
+Input model: ptq.tflite
+Number of Edge TPU subgraphs: 1
+Operator                       Count      Status
+
+CUSTOM                         1          Operation is working on an unsupported data type
+CONV_2D                        55         Mapped to Edge TPU
+DEQUANTIZE                     2          Operation is working on an unsupported data type
+"""
+
+
+@pytest.fixture
+def harness(tmp_path):
+    def run(*args):
+        done = subprocess.run(
+            [sys.executable, "-m", "harness", "edgetpu", *args],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    (tmp_path / "ptq.log").write_text(PTQ)
+    (tmp_path / "qat.log").write_text(PTQ.replace("DEQUANTIZE", "ADD"))
+    return run
+
+
+def test_json_has_one_object_a_row_with_the_documented_names(harness):
+    status, out, _ = harness("log", "ptq.log", "--format", "json")
+    rows = json.loads(out)
+    assert status == 0 and list(rows[0]) == ["file", "operator", "count", "status", "mapped"]
+    assert rows[1] == {
+        "file": "ptq.log",
+        "operator": "CONV_2D",
+        "count": 55,
+        "status": "Mapped to Edge TPU",
+        "mapped": True,
+    }
+
+
+def test_two_logs_stand_side_by_side_with_what_only_one_has(harness):
+    status, out, err = harness("log", "ptq.log", "qat.log")
+    assert status == 0 and "1: ptq.log" in out and "2: qat.log" in out
+    assert "only ptq.log has DEQUANTIZE" in " ".join(err.split())
+    rows = json.loads(harness("log", "ptq.log", "qat.log", "--format", "json")[1])
+    assert {row["file"] for row in rows} == {"ptq.log", "qat.log"}
+
+
+def test_advice_goes_to_stderr_and_the_table_to_stdout(harness):
+    _, out, err = harness("log", "ptq.log")
+    assert "CONV_2D" in out and "expected" not in out
+    assert "expected: TFLite_Detection_PostProcess" in " ".join(err.split())
+
+
+def test_a_summary_is_one_object_a_model(harness):
+    (row,) = json.loads(harness("log", "ptq.log", "--summary", "--format", "json")[1])
+    assert (row["on_tpu"], row["on_cpu"], row["subgraphs"], row["off_chip_bytes"]) == (55, 3, 1, None)
+    assert len(row["advice"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "args", "text"),
+    [
+        (b"\x00\xff not a log \x1b[31m", (), "is no log of edgetpu_compiler"),
+        (None, (), "cannot be read"),
+        (PTQ.encode(), ("--model", "missing.tflite"), "missing.tflite"),
+    ],
+)
+def test_wrong_input_exits_with_2_and_one_readable_message(harness, tmp_path, content, args, text):
+    if content is not None:
+        (tmp_path / "odd.log").write_bytes(content)
+    status, out, err = harness("log", "odd.log", *args)
+    assert status == 2 and out == "" and text in err and "\x1b" not in err
+
+
+def test_a_file_name_cannot_steer_the_terminal(harness, tmp_path):
+    (tmp_path / "\x1b[31mred.log").write_text(PTQ.replace("ptq.tflite", "\x1b[2Jx.tflite"))
+    status, out, err = harness("log", "\x1b[31mred.log", "qat.log")
+    assert status == 0 and "\x1b[31m" not in out + err
