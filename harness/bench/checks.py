@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from statistics import median
 from typing import Any
 
 from harness import units
 from harness.bench.records import ProcessFacts, Record
 from harness.bench.stats import LatencySummary, half_width_percent
+from harness.worker.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is not known well enough for an interval."""
@@ -87,6 +90,36 @@ def _slow_down(process: ProcessFacts) -> float | None:
 def _clock_drop(process: ProcessFacts) -> float | None:
     before, after = (process.telemetry.get(when, {}).get("mhz") for when in ("before", "after"))
     return 1 - after / before if before and after else None
+
+
+def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    """What the firmware of a Raspberry Pi says of its clock (`harness.worker.firmware`)."""
+    told = [_flags_of(process) for process in record.processes]
+    meanwhile = _any(now | fresh for now, fresh, _ in told)
+    if meanwhile:
+        words = ", ".join(text for bit, text in FLAGS if meanwhile >> bit & 1)
+        remedy = "use the power supply made for the board" if meanwhile & UNDER_VOLTAGE else "cool it better"
+        yield "throttled", f"the board's firmware says that during the measurement {words}: {remedy}"
+    elif _any(past for _, _, past in told) & UNDER_VOLTAGE:
+        yield (
+            "noisy",
+            "the board's firmware says that its voltage was too low at some time since it was started: use the power "
+            "supply made for it, and start it again",
+        )
+
+
+def _flags_of(process: ProcessFacts) -> tuple[int, int, int]:
+    """What was so before or after the process, what came up meanwhile, and what was so at any time since the start."""
+    states = [process.telemetry.get(when, {}).get("firmware_flags") for when in ("before", "after")]
+    before, after = (state if isinstance(state, int) else None for state in states)
+    known = [flags for flags in (before, after) if flags is not None]
+    past = _any(flags >> SINCE_START & NOW for flags in known)
+    fresh = (after & ~before) >> SINCE_START & NOW if before is not None and after is not None else 0
+    return _any(flags & NOW for flags in known), fresh, past
+
+
+def _any(flags: Iterable[int]) -> int:
+    return reduce(or_, flags, 0)
 
 
 def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
@@ -195,6 +228,7 @@ def _more_processes(record: Record) -> str:
 CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
     _unverified,
     _throttled,
+    _firmware,
     _too_few,
     _noisy,
     _other_load,

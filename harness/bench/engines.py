@@ -1,7 +1,8 @@
 """Which engine measures on which device.
 
-This computer and its fakes run our own worker, which gives every sample; a phone runs TFLite's native benchmark_model,
-as does any device that a `--benchmark-binary` is given for.
+This computer, its fakes, and boards whose Python has a TFLite runtime run our own worker, which gives every sample; a
+phone and any other board run TFLite's native benchmark_model, as does any device that a `--benchmark-binary` is given
+for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from harness.bench.engine import Engine
 from harness.bench.python_worker import PythonWorker
 from harness.bench.request import Request
 from harness.bench.resolve import Station
-from harness.errors import UsageError
+from harness.errors import FetchError, UsageError
 
 WITHOUT_PYTHON = frozenset({"adb"})
 """Kinds of device that have no Python to run our worker with."""
@@ -33,10 +34,38 @@ def find_engine(station: Station, request: Request) -> Engine:
 
 
 def _engine(station: Station, request: Request) -> Engine:
-    kind = station.profile.data.connection.kind
+    kind = station.info.kind
     binary = request.benchmark_binary or station.profile.data.benchmark_binary or None
+    if binary is None and kind == "ssh":
+        return _of_board(station, request)
     if binary is None and kind not in WITHOUT_PYTHON:
         return PythonWorker(station.device)
+    return _native(station, request, binary)
+
+
+def _of_board(station: Station, request: Request) -> Engine:
+    """Our own worker where the board's Python can run it, else the native tool for its ABI."""
+    from harness.bench.remote_worker import RemoteWorker
+    from harness.drivers.ssh import SshDevice
+
+    assert isinstance(station.device, SshDevice)
+    python = station.device.facts().python
+    problem = python.why_not()
+    if problem is None:
+        cores = station.info.facts.get("cores")
+        n_cores = cores if isinstance(cores, int) else 1
+        return RemoteWorker(station.device, n_cores, python.why_not(accuracy=True))
+    try:
+        return _native(station, request, None)
+    except (UsageError, FetchError) as error:
+        raise UsageError(
+            f"{station.device.name}: {problem}, and there is no benchmark_model for it either ({error}). Install a "
+            "runtime there: `python3 -m venv ~/harness && ~/harness/bin/pip install ai-edge-litert numpy msgspec "
+            'pillow`, and say python = "~/harness/bin/python" in the [connection] of its profile'
+        ) from error
+
+
+def _native(station: Station, request: Request, binary: str | None) -> Engine:
     from harness.bench.native import NativeEngine
     from harness.drivers.benchmark_tool.binaries import fetch_tool, tool_from_file
 

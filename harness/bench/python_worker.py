@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,12 +169,12 @@ def run_worker(
     path = folder / "job.json"
     dump_job(job, path)
     argv = [sys.executable, "-m", "harness.worker", str(path)]
-    ended = watch(device, argv, _environment(), job, timeout_s, on_progress)
+    ended = watch(device.run, argv, _environment(), job, timeout_s, on_progress)
     return read_result(folder, ended)
 
 
 def watch(
-    device: Device,
+    run: Callable[..., Completed],
     argv: Sequence[str],
     env: Mapping[str, str],
     job: Job,
@@ -182,6 +182,14 @@ def watch(
     on_progress: OnProgress | None = None,
 ) -> Completed:
     """Run a worker to its good end, hearing what it tells.
+
+    Args:
+        run: `Device.run` of where it runs.
+        argv: Its command line.
+        env: Added to its environment.
+        job: What it is asked to do.
+        timeout_s: It is killed after so many seconds.
+        on_progress: Told how many images are through.
 
     Raises:
         MeasurementError: It came to another end; says which.
@@ -198,7 +206,7 @@ def watch(
             on_progress(event["done"], event["total"])
 
     try:
-        ended = device.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
+        ended = run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
     except DeviceTimeoutError as error:
         raise MeasurementError(str(error), status="timeout") from error
     _check(ended, events, job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from harness.drivers import orphans, ssh_errors, ssh_files
+from harness.drivers import board, orphans, ssh_errors, ssh_files
 from harness.drivers.adb_run import CallbackError
 from harness.drivers.adb_shell_protocol import NOT_STARTED
 from harness.drivers.base import Completed, DeviceInfo, OnLine
@@ -23,7 +24,7 @@ ROOT = "~/.cache/ondevice-harness"
 PYTHON = "python3"
 OWN = "own"
 """Marks what the driver itself does there."""
-DESCRIBE_S, KILL_S, PULL_S = 60.0, 5.0, 3600.0
+DESCRIBE_S, KILL_S, PULL_S, FORGET_S = 60.0, 5.0, 3600.0, 300.0
 
 
 class SshDevice:
@@ -62,6 +63,7 @@ class SshDevice:
         self._store: ContentStore | None = None
         self._left_over: set[str] = set()
         self._trips = 0
+        self._facts: board.BoardFacts | None = None
 
     @property
     def round_trips(self) -> int:
@@ -85,15 +87,19 @@ class SshDevice:
         Raises:
             DeviceError: It cannot be reached.
         """
-        from harness.drivers import board
+        self._facts = board.parse(self.shell(board.script(self.root, self.python), DESCRIBE_S))
+        return board.info(self.name, str(self.address), self._facts)
 
-        return board.info(self.name, str(self.address), board.parse(self.board_script()))
+    def facts(self) -> board.BoardFacts:
+        """Return what the board told of itself when it was described last, or now.
 
-    def board_script(self) -> str:
-        """Return what the script of `board` printed there."""
-        from harness.drivers import board
-
-        return self.shell(board.script(self.root, self.python), DESCRIBE_S)
+        Raises:
+            DeviceError: It cannot be reached.
+        """
+        if self._facts is None:
+            self.describe()
+        assert self._facts is not None
+        return self._facts
 
     def push(self, files: Sequence[Path]) -> tuple[str, ...]:
         """Make files available by content and return their paths there; all of them executable.
@@ -248,6 +254,7 @@ class SshDevice:
     def forget(self) -> None:
         """Remove everything that was ever pushed to the device."""
         with self._lock:
+            self.shell(f"cd {shlex.quote(self.root)} 2>/dev/null && rm -rf images work; exit 0", FORGET_S)
             self._content().forget()
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ def at_board(text: str, workspace: Workspace) -> Profile:
 
 def _kind_of(device: SshDevice, profiles: Iterable[Profile]) -> Profile:
     with closing(device):
-        facts = board.parse(device.board_script())
+        facts = device.facts()
     kinds = [p for p in profiles if p.data.match is not None and not p.data.connection.host]
     fitting = [p for p in kinds if p.data.match is not None and fits(facts, p.data.match)]
     return max(fitting, key=lambda p: _length(p.data.match), default=_plain())

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.worker.firmware import read_flags
+
 PROBE_ROUNDS = 7
 _PROBE_DATA = bytes(range(256)) * 2048
 _SYS = Path("/sys")
@@ -38,18 +40,21 @@ class Telemetry:
     """Made before the first inference; `facts` is read after the last."""
 
     def __init__(self) -> None:
-        self._before = {"probe_ns": cpu_probe_ns(), **_frequency_and_temperature()}
+        self._before = {"probe_ns": cpu_probe_ns(), **_clock_and_heat()}
         self._busy, self._own, self._begin = _busy_s(), _own_s(), time.monotonic()
 
     def facts(self) -> dict[str, Any]:
-        """Return what is known: `before` and `after` (probe_ns, mhz, celsius), governor, other_load, on_battery."""
+        """Return what is known: `before` and `after`, governor, other_load, on_battery.
+
+        `before` and `after` hold probe_ns, mhz, celsius, firmware_flags.
+        """
         facts: dict[str, Any] = {"before": self._before}
         span = time.monotonic() - self._begin
         busy, own = _busy_s(), _own_s()
         if self._busy is not None and busy is not None and span > 0.1:
             # Ticks of 10 ms: the difference can fall slightly below zero.
             facts["other_load"] = max(0.0, (busy - self._busy - (own - self._own)) / span)
-        facts["after"] = {"probe_ns": cpu_probe_ns(), **_frequency_and_temperature()}
+        facts["after"] = {"probe_ns": cpu_probe_ns(), **_clock_and_heat()}
         governor = _text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
         if governor is not None:
             facts["governor"] = governor
@@ -59,7 +64,7 @@ class Telemetry:
         return facts
 
 
-def _frequency_and_temperature() -> dict[str, float]:
+def _clock_and_heat() -> dict[str, float]:
     found: dict[str, float] = {}
     frequencies = _numbers(_SYS / "devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
     if frequencies:
@@ -67,6 +72,9 @@ def _frequency_and_temperature() -> dict[str, float]:
     temperatures = [t for t in _numbers(_SYS / "class/thermal", "thermal_zone*/temp") if 0 < t < 150_000]
     if temperatures:
         found["celsius"] = max(temperatures) / 1e3
+    flags = read_flags()
+    if flags is not None:
+        found["firmware_flags"] = flags
     return found
 
 
