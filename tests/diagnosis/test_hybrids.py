@@ -1,0 +1,125 @@
+"""Parts of two sides mixed, on candidates and detections that can be followed by hand."""
+
+import numpy as np
+import pytest
+
+from harness.detectors.heads import Candidates
+from harness.diagnosis.hybrids import (
+    HEAD_PARTS,
+    MATCHED_PARTS,
+    HeadMixer,
+    MatchedMixer,
+    pair_detections,
+    rows_of,
+)
+from harness.diagnosis.shapley import subsets
+
+
+def candidates(boxes, scores, weights=None):
+    as_float = [None if part is None else np.array(part, np.float32) for part in (boxes, scores, weights)]
+    return Candidates(*as_float)
+
+
+FLOAT = candidates([[0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]], [[0.9, 0.3], [0.2, 0.6]])
+QUANTIZED = candidates([[0, 0, 0.4, 0.4], [0.6, 0.6, 1, 1]], [[0.25, 0.5], [0.1, 0.4]])
+
+
+def effective(found):
+    return found.scores if found.weights is None else found.scores * found.weights[:, None]
+
+
+def test_none_swapped_is_the_float_side_and_all_swapped_the_quantized_one():
+    mixer = HeadMixer(FLOAT, QUANTIZED, 0.05)
+    for parts, side in ((frozenset(), FLOAT), (frozenset(HEAD_PARTS), QUANTIZED)):
+        mixed = mixer.mix(parts)
+        assert np.array_equal(mixed.boxes, side.boxes) and np.array_equal(effective(mixed), effective(side))
+
+
+def test_boxes_alone_change_boxes_alone():
+    mixed = HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"boxes"}))
+    assert np.array_equal(mixed.boxes, QUANTIZED.boxes) and np.array_equal(effective(mixed), FLOAT.scores)
+
+
+def test_scores_alone_change_the_best_score_and_keep_how_classes_relate():
+    mixed = effective(HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"scores"})))
+    # the quantized side's best scores 0.5 and 0.4, with the float side's relations 0.9 : 0.3 and 0.2 : 0.6
+    assert mixed == pytest.approx(np.array([[0.5, 0.5 / 3], [0.4 / 3, 0.4]]))
+
+
+def test_labels_alone_change_how_classes_relate_and_keep_the_best_score():
+    mixed = effective(HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"labels"})))
+    # the float side's best scores 0.9 and 0.6, with the quantized side's relations 0.25 : 0.5 and 0.1 : 0.4
+    assert mixed == pytest.approx(np.array([[0.45, 0.9], [0.15, 0.6]]))
+    assert mixed[0].argmax() == 1  # the quantized side takes the first box for the other class
+
+
+def test_a_candidate_that_only_one_side_has_is_missed_and_not_a_matter_of_scores():
+    mixer = HeadMixer(FLOAT, QUANTIZED, 0.45)  # the second candidate: 0.6 in float, 0.4 quantized
+    assert not mixer.same_candidates
+    by_scores = effective(mixer.mix(frozenset({"scores"}))).max(axis=1)
+    assert by_scores == pytest.approx([0.5, 0.6])
+    by_missed = effective(mixer.mix(frozenset({"missed"}))).max(axis=1)
+    assert by_missed == pytest.approx([0.9, 0.4])
+
+
+def test_objectness_is_part_of_the_score():
+    first = candidates([[0, 0, 1, 1]], [[0.8, 0.4]], [0.5])
+    second = candidates([[0, 0, 1, 1]], [[0.6, 0.2]], [0.25])
+    mixed = effective(HeadMixer(first, second, 0.01).mix(frozenset({"scores"})))
+    assert mixed == pytest.approx(np.array([[0.15, 0.075]]))  # 0.6 · 0.25, shared as 0.8 : 0.4
+
+
+def test_scores_that_are_all_zero_or_no_numbers_stay_out():
+    second = candidates(QUANTIZED.boxes, [[0.0, 0.0], [np.nan, np.nan]])
+    for parts in subsets(HEAD_PARTS):
+        mixed = HeadMixer(FLOAT, second, 0.05).mix(parts)
+        assert np.isfinite(mixed.weights).all()
+
+
+def row(box, score, category, image=1):
+    return [image, *box, score, category]
+
+
+def table(*rows):
+    return np.array(rows, np.float64).reshape(-1, 7)
+
+
+def test_detections_are_paired_by_class_and_overlap_then_by_overlap_then_by_class():
+    first = table(row([0, 0, 10, 10], 0.9, 1), row([50, 0, 10, 10], 0.8, 1), row([0, 50, 10, 10], 0.7, 2))
+    second = table(
+        row([50, 0, 10, 10], 0.5, 3),  # the second box with another label
+        row([0, 50, 25, 25], 0.5, 2),  # the third, 2.5 times too large: IoU 0.16
+        row([1, 0, 10, 10], 0.5, 1),  # the first, shifted
+        row([90, 90, 5, 5], 0.5, 1),  # nothing
+    )
+    pairs = pair_detections(first, second)
+    assert list(zip(*pairs, strict=True)) == [(0, 2), (1, 0), (2, 1)]
+
+
+def test_a_detection_is_paired_once():
+    first = table(row([0, 0, 10, 10], 0.9, 1), row([1, 0, 10, 10], 0.8, 1))
+    second = table(row([1, 0, 10, 10], 0.5, 1))
+    assert [part.tolist() for part in pair_detections(first, second)] == [[1], [0]]
+
+
+def test_matched_parts_come_from_the_side_that_is_asked_for():
+    first = table(row([0, 0, 10, 10], 0.9, 1), row([50, 0, 10, 10], 0.8, 1))
+    second = table(row([1, 0, 10, 10], 0.4, 2), row([80, 80, 5, 5], 0.3, 3))
+    mixer = MatchedMixer(first, second, pair_detections(first, second))
+    mixed = mixer.mix(frozenset({"scores", "extra"}))
+    assert mixed.tolist() == [[*first[0].tolist()[:5], 0.4, 1.0], first[1].tolist(), second[1].tolist()]
+    everything = mixer.mix(frozenset(MATCHED_PARTS))
+    assert sorted(everything.tolist()) == sorted(second.tolist())
+    assert sorted(mixer.mix(frozenset()).tolist()) == sorted(first.tolist())
+
+
+def test_sides_without_detections_can_be_mixed():
+    some = table(row([0, 0, 10, 10], 0.9, 1))
+    for first, second in ((table(), some), (some, table()), (table(), table())):
+        mixer = MatchedMixer(first, second, pair_detections(first, second))
+        assert len(mixer.mix(frozenset(MATCHED_PARTS))) == len(second)
+
+
+def test_rows_are_split_by_image_in_the_order_asked_for():
+    rows = table(row([0, 0, 1, 1], 0.1, 1, image=7), row([0, 0, 1, 1], 0.2, 1, image=3))
+    assert [len(part) for part in rows_of(rows, [3, 5, 7])] == [1, 0, 1]
