@@ -45,6 +45,7 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
         "harness report --columns model,delegate_requested,latency_p90_ms",
         "harness report results --group-by device  models down, delegates across, a table a device",
         "harness report --with-published         beside the figures that others published",
+        "harness report --operators              which operators take the time (after run --operators)",
     ),
 )
 @click.argument("runs", nargs=-1, metavar="[RUN|DIR]...")
@@ -62,6 +63,9 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
 @click.option(
     "--with-published", is_flag=True, help="Show published figures too, marked as such and never ranked."
 )
+@click.option(
+    "--operators", is_flag=True, help="The time of each kind of operator instead, where it was recorded."
+)
 @output_option()
 @click.pass_context
 def command(
@@ -71,6 +75,7 @@ def command(
     format_: str,
     output: Path | None,
     with_published: bool,
+    operators: bool,
     **options: str | None,
 ) -> None:
     """Show, sort and export the results of earlier runs.
@@ -87,6 +92,12 @@ def command(
         format_ = ENDINGS.get(output.suffix, format_)
     workspace = find_workspace(ctx.obj)
     folders = find_folders(runs, workspace.results)
+    if operators:
+        from harness.cli.report_operators import print_operators
+
+        given_too = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+        print_operators(folders, format_, output, {**given_too, "--with-published": with_published})
+        return
     columns = [name.strip() for name in (options["columns"] or "").split(",") if name.strip()]
     with _uncollected():
         print_results(

@@ -221,6 +221,22 @@ def test_the_details_of_a_row_have_its_charts(browser):
     assert titles[:3] == ["Distribution", "From process to process", "Over time"]
 
 
+def test_the_operators_of_a_row_are_listed_with_who_ran_them(chromium, tmp_path):
+    folder = Path(__file__).parents[1] / "records_formats" / "1-operators"
+    found = frame.read_results([folder])
+    file = tmp_path / "operators.html"
+    file.write_text(render(found, frame.to_rows(found.records)), encoding="utf-8")
+    show(chromium, file)
+    chromium.find_element("css selector", ".results .open").click()
+    wait_for(chromium, "document.querySelector('.operators') !== null")
+    code = """const tables = [...document.querySelectorAll('.operators table')];
+        return tables.map(table => [...table.tBodies[0].rows].map(row => row.textContent))"""
+    kinds, every = js(chromium, code)
+    assert kinds[0].startswith("TFLite_Detection_PostProcessbuiltin kernel1")
+    assert any(row.startswith("Convolution (NHWC, F32) IGEMMxnnpack1") for row in kinds)
+    assert len(every) == 55
+
+
 def test_the_keyboard_walks_the_points_of_the_scatter(browser):
     from selenium.webdriver.common.keys import Keys
 

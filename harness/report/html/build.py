@@ -17,8 +17,8 @@ from typing import Any
 from harness.report.frame import Results, Row
 from harness.report.html.data import make_document
 
-SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "images", "detail", "table",
-           "overview", "main")  # fmt: skip
+SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
+           "detail", "table", "overview", "main")  # fmt: skip
 """The scripts in the order they are read; each file has one idea."""
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 

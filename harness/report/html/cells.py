@@ -18,6 +18,7 @@ from harness.bench.records import ProcessFacts, Record, StoredRecord, SummaryFac
 from harness.bench.samples import Samples
 from harness.bench.sustained import Sustained, analyse
 from harness.errors import RecordError
+from harness.report import operators
 from harness.report.text import clean
 
 POINTS, SUSTAINED_POINTS, BINS = 100, 400, 48
@@ -45,6 +46,7 @@ def detail(stored: StoredRecord) -> dict[str, Any]:
         "telemetry": [line for process in record.processes for line in _telemetry(process)],
         "sustained": _sustained(samples) if sustained else None,
         "classes": _classes(record),
+        "operators": operators.for_page(stored),
     }
 
 

@@ -11,6 +11,7 @@ function drawDetail(row) {
   return h("div", { class: "detail" },
     h("div", { class: "columns" }, detailReasons(row), detailEvidence(row)),
     more && h("div", { class: "charts" }, detailCharts(row, more)),
+    more && more.operators && detailOperators(more.operators, row),
     more && more.boxes.length > 0 && detailProcesses(more),
     h("div", { class: "columns" }, Object.entries(FIGURES).map(([title, names]) => detailFigures(row, title, names))),
     !more && h("p", { class: "quiet small" }, `The page carries the samples of ${DATA.most_details} cells, those of the newest runs; this one's are in its run's folder.`));

@@ -1,0 +1,53 @@
+"""`harness report --operators`: the recorded operators of the cells of earlier runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.cli.common import FORMATS, emit, emit_table, warn
+from harness.errors import UsageError
+
+
+def print_operators(
+    folders: Sequence[Path], format: str, output: Path | None, others: Mapping[str, object]
+) -> None:
+    """Print one row a kind of operator of each cell, or write them to a file.
+
+    Args:
+        folders: Runs, or folders of runs.
+        format: `table`, `json`, `csv` or `markdown`.
+        output: The file; None for stdout.
+        others: Further options by their names; none of them goes with this.
+
+    Raises:
+        UsageError: An option or format that does not go with it, or no operators were recorded at all.
+    """
+    from harness.report import operators
+    from harness.report.frame import read_results
+
+    _refuse(format, others)
+    found = read_results(folders)
+    for text in (*found.warnings, *operators.remarks(found.records)):
+        warn(text)
+    rows = operators.operator_rows(found.records)
+    if not rows:
+        raise UsageError(
+            f"no operators were recorded in {', '.join(map(str, found.runs))}; harness run --operators records them"
+        )
+    if format == "table":
+        from harness.report.operator_tables import OperatorTables
+
+        emit_table(OperatorTables(rows), output)
+    else:
+        emit(rows, operators.COLUMNS, format, output)
+
+
+def _refuse(format: str, others: Mapping[str, object]) -> None:
+    for option, given in others.items():
+        if given:
+            raise UsageError(f"{option} does not go with --operators: leave one of them out")
+    if format == "html":
+        raise UsageError("the page shows the operators of its cells anyway: leave --operators out")
+    if format not in FORMATS:
+        raise UsageError(f"--operators is printed as {', '.join(FORMATS)}, not as {format}")
