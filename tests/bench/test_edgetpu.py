@@ -3,6 +3,7 @@
 What only a real TPU can show (its speed, its firmware, its cache) is listed in devices/README.md.
 """
 
+import dataclasses
 import importlib.util
 import shutil
 
@@ -12,12 +13,15 @@ from msgspec.structs import replace
 from harness.bench.conclude import conclude
 from harness.bench.plan import Settings
 from harness.bench.records import load_records
-from harness.bench.request import Request
+from harness.bench.request import Request, load_plan
 from harness.bench.session import carry_out, prepare
+from harness.cards import find_model
 from harness.drivers import coral_list
 from harness.errors import ModelError, UsageError
+from harness.report.published import published_rows
 from harness.worker import evidence
 from harness.worker.evidence import Delegation
+from harness.workspace import find_workspace
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +167,41 @@ def test_two_tpus_are_measured_at_the_same_time(ask, recorder, tmp_path, compile
 def test_two_devices_that_would_share_a_tpu_are_refused(ask):
     with pytest.raises(UsageError, match="would share the Edge TPU usb:0"):
         ask(devices=("local", "coral-usb:0"))
+
+
+def test_the_published_comparison_is_a_plan_that_runs_and_stands_beside_the_published_figures(
+    repository, computer, compiled, recorder, tmp_path, monkeypatch
+):
+    """With compiled files where the cards say; the library is the stand-in, so the figures mean nothing here."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    plan = load_plan(repository / "results" / "published" / "plans" / "coral-dev-board.toml")
+    assert (plan.devices, plan.delegates) == (("coral-dev-board",), ("edgetpu",))
+    workspace = find_workspace(repository)
+    for name in plan.models:
+        model = find_model(name, workspace)
+        assert model.card.source.url.startswith("http://download.tensorflow.org/models/object_detection/")
+        model.file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(compiled, model.file)
+    settings = dataclasses.replace(plan.settings, min_seconds=0.02, min_runs=3)
+    request = dataclasses.replace(
+        plan,
+        devices=("local",),
+        settings=settings,
+        repetitions=1,
+        workspace=str(repository),
+        output=str(tmp_path),
+    )
+    records = carry_out(prepare(request), recorder).records
+    assert [(record.model.name, record.status) for record in records] == [
+        (name, "partial") for name in plan.models
+    ]
+    published = {row["model"]: row["fps"] for row in published_rows(workspace)}
+    assert [published[name] for name in plan.models] == [152, 164]
+
+
+@pytest.mark.parametrize("name", ["coral-dev-board", "coral-public"])
+def test_every_plan_that_comes_along_names_cards_and_devices_that_there_are(repository, name):
+    plan = load_plan(repository / "results" / "published" / "plans" / f"{name}.toml")
+    workspace = find_workspace(repository)
+    assert all(find_model(model, workspace).card.source.url for model in plan.models)
+    assert plan.devices == ({"coral-public": "coral-usb"}.get(name, name),)
