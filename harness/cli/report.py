@@ -162,8 +162,11 @@ def print_results(
 
         rows = pivot.grouped(rows, group_by)
     if format == "html":
-        _refuse_with_html(group_by, beside)
-        _emit_page(found, in_order, columns, sort, output)
+        if columns:
+            raise UsageError("--columns does not go with html, which has every column: leave it out")
+        from harness.report.html import render
+
+        emit_text(render(found, in_order, sort, group_by=group_by, beside=beside), output)
     elif format == "parquet":
         from harness.report import export
 
@@ -192,24 +195,6 @@ def _emit_rows(
     emit_table(chosen_columns(rows, columns) if columns else ResultTable(for_table(rows), sources), output)
     if output is None and not columns:
         _print_sustained(found.records)
-
-
-def _emit_page(
-    found: Results, rows: list[Row], columns: Sequence[str] | None, sort: str | None, output: Path | None
-) -> None:
-    """Write the page; it has every column and sorts itself."""
-    from harness.report.html import render
-
-    if columns:
-        raise UsageError("--columns does not go with html, which has every column: leave it out")
-    emit_text(render(found, rows, sort), output)
-
-
-def _refuse_with_html(group_by: str | None, beside: Sequence[Row]) -> None:
-    """The page shows runs, and groups, filters and sorts them itself."""
-    for option, given in (("--group-by", group_by is not None), ("--with-published", bool(beside))):
-        if given:
-            raise UsageError(f"{option} does not go with html: leave it out, or choose another --format")
 
 
 def _emit_pivot(

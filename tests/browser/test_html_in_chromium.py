@@ -16,6 +16,8 @@ import pytest
 from harness import units
 from harness.report import frame
 from harness.report.html import render
+from harness.report.published import published_rows
+from harness.workspace import find_workspace
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -55,7 +57,9 @@ def page(tmp_path_factory):
     run.cell("shapes-noisy", "cpu:2", map_=0.85, median_ms=3.0, **DOUBTFUL)
     found = frame.read_results([run.folder])
     file = folder / "report.html"
-    file.write_text(render(found, frame.to_rows(found.records)), encoding="utf-8")
+    beside = published_rows(find_workspace())
+    text = render(found, frame.to_rows(found.records), group_by="device", beside=beside)
+    file.write_text(text, encoding="utf-8")
     return file
 
 
@@ -235,6 +239,14 @@ def test_the_operators_of_a_row_are_listed_with_who_ran_them(chromium, tmp_path)
     assert kinds[0].startswith("TFLite_Detection_PostProcessbuiltin kernel1")
     assert any(row.startswith("Convolution (NHWC, F32) IGEMMxnnpack1") for row in kinds)
     assert len(every) == 55
+
+
+def test_pivots_and_published_figures_have_sections_of_their_own(browser):
+    titles = js(browser, "return [...document.querySelectorAll('#pivots caption')].map(e => e.textContent)")
+    assert titles[:2] == ["device: local", "device: pixel-4"] and "device: Pixel 4" in titles
+    assert js(browser, "return document.querySelectorAll('#published-table tbody tr').length") > 10
+    links = js(browser, "return [...document.querySelectorAll('#sections a')].map(e => e.textContent)")
+    assert "By device" in links and "Published figures" in links
 
 
 def test_the_keyboard_walks_the_points_of_the_scatter(browser):

@@ -188,8 +188,8 @@ def test_published_figures_follow_the_own_rows_marked_as_such(workspace):
     [
         ("--group-by", "devise"),
         ("--group-by", "device", "--columns", "model"),
-        ("--group-by", "device", "-o", "x.html"),
-        ("--with-published", "--format", "html"),
+        ("--group-by", "devise", "--format", "html"),
+        ("--columns", "map", "--format", "html"),
     ],
 )
 def test_what_does_not_go_together_is_wrong_use(workspace, args):

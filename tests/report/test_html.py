@@ -164,6 +164,36 @@ def test_the_command_writes_the_page_by_the_file_s_ending(make_run, tmp_path):
     assert data_of(file.read_text(encoding="utf-8"))["sort"] == "-map"
 
 
+def test_a_page_that_is_grouped_has_the_pivots_of_the_terminal(make_run, tmp_path):
+    run = make_run()
+    run.example()
+    run.cell("shapes-float32", "gpu", status="fallback")
+    file = tmp_path / "report.html"
+    args = ["report", str(run.folder), "--group-by", "device", "-o", str(file)]
+    assert CliRunner().invoke(cli, args, catch_exceptions=False).exit_code == 0
+    (table,) = data_of(file.read_text(encoding="utf-8"))["pivots"]["tables"]
+    markdown = CliRunner().invoke(cli, [*args[:-2], "--format", "markdown"]).stdout
+    assert table["title"] == "device: local" and table["columns"][0] == "model"
+    for row in table["rows"]:
+        assert f"| {' | '.join(row).replace('–', '')} |" in markdown.replace("–", "")
+    assert "fallback" in table["rows"][0]
+
+
+def test_published_figures_stand_apart_and_change_no_row_of_the_page(make_run, tmp_path):
+    run = make_run()
+    run.cell()
+    file = tmp_path / "report.html"
+    args = ["report", str(run.folder), "--with-published", "-o", str(file)]
+    assert CliRunner().invoke(cli, args, catch_exceptions=False).exit_code == 0
+    document = data_of(file.read_text(encoding="utf-8"))
+    assert document["n"] == 1 and texts(document, "status") == ["ok"]
+    found = [
+        dict(zip(document["published"]["columns"], row, strict=True)) for row in document["published"]["rows"]
+    ]
+    pixel = next(row for row in found if row["model"] == "mobiledet-edgetpu" and row["device"] == "Pixel 4")
+    assert pixel["latency ms"] == "6.90" and pixel["source and notes"]
+
+
 def test_chosen_columns_do_not_go_with_the_page(make_run):
     run = make_run()
     run.cell()

@@ -9,29 +9,42 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
 
 from harness.report.frame import Results, Row
+from harness.report.html import tables
 from harness.report.html.data import make_document
 
 SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
-           "detail", "table", "overview", "main")  # fmt: skip
+           "detail", "table", "tables", "overview", "main")  # fmt: skip
 """The scripts in the order they are read; each file has one idea."""
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
-def render(results: Results, rows: list[Row], sort: str | None = None) -> str:
+def render(
+    results: Results,
+    rows: list[Row],
+    sort: str | None = None,
+    *,
+    group_by: str | None = None,
+    beside: Sequence[Row] = (),
+) -> str:
     """Return the report as one HTML document.
 
     Args:
         results: The records, and the folders of their runs.
         rows: One row of public columns for each of the records, in the same order.
         sort: The column that the table begins sorted by; with a leading `-` descending.
+        group_by: A column; the page then has a pivot for each of its values.
+        beside: Published rows, which the page shows in a table of their own.
     """
     document = make_document(results, rows, sort)
+    document["pivots"] = tables.pivots([*rows, *beside], group_by)
+    document["published"] = tables.published(beside)
     style, script = read_part("style.css"), _script()
     return Template(read_part("page.html")).substitute(
         policy=_policy(style, script),

@@ -1,6 +1,6 @@
 // Puts the page together and redraws what depends on the filters, the budget or the order.
 
-const SECTIONS = [["decision", "What to ship"], ["tradeoff", "Accuracy against latency"], ["results", "All results"], ["sustained", "Sustained load"], ["environment", "Environment"]];
+const SECTIONS = ["decision", "tradeoff", "results", "pivots", "sustained", "published", "environment"];
 
 function initialSort() {
   const wanted = DATA.sort || (ALL.some((row) => known(row, "map")) ? "-map" : "latency_median_ms");
@@ -17,7 +17,9 @@ function start() {
   const showAll = makeFilters(byId("filters"), state, redraw);
   makeBudget(byId("budget"), state, soon(redrawBudget));
   redraw();
+  drawPivots(byId("pivots"), byId("pivot-tables"));
   drawSustained(byId("sustained"), byId("sustained-chart"));
+  drawPublished(byId("published"), byId("published-table"));
   drawEnvironment(byId("facts"));
   drawHead();
   const follow = () => openLinked(redrawTable, showAll);
@@ -54,7 +56,7 @@ function drawHead() {
   const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
   byId("subtitle").textContent = [count(DATA.n, "cell"), count(DATA.runs.length, "run"), count(DATA.devices.length, "device"), `made ${DATA.made}`].join(" · ");
   byId("foot").textContent = `Made by ondevice-harness ${DATA.version}. This file asks no network for anything. Latency intervals are 95 % intervals of the median from process to process; mAP is COCO's.`;
-  byId("sections").append(...SECTIONS.filter(([id]) => !byId(id).hidden).map(([id, title]) => h("a", { href: `#${id}` }, title)));
+  byId("sections").append(...SECTIONS.filter((id) => !byId(id).hidden).map((id) => h("a", { href: `#${id}` }, byId(`${id}-title`).textContent)));
   const button = byId("theme");
   const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const name = () => { button.textContent = dark() ? "Light theme" : "Dark theme"; };

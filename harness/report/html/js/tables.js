@@ -1,0 +1,24 @@
+// Tables that were asked for: pivots, and figures that others published. They are shown whole and never ranked here.
+
+const plainTable = (caption, columns, rows, isNumber) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
+  h("table", { class: "small plain-table" }, h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, columns.map((name, index) => h("th", { scope: "col", class: isNumber(index) ? "n" : null }, name)))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value, index) => h(index ? "td" : "th", { scope: index ? null : "row", class: isNumber(index) ? "n" : null }, value)))))));
+
+function drawPivots(section, host) {
+  section.hidden = !DATA.pivots;
+  if (!DATA.pivots) return;
+  const { title, legend, star, tables } = DATA.pivots;
+  byId("pivots-title").textContent = title;
+  const marked = (value) => (value.startsWith(star) ? h("strong", {}, value) : value);
+  host.append(...tables.map((table) => plainTable(table.title, table.columns, table.rows.map((row) => row.map(marked)), (index) => index > 0)),
+    h("p", { class: "small quiet" }, legend));
+}
+
+const PUBLISHED_NUMBERS = [4, 5, 6, 7, 8];
+function drawPublished(section, host) {
+  section.hidden = !DATA.published;
+  if (!DATA.published) return;
+  host.append(h("p", { class: "small quiet" }, "Figures of others, on other devices, runtimes and images: not measured here, and not part of any chart or ranking on this page."),
+    plainTable("Published figures", DATA.published.columns, DATA.published.rows, (index) => PUBLISHED_NUMBERS.includes(index)));
+}
