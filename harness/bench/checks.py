@@ -46,7 +46,7 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgement:
     if not record.processes or record.status not in {"ok", "partial"}:
         return Judgement(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
-    reasons = (*(reason for _, reason in found), *_unbounded(summary))
+    reasons = (*(reason for _, reason in found), *_unbounded(summary), *_switching(record, summary))
     return Judgement(found[0][0] if found else "trusted", tuple(dict.fromkeys(reasons)))
 
 
@@ -56,6 +56,19 @@ def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
         return
     needed = [f"{name} {units.count(n)}" for name, n in summary.runs_needed.items()]
     yield f"too few inferences ({units.count(summary.n_samples)}) to bound a quantile: needed for {', '.join(needed)}"
+
+
+def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
+    """Say what an inference takes right after another model's, where that was measured (`--switch-models`)."""
+    told = [process.telemetry.get("after_other_model") for process in record.processes]
+    durations = [duration for one in told if one for duration in one["durations_ns"]]
+    if not durations or summary is None:
+        return
+    name = next(one["model"] for one in told if one)
+    yield (
+        f"right after {name} an inference takes {units.milliseconds(median(durations) / 1e6)} ms (median of "
+        f"{len(durations)}) instead of {units.milliseconds(summary.median_ms)} ms: what switching models costs"
+    )
 
 
 def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:

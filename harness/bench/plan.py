@@ -34,6 +34,7 @@ class Settings:
     Attributes:
         latency: Whether to time it.
         accuracy: Whether to run it over the dataset.
+        switch_models: Whether to time each model also right after another one ran on the same delegate.
         operators: Whether to record the time of each operator as well, in one more process that is not timed.
         repetitions: Independent processes; the least number of them where `precision` is given.
         min_runs: At least so many steady inferences, over all processes.
@@ -64,6 +65,7 @@ class Settings:
     memory_limit_mb: int | None = None
     cores: int = 1
     operators: bool = False
+    switch_models: bool = False
 
     def __post_init__(self) -> None:
         if not (self.latency or self.accuracy):
@@ -119,6 +121,7 @@ class Cell:
         settings: How it is measured.
         dataset: Images for accuracy and realistic inputs; None for neither.
         skip: Why it is known in advance not to work; None when it is to be measured.
+        other: The model that is run in between with `switch_models`.
     """
 
     index: int
@@ -129,6 +132,7 @@ class Cell:
     settings: Settings = field(default_factory=Settings)
     dataset: Dataset | None = None
     skip: str | None = None
+    other: Model | None = None
 
     @property
     def id(self) -> str:

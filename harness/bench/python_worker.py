@@ -66,7 +66,7 @@ class PythonWorker:
             peak_memory_bytes=result.facts["peak_memory_bytes"],
             steady_from=result.facts["steady_from"],
             duration_s=result.duration_s,
-            telemetry=result.facts["telemetry"],
+            telemetry=_telemetry(cell, result.facts),
         )
         return Timed(facts, load_samples(scratch / "samples.npy"))
 
@@ -103,6 +103,14 @@ class PythonWorker:
         return library_in_words(delegate)
 
 
+def _telemetry(cell: Cell, facts: dict[str, Any]) -> dict[str, Any]:
+    """The state of the machine, and how long inferences took right after another model's, where that was asked for."""
+    if cell.other is None:
+        return dict(facts["telemetry"])
+    switched = {"model": cell.other.name, "durations_ns": facts["after_other_ns"]}
+    return {**facts["telemetry"], "after_other_model": switched}
+
+
 def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
     """The job for one repetition: its share of the runs and seconds asked for."""
     settings = cell.settings
@@ -119,6 +127,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
         memory_limit_mb=settings.memory_limit_mb,
         delegate_library=library_path(cell.delegate),
         delegate_options=cell.delegate.library_options,
+        other_model=None if cell.other is None else str(cell.other.file.resolve()),
     )
 
 

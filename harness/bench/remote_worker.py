@@ -105,7 +105,8 @@ class RemoteWorker(PythonWorker):
 
     def _placed(self, job: Job, bundle: Path) -> tuple[str, Job]:
         """Push the worker and the files of a job; return the worker's path there and the job with theirs."""
-        paths = {name: getattr(job, name, None) for name in ("model", "inputs", "images", "delegate_library")}
+        names = ("model", "other_model", "inputs", "images", "delegate_library")
+        paths = {name: getattr(job, name, None) for name in names}
         files = {name: Path(path) for name, path in paths.items() if path and Path(path).is_file()}
         there = self.device.push([bundle, *files.values()])
         changes: dict[str, str] = dict(zip(files, there[1:], strict=True))

@@ -46,6 +46,7 @@ class Tuning(Strict, frozen=True, kw_only=True):
     limit: int | None = None
     coco_engine: CocoEngine | None = None
     memory_limit_mb: int | None = None
+    switch_models: bool | None = None
 
     def given(self) -> dict[str, Any]:
         """The settings that are given."""

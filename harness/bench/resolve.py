@@ -133,7 +133,25 @@ def make_cells(
             f"--delegate-option: none of the delegates takes options, only {', '.join(sorted(TAKE_OPTIONS))}"
         )
     _refuse_cpu_alone(cells)
-    return tuple(cells)
+    return tuple(_with_other(cell, cells) for cell in cells)
+
+
+def _with_other(cell: Cell, cells: Sequence[Cell]) -> Cell:
+    """With `--switch-models`: the next model of the plan on the same device and delegate.
+
+    Raises:
+        UsageError: There is none, so there is nothing to switch to.
+    """
+    if not (cell.settings.switch_models and cell.wants_latency):
+        return cell
+    place = (cell.device, str(cell.delegate))
+    same = [one for one in cells if (one.device, str(one.delegate)) == place and one.wants_latency]
+    others = [one.model for one in same[same.index(cell) :] + same if one.facts.sha256 != cell.facts.sha256]
+    if not others:
+        raise UsageError(
+            f"--switch-models: {cell.model.name} is the only model on {cell.device} with {cell.delegate}: name two"
+        )
+    return replace(cell, other=others[0])
 
 
 def _is_tpu(station: Station) -> bool:

@@ -29,6 +29,7 @@ class LatencyJob:
         delegate_library: The delegate's shared library: a path where the worker runs, or a name that its loader
             finds; None for the CPU.
         delegate_options: What the library is told.
+        other_model: Path of a model that is run in between, to see what switching costs; None for none.
     """
 
     model: str
@@ -43,6 +44,7 @@ class LatencyJob:
     memory_limit_mb: int | None = None
     delegate_library: str | None = None
     delegate_options: dict[str, str] = field(default_factory=dict)
+    other_model: str | None = None
     kind: str = "latency"
 
 

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from harness.bench.samples import make_samples, to_bytes
 from harness.bench.steady import steady_start
-from harness.worker import check, library
+from harness.worker import check, library, switching
+from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.runtime import Runtime
@@ -42,6 +43,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     telemetry = Telemetry()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
     state, peak = telemetry.facts(), peak_memory_bytes()
+    after_other = switching.after_other(job, runtime, interpreter, feeds)
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
     output = Path(job.output)
     (output / "samples.npy").write_bytes(to_bytes(samples))
@@ -56,34 +58,10 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
         "telemetry": state,
         "wrong_outputs": list(checked.wrong),
         "unchecked": checked.remark,
+        "after_other_ns": after_other,
         **library.describe(job, applied),
     }
     (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
-
-
-def make_feeds(interpreter: Any, job: LatencyJob) -> list[tuple[int, npt.NDArray[np.generic]]]:
-    """Prepare what is set before each inference: (tensor index, array), cycled over.
-
-    The first input takes the prepared images; every other input is set here once, with seeded values.
-    """
-    generator = np.random.default_rng(job.seed)
-    details = interpreter.get_input_details()
-    for detail in details[1:]:
-        interpreter.set_tensor(detail["index"], _random_like(detail, generator))
-    if job.inputs is None:
-        return [(details[0]["index"], _random_like(details[0], generator))]
-    return [(details[0]["index"], image[None]) for image in np.load(job.inputs, allow_pickle=False)]
-
-
-def _random_like(detail: dict[str, Any], generator: np.random.Generator) -> npt.NDArray[np.generic]:
-    shape, dtype = tuple(detail["shape"]), np.dtype(detail["dtype"])
-    if dtype == np.bool_:
-        return generator.integers(0, 2, shape).astype(np.bool_)
-    if np.issubdtype(dtype, np.integer):
-        bounds = np.iinfo(dtype)
-        low, high = (bounds.min, bounds.max) if bounds.bits == 8 else (0, 127)
-        return generator.integers(low, high, shape, dtype=dtype, endpoint=True)
-    return generator.uniform(-1, 1, shape).astype(dtype)
 
 
 def _measure(

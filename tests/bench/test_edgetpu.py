@@ -205,3 +205,20 @@ def test_every_plan_that_comes_along_names_cards_and_devices_that_there_are(repo
     workspace = find_workspace(repository)
     assert all(find_model(model, workspace).card.source.url for model in plan.models)
     assert plan.devices == ({"coral-public": "coral-usb"}.get(name, name),)
+
+
+def test_switching_models_is_measured_apart_from_the_steady_inferences(ask, recorder, compiled, tmp_path):
+    """The stand-in takes 40 ms to load a model's parameters, as it must after another model has run."""
+    other = tmp_path / "other_edgetpu.tflite"
+    other.write_bytes(compiled.read_bytes() + b"\0")
+    outcome = carry_out(ask(compiled, other, options={"load_us": "40000"}, switch_models=True), recorder)
+    for record, name in zip(outcome.records, ("other_edgetpu", "ssd_edgetpu"), strict=True):
+        switched = record.processes[0].telemetry["after_other_model"]
+        assert switched["model"] == name and min(switched["durations_ns"]) >= 40e6
+    (stored, _) = load_records(outcome.folder)
+    assert max(stored.samples()[0]["duration_ns"][1:]) < 40e6
+
+
+def test_a_model_alone_has_none_to_switch_to(ask):
+    with pytest.raises(UsageError, match="--switch-models: ssd_edgetpu is the only model on local with edgetpu"):
+        ask(switch_models=True)
