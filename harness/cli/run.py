@@ -119,6 +119,9 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
 @click.option("--precision", type=Percent(), help="Measure until the median is known to ± so many percent …")
 @click.option("--max-seconds", type=float, help="… or for so many seconds a cell.")
 @click.option("--mlperf", is_flag=True, help="Stop and estimate quantiles as MLPerf's LoadGen does.")
+@click.option(
+    "--switch-models", is_flag=True, help="Also time each model right after another one: what switching costs."
+)
 @click.option("--sustained", type=Duration(), help="Measure for so long (10m) and show latency over time.")
 @click.option(
     "--operators",
@@ -257,6 +260,7 @@ def _settings(request: Request, options: dict[str, Any]) -> Any:
         ("no_latency", "latency", False),
         ("no_accuracy", "accuracy", False),
         ("mlperf", "mlperf", True),
+        ("switch_models", "switch_models", True),
         ("operators", "operators", True),
     ):
         if options[flag]:
