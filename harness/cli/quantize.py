@@ -37,6 +37,12 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     metavar="DIR",
     help="Images (or .npy) to calibrate with.",
 )
+@click.option(
+    "--keep-float",
+    multiple=True,
+    metavar="REGEX",
+    help="Leave the operators in float that write tensors of such names; can be given again.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
 @click.option(
     "--dataset", type=click.Path(), help="COCO dataset for mAP before and after (default: the card's own)."
@@ -96,6 +102,7 @@ def _job(workspace: str | None, options: dict[str, Any]) -> Job:
         output=options["output"],
         limit=options["limit"],
         force=options["force"],
+        keep_float=options["keep_float"],
         workspace=workspace,
     )
 

@@ -36,15 +36,15 @@ def judge(gain: PairedDifference, evidence: Evidence, seen: bool) -> Verdict | N
     - `certain`: it is seen in the cards or files, its gain is beyond chance and at least half of the loss.
     - `likely`: the gain is beyond chance and at least 0.005; where nothing but the attempt speaks for it, at least 0.01
       and a tenth of the mAP.
-    - `possible`: it is seen, and the gain cannot be told from 0 on these images.
-    - None: it is not seen and does not help, or taking it away does harm.
+    - `possible`: it is seen and taking it away helps, but the gain cannot be told from 0 on these images.
+    - None: it is not seen and does not help, or taking it away brings nothing.
 
     Args:
         gain: `first` is the quantized side as it is, `second` without the cause.
         evidence: Says how large the loss is.
         seen: Whether the cards or files show the cause, whatever it does to the mAP.
     """
-    change, low, high = gain.difference or 0.0, gain.low, gain.high
+    change, low = gain.difference or 0.0, gain.low
     beyond = low is not None and low > 0 and change >= LEAST_GAIN
     if not seen:
         needed = max(CHANCE, SHARE * (gain.first or 0.0))
@@ -58,7 +58,7 @@ def judge(gain: PairedDifference, evidence: Evidence, seen: bool) -> Verdict | N
         )
     if beyond:
         return Verdict("likely", f"seen in the cards or files, and {BEYOND_CHANCE}")
-    if high is not None and high < 0:
+    if change <= 0:
         return None
     return Verdict(
         "possible", "seen in the cards or files, but the gain cannot be told from 0 on these images"

@@ -9,7 +9,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ def quantize_bytes(
     samples: Iterable[Tensor] = (),
     on_image: OnImage = lambda done: None,
     float_output: bool = False,
+    keep_float: Sequence[str] = (),
 ) -> bytes:
     """Quantize a float32 model.
 
@@ -38,13 +39,14 @@ def quantize_bytes(
         samples: Prepared inputs, float32 [1, H, W, 3] each; read once; only for calibrated modes.
         on_image: Told after each sample how many are done.
         float_output: Leave the outputs in float, as behind `TFLite_Detection_PostProcess`.
+        keep_float: Regular expressions of tensor names whose operators stay float.
 
     Raises:
         ModelError: The model has several inputs, and calibration feeds one.
         JobError: litert-quantizer failed; carries its message.
     """
     what = f"quantizing to {mode.name}"
-    made = recipe(mode, float_output)
+    made = recipe(mode, float_output, keep_float)
     with _quietly(what):
         worker = quantizer_module().Quantizer(data, made)
     ranges = _calibrate(data, made, samples, on_image, what) if mode.calibrated else None

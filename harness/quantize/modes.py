@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -81,14 +82,19 @@ def quantizer_module(name: str = "quantizer") -> Any:
         raise MissingExtraError("quantizing (package `litert-quantizer`)", EXTRA) from error
 
 
-def recipe(mode: Mode, float_output: bool = False) -> list[dict[str, Any]]:
+def recipe(mode: Mode, float_output: bool = False, keep_float: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return litert-quantizer's recipe for a mode (its `recipe.py`; float16 by its float-casting algorithm).
 
     Args:
         mode: The way to quantize.
         float_output: Leave the outputs as they are: class numbers and counts of `TFLite_Detection_PostProcess` are
             no quantities to be rounded to a scale.
+        keep_float: Regular expressions; operators one of whose outputs' names they match stay float.
     """
+    return [*_base(mode, float_output), *(_untouched("*", pattern) for pattern in keep_float)]
+
+
+def _base(mode: Mode, float_output: bool) -> list[dict[str, Any]]:
     if mode.name == "float16":
         return [_float16()]
     ready = quantizer_module("recipe")
@@ -119,10 +125,10 @@ def _float16() -> dict[str, Any]:
     }
 
 
-def _untouched(operation: str) -> dict[str, Any]:
-    """Leave the graph's inputs or outputs in float: they are operators of the recipe's own."""
+def _untouched(operation: str, pattern: str = ".*") -> dict[str, Any]:
+    """Leave operators in float; the graph's inputs and outputs are operators of the recipe's own."""
     return {
-        "regex": ".*",
+        "regex": pattern,
         "operation": operation,
         "algorithm_key": "no_quantize",
         "op_config": {"compute_precision": "FLOAT"},

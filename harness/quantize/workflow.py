@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from harness.quantize.representative import Images, Representative, Tensor
 from harness.tflite import model as tflite
 from harness.tflite import postprocess, reader
 from harness.tflite.edit_flatbuffer import join_archive
-from harness.tflite.graph import POSTPROCESS
+from harness.tflite.graph import POSTPROCESS, Graph
 
 COLUMNS = (
     "model",
@@ -61,6 +62,7 @@ class Job:
         output: The file to write; None for a check only.
         limit: Evaluate only the first so many images.
         force: Whether errors among the findings are passed over.
+        keep_float: Regular expressions of tensor names; the operators that write those tensors stay float.
         workspace: As for every command.
     """
 
@@ -72,6 +74,7 @@ class Job:
     output: Path | None = None
     limit: int | None = None
     force: bool = False
+    keep_float: tuple[str, ...] = ()
     workspace: str | None = None
 
 
@@ -166,11 +169,29 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
         inputs,
         lambda done: steps.update(done, len(samples), f"calibrating, image {done}/{len(samples)}"),
         float_output=has_postprocess,
+        keep_float=_patterns(job.keep_float, graph),
     )
     left = table.left_in_float(reader.read_graph(made, path))
-    _refuse_float_operators(mode, left, path)
+    if not job.keep_float:
+        _refuse_float_operators(mode, left, path)
     remarks = [f"{WHY_POSTPROCESS_STAYS_FLOAT}."] if has_postprocess and mode.calibrated else []
     return join_archive(made, members), remarks
+
+
+def _patterns(given: Sequence[str], graph: Graph) -> Sequence[str]:
+    """Check that each pattern is one and finds something: a slip would quantize what was to be left alone."""
+    names = [tensor.name for tensor in graph.primary.tensors if not tensor.constant]
+    for pattern in given:
+        try:
+            found = any(re.search(pattern, name) for name in names)
+        except re.error as error:
+            raise UsageError(f"--keep-float {pattern!r}: not a regular expression ({error})") from error
+        if not found:
+            raise UsageError(
+                f"--keep-float {pattern!r}: no tensor has such a name; `harness inspect` and `harness diagnose` "
+                "list them"
+            )
+    return given
 
 
 def _refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:

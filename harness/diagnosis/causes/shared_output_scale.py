@@ -55,10 +55,9 @@ def _finding(evidence: Evidence, emulations: Emulations, shared: Shared, scale: 
 
 
 def _steps(scale: float) -> str:
-    return (
-        f"boxes and scores share one tensor with the scale {scale:.4g}: a score from 0 to 1 has "
-        f"{max(1, round(1 / scale))} step(s)"
-    )
+    n = max(1, round(1 / scale))
+    steps = f"{n} steps" if n > 1 else "one step"
+    return f"boxes and scores share one tensor with the scale {scale:.4g}: a score from 0 to 1 has {steps}"
 
 
 def _mode(evidence: Evidence) -> str:
