@@ -22,7 +22,9 @@ from harness.farm.engine import FarmEngine
 from harness.farm.link import DeviceGoneError
 from harness.farm.names import ANY
 from harness.farm.shards import Job, Shards
-from harness.farm.wire import Offer
+from harness.farm.wire import Offer, look_into
+
+look_into(Record)
 
 WAIT_S = 0.5
 
@@ -136,8 +138,7 @@ class Lane:
             self.stop.set()
         finally:
             with self.board.news:
-                self.board.shards.devices.discard(self.info.name)
-                self.board.news.notify_all()
+                self.board.shards.leave(self.info.name)
 
     def _measure_own(self) -> None:
         if not self.plan.cells:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 BATCH_S = 0.01
 CONNECT_S = 10.0
+FIRST_S = 5.0
 INVENTORY_S = 1.0
 GATHER_S = 10.0
 """A batch of results that takes longer is asked for one by one, so that one lost host does not hold up the others."""
@@ -169,7 +170,7 @@ class Link:
         self._connecting = asyncio.Lock()
         self.courier = Courier(self)
         try:
-            await self.client()
+            await self.client(timeout_s=FIRST_S)
         except DeviceGoneError as error:
             raise FarmError(f"{error}; start one there with `dask scheduler`, see the README") from error
         await self._look()
@@ -181,7 +182,7 @@ class Link:
         if self._client is not None:
             await self._client.close()
 
-    async def client(self, wait_s: float = CONNECT_S) -> Client:
+    async def client(self, timeout_s: float = CONNECT_S) -> Client:
         """Return a client that is connected, anew where the scheduler was lost.
 
         Raises:
@@ -189,7 +190,7 @@ class Link:
         """
         from distributed import Client
 
-        deadline = time.monotonic() + wait_s
+        deadline = time.monotonic() + timeout_s
         async with self._connecting:
             while self._client is None or self._client.status != "running":
                 await self._drop_client()
@@ -199,7 +200,7 @@ class Link:
                         security=self._security,
                         asynchronous=True,
                         set_as_default=False,
-                        timeout=CONNECT_S,
+                        timeout=timeout_s,
                         name="harness",
                     )
                 except (OSError, ValueError) as error:
@@ -238,7 +239,7 @@ class Link:
         return HostTold(address, decode(answer, Told))
 
     async def _forget(self, run: str) -> None:
-        client = await self.client(0.0)
+        client = await self.client(FIRST_S)
         await client.run(tasks.forget, run, on_error="ignore")
 
     async def _watch(self) -> None:

@@ -222,7 +222,12 @@ class FarmRun:
 
     def carry_out(self) -> None:
         """Measure everything; Ctrl-C arrives here, while the lanes measure in threads of their own."""
-        for offer in self._farm.offers.values():
+        offers = self._farm.offers.values()
+        with (
+            self._board.news
+        ):  # who shares images out knows of all devices, though their lanes start one by one
+            self._board.shards.join(offers)
+        for offer in offers:
             self._start(offer)
         try:
             while self._turn():
@@ -287,8 +292,7 @@ class FarmRun:
             runtimes=runtimes,
         )
         with self._board.news:
-            self._board.shards.offers[offer.name] = offer
-            self._board.shards.devices.add(offer.name)
+            self._board.shards.join([offer])
         say = self._farm.say
         lane = Lane(engine, own, offer.info, self._board, self._store, self._observer, say, self._stop)
         self._lanes[offer.name] = (lane, lane.start())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,9 +104,16 @@ class Shards:
     def __init__(self, news: threading.Condition, stop: threading.Event) -> None:
         self._news, self._stop = news, stop
         self._jobs: list[Job] = []
-        self.devices: set[str] = set()
-        """Names of the devices at work, to be known before images are shared out."""
-        self.offers: dict[str, Offer] = {}
+        self._at_work: dict[str, Offer] = {}
+
+    def join(self, offers: Iterable[Offer]) -> None:
+        """Count devices as at work; called with the condition held."""
+        self._at_work.update({offer.name: offer for offer in offers})
+
+    def leave(self, device: str) -> None:
+        """A device is at work no more; called with the condition held."""
+        self._at_work.pop(device, None)
+        self._news.notify_all()
 
     def infer(self, engine: FarmEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its images on a device, with the help of others where it may be any of a kind.
@@ -133,7 +140,8 @@ class Shards:
 
     def _alike(self, offer: Offer) -> int:
         build = build_of(offer)
-        return sum(build_of(self.offers[name]) == build for name in self.devices if name in self.offers)
+        with self._news:
+            return sum(build_of(other) == build for other in self._at_work.values())
 
     def _work(self, engine: FarmEngine, job: Job, on_progress: OnProgress) -> None:
         """Take shards until all are there; a shard that its device lost comes back."""
