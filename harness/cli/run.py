@@ -182,7 +182,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         return
     try:
         with progress() as shown:
-            outcome = session.carry_out(prepared, Shown(shown))
+            outcome = session.carry_out(prepared, _observer(prepared, shown))
     except KeyboardInterrupt as error:
         _say_how_to_resume(getattr(error, "harness_run", None))
         raise
