@@ -5,6 +5,7 @@ The same source gives the same bytes, so a board that has it is not sent it agai
 
 from __future__ import annotations
 
+import secrets
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ def make_bundle(folder: Path) -> Path:
     path = folder / NAME
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
+        temporary = folder / f".{secrets.token_hex(4)}.tmp"  # several boards of a run may want it at once
         _write(temporary)
         temporary.replace(path)
     return path

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from harness import atomic
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.prepare import Preparation, Tensor, UnreadableImageError
 from harness.bench.plan import Cell
@@ -44,7 +46,9 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
     if not images:
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.concatenate(images), allow_pickle=False)
+    content = io.BytesIO()
+    np.save(content, np.concatenate(images), allow_pickle=False)
+    atomic.write_bytes(path, content.getvalue())  # a run that is killed here is resumed with what it left
     return path
 
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,70 +72,51 @@ class Link:
         self._device, self._target = device, target
         self.mine = orphans.new_marker()
         self.opened, self._count = 1, 0
-        self.home = ""
-        self.running: tuple[str, ...] = ()
-        self._log: deque[str] = deque(maxlen=KEPT_LINES)
-        self._folder = _short_folder()
-        self.socket = str(self._folder / "s")
+        self._hello = _Hello(f"harness-{secrets.token_hex(8)}")
+        folder = _short_folder()
+        self.socket = str(folder / "s")
         try:
-            self._connect()
-        except BaseException:
-            self.close()
-            raise
+            self._client = start(client_argv(target, self.socket), SHELL, subprocess.PIPE)
+        except FileNotFoundError as error:
+            folder.rmdir()
+            raise DeviceError(self._device, MISSING) from error
+        # Also where nobody closes it, and at the end of this process.
+        self._finish = weakref.finalize(self, _finish, self._client, folder)
+        self._connect()
 
     def _connect(self) -> None:
-        try:
-            self._client = start(client_argv(self._target, self.socket), SHELL, subprocess.PIPE)
-        except FileNotFoundError as error:
-            raise DeviceError(self._device, MISSING) from error
-        self._logger = threading.Thread(target=self._keep_log, daemon=True)
-        self._logger.start()
-        token = f"harness-{secrets.token_hex(8)}"
-        hello = threading.Thread(target=self._read_hello, args=(token,), daemon=True)
-        self._ready = threading.Event()
-        hello.start()
+        for listen in (self._hello.keep_log, self._hello.read):
+            threading.Thread(target=listen, args=(self._client,), daemon=True).start()
         with suppress(OSError):  # where it has ended already, its log says why
             assert self._client.stdin is not None
-            self._client.stdin.write(watch_script(token, self.mine).encode())
+            self._client.stdin.write(watch_script(self._hello.token, self.mine).encode())
             self._client.stdin.flush()
-        said = self._ready.wait(HELLO_S)
+        said = self._hello.said.wait(HELLO_S)
         if not self.home:
-            raise self._why(timed_out=not said)
+            error = self._why(timed_out=not said)
+            self._finish()
+            raise error
 
-    def _keep_log(self) -> None:
-        assert self._client.stderr is not None
-        for line in self._client.stderr:
-            self._log.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+    @property
+    def home(self) -> str:
+        """The home there."""
+        return self._hello.home
 
-    def _read_hello(self, token: str) -> None:
-        """Read until the board says that it is ready, then go on so that it never waits for a reader."""
-        assert self._client.stdout is not None
-        running: list[str] = []
-        home = ""
-        for line in self._client.stdout:
-            mark, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
-            word, _, value = rest.partition(" ")
-            if mark != token:
-                continue
-            if word == "home":
-                home = value
-            elif word == "runs":
-                running.append(value.removeprefix(f"{MARKER}="))
-            elif word == "ready":
-                self.running, self.home = tuple(running), home or "/"
-                self._ready.set()
-        self._ready.set()
+    @property
+    def running(self) -> tuple[str, ...]:
+        """Markers of what ran there when the connection was made."""
+        return self._hello.running
 
     def _why(self, *, timed_out: bool) -> DeviceError:
         with suppress(subprocess.TimeoutExpired):
             self._client.wait(0.0 if timed_out else CLEAR_UP_S)
         end(self._client)
-        self._logger.join(CLEAR_UP_S)
+        self._hello.logged.wait(CLEAR_UP_S)
         if timed_out:
             return DeviceTimeoutError(
                 self._device, f"{self._target} was reached, but did not let us in within {HELLO_S:.0f} s"
             )
-        return connection_error(self._device, self._target, list(self._log))
+        return connection_error(self._device, self._target, list(self._hello.log))
 
     def gone(self) -> bool:
         """Whether the connection is known to have ended."""
@@ -143,8 +125,8 @@ class Link:
     def why_gone(self) -> DeviceError:
         """Return the error that says how the connection ended."""
         self._client.wait(CLEAR_UP_S)
-        self._logger.join(CLEAR_UP_S)
-        return connection_error(self._device, self._target, list(self._log))
+        self._hello.logged.wait(CLEAR_UP_S)
+        return connection_error(self._device, self._target, list(self._hello.log))
 
     def new_marker(self) -> str:
         """Return a marker for one run through this connection."""
@@ -191,13 +173,65 @@ class Link:
 
     def close(self, *, at_once: bool = False) -> None:
         """End the connection; the watch on the board then clears up, and is not waited for with `at_once`."""
-        client = getattr(self, "_client", None)
-        if client is not None:
-            with suppress(OSError, subprocess.TimeoutExpired):
-                client.stdin.close()
-                client.wait(0.0 if at_once else CLEAR_UP_S)
-            end(client)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if at_once:
+            end(self._client)
+        self._finish()
+
+
+class _Hello:
+    """What the first session says, and ssh's own log; read by threads of their own, which never keep the link alive.
+
+    Attributes:
+        token: Begins each line that is ours.
+        home: The home there; empty until it is known.
+        running: Markers of what ran there.
+        said: Set when all is said, or nothing more will come.
+        log: The last lines of the log.
+        logged: Set when the log is at its end.
+    """
+
+    def __init__(self, token: str) -> None:
+        self.token, self.home = token, ""
+        self.running: tuple[str, ...] = ()
+        self.said, self.logged = threading.Event(), threading.Event()
+        self.log: deque[str] = deque(maxlen=KEPT_LINES)
+
+    def keep_log(self, client: subprocess.Popen[bytes]) -> None:
+        """Read what ssh logs, to its end."""
+        assert client.stderr is not None
+        with suppress(OSError, ValueError):  # closed meanwhile
+            for line in client.stderr:
+                self.log.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+        self.logged.set()
+
+    def read(self, client: subprocess.Popen[bytes]) -> None:
+        """Read until the board says that it is ready, then go on so that it never waits for a reader."""
+        assert client.stdout is not None
+        running, home = [], ""
+        with suppress(OSError, ValueError):
+            for line in client.stdout:
+                mark, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
+                word, _, value = rest.partition(" ")
+                if mark != self.token:
+                    continue
+                if word == "home":
+                    home = value
+                elif word == "runs":
+                    running.append(value.removeprefix(f"{MARKER}="))
+                elif word == "ready":
+                    self.running, self.home = tuple(running), home or "/"
+                    self.said.set()
+        self.said.set()
+
+
+def _finish(client: subprocess.Popen[bytes], folder: Path) -> None:
+    """End a connection: its input ends, the watch clears up, then it is cut."""
+    with suppress(OSError, ValueError, subprocess.TimeoutExpired):
+        assert client.stdin is not None
+        client.stdin.close()
+        client.wait(CLEAR_UP_S)
+    end(client)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _short_folder() -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import selectors
+import signal
 import subprocess
 import tempfile
 import time
@@ -180,9 +181,10 @@ def start(argv: Sequence[str], command: str, source: IO[bytes] | int) -> subproc
 
 
 def end(client: subprocess.Popen[bytes]) -> None:
-    """Kill a client and let go of its streams."""
+    """Kill a client, with the one that a jump host needs, and let go of its streams."""
     with suppress(OSError):
-        client.kill()
+        if client.returncode is None:
+            os.killpg(client.pid, signal.SIGKILL)
     client.wait()
     for stream in (client.stdin, client.stdout, client.stderr):
         if stream is not None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class Sshd:
         )
         self._log, self.user = folder / "sshd.log", getpass.getuser()
         self.home.mkdir(parents=True)
+        (folder / "bin").mkdir()
         make_key(folder / "host_key")
         make_key(self.key)
         shutil.copy(self.key.with_suffix(".pub"), folder / "authorized_keys")
@@ -61,7 +63,8 @@ class Sshd:
             "KbdInteractiveAuthentication no",
             "MaxStartups 100",
             "Subsystem sftp internal-sftp",  # for scp, which the benchmark compares with
-            f"SetEnv HOME={self.home}",  # neither the real home nor its login scripts
+            # neither the real home nor its login scripts; programs of `offer` come first
+            f"SetEnv HOME={self.home} PATH={self.folder / 'bin'}:{os.environ['PATH']}",
         ]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
 
@@ -76,6 +79,17 @@ class Sshd:
         """Make a host key the known one."""
         kind, key = public_key.read_text().split()[:2]
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {kind} {key}\n")
+
+    def offer(self, name, script):
+        """Put a program on the board."""
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        return path
+
+    def offer_python(self):
+        """Let the board's `python3` be the one that runs the tests: it has a TFLite runtime."""
+        return self.offer("python3", f'exec "{sys.executable}" "$@"')
 
     def start(self):
         if os.geteuid() == 0:
