@@ -275,6 +275,8 @@ def _refuse_what_needs_samples(cell: Cell) -> None:
             raise MeasurementError(
                 f"{name} needs every sample, and benchmark_model keeps them to itself: leave it out"
             )
+    if cell.settings.switch_models:
+        raise MeasurementError("--switch-models: benchmark_model runs one model a process: leave it out")
 
 
 _PLAIN = Command("tflite", "", Delegate("cpu"), outputs=Outputs(result=_RESULT, graph=_GRAPH))

@@ -291,6 +291,34 @@ def test_an_external_library_that_is_not_there_is_a_failure_that_names_it(native
     assert "/nowhere/libx.so" in facts.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("take", "status", "nodes"), [("all", "ok", 55), ("CONV_2D", "partial", 20), ("none", "fallback", 0)]
+)
+def test_a_real_external_library_is_told_by_the_nodes_it_took(
+    native, shapes, scratch, delegate_library, take, status, nodes
+):
+    """The tool is a stand-in, the library is real: compiled, pushed, loaded, and told its options."""
+    cell = shapes(f"external:{delegate_library}")
+    delegate = replace(cell.delegate, options=(*cell.delegate.options, ("option.take", take)))
+    facts = native().time(replace(cell, delegate=delegate), 0, scratch).facts
+    assert (facts.status, facts.delegate.delegated_nodes) == (status, nodes)
+    assert take == "none" or facts.delegate.total_nodes == 55
+
+
+def test_a_real_external_library_that_computes_wrong_is_incorrect(native, shapes, scratch, delegate_library):
+    cell = shapes(f"external:{delegate_library}")
+    delegate = replace(cell.delegate, options=(*cell.delegate.options, ("option.wrong", "1")))
+    facts = native().time(replace(cell, delegate=delegate), 0, scratch).facts
+    assert facts.status == "incorrect" and "gives other detections than the CPU" in facts.reasons[0]
+
+
+def test_a_real_external_library_that_crashes_is_a_failure(native, shapes, scratch, delegate_library):
+    cell = shapes(f"external:{delegate_library}", n_images=0)
+    delegate = replace(cell.delegate, options=(*cell.delegate.options, ("option.crash", "invoke")))
+    facts = native().time(replace(cell, delegate=delegate), 0, scratch).facts
+    assert facts.status == "failed" and facts.delegate.actual == "unknown"
+
+
 def test_an_external_library_that_is_there_and_does_nothing_is_a_fallback(native, shapes, scratch, tmp_path):
     library = tmp_path / "libx.so"
     library.write_bytes(b"not a library")

@@ -11,6 +11,9 @@ environment variable STAND_IN, a JSON object (`launcher.py` writes it into the l
            "refused"           «unsupported on this platform»
            "crash" "hang"      SIGSEGV, no end
            "slightly" "badly"  works, and computes something slightly or badly different
+
+An external delegate (`--external_delegate_path`) is really loaded and applied; one that cannot be loaded is passed over
+without a word, as the tool does.
 """
 
 from __future__ import annotations
@@ -120,7 +123,24 @@ def delegate_of(flags, plays):
     return "default", ""
 
 
-def make_interpreter(flags, explicit):
+def external_delegates(flags):
+    """Load the library, with its options as the tool parts them; none where it cannot be loaded."""
+    if not flags["external_delegate_path"]:
+        return []
+    from ai_edge_litert.interpreter import load_delegate
+
+    items = [
+        item.split(":") for item in flags["external_delegate_options"].split(";") if item.count(":") == 1
+    ]
+    try:
+        found = [load_delegate(flags["external_delegate_path"], dict(items))]
+    except (ValueError, OSError, AttributeError):
+        return []
+    info("EXTERNAL delegate created.")
+    return found
+
+
+def make_interpreter(flags, explicit, delegates=()):
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if explicit else OpResolverType.AUTO
@@ -133,7 +153,14 @@ def make_interpreter(flags, explicit):
     info(f"Loaded model {graph}")
     try:
         threads = flags["num_threads"] if flags["num_threads"] > 0 else None
-        interpreter = Interpreter(graph, num_threads=threads, experimental_op_resolver_type=resolver)
+        interpreter = Interpreter(
+            graph,
+            num_threads=threads,
+            experimental_op_resolver_type=resolver,
+            experimental_delegates=list(delegates),
+        )
+        # Before XNNPACK takes of the rest what it can: what is delegated now is the library's.
+        interpreter.taken = nodes_of(interpreter)[1] if delegates else None
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as problem:
         error(str(problem).splitlines()[0])
@@ -289,17 +316,19 @@ def varint(value):
     return out + bytes([value])
 
 
-def tell_delegate(delegate, how, flags, original, groups):
+def tell_delegate(delegate, how, flags, original, groups, external=None):
     """Print the line of an explicit delegate and return whose nodes the graph shall show, and which."""
     name, nodes = "TfLiteXNNPackDelegate", groups
-    if delegate == "gpu":
+    if external is not None:
+        name, nodes = "StandInDelegate", external
+    elif delegate == "gpu":
         everything = set(range(len(original)))
         name, nodes = GPU, [everything - {len(original) - 1} if how == "partial" else everything]
     elif not flags["use_xnnpack"]:
         return name, nodes
     else:
         info("XNNPACK delegate created.")
-    title = "GPU" if delegate == "gpu" else "XNNPACK"
+    title = "EXTERNAL" if external is not None else "GPU" if delegate == "gpu" else "XNNPACK"
     taken = len(set().union(*nodes)) if nodes else 0
     if taken == 0:
         info(
@@ -343,9 +372,9 @@ def main():
     begin = time.perf_counter()
     delegate, how = delegate_of(flags, plays)
     reference = "use_xnnpack" in given and not flags["use_xnnpack"]
-    interpreter = make_interpreter(flags, reference)
+    interpreter = make_interpreter(flags, reference, external_delegates(flags))
     original, groups = nodes_of(interpreter)
-    name, nodes = tell_delegate(delegate, how, flags, original, groups)
+    name, nodes = tell_delegate(delegate, how, flags, original, groups, interpreter.taken)
     size_mb = Path(flags["graph"]).stat().st_size / 1e6
     init_us = round((time.perf_counter() - begin) * 1e6)
     info(f"The input model file size (MB): {size_mb:g}")

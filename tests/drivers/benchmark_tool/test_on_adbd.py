@@ -4,6 +4,7 @@ import importlib.util
 import random
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -145,3 +146,13 @@ def test_kills_at_random_instants_hang_nothing_and_lose_no_finished_batch(
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(asked, other, ignore)
     assert found.detections.read_bytes() == local.detections.read_bytes()
+
+
+def test_an_external_library_is_pushed_and_loaded_there_with_its_options(
+    adb_device, tool, cell, scratch, delegate_library
+):
+    asked = cell(f"external:{delegate_library}")
+    delegate = replace(asked.delegate, options=(*asked.delegate.options, ("option.take", "CONV_2D")))
+    facts = NativeEngine(adb_device, tool()).time(replace(asked, delegate=delegate), 0, scratch).facts
+    assert (facts.status, facts.delegate.actual) == ("partial", "external")
+    assert (facts.delegate.delegated_nodes, facts.delegate.total_nodes) == (20, 55)
