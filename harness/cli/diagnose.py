@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from harness import units
 from harness.cli.common import (
     CONTEXT,
     Progress,
@@ -57,7 +60,7 @@ DEFAULT_FOLDER = "diagnose-try"
     type=click.IntRange(min=0),
     default=DEFAULT_LAYER_IMAGES,
     show_default=True,
-    help="Images that the tensors are compared on; 0 leaves that out.",
+    help="Images that the tensors are compared on, fewer for large models; 0 leaves that out.",
 )
 @click.option("-d", "--device", help="Where the quantized side runs: a device profile's name or address.")
 @click.option("--delegate", help="What executes the quantized side (default: this computer's CPU).")
@@ -112,13 +115,18 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 
 class _Steps:
-    """Passes on how far the work is."""
+    """Passes on how far the work is; a log has no bar, so there each line says how much time a stage has left."""
 
     def __init__(self, shown: Progress) -> None:
-        self._shown = shown
+        self._shown, self._log = shown, not sys.stderr.isatty()
+        self._stage, self._begin = "", 0.0
 
     def __call__(self, done: int, total: int, text: str) -> None:
-        self._shown.update(done, total, text)
+        if text != self._stage:
+            self._stage, self._begin = text, time.monotonic()
+        left = (time.monotonic() - self._begin) * (total - done) / max(done, 1)
+        tail = f", {units.duration(left)} left" if self._log and 0 < done < total else ""
+        self._shown.update(done, total, text + tail)
 
 
 def _case(workspace: str | None, options: dict[str, Any]) -> Case:

@@ -29,12 +29,14 @@ from harness.diagnosis.where import snr
 from harness.errors import HarnessError
 from harness.tflite import reader
 
-SCREENED_IMAGES = 2
+SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
 SCREENED_CANDIDATES = 100
 """The best candidates of each image, by the float side's scores: what becomes of them is looked at."""
 MEASURED = 10
 """Layers whose mAP is measured; the others disturb the candidates less."""
-MEASURED_IMAGES = 40
+MEASURED_IMAGES, LEAST_MEASURED_IMAGES = 40, 16
+USUAL_PIXELS = 320 * 320
+"""Input size from which fewer images are measured: an inference takes as long as it has pixels."""
 STEEP, LAST = 40, 20
 """Layers that are screened: those that lose most SNR by themselves, and the last ones, whose error nothing dampens."""
 _USUAL_DB = 40.0
@@ -120,14 +122,26 @@ class _Bench:
 
     def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:
         """Return the candidates of the first images that can be read."""
-        found = self.runs.raw(self.base.side, change, SCREENED_IMAGES)
+        n_images = SCREENED_IMAGES if pixels(self.base.card) <= USUAL_PIXELS else SCREENED_IMAGES_LARGE
+        found = self.runs.raw(self.base.side, change, n_images)
         return [decoder.read(raw.outputs) for raw in found if raw.outputs is not None]
+
+
+def pixels(card: ModelCard) -> int:
+    """Return how many pixels a model looks at."""
+    return card.input.width * card.input.height
+
+
+def measured_images(card: ModelCard) -> int:
+    """Return how many images mAP is measured on for each layer, fewer where an inference takes longer."""
+    share = USUAL_PIXELS / max(pixels(card), 1)
+    return max(LEAST_MEASURED_IMAGES, min(MEASURED_IMAGES, round(MEASURED_IMAGES * share)))
 
 
 def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
     by_tensor = {layer.pair.float: layer for layer in layers.layers}
     chosen, how = _worst(bench, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
-    n_images = min(MEASURED_IMAGES, len(bench.runs.dataset.images))
+    n_images = min(measured_images(bench.base.card), len(bench.runs.dataset.images))
     as_is = bench.runs.detections(bench.base.side, Change("", bench.base.card, bench.base.file), n_images)
     for done, index in enumerate(chosen):
         bench.on_step(done, len(chosen), "what single layers cost")

@@ -12,6 +12,8 @@ from harness.diagnosis.matching import MOVING, ancestors, made_tensors, match_te
 from harness.diagnosis.runs import Runs
 from harness.diagnosis.sides import Pair
 
+MOST_VALUES, LEAST_IMAGES = 1_200_000_000, 8
+"""Values that are compared: those of 100 images of an SSD 300×300. Larger models have as many on fewer images."""
 BROKEN_DB = 10.0
 """SNR below which a tensor counts as broken: a tenth of its power is noise."""
 DROP_DB = 6.0
@@ -35,6 +37,8 @@ def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
     pairs = tensors.comparable(match_tensors(before, after), before.primary, after.primary)
     if not pairs:
         return None
+    n_values = sum(found.first.tensor.n_elements for found in pairs)
+    n_images = min(n_images, max(LEAST_IMAGES, MOST_VALUES // max(n_values, 1)))
     images = [image.path for image in runs.dataset.images[:n_images]]
     sums = tensors.compare(pair, pairs, images, runs.on_step)
     layers = with_drops(list(tensors.to_layers(pairs, sums)), pair)

@@ -135,10 +135,16 @@ def _where(found: Found | None) -> list[Any]:
     columns = [("tensor", ""), ("operator", ""), ("SNR dB", "right"), ("drop", "right"), ("clipped", "right")]
     columns += [("range use", "right"), ("mAP lost", "right")]
     chosen = shown_layers(found)
+    caption = "The input, the first break, and the tensors that lose most, from the input to the outputs:"
     table = _grid(columns, (_layer(layer) for layer in chosen))
     more = len(found["layers"]) - len(chosen)
     tail = f"… and {more} more tensors; --format json and --html have them all." if more > 0 else ""
-    return [_text(break_sentence(found)), table, *(_text(line) for line in (tail, _method(found)) if line)]
+    return [
+        _text(break_sentence(found)),
+        _text(caption),
+        table,
+        *(_text(line) for line in (tail, _method(found)) if line),
+    ]
 
 
 def _method(found: Found) -> str:
@@ -204,20 +210,47 @@ def _why(causes: Sequence[Found]) -> list[Any]:
         return [
             _text("No cause was found: what was tested fits, and no change that was tried brings mAP back.")
         ]
-    return [line for cause in causes for line in _cause(cause)]
+    return [_cause(cause) for cause in causes]
 
 
-def _cause(cause: Found) -> list[Any]:
-    style = _STYLES.get(cause["confidence"], "")
+def _cause(cause: Found) -> Table:
     title = Text.assemble(
-        f"{cause['rank']}. ", (clean(cause["cause"]), "bold"), "  ", (cause["confidence"], style)
+        (clean(cause["cause"]), "bold"), "  ", (cause["confidence"], _STYLES.get(cause["confidence"], ""))
     )
     if cause["gain"] is not None:
         span = signed_between(cause["gain_low"], cause["gain_high"])
         title.append(f"  without it mAP {signed(cause['gain'])} ({span})")
-    numbers = "; ".join(number_text(number) for number in cause["numbers"])
-    lines = [cause["sentence"], numbers, f"Rule: {cause['rule']}"]
-    return [title, *(Padding(_text(line), (0, 0, 0, 3)) for line in lines if line)]
+    more = "; ".join(number_text(number) for number in unsaid(cause))
+    lines = [_text(line) for line in (cause["sentence"], more, f"Rule: {cause['rule']}") if line]
+    return _item(cause["rank"], [title, *lines])
+
+
+def _item(rank: int, lines: Sequence[Text]) -> Table:
+    """Return the lines of a numbered item, those that are broken indented under the first."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for number, line in enumerate(lines):
+        table.add_row("" if number else f"{rank}.", line)
+    return table
+
+
+def unsaid(cause: Found) -> list[Found]:
+    """Return the numbers behind a finding that neither its sentence nor its gain tells."""
+    told = cause["sentence"]
+    gains = {cause[key] for key in ("gain", "gain_low", "gain_high")} - {None}
+    return [
+        number
+        for number in cause["numbers"]
+        if number["value"] not in gains and not any(form in told for form in _forms(number["value"]))
+    ]
+
+
+def _forms(value: Any) -> set[str]:
+    """Return how a sentence may write a number."""
+    if isinstance(value, float):
+        return {f"{value:.3f}", f"{value:+.3f}", f"{value:.4g}", f"{value:.3g}", f"{value:g}"}
+    return set() if value is None else {str(value)}
 
 
 def number_text(number: Found) -> str:
@@ -228,19 +261,18 @@ def number_text(number: Found) -> str:
 
 
 def _what_to_do(remedies: Sequence[Found]) -> list[Any]:
-    return [line for remedy in remedies for line in _remedy(remedy)]
+    return [_remedy(remedy) for remedy in remedies]
 
 
-def _remedy(remedy: Found) -> list[Any]:
+def _remedy(remedy: Found) -> Table:
     from harness.diagnosis.document import command_text
 
-    lines: list[Any] = [_text(f"{remedy['rank']}. {remedy['sentence']}")]
+    lines = [_text(remedy["sentence"])]
     if remedy["command"] is not None:
-        command = Text(clean(command_text(remedy["command"])), style="cyan", overflow="fold")
-        lines.append(Padding(command, (0, 0, 0, 3)))
+        lines.append(Text(clean(command_text(remedy["command"])), style="cyan", overflow="fold"))
     if remedy["tried"] is not None:
-        lines.append(Padding(_text(tried_text(remedy["tried"])), (0, 0, 0, 3)))
-    return lines
+        lines.append(_text(tried_text(remedy["tried"])))
+    return _item(remedy["rank"], lines)
 
 
 def tried_text(tried: Found) -> str:
