@@ -98,7 +98,6 @@ def from_tool(row: OpRow) -> OperatorTime:
 
 
 def _with_worker(engine: PythonWorker, cell: Cell, scratch: Path) -> Recorded:
-    from harness.bench.python_worker import run_worker
     from harness.worker.jobs import OperatorsJob
 
     if not cell.delegate.is_cpu:
@@ -117,7 +116,7 @@ def _with_worker(engine: PythonWorker, cell: Cell, scratch: Path) -> Recorded:
         output=str(scratch),
         memory_limit_mb=cell.settings.memory_limit_mb,
     )
-    facts = run_worker(engine.device, job, scratch, TIMEOUT_S).facts
+    facts = engine.carry_out(job, scratch, TIMEOUT_S).facts
     found = parse_summary(facts["summary"], facts["n_inferences"])
     if not found:
         raise MeasurementError(f"the profiler of {facts['runtime']} told no operators")

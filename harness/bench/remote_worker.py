@@ -81,7 +81,7 @@ class RemoteWorker(PythonWorker):
         if isinstance(job, AccuracyJob):
             job = self._with_images(job, scratch, names)
         bundle, job = self._placed(job, make_bundle(scratch.parent))
-        work = f"{self.device.root}/work/{secrets.token_hex(8)}"
+        work = f"{self.device.root}/runs/{secrets.token_hex(8)}"
         text = json.dumps(asdict(replace(job, output=work)))
         argv = ["sh", "-c", RUN, "sh", work, text, self.device.python, LOCK]
         environment = {"PYTHONPATH": bundle, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -37,6 +37,7 @@ ALL_COLUMNS = (
     epilog=examples(
         "harness doctor                       this computer and every phone that is attached",
         "harness doctor --device 0A1B2C3D     one phone",
+        "harness doctor --device ssh://pi@raspberrypi.local    a board on the network",
         "harness doctor --format json         the same for a script",
     ),
 )
@@ -46,7 +47,7 @@ ALL_COLUMNS = (
     "devices",
     multiple=True,
     metavar="DEVICE",
-    help="A profile, a serial, adb:HOST:PORT or all-android (default: every phone that is attached).",
+    help="A profile, a serial, adb:HOST:PORT, ssh://USER@HOST or all-android (default: every phone that is attached).",
 )
 @click.option("--output", metavar="DIR", help="The folder that the results shall go to.")
 @format_option()

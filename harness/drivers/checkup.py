@@ -139,6 +139,9 @@ def check_device(text: str, workspace: Workspace) -> Iterator[Check]:
 
 
 def _check_profile(profile: Profile) -> Iterator[Check]:
+    from harness.drivers.checkup_board import check_board
+    from harness.drivers.ssh import SshDevice
+
     with closing(open_device(profile)) as device:
         try:
             info = device.describe()
@@ -150,6 +153,8 @@ def _check_profile(profile: Profile) -> Iterator[Check]:
         yield _round_trip(device, info)
         if info.kind == "adb":
             yield from _check_phone(info, profile)
+        if isinstance(device, SshDevice):
+            yield from check_board(info, device.facts())
 
 
 def _round_trip(device: Device, info: DeviceInfo) -> Check:

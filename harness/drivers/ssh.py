@@ -254,7 +254,7 @@ class SshDevice:
     def forget(self) -> None:
         """Remove everything that was ever pushed to the device."""
         with self._lock:
-            self.shell(f"cd {shlex.quote(self.root)} 2>/dev/null && rm -rf images work; exit 0", FORGET_S)
+            self.shell(f"cd {shlex.quote(self.root)} 2>/dev/null && rm -rf images runs; exit 0", FORGET_S)
             self._content().forget()
 
     def close(self) -> None:

@@ -134,7 +134,7 @@ def test_a_warm_cell_costs_three_round_trips_and_a_cold_one_two_more(worker, cel
 def test_nothing_but_what_is_kept_by_content_stays_on_the_board(worker, cell, scratch, board):
     worker.time(cell(), 0, scratch())
     root = board.home / ".cache" / "ondevice-harness"
-    assert list((root / "work").iterdir()) == []
+    assert list((root / "runs").iterdir()) == []
     worker.device.forget()
     assert not root.exists()
 
@@ -207,7 +207,7 @@ def test_a_worker_that_dies_is_a_failed_cell_with_the_signal(board, cell, scratc
     with pytest.raises(MeasurementError, match="the worker died of SIGSEGV") as caught:
         RemoteWorker(device).time(cell(), 0, scratch())
     assert caught.value.status == "failed"
-    assert list((board.home / ".cache" / "ondevice-harness" / "work").iterdir()) == []
+    assert list((board.home / ".cache" / "ondevice-harness" / "runs").iterdir()) == []
     device.close()
 
 
@@ -236,7 +236,7 @@ def test_a_worker_that_says_what_is_wrong_is_heard(worker, cell, scratch, tmp_pa
 def test_a_board_without_room_for_the_result_is_a_failed_cell(worker, cell, scratch, board):
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("a small disk needs root on Linux")
-    work = board.home / ".cache" / "ondevice-harness" / "work"
+    work = board.home / ".cache" / "ondevice-harness" / "runs"
     work.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(work)], check=True)
     try:
@@ -414,7 +414,7 @@ def test_a_dry_run_reaches_the_board_and_measures_nothing(board, tmp_path):
     assert run.returncode == 0, err
     assert "shapes-float32" in out
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
-    assert not (board.home / ".cache" / "ondevice-harness" / "work").exists()
+    assert not (board.home / ".cache" / "ondevice-harness" / "runs").exists()
 
 
 def test_a_killed_run_is_resumed_on_the_board_and_nothing_runs_on_there(board, tmp_path):
