@@ -1,4 +1,4 @@
-"""`harness edit`: set the NMS of a .tflite, take it out, put it in."""
+"""`harness edit`: set the NMS of a .tflite, take it out, put it in; set entries of its card."""
 
 from __future__ import annotations
 
@@ -47,10 +47,11 @@ def _nms_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "harness edit nms ssd.tflite --regular --max-detections 100 -o ssd-100.tflite   its NMS, set anew",
         "harness edit cut ssd.tflite -o heads.tflite        raw heads, with anchors and a card beside them",
         "harness edit attach heads.toml -o ssd2.tflite      NMS inside the model again",
+        "harness edit card ssd.toml --set labels.offset=1 -o ssd-1.toml   the card, read otherwise",
     ),
 )
 def command() -> None:
-    """Change the NMS inside a .tflite: set it, take it out, put it in. The rest stays byte for byte."""
+    """Change the NMS inside a .tflite (set it, take it out, put it in; the rest stays byte for byte) or a card."""
 
 
 @command.command(
@@ -128,6 +129,44 @@ def attach_command(
     found = _model(model, ctx.obj)
     heads, values = heads_and_anchors(found, anchors)
     _tell(edit_attach(found.file, output, values, with_settings(heads, options)), format_)
+
+
+@command.command(
+    "card",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness edit card ssd.toml --set input.channels=bgr -o ssd-bgr.toml",
+        "harness edit card ssd.tflite --set 'input.mean=[0, 0, 0]' --set 'input.std=[255, 255, 255]' -o ssd.toml",
+        "harness edit card ssd.toml --set input.mean=none --set input.std=none -o ssd-pixels.toml",
+    ),
+)
+@click.argument("model")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    required=True,
+    metavar="KEY=VALUE",
+    help="An entry as in TOML, such as labels.offset=1; `none` takes it out.",
+)
+@_OUTPUT
+@format_option()
+@click.pass_context
+def card_command(
+    ctx: click.Context, /, model: str, settings: tuple[str, ...], output: Path, format_: str
+) -> None:
+    """Write the card of MODEL with other entries to a new file; a bare .tflite's card is worked out first."""
+    from harness.tflite.card_settings import with_settings, write_card
+    from harness.tflite.edit_card import changed_entries
+    from harness.tflite.edit_files import COLUMNS
+
+    found = _model(model, ctx.obj)
+    card = with_settings(found.card, settings)
+    write_card(card, found, output, f"{found.name} with {' '.join(settings)}")
+    emit(
+        [dict(zip(COLUMNS, row, strict=True)) for row in changed_entries(found.card, card)], COLUMNS, format_
+    )
+    note(f"written: {output}")
 
 
 def _model(text: str, workspace: str | None) -> Model:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
-
-import msgspec
 
 from harness.cards import ModelCard
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Remedy
+from harness.diagnosis.samples import calibration
 from harness.diagnosis.sides import Side
-from harness.tflite.edit_card import toml_value
+from harness.tflite.edit_card import changed_entries
 from harness.tflite.edit_nms import NmsChange
 from harness.tflite.infer import safe_name
 
@@ -62,8 +60,8 @@ def new_card(evidence: Evidence, card: ModelCard) -> Remedy:
     """Return the remedy of a card with other entries."""
     side = evidence.pair.quantized
     changed = list(changed_entries(side.model.card, card))
-    given = " and ".join(f"{key} = {value}" for key, value in changed)
-    settings = [part for key, value in changed for part in ("--set", f"{key}={value}")]
+    given = " and ".join(f"{key} = {value}" for key, _, value in changed)
+    settings = [part for key, _, value in changed for part in ("--set", f"{key}={value}")]
     target = f"{safe_name(side.name)}-corrected.toml"
     command = ("harness", "edit", "card", _named(side), *settings, "-o", target)
     return Remedy(f"Set {given} in the quantized model's card.", command, True, NewCard(card))
@@ -99,6 +97,7 @@ def requantize(
     if side is None or side.description.quantization not in {"float32", "float16"}:
         return advice(sentence)
     kept = tuple(f"^{re.escape(name)}" for name in keep_float)
+    sentence = f"{sentence} {_on_images(evidence)}" if mode.startswith("int8") else sentence
     target = f"{safe_name(side.file.stem)}-{mode}.tflite"
     command = ["harness", "quantize", _named(side), "--mode", mode]
     command += ["--representative", _images(evidence)] if mode.startswith("int8") else []
@@ -107,9 +106,14 @@ def requantize(
 
 
 def _images(evidence: Evidence) -> str:
-    from harness.diagnosis.samples import calibration
-
     return str(calibration(evidence).data.source)
+
+
+def _on_images(evidence: Evidence) -> str:
+    """Say what the command calibrates with."""
+    if not calibration(evidence).remark:
+        return "It calibrates with the images that you gave."
+    return "For want of others the command names the data set's own images: put some in that you do not evaluate on."
 
 
 def _named(side: Side) -> str:
@@ -124,18 +128,3 @@ def _nms_options(change: NmsChange) -> Iterator[tuple[str, ...]]:
             yield ("--regular" if value else "--fast",)
         elif value is not None:
             yield f"--{field.name.replace('_', '-')}", f"{value:g}"
-
-
-def changed_entries(before: ModelCard, after: ModelCard) -> Iterator[tuple[str, str]]:
-    """Yield key and TOML value of each entry that differs; `none` takes an entry out."""
-    yield from _changed(before, after, "")
-
-
-def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, str]]:
-    for info in msgspec.structs.fields(type(after)):
-        old, new = (getattr(part, info.name, None) for part in (before, after))
-        key = f"{path}{info.name}"
-        if isinstance(new, msgspec.Struct):
-            yield from _changed(old, new, f"{key}.")
-        elif old != new:
-            yield key, "none" if new is None else toml_value(new)

@@ -56,3 +56,22 @@ def toml_value(value: Any) -> str:
         return "{ " + ", ".join(f"{k} = {toml_value(v)}" for k, v in value.items() if v is not None) + " }"
     # a JSON string is a TOML string, but for DEL, which TOML wants escaped
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def changed_entries(before: ModelCard, after: ModelCard) -> Iterator[tuple[str, str, str]]:
+    """Yield key, value before and value after, as TOML, of each entry that differs; `none` stands for no entry."""
+    yield from _changed(before, after, "")
+
+
+def _changed(before: Any, after: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    for info in msgspec.structs.fields(type(after)):
+        old, new = (getattr(part, info.name, None) for part in (before, after))
+        key = f"{path}{info.name}"
+        if isinstance(new, msgspec.Struct):
+            yield from _changed(old, new, f"{key}.")
+        elif old != new:
+            yield key, _text(old), _text(new)
+
+
+def _text(value: Any) -> str:
+    return "none" if value is None else toml_value(value)

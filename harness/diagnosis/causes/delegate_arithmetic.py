@@ -41,8 +41,17 @@ def examine(evidence: Evidence) -> Finding | None:
         (Number("detections there", counts[0]), Number("detections here", counts[1]), *gain_numbers(gain)),
         gain,
         "setting",
-        remedies.advice(
-            f"Use another delegate than {side.place.delegate}, or let it compute in more bits (gpu:fp32); report the "
-            "operator to its maker."
-        ),
+        remedies.advice(_advice(side.place)),
+    )
+
+
+def _advice(place: Place) -> str:
+    if place.is_here:
+        return (
+            "Run it on one thread (cpu:1). LiteRT 2.3's regular NMS, for one, loses classes on several; the fast one "
+            "(harness edit nms --fast) does not."
+        )
+    return (
+        f"Use another delegate than {place.delegate}, or let it compute in more bits (gpu:fp32); report the operator "
+        "to its maker."
     )

@@ -18,6 +18,7 @@ from harness.diagnosis.judging import is_lossy, judge, words
 from harness.diagnosis.pipeline_config import read_training
 from harness.diagnosis.sides import Side
 from harness.errors import HarnessError
+from harness.tflite.edit_card import changed_entries
 from harness.tflite.edit_nms import NmsChange
 from harness.tflite.edit_shapes import change_nms
 from harness.tflite.postprocess import PostProcess
@@ -145,7 +146,7 @@ def _in_card(evidence: Evidence, reference: Side) -> Iterator[_Try]:
     better = replace(card, decoder=replace(card.decoder, nms=theirs.decoder.nms))
     differing = tuple(
         Number(f"{key.removeprefix('decoder.nms.')} there", value)
-        for key, value in remedies.changed_entries(card, better)
+        for key, _, value in changed_entries(card, better)
     )
     remedy = remedies.new_card(evidence, better)
     sentence = _sentence(differing, "the float side has")

@@ -173,6 +173,16 @@ def training_ignored(shop: Workshop) -> Fault:
     return shop.fault("graph_rewriter ignored", "qat-ignored", card, pipeline_config=config)
 
 
+def threads_lose_classes(shop: Workshop) -> Fault:
+    """LiteRT 2.3's regular NMS loses classes on two threads: one file, two ways to run it."""
+    file = shop.file_of("shapes-full-integer")
+    data = change_nms(file.read_bytes(), NmsChange(regular=True), file)
+    card = shop.card("regular-nms", "shapes-full-integer", data)
+    return shop.fault(
+        "regular NMS on two threads", "delegate-arithmetic", card, reference=card, delegate="cpu:2"
+    )
+
+
 def forum(shop: Workshop) -> Fault:
     """The forum's case: 0…255 calibrate a model of -1…1, the heads share a scale, the configured QAT never ran."""
     config = shop.folder / "pipeline.config"
@@ -209,5 +219,6 @@ FAULTS = (
     integer_outputs,
     half_overflows,
     training_ignored,
+    threads_lose_classes,
     forum,
 )

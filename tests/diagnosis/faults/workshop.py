@@ -32,6 +32,7 @@ class Fault:
         broken: Card of the other side.
         dataset: Labelled images.
         pipeline_config: The training's configuration, where it is part of the case.
+        delegate: What the other side runs on.
         representative: The samples that ranges were calibrated with, where they are part of the case.
         all_causes: Where several things are wrong at once: every one of them must be named.
     """
@@ -43,6 +44,7 @@ class Fault:
     dataset: Path
     pipeline_config: Path | None = None
     representative: Path | None = None
+    delegate: str = "cpu"
     all_causes: tuple[str, ...] = field(default=())
 
 
