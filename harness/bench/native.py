@@ -257,7 +257,7 @@ class NativeEngine:
 
     def _checked_outputs(self, cell: Cell, scratch: Path) -> tuple[str, ...] | None:
         """Return what is wrong with a cell's outputs; None where it cannot be told."""
-        if cell.delegate.is_cpu or cell.dataset is None:
+        if cell.dataset is None or (cell.delegate.is_cpu and (cell.delegate.threads or 1) == 1):
             return ()
         if self._bench is not None and not self.named_inputs(cell, self._bench):
             return None

@@ -1,4 +1,4 @@
-"""The outputs of an accelerator against the same device's CPU, on real images (law 10).
+"""The outputs of an accelerator, or of several CPU threads, against one CPU thread of the same device (law 10).
 
 Outputs are compared as detections: rounding alone swaps the order of detections of nearly the same score, which makes
 raw tensors differ everywhere and changes nothing.
@@ -15,7 +15,7 @@ from harness.accuracy.pipeline import ImageDetections
 from harness.bench import native_batches
 from harness.bench.plan import Cell
 from harness.delegates import Delegate
-from harness.worker.agreement import OTHER_KERNELS, Detected, differing_detections
+from harness.worker.agreement import OTHER_KERNELS, SAME_KERNELS, Detected, Tolerance, differing_detections
 
 if TYPE_CHECKING:
     from harness.bench.native import NativeEngine
@@ -30,9 +30,12 @@ def wrong_outputs(engine: NativeEngine, cell: Cell, scratch: Path) -> tuple[str,
         MeasurementError: The delegate did not run on the images, or the tool failed.
         DeviceError: The device went away.
     """
-    on_cpu = replace(cell, delegate=Delegate("cpu", threads=1))
-    expected, found = (_detections(engine, one, scratch) for one in (on_cpu, cell))
-    return compare(expected, found, str(cell.delegate))
+    own = cell.delegate.is_cpu
+    one_thread = Delegate(cell.delegate.kind if own else "cpu", threads=1)
+    expected, found = (
+        _detections(engine, one, scratch) for one in (replace(cell, delegate=one_thread), cell)
+    )
+    return compare(expected, found, str(cell.delegate), SAME_KERNELS if own else OTHER_KERNELS)
 
 
 def _detections(engine: NativeEngine, cell: Cell, scratch: Path) -> list[ImageDetections]:
@@ -47,20 +50,25 @@ def _detections(engine: NativeEngine, cell: Cell, scratch: Path) -> list[ImageDe
 
 
 def compare(
-    expected: Sequence[ImageDetections], found: Sequence[ImageDetections], what: str
+    expected: Sequence[ImageDetections],
+    found: Sequence[ImageDetections],
+    what: str,
+    tolerance: Tolerance = OTHER_KERNELS,
 ) -> tuple[str, ...]:
     """Compare detections of the same images.
 
     Args:
-        expected: The CPU's.
+        expected: One CPU thread's.
         found: The accelerator's, of the same images in the same order.
         what: What the accelerator is called.
+        tolerance: How much they may differ.
 
     Returns:
-        A sentence where they differ by more than the tolerance for other kernels, else nothing.
+        A sentence where they differ by more, else nothing.
     """
     on_cpu, on_accelerator = (
         [Detected(image.boxes, image.scores, image.categories) for image in one] for one in (expected, found)
     )
-    differs = differing_detections(on_cpu, on_accelerator, OTHER_KERNELS)
-    return (f"{what} gives other detections than the CPU of the same device: {differs}",) if differs else ()
+    differs = differing_detections(on_cpu, on_accelerator, tolerance)
+    than = "one thread" if tolerance is SAME_KERNELS else "the CPU"
+    return (f"{what} gives other detections than {than} of the same device: {differs}",) if differs else ()

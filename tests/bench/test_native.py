@@ -2,6 +2,8 @@
 
 import importlib.util
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,6 +291,18 @@ def test_an_external_library_that_is_not_there_is_a_failure_that_names_it(native
     facts = native().time(shapes("external:/nowhere/libx.so", n_images=0), 0, scratch).facts
     assert facts.status == "failed"
     assert "/nowhere/libx.so" in facts.reasons[0]
+
+
+def test_threads_that_lose_detections_are_incorrect(native, shapes, scratch, repository, tmp_path):
+    """LiteRT's regular NMS on two threads, as in the worker's own check; with fast NMS two threads are right."""
+    source, regular = repository / "models" / "shapes" / "shapes_float32.tflite", tmp_path / "regular.tflite"
+    edit = [sys.executable, "-m", "harness", "edit", "nms", str(source), "--regular", "-o", str(regular)]
+    subprocess.run(edit, check=True, capture_output=True)
+    fast = shapes("cpu:2", n_images=4)
+    assert native().time(fast, 0, scratch).facts.status == "ok"
+    cell = replace(fast, model=replace(fast.model, file=regular), facts=describe(regular))
+    facts = native().time(cell, 0, scratch).facts
+    assert facts.status == "incorrect" and "other detections than one thread" in facts.reasons[0]
 
 
 @pytest.mark.parametrize(
