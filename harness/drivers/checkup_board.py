@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from harness.drivers.checkup import Check
 
 HOT_C = 70.0
-"""A Raspberry Pi lowers its clock from 80 °C on, some from 60 °C (Raspberry Pi documentation, "Frequency management")."""
+"""A Raspberry Pi lowers its clock step by step from 80 °C on (its documentation, "Frequency management")."""
+GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 WAY_TO_A_RUNTIME = (
     "python3 -m venv ~/harness && ~/harness/bin/pip install ai-edge-litert numpy msgspec pillow, and "
     'python = "~/harness/bin/python" in the [connection] of its profile'
@@ -59,7 +60,7 @@ def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
 def _governor(info: DeviceInfo, facts: BoardFacts) -> Check:
     governor = facts.linux.health.governor
     if governor not in {None, "performance"}:
-        reason = "figures repeat better with performance: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+        reason = f"figures repeat better with performance: echo performance | sudo tee {GOVERNORS}"
         return checkup.Check(info.name, "governor", "warning", str(governor), reason, info)
     return checkup.Check(info.name, "governor", "ok", governor or "unknown", "", info)
 

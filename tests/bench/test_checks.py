@@ -146,3 +146,40 @@ def test_a_lit_screen_and_charging_while_warm_are_told(record):
     )
     reasons = " ".join(judge(replace(record, device=phone), summary()).reasons)
     assert "screen was on" in reasons and "38.5 °C" in reasons
+
+
+def with_flags(record, *states):
+    telemetry = [{"before": {"firmware_flags": b}, "after": {"firmware_flags": a}} for b, a in states]
+    processes = zip(record.processes, telemetry, strict=False)
+    return replace(record, processes=tuple(replace(p, telemetry=t) for p, t in processes))
+
+
+@pytest.mark.parametrize(
+    ("states", "verdict", "words"),
+    [
+        # vcgencmd get_throttled: bits 0-3 now, 16-19 at any time since the start
+        ([(0, 0)] * 5, "trusted", ""),
+        ([(0, 0)] * 4 + [(0, 0x4)], "throttled", "it was throttled: cool it better"),
+        (
+            [(0x50005, 0x50000)] * 5,
+            "throttled",
+            "its voltage was too low, it was throttled: use the power supply",
+        ),
+        ([(0, 0x80000)] * 5, "throttled", "its soft temperature limit was reached: cool it better"),
+        ([(0x10000, 0x10000)] * 5, "noisy", "at some time since it was started: use the power supply"),
+        ([(0x80000, 0x80000)] * 5, "trusted", ""),
+    ],
+)
+def test_what_a_board_s_firmware_says_of_its_clock_counts_for_the_measurement_it_was_during(
+    record, states, verdict, words
+):
+    judgement = judge(with_flags(record, *states), summary())
+    assert judgement.verdict == verdict
+    assert any(words in reason for reason in judgement.reasons) or not words
+
+
+def test_firmware_that_says_nothing_is_no_finding(record):
+    assert (
+        judge(with_telemetry(record, before={}, after={"firmware_flags": "?"}), summary()).verdict
+        == "trusted"
+    )
