@@ -87,7 +87,11 @@ def single_parts(side: Side, twin: Twin) -> dict[int, Parts]:
     for pair in twin.pairs:
         kept = twin.activations.get(pair.float)
         came = {twin.activations.get(index) for index in near[pair.float]}
-        constants = {w.float_index: w.values for w in twin.weights if w.pair.float == pair.float}
+        constants = {
+            w.float_index: w.values
+            for w in twin.weights
+            if w.pair.float == pair.float and not np.array_equal(w.values, w.float_values)
+        }
         if constants or (kept is not None and came != {kept} and pair.operator not in MOVING):
             found[pair.float] = Parts({} if kept is None else {pair.float: kept}, constants)
     return found

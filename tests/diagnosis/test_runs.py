@@ -1,0 +1,185 @@
+"""Detections of a side as `harness run` makes them, and counterfactuals."""
+
+import json
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from harness.accuracy.annotations import read_annotations
+from harness.accuracy.dataset import find_dataset
+from harness.bench.plan import Settings
+from harness.bench.request import Request
+from harness.bench.session import carry_out, prepare
+from harness.cards import find_model
+from harness.detectors.heads import HeadDecoder
+from harness.diagnosis.changes import Change
+from harness.diagnosis.runs import Runs
+from harness.diagnosis.sides import Place, load_side
+from harness.errors import JobError, ModelError, UsageError
+from harness.workspace import find_workspace
+
+N = 12
+
+
+@pytest.fixture
+def dataset(repository):
+    return find_dataset(repository / "models/shapes/dataset").limited(N)
+
+
+@pytest.fixture
+def runs(dataset):
+    return Runs(dataset, read_annotations(dataset.annotations))
+
+
+def side_of(repository, name, place=None, role="quantized"):
+    return load_side(role, find_model(name, find_workspace(str(repository))), place)
+
+
+class Silent:
+    def begin(self, n_tasks): ...
+    def more(self, n_tasks): ...
+    def task(self, task): ...
+    def images(self, task, done, total): ...
+    def done(self, task, record): ...
+
+
+@pytest.mark.parametrize("name", ["shapes-float32", "shapes-full-integer"])
+def test_detections_and_map_are_those_of_harness_run_to_the_last_digit(repository, runs, tmp_path, name):
+    request = Request(
+        models=(name,), delegates=("cpu:1",), workspace=str(repository), output=str(tmp_path),
+        settings=Settings(latency=False, limit=N),
+    )  # fmt: skip
+    outcome = carry_out(prepare(request), Silent())
+    stored = json.loads(next(Path(outcome.folder).rglob("detections.json")).read_text())
+    found = runs.detections(side_of(repository, name))
+    rows = [[one["image_id"], *one["bbox"], one["score"], one["category_id"]] for one in stored]
+    assert np.array_equal(found.table.rows, np.array(rows, np.float64))
+    from harness.accuracy.coco import evaluate
+
+    figures = evaluate(runs.truth, found.table, found.image_ids).figures
+    assert figures == outcome.records[0].accuracy.figures
+    assert found.ran.actual == outcome.records[0].accuracy.delegate.actual == "xnnpack"
+
+
+def test_another_reading_of_the_outputs_costs_no_inference(repository, runs):
+    side = side_of(repository, "shapes-full-integer")
+    first = [raw.outputs for raw in runs.raw(side)]
+    labels = replace(side.model.card.labels, offset=2)
+    trial = runs.trial(side, Change("labels one too high", card=replace(side.model.card, labels=labels)))
+    assert trial.map == pytest.approx(0, abs=0.05) and trial.hurts and not trial.helps
+    again = [raw.outputs for raw in runs.raw(side)]
+    assert all(a is b for a, b in zip(first, again, strict=True))
+
+
+def test_a_trial_is_measured_against_the_side_as_it_is_on_the_same_images(repository, runs):
+    side = side_of(repository, "shapes-float32")
+    trial = runs.trial(side, Change("nothing", card=side.model.card), 5)
+    assert trial.difference.n_images == 5 and trial.gain == 0.0 and not trial.helps and not trial.hurts
+
+
+def test_what_is_fed_and_what_comes_out_can_be_changed(repository, runs):
+    side = side_of(repository, "shapes-float32")
+    black = runs.trial(side, Change("black images", feed=lambda tensor: np.full_like(tensor, -1)))
+    assert black.hurts
+    halved = runs.detections(
+        side, Change("half scores", outputs=lambda out: [out[0], out[1], out[2] / 2, out[3]])
+    )
+    assert np.allclose(halved.table.scores, runs.detections(side).table.scores / 2)
+
+
+def test_another_file_can_stand_in(repository, runs):
+    side = side_of(repository, "shapes-float32")
+    other = side_of(repository, "shapes-float16")
+    trial = runs.trial(side, Change("float16 weights", file=other.file))
+    assert np.array_equal(trial.found.table.rows, runs.detections(other).table.rows)
+
+
+def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repository, dataset, runs):
+    side = side_of(repository, "shapes-float32")
+    poor = Runs(dataset, runs.truth, budget=0)
+    assert np.array_equal(poor.detections(side).table.rows, runs.detections(side).table.rows)
+    assert not any(poor._kept.values())
+
+
+def test_a_card_that_does_not_fit_is_an_error(repository, runs):
+    side = side_of(repository, "shapes-float32")
+    wrong = replace(side.model.card, input=replace(side.model.card.input, width=96))
+    with pytest.raises(ModelError, match="correct the card"):
+        runs.detections(side, Change("96 pixels wide", card=wrong))
+
+
+def test_a_file_that_no_interpreter_takes_is_an_error(repository, runs, tmp_path):
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    side = side_of(repository, "shapes-float32")
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(side.file.read_bytes()), 0))
+    for code in model.operatorCodes:
+        code.version = 99
+    builder = flatbuffers.Builder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file = tmp_path / "future.tflite"
+    file.write_bytes(bytes(builder.Output()))
+    with pytest.raises(JobError, match=r"future.tflite: cannot be run"):
+        runs.detections(side, Change("operators of a version that nobody has", file=file))
+
+
+def test_an_image_that_cannot_be_read_counts_as_without_detections(repository, tmp_path):
+    import shutil
+
+    shutil.copytree(repository / "models/shapes/dataset", tmp_path / "data")
+    dataset = find_dataset(tmp_path / "data").limited(3)
+    dataset.images[1].path.write_bytes(b"no image")
+    runs = Runs(dataset, read_annotations(dataset.annotations))
+    found = runs.detections(side_of(repository, "shapes-float32"))
+    assert len(found.unreadable) == 1 and found.image_ids == dataset.image_ids
+    assert dataset.images[1].id not in set(found.table.image_ids.tolist())
+
+
+@pytest.fixture
+def elsewhere(repository, tmp_path):
+    """A workspace with this computer under another name: what runs there runs in processes of its own."""
+    import shutil
+
+    (tmp_path / "devices").mkdir()
+    (tmp_path / "models").mkdir()
+    text = (repository / "devices/local.toml").read_text()
+    (tmp_path / "devices/board.toml").write_text(text.replace('"local"', '"board"', 1))
+    for path in (repository / "models").glob("shapes-f*.toml"):
+        shutil.copy(path, tmp_path / "models")
+    shutil.copytree(repository / "models/shapes", tmp_path / "models/shapes")
+    return tmp_path
+
+
+def test_a_side_on_another_device_is_run_there_with_the_same_result(repository, elsewhere, runs):
+    place = Place("board", "cpu:1", workspace=str(elsewhere))
+    there = runs.detections(side_of(elsewhere, "shapes-full-integer", place))
+    here = runs.detections(side_of(repository, "shapes-full-integer"))
+    assert np.array_equal(there.table.rows, here.table.rows)
+    assert there.ran.actual == "xnnpack" and there.ran.evidence
+
+
+def test_what_needs_raw_outputs_cannot_be_tried_elsewhere(elsewhere, runs):
+    side = side_of(elsewhere, "shapes-full-integer", Place("board", "cpu:1", workspace=str(elsewhere)))
+    with pytest.raises(UsageError, match="raw outputs"):
+        runs.detections(side, Change("half scores", outputs=lambda out: out))
+    with pytest.raises(UsageError, match="raw outputs"):
+        next(runs.raw(side))
+
+
+def test_a_delegate_that_a_device_does_not_offer_is_an_error(elsewhere, runs):
+    side = side_of(elsewhere, "shapes-full-integer", Place("board", "hexagon", workspace=str(elsewhere)))
+    with pytest.raises(UsageError, match="not hexagon"):
+        runs.detections(side)
+
+
+def test_decoders_of_raw_heads_can_be_taken_apart():
+    from harness.cards import DecoderSpec
+    from harness.detectors.base import TensorInfo
+    from harness.detectors.registry import make_decoder
+
+    decoder = make_decoder(DecoderSpec(name="yolov8"), [TensorInfo("o", (1, 6, 100), "float32")])
+    assert isinstance(decoder, HeadDecoder)
+    read = decoder.read([np.random.default_rng(0).random((1, 6, 100)).astype(np.float32)])
+    assert read.boxes.shape == (100, 4) and read.scores.shape == (100, 2) and read.weights is None
