@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 500
 DEFAULT_LAYER_IMAGES = 100
 DEFAULT_FOLDER = "diagnose-try"
+NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image"
 
 
 @click.command(
@@ -84,7 +85,7 @@ DEFAULT_FOLDER = "diagnose-try"
     default=Path(DEFAULT_FOLDER),
     show_default=True,
     metavar="DIR",
-    help="Folder for what --try makes; a new one inside for each call.",
+    help="New folder for what --try makes.",
 )
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page too."
@@ -147,6 +148,9 @@ def _case(workspace: str | None, options: dict[str, Any]) -> Case:
 def _check_outputs(options: dict[str, Any]) -> None:
     """Refuse what could not be written at the end before the work begins."""
     page = options["html"]
+    for folder in (options["pictures"], options["try_dir"] if options["try_"] else None):
+        if folder is not None and folder.is_dir() and any(folder.iterdir()):
+            raise OutputError(f"{folder}: is there already, and nothing in it is replaced; name a new folder")
     if page is not None and not page.absolute().parent.is_dir():
         raise OutputError(f"{page}: there is no folder {page.absolute().parent} to write it to")
 
@@ -218,8 +222,8 @@ def _write(diagnosis: Diagnosis, attempts: Sequence[Attempt], options: dict[str,
     if options["pictures"] is not None:
         from harness.diagnosis.pictures import write_pictures
 
-        for file in write_pictures(diagnosis.evidence, options["pictures"]):
-            note(f"wrote {file}")
+        files = write_pictures(diagnosis.evidence, options["pictures"])
+        note(f"wrote {len(files)} pictures to {options['pictures']}" if files else NOTHING_TO_DRAW)
     if options["html"] is not None:
         from harness.report.html.diagnosis import render
 

@@ -140,8 +140,11 @@ class Sums:
             self.scratch = [np.empty(first.size, np.float32) for _ in range(3)]
         a = _real(first, pair.first, self.scratch[0])
         b = _real(second, pair.second, self.scratch[1])
-        error = np.subtract(b, a, out=self.scratch[2][: a.size])
-        sums = np.array([a @ a, a @ error, error @ error], np.float64)
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large for float32 is told by the sums
+            error = np.subtract(b, a, out=self.scratch[2][: a.size])
+            sums = np.array([a @ a, a @ error, error @ error], np.float64)
         if not np.isfinite(sums).all():
             a, b, error, sums = self._finite(row, a, b)
         low, high = (float(a.min()), float(a.max())) if a.size else (math.inf, -math.inf)
@@ -159,7 +162,9 @@ class Sums:
         self.totals[row, 6] += a.size - int(good.sum())
         a, b = a[good], b[good]
         wide, error = a.astype(np.float64), b.astype(np.float64) - a
-        return a, b, error.astype(np.float32), np.array([wide @ wide, wide @ error, error @ error])
+        with np.errstate(over="ignore"):
+            narrow = error.astype(np.float32)
+        return a, b, narrow, np.array([wide @ wide, wide @ error, error @ error])
 
     def join(self, other: Sums) -> None:
         """Add the sums over other images."""

@@ -333,3 +333,60 @@ def test_numbers_that_the_page_formats_read_as_python_s(browser):
     assert js(browser, f"{script}; return arguments[0].map(metric)", shares) == list(
         map(units.metric, shares)
     )
+
+
+@pytest.fixture(scope="module")
+def diagnosis_page(tmp_path_factory):
+    """The page of a diagnosis of the bundled pair."""
+    from harness.accuracy.dataset import find_dataset
+    from harness.cards import find_model
+    from harness.diagnosis.diagnose import Case, Diagnosis, gather
+    from harness.diagnosis.findings import Finding, Number, Remedy
+    from harness.diagnosis.sides import Pair, load_side
+    from harness.report.html.diagnosis import render as render_diagnosis
+    from harness.workspace import find_workspace
+
+    repository = Path(__file__).parents[2]
+    workspace = find_workspace(str(repository))
+    models = [find_model(name, workspace) for name in ("shapes-float32", "shapes-full-integer")]
+    pair = Pair(load_side("float", models[0]), load_side("quantized", models[1]))
+    dataset = find_dataset(repository / "models/shapes/dataset").limited(12)
+    found = [
+        Finding(ENDING, confidence, HOSTILE, HOSTILE, (Number("share", 0.25),), None, "edit",
+                Remedy(HOSTILE, ("harness", "edit", HOSTILE)))
+        for confidence in ("certain", "likely", "possible")
+    ]  # fmt: skip
+    file = tmp_path_factory.mktemp("diagnosis") / "why.html"
+    diagnosis = Diagnosis(gather(Case(pair, dataset, layer_images=2)), tuple(found))
+    file.write_text(render_diagnosis(diagnosis), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
+def test_axe_finds_no_serious_fault_in_a_diagnosis(chromium, diagnosis_page, width, scheme):
+    source = axe_source()
+    show(chromium, diagnosis_page, width, scheme)
+    chromium.find_element("css selector", "details summary").click()
+    js(chromium, source)
+    found = chromium.execute_async_script("axe.run().then(r => arguments[0](r.violations))")
+    grave = [
+        (one["id"], one["impact"], [node["html"] for node in one["nodes"]][:3])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+    assert grave == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_diagnosis_shows_all_its_parts_and_runs_nothing(chromium, diagnosis_page, width):
+    chromium.get_log("browser")
+    show(chromium, diagnosis_page, width)
+    titles = js(chromium, "return [...document.querySelectorAll('h2')].map(e => e.textContent)")
+    assert titles == [
+        "How bad", "Of what the loss consists", "Where it arises", "Why", "What to do", "The most different images",
+    ]  # fmt: skip
+    assert js(chromium, "return document.scripts.length") == 0
+    assert js(chromium, "return document.querySelectorAll('svg.levels circle').length") == 55
+    assert js(chromium, "return [...document.images].every(i => i.complete && i.naturalWidth > 0)")
+    assert js(chromium, "return document.documentElement.scrollWidth <= innerWidth")
+    assert [entry for entry in chromium.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}] == []

@@ -93,6 +93,14 @@ def test_values_that_are_no_numbers_are_counted_and_left_out():
     assert layer.snr_db == pytest.approx(10 * math.log10((1 + 16) / 1))
 
 
+def test_numbers_whose_squares_float32_cannot_hold_are_summed_all_the_same():
+    pair = Compared(PAIR, Stored(tensor("float32", n=2), None, 0), Stored(tensor("float32", n=2), None, 0))
+    sums = Sums.of([pair])
+    sums.add(0, pair, np.array([1e30, 1], np.float32), np.array([-3e38, 1], np.float32))
+    layer = next(to_layers([pair], sums))
+    assert layer.not_finite == 0 and layer.snr_db == pytest.approx(20 * math.log10(1e30 / 3e38), abs=1e-6)
+
+
 def test_numbers_without_real_values_are_not_compared():
     assert stored(tensor("int32")) is None
     assert stored(tensor("int8")) is None
