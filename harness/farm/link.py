@@ -30,6 +30,7 @@ BATCH_S = 0.01
 CONNECT_S = 10.0
 FIRST_S = 5.0
 INVENTORY_S = 1.0
+MOST_PAUSE_S = 10.0
 GATHER_S = 10.0
 """A batch of results that takes longer is asked for one by one, so that one lost host does not hold up the others."""
 MOST_LOSSES = 3
@@ -93,6 +94,8 @@ class Link:
         self._trouble = ""
         self._attempts = itertools.count()
         self._closed = False
+        # Losses are noticed here and told in a sentence; Dask would print a traceback for each.
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="farm-link", daemon=True)
         self._thread.start()
@@ -246,15 +249,17 @@ class Link:
         """Keep the inventory: where which device is, and since when it is not."""
         while True:
             begin = time.monotonic()
+            pause = INVENTORY_S
             try:
                 await self._look()
+                # A large farm's inventory takes a while; looking must not become all that the scheduler does.
+                pause = min(max(pause, 20 * (time.monotonic() - begin)), MOST_PAUSE_S)
             except (OSError, DeviceGoneError, asyncio.TimeoutError) as error:
                 # Nothing is known to be anywhere: steps wait until a scheduler tells, and not for ever.
                 self._where, self._trouble = {}, str(error) or "the scheduler does not answer"
             async with self._news:
                 self._news.notify_all()
-            # A large farm's inventory takes a while; looking must not become all that the scheduler does.
-            await asyncio.sleep(max(INVENTORY_S, 20 * (time.monotonic() - begin)))
+            await asyncio.sleep(pause)
 
     async def _look(self) -> None:
         client = await self.client()
