@@ -11,7 +11,7 @@ from harness.diagnosis import remedies
 from harness.diagnosis.changes import Change, Trial
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.judging import is_lossy, judge, words
+from harness.diagnosis.judging import judge, room_for_guesses, words
 from harness.errors import HarnessError
 
 
@@ -36,7 +36,9 @@ def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Fi
     What nothing speaks for is tried only where there is accuracy to win back: chance would find some elsewhere.
     """
     tried = [
-        (one, trial) for one in found if (one.seen or is_lossy(evidence)) and (trial := _trial(evidence, one))
+        (one, trial)
+        for one in found
+        if (one.seen or room_for_guesses(evidence)) and (trial := _trial(evidence, one))
     ]
     if not tried:
         return None

@@ -47,10 +47,9 @@ def judge(gain: PairedDifference, evidence: Evidence, seen: bool) -> Verdict | N
     change, low = gain.difference or 0.0, gain.low
     beyond = low is not None and low > 0 and change >= LEAST_GAIN
     if not seen:
-        needed = max(CHANCE, SHARE * (gain.first or 0.0))
-        enough = beyond and change >= needed
-        rule = f"{BEYOND_CHANCE}, and it is at least {needed:.3f}; the files do not show the cause"
-        return Verdict("likely", rule) if enough else None
+        least = needed(gain.first)
+        rule = f"{BEYOND_CHANCE}, and it is at least {least:.3f}; the files do not show the cause"
+        return Verdict("likely", rule) if beyond and change >= least else None
     share = share_of_loss(change, evidence)
     if beyond and share is not None and share >= MOST:
         return Verdict(
@@ -63,6 +62,19 @@ def judge(gain: PairedDifference, evidence: Evidence, seen: bool) -> Verdict | N
     return Verdict(
         "possible", "seen in the cards or files, but the gain cannot be told from 0 on these images"
     )
+
+
+def needed(before: float | None) -> float:
+    """Return what a reading that nothing else speaks for must gain upon an mAP."""
+    return max(CHANCE, SHARE * (before or 0.0))
+
+
+def room_for_guesses(evidence: Evidence) -> bool:
+    """Whether so much is lost that a reading which nothing speaks for could win enough back to be believed."""
+    loss = evidence.loss.difference
+    if loss is None:
+        return True
+    return is_lossy(evidence) and -(loss.difference or 0.0) >= needed(loss.second)
 
 
 def share_of_loss(gain: float, evidence: Evidence) -> float | None:

@@ -37,7 +37,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
                 f"images are brought to size by {words(card.input)}; on the float side it is {words(better)}"
             )
             yield Hypothesis(replace(card, input=better), sentence, seen=True)
-            return
+        return  # the float side does well with images that are brought to size in the same way
     for reading in resizes(card, side.description):
         found, other = words(card.input), words(reading.card.input)
         yield Hypothesis(

@@ -14,7 +14,7 @@ from harness.diagnosis.changes import Change, Trial
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.judging import is_lossy, judge, words
+from harness.diagnosis.judging import judge, room_for_guesses, words
 from harness.diagnosis.pipeline_config import read_training
 from harness.diagnosis.sides import Side
 from harness.errors import HarnessError
@@ -52,7 +52,7 @@ def examine(evidence: Evidence) -> Finding | None:
     """Suppress with the float side's settings, or, for want of them, with the training's or usual ones."""
     with scratch.folder() as folder:
         for one in _tries(evidence, folder):
-            if not one.seen and not is_lossy(evidence):
+            if not one.seen and not room_for_guesses(evidence):
                 continue
             trial = _trial(evidence, one.change)
             verdict = None if trial is None else judge(trial.difference, evidence, one.seen)

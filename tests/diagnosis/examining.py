@@ -1,0 +1,52 @@
+"""Diagnose a case of the fault library: what the command does, without the parts that no cause looks at."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+from harness.accuracy.annotations import read_annotations
+from harness.accuracy.dataset import find_dataset
+from harness.cards import load_card
+from harness.diagnosis import loss, where
+from harness.diagnosis.diagnose import Diagnosis, examine
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.runs import Runs
+from harness.diagnosis.sides import Pair, Place, load_side
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A case and its diagnosis.
+
+    Attributes:
+        diagnosis: With the causes in order.
+        rank: Of the true cause, from 1; None where it was not named.
+        seconds: What the diagnosis took.
+    """
+
+    diagnosis: Diagnosis
+    rank: int | None
+    seconds: float
+
+
+def examined(fault, limit=None, layer_images=20) -> Examined:
+    """Gather the evidence of a case, without the float side where the case has none, and rank its causes."""
+    begin = perf_counter()
+    dataset = find_dataset(fault.dataset).limited(limit)
+    truth = read_annotations(dataset.annotations)
+    runs = Runs(dataset, truth)
+    reference = None if fault.reference is None else load_side("float", load_card(fault.reference))
+    pair = Pair(reference, load_side("quantized", load_card(fault.broken), Place(delegate=fault.delegate)))
+    evidence = Evidence(
+        pair=pair,
+        dataset=dataset,
+        truth=truth,
+        runs=runs,
+        loss=loss.measure(pair, runs),
+        layers=where.measure(pair, runs, layer_images),
+        pipeline_config=fault.pipeline_config,
+        representative=fault.representative,
+    )
+    diagnosis = examine(evidence)
+    named = [finding.cause for finding in diagnosis.findings]
+    rank = next((place for place, cause in enumerate(named, 1) if cause in fault.causes), None)
+    return Examined(diagnosis, rank, perf_counter() - begin)
