@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from harness.cli import completion
 from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
 from harness.cli.farm_options import farm_choice, farm_options
 from harness.errors import UsageError
@@ -99,8 +100,15 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
         "harness run plan.toml --scheduler rack1:8786      the same plan on a device farm",
     ),
 )
-@click.argument("models", nargs=-1, metavar="[MODEL|PLAN.toml]...")
-@click.option("-d", "--device", "devices", multiple=True, help="A device profile's name; may be repeated.")
+@click.argument("models", nargs=-1, metavar="[MODEL|PLAN.toml]...", shell_complete=completion.models)
+@click.option(
+    "-d",
+    "--device",
+    "devices",
+    multiple=True,
+    shell_complete=completion.devices,
+    help="A profile, a serial, adb:HOST:PORT, ssh://USER@HOST[:PORT], coral-usb or all-android; may be repeated.",
+)
 @click.option("--delegate", "delegates", multiple=True, help="What executes the graph; may be repeated.")
 @click.option(
     "--delegate-option",
@@ -120,7 +128,9 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]
 @click.option("--max-seconds", type=float, help="… or for so many seconds a cell.")
 @click.option("--mlperf", is_flag=True, help="Stop and estimate quantiles as MLPerf's LoadGen does.")
 @click.option(
-    "--switch-models", is_flag=True, help="Also time each model right after another one: what switching costs."
+    "--switch-models",
+    is_flag=True,
+    help="Also time each model right after another one: what switching costs.",
 )
 @click.option("--sustained", type=Duration(), help="Measure for so long (10m) and show latency over time.")
 @click.option(

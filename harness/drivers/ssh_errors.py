@@ -75,11 +75,13 @@ def _fingerprint(text: str) -> str:
 
 def _unknown(host: str, target: Target, before: str) -> str:
     name, port = _split(host)
+    shown = _fingerprint(before)
+    kind = next((kind for kind in ("ed25519", "ecdsa", "rsa") if kind in shown), "*")
     scan = f"ssh-keyscan {f'-p {port} ' if port else ''}{name}"
     return (
         f"the host key of {clean(host)} is not known, so {target} may be another machine: its fingerprint is "
-        f"{clean(_fingerprint(before))}. Compare it with what the board itself says (`ssh-keygen -lf "
-        f"/etc/ssh/ssh_host_ed25519_key.pub` on its own console); if they are equal, add it: "
+        f"{clean(shown)}. Compare it with what the board itself says (`ssh-keygen -lf "
+        f"/etc/ssh/ssh_host_{kind}_key.pub` on its own console); if they are equal, add it: "
         f"`{clean(scan)} >> ~/.ssh/known_hosts`"
     )
 
