@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from harness.cli import completion
 from harness.cli.common import CONTEXT, emit, emit_bytes, emit_text, examples, format_option, note, warn
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
         "harness compare base/ new/ --format json         one object a matched cell",
     ),
 )
-@click.argument("base")
-@click.argument("new")
+@click.argument("base", shell_complete=completion.runs)
+@click.argument("new", shell_complete=completion.runs)
 @click.option(
     "--fail-if",
     "fail_if",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 from click.core import ParameterSource
 
+from harness.cli import completion
 from harness.cli.common import (
     CONTEXT,
     FORMATS,
@@ -48,15 +49,19 @@ ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parqu
         "harness report --operators              which operators take the time (after run --operators)",
     ),
 )
-@click.argument("runs", nargs=-1, metavar="[RUN|DIR]...")
+@click.argument("runs", nargs=-1, metavar="[RUN|DIR]...", shell_complete=completion.runs)
 @format_option((*FORMATS, "parquet", "html"))
 @click.option(
-    "--sort", metavar="COLUMN", help="Sort by a column; -COLUMN for descending. Unknown values come last."
+    "--sort",
+    metavar="COLUMN",
+    shell_complete=completion.columns,
+    help="Sort by a column; -COLUMN for descending. Unknown values come last.",
 )
 @click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
 @click.option(
     "--group-by",
     metavar="COLUMN",
+    shell_complete=completion.columns,
     help="A table for each value of a column: models down, device and delegate across, latency and mAP in each cell. "
     "In json, csv and parquet: the same rows, equal values together.",
 )
