@@ -99,7 +99,7 @@ class PythonWorker:
         return run_worker(self.device, job, scratch, timeout_s, on_progress)
 
     def library_in_words(self, delegate: Delegate) -> str:
-        """Say which Edge TPU library ran and at which clock; nothing of other delegates."""
+        """Say which library ran, as evidence; nothing for the CPU."""
         return library_in_words(delegate)
 
 
@@ -284,14 +284,24 @@ def how_it_ended(exit_code: int | None, job: Job) -> str:
 
 
 def library_in_words(delegate: Delegate) -> str:
-    """Say which Edge TPU library of this computer ran and at which clock; nothing of other delegates."""
+    """Say which library of this computer ran, by its hash, and at which clock the Edge TPU; nothing for the CPU."""
+    if delegate.kind == "external" and Path(delegate.library or "").is_file():
+        return f"{Path(delegate.library or '').name} sha256:{_hash(Path(delegate.library or ''))}"
     if delegate.kind != "edgetpu":
         return ""
     from harness.drivers.coral import clock_in_words
     from harness.drivers.coral_list import find_library
 
     library = find_library()
-    return f"{library.path}, clock: {clock_in_words(library)}" if library else ""
+    if library is None:
+        return ""
+    return f"{library.path} sha256:{_hash(library.path)}, clock: {clock_in_words(library)}"
+
+
+def _hash(path: Path) -> str:
+    from harness.fetch import hash_file
+
+    return hash_file(path)[:16]
 
 
 def delegate_facts(cell: Cell, result: WorkerResult, *further: str) -> DelegateFacts:

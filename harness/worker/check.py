@@ -7,14 +7,15 @@ to it too: with two of them the regular NMS of its `TFLite_Detection_PostProcess
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.tflite.graph import EDGETPU, POSTPROCESS
+from harness.tflite.graph import POSTPROCESS
 from harness.worker import evidence
 from harness.worker.agreement import (
     OTHER_KERNELS,
@@ -29,7 +30,8 @@ from harness.worker.jobs import Job
 from harness.worker.runtime import Runtime, make_interpreter
 
 Feed = tuple[int, npt.NDArray[np.generic]]
-Outputs = dict[int, npt.NDArray[np.generic]]
+Outputs = list[npt.NDArray[np.generic]]
+"""In the order of the model."""
 N_INPUTS = 4
 SECONDS = 5.0
 """A slow model is checked on fewer inputs, but on one in any case."""
@@ -67,78 +69,94 @@ def not_finite(interpreter: Any) -> list[str]:
 
 def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> Checked:
     """Run a few inputs on the interpreter that was timed and on one CPU thread, and compare the outputs."""
-    if job.delegate_library is None and job.threads == 1:
+    own = job.delegate_library is None
+    if own and job.threads == 1:
         return Checked()
-    kind = job.delegate if job.delegate_library is None else "cpu"
+    kind = job.delegate if own else "cpu"
     if job.memory_limit_mb is not None:
         return Checked(remark=f"its outputs were not held against {kind}:1's: its memory is limited")
+    model = before_compiler(job.model) if job.delegate == "edgetpu" else job.model
+    if model is None:
+        return Checked(remark=f"its outputs could not be held against {kind}:1's: {NOT_BESIDE}")
     try:
-        reference = make_interpreter(runtime, job.model, kind, 1)
+        reference = make_interpreter(runtime, model, kind, 1)
     except (ValueError, RuntimeError) as error:
-        why = f"nothing else runs {EDGETPU}" if EDGETPU in str(error) else str(error).strip()
-        return Checked(remark=f"its outputs could not be held against {kind}:1's: {why}")
+        return Checked(remark=f"its outputs could not be held against {kind}:1's: {str(error).strip()}")
     _feed_others(reference, interpreter)
-    pairs = list(_pairs(reference, interpreter, feeds))
-    tolerance = SAME_KERNELS if job.delegate_library is None else OTHER_KERNELS
-    who = f"{job.delegate} with {job.threads} threads" if job.delegate_library is None else job.delegate
+    who = f"{job.delegate} with {job.threads} threads" if own else job.delegate
+    differences = _differences(reference, interpreter, feeds, SAME_KERNELS if own else OTHER_KERNELS)
     return Checked(
-        tuple(f"{who} gives other {text}" for text in _differences(pairs, interpreter, tolerance, kind))
+        tuple(
+            f"{who} gives other {what} than {kind}:1 of the same runtime{where}"
+            for what, where in differences
+        )
     )
+
+
+NOT_BESIDE = "the file from before edgetpu_compiler is not beside the compiled one"
+
+
+def before_compiler(model: str) -> str | None:
+    """Return the file that a compiled one was made from, where it lies beside: `ssd.tflite` of `ssd_edgetpu.tflite`."""
+    path = Path(model)
+    source = path.with_name(path.name.replace("_edgetpu.tflite", ".tflite"))
+    return str(source) if source != path and source.is_file() else None
 
 
 def _feed_others(reference: Any, interpreter: Any) -> None:
     """Give the inputs behind the first one, which were set once before the measurement, to the reference too."""
-    for detail in interpreter.get_input_details()[1:]:
-        reference.set_tensor(detail["index"], interpreter.get_tensor(detail["index"]))
-
-
-def _pairs(reference: Any, interpreter: Any, feeds: Sequence[Feed]) -> Any:
-    until = time.monotonic() + SECONDS
-    for k, feed in enumerate(feeds[:N_INPUTS]):
-        if k and time.monotonic() > until:
-            return
-        yield _outputs(reference, feed), _outputs(interpreter, feed)
-
-
-def _outputs(interpreter: Any, feed: Feed) -> Outputs:
-    interpreter.set_tensor(*feed)
-    interpreter.invoke()
-    indices = [detail["index"] for detail in interpreter.get_output_details()]
-    return {index: np.array(interpreter.get_tensor(index)) for index in indices}
+    pairs = zip(reference.get_input_details()[1:], interpreter.get_input_details()[1:], strict=True)
+    for there, here in pairs:
+        reference.set_tensor(there["index"], interpreter.get_tensor(here["index"]))
 
 
 def _differences(
-    pairs: Sequence[tuple[Outputs, Outputs]], interpreter: Any, tolerance: Tolerance, kind: str
-) -> list[str]:
-    """Compare detections where the model ends in the op that makes them, else every output by itself."""
+    reference: Any, interpreter: Any, feeds: Sequence[Feed], tolerance: Tolerance
+) -> list[tuple[str, str]]:
+    """Compare detections where the model ends in the op that makes them, else every output by itself.
+
+    Returns:
+        (what differs, where and by how much) of each difference.
+    """
+    pairs = list(_pairs(reference, interpreter, feeds))
     roles = _detection_outputs(interpreter)
-    if roles is not None:
+    if roles is not None and roles == _detection_outputs(reference):
         one_thread, timed = ([_detected(side, roles) for side in sides] for sides in zip(*pairs, strict=True))
         differs = differing_detections(one_thread, timed, tolerance)
-        return [f"detections than {kind}:1 of the same runtime: {differs}"] if differs else []
-    texts = []
-    for detail in interpreter.get_output_details():
-        index = detail["index"]
-        for expected, found in pairs:
-            differs = differing_values(expected[index], found[index], tolerance)
-            if differs:
-                texts.append(
-                    f"values than {kind}:1 of the same runtime in output {detail['name']!r}: {differs}"
-                )
-                break
-    return texts
+        return [("detections", f": {differs}")] if differs else []
+    found = []
+    for place, detail in enumerate(interpreter.get_output_details()):
+        texts = (differing_values(expected[place], given[place], tolerance) for expected, given in pairs)
+        differs = next(filter(None, texts), None)
+        if differs:
+            found.append(("values", f" in output {detail['name']!r}: {differs}"))
+    return found
+
+
+def _pairs(reference: Any, interpreter: Any, feeds: Sequence[Feed]) -> Iterator[tuple[Outputs, Outputs]]:
+    until = time.monotonic() + SECONDS
+    for k, (_, value) in enumerate(feeds[:N_INPUTS]):
+        if k and time.monotonic() > until:
+            return
+        yield _outputs(reference, value), _outputs(interpreter, value)
+
+
+def _outputs(interpreter: Any, value: npt.NDArray[np.generic]) -> Outputs:
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
+    interpreter.invoke()
+    return [np.array(interpreter.get_tensor(detail["index"])) for detail in interpreter.get_output_details()]
 
 
 def _detection_outputs(interpreter: Any) -> tuple[int, ...] | None:
-    """Return the tensors of boxes, classes, scores and count, if they are all the model gives."""
-    ends = {detail["index"] for detail in interpreter.get_output_details()}
+    """Return the places of boxes, classes, scores and count among the outputs, if they are all the model gives."""
+    ends = [int(detail["index"]) for detail in interpreter.get_output_details()]
     for node in evidence.list_nodes(interpreter) or ():
-        outputs = tuple(int(index) for index in node["outputs"])
-        if node["op_name"] == POSTPROCESS and set(outputs) == ends and len(outputs) == 4:
-            return outputs
+        outputs = [int(index) for index in node["outputs"]]
+        if node["op_name"] == POSTPROCESS and sorted(outputs) == sorted(ends) and len(outputs) == 4:
+            return tuple(ends.index(index) for index in outputs)
     return None
 
 
 def _detected(outputs: Outputs, roles: tuple[int, ...]) -> Detected:
-    boxes, classes, scores, count = (outputs[index] for index in roles)
+    boxes, classes, scores, count = (outputs[place] for place in roles)
     return from_corners(boxes, classes, scores, float(count.reshape(-1)[0]))

@@ -1,5 +1,6 @@
 """Runs with a delegate from a real shared library: what the rows then say (laws 1, 5 and 10)."""
 
+import hashlib
 import subprocess
 import sys
 
@@ -27,11 +28,13 @@ def run(prepared, recorder, delegate_library):
     return measure
 
 
-def test_a_library_that_takes_everything_is_ok_with_its_evidence(run):
+def test_a_library_that_takes_everything_is_ok_with_its_evidence(run, delegate_library):
     record = run(take="all")
     assert (record.status, record.delegate.actual) == ("ok", "external")
     assert (record.delegate.delegated_nodes, record.delegate.total_nodes) == (55, 55)
     assert record.delegate.requested.endswith("libstand_in.so[take=all]")
+    sha256 = hashlib.sha256(delegate_library.read_bytes()).hexdigest()
+    assert f"libstand_in.so sha256:{sha256[:16]}" in record.delegate.evidence
 
 
 def test_a_library_that_takes_no_node_is_a_fallback(run):

@@ -88,7 +88,7 @@ def test_a_compiled_model_runs_on_the_tpu_and_post_processing_on_the_cpu(ask, re
     assert "left to the CPU: TFLite_Detection_PostProcess" in record.reasons[0]
     evidence = record.delegate.evidence
     assert "stand-in delegate option: device=usb:1" in evidence
-    assert any(text.endswith("libedgetpu.so.1, clock: max") for text in evidence)
+    assert any("libedgetpu.so.1 sha256:" in text and text.endswith(", clock: max") for text in evidence)
 
 
 def test_a_compiled_model_that_the_library_leaves_alone_never_counts_as_run(ask, recorder):
@@ -220,5 +220,41 @@ def test_switching_models_is_measured_apart_from_the_steady_inferences(ask, reco
 
 
 def test_a_model_alone_has_none_to_switch_to(ask):
-    with pytest.raises(UsageError, match="--switch-models: ssd_edgetpu is the only model on local with edgetpu"):
+    with pytest.raises(
+        UsageError, match="--switch-models: ssd_edgetpu is the only model on local with edgetpu"
+    ):
         ask(switch_models=True)
+
+
+@pytest.fixture
+def copier(repository, tmp_path):
+    """A compiled model whose operator copies, as the stand-in does, and the file from before the compiler."""
+    spec = importlib.util.spec_from_file_location("networks", repository / "tests" / "tflite" / "conftest.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    quantized = {"scale": 1 / 255, "zero_point": 0}
+    for name in ("copy", "copy_edgetpu"):
+        network = module.Network()
+        image = network.input([1, 4, 4, 3], module.UINT8, **quantized)
+        if name == "copy":
+            network.graph.outputs = [network.reshape(image, [1, 48], "flat")]
+            flat = network.graph.tensors[network.graph.outputs[0]]
+            flat.type, flat.quantization = module.UINT8, network.graph.tensors[image].quantization
+        else:
+            flat = network.tensor("flat", [1, 48], module.UINT8, **quantized)
+            network.graph.outputs = [
+                network.operator("edgetpu-custom-op", [image], [flat], custom_options=b"x")
+            ]
+        (tmp_path / f"{name}.tflite").write_bytes(network.bytes())
+    return tmp_path / "copy_edgetpu.tflite"
+
+
+def test_outputs_are_held_against_the_file_from_before_the_compiler_where_it_is_beside(ask, recorder, copier):
+    """On the CPU the one reshapes bytes, on the stand-in the other copies them: the same, until it is told to err."""
+    (right,) = carry_out(ask(copier), recorder).records
+    assert (right.status, right.reasons) == ("ok", ())
+    (wrong,) = carry_out(ask(copier, options={"wrong": "1"}), recorder).records
+    assert wrong.status == "incorrect" and "edgetpu gives other values than cpu:1" in wrong.reasons[0]
+    (copier.parent / "copy.tflite").unlink()
+    (alone,) = carry_out(ask(copier, options={"wrong": "1"}), recorder).records
+    assert alone.status == "ok" and "is not beside the compiled one" in alone.reasons[0]
