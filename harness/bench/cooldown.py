@@ -1,13 +1,14 @@
 """Let a device cool down before each measurement.
 
-Practice is to start at 37 °C or less (battery temperature, which every phone reports). What follows a pause begins
-cold, so each process warms up anew and its warm-up samples are marked, as after any start.
+Practice is to start at 37 °C or less (battery temperature, which every phone reports); a board has no battery, and the
+hottest of its thermal zones is read. What follows a pause begins cold, so each process warms up anew and its warm-up
+samples are marked, as after any start.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from harness.bench.engine import Engine, Inferred, OnProgress, Timed
 from harness.bench.plan import Cell
 from harness.drivers.base import Device
 
-TEMPERATURE = "battery_temperature_c"
+TEMPERATURES = ("battery_temperature_c", "hottest_c")
+"""The first that a device tells is its temperature."""
 POLL_S = 10.0
 PATIENCE_S = 900.0
 
@@ -28,7 +30,7 @@ class CoolEngine:
 
     Attributes:
         engine: What measures.
-        device: Whose battery temperature is read.
+        device: Whose temperature is read.
         limit_c: Start at this temperature or below.
         sleep: Waits for so many seconds; replaced in tests.
     """
@@ -59,9 +61,13 @@ class CoolEngine:
         """Wait until the device is cool, or until patience ends; (seconds waited, temperature at the end)."""
         waited = 0.0
         while True:
-            found = self.device.describe().facts.get(TEMPERATURE)
-            celsius = float(found) if isinstance(found, (int, float)) else None
+            celsius = _celsius(self.device.describe().facts)
             if celsius is None or celsius <= self.limit_c or waited >= PATIENCE_S:
                 return waited, celsius
             self.sleep(POLL_S)
             waited += POLL_S
+
+
+def _celsius(facts: Mapping[str, str | int | float]) -> float | None:
+    told = (facts.get(name) for name in TEMPERATURES)
+    return next((float(value) for value in told if isinstance(value, (int, float))), None)

@@ -7,6 +7,7 @@ for.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from harness.bench.cooldown import CoolEngine
@@ -16,6 +17,7 @@ from harness.bench.request import Request
 from harness.bench.resolve import Station
 from harness.errors import FetchError, UsageError
 
+_LOG = logging.getLogger(__name__)
 WITHOUT_PYTHON = frozenset({"adb"})
 """Kinds of device that have no Python to run our worker with."""
 
@@ -56,13 +58,17 @@ def _of_board(station: Station, request: Request) -> Engine:
         n_cores = cores if isinstance(cores, int) else 1
         return RemoteWorker(station.device, n_cores, python.why_not(accuracy=True))
     try:
-        return _native(station, request, None)
+        engine = _native(station, request, None)
     except (UsageError, FetchError) as error:
         raise UsageError(
             f"{station.device.name}: {problem}, and there is no benchmark_model for it either ({error}). Install a "
             "runtime there: `python3 -m venv ~/harness && ~/harness/bin/pip install ai-edge-litert numpy msgspec "
             'pillow`, and say python = "~/harness/bin/python" in the [connection] of its profile'
         ) from error
+    _LOG.warning(
+        "%s is measured with benchmark_model, which gives no samples: %s", station.device.name, problem
+    )
+    return engine
 
 
 def _native(station: Station, request: Request, binary: str | None) -> Engine:
@@ -91,6 +97,7 @@ def _located(binary: str, station: Station) -> Path:
 
 
 def big_cores(station: Station) -> str | None:
-    """The mask of the fastest cores, as the phone itself says; None where it does not or has only one kind."""
+    """The mask of the fastest cores, as the device itself says; None where it does not, or has no `taskset`."""
     mask = station.info.facts.get("big_core_mask")
-    return None if mask is None else str(mask)
+    can = "taskset" in str(station.info.facts.get("tools", "")).split()
+    return None if mask is None or not can else str(mask)

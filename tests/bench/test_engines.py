@@ -86,12 +86,14 @@ def test_the_evaluation_tool_is_used_for_accuracy_where_it_is_given_and_the_mode
 class Warm:
     """A device that cools by one degree each time it is asked."""
 
+    thermometer = "battery_temperature_c"
+
     def __init__(self, celsius):
         self.celsius = celsius
 
     def describe(self):
         self.celsius -= 1
-        return DeviceInfo("phone", "fake", facts={cooldown.TEMPERATURE: self.celsius})
+        return DeviceInfo("phone", "fake", facts={self.thermometer: self.celsius})
 
 
 class Instant:
@@ -117,6 +119,13 @@ def test_a_device_that_stays_hot_is_measured_all_the_same_and_the_row_says_so(ok
     engine = CoolEngine(Instant(ok_process()), device, 37.0, lambda _: None)
     timed = engine.time(None, 0, Path())
     assert "still at" in timed.facts.reasons[0]
+
+
+def test_a_board_has_no_battery_and_its_hottest_zone_is_read(ok_process):
+    device, slept = Warm(40.0), []
+    device.thermometer = "hottest_c"
+    CoolEngine(Instant(ok_process()), device, 37.0, slept.append).time(None, 0, Path())
+    assert len(slept) == 2  # 39 and 38 degrees were too hot
 
 
 def test_a_device_without_a_thermometer_is_not_waited_for(ok_process):

@@ -460,3 +460,42 @@ def test_threads_of_two_boards_do_not_wait_for_each_other(prepared, board, sshd_
         assert threading.active_count() <= before
     finally:
         other.kill()
+
+
+# Delegates from a library
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "actual"),
+    [
+        ((("take", "LOGISTIC"),), "partial", "external"),
+        ((("take", "none"),), "fallback", "xnnpack"),
+        ((("crash", "prepare"),), "failed", "unknown"),
+    ],
+    ids=["some", "none", "crash"],
+)
+def test_a_library_of_this_computer_is_taken_to_the_board_and_its_share_is_proven(
+    prepared, board, recorder, delegate_library, options, status, actual
+):
+    ready = prepared(
+        devices=(board.url,),
+        models=("shapes-float32",),
+        delegates=(f"external:{delegate_library}",),
+        delegate_options=options,
+    )
+    (record,) = carry_out(ready, recorder).records
+    assert (record.status, record.delegate.actual) == (status, actual), record.reasons
+    kept = list((board.home / ".cache" / "ondevice-harness").glob("*/libstand_in.so"))
+    assert [path.read_bytes() for path in kept] == [delegate_library.read_bytes()]
+
+
+def test_operator_times_are_recorded_on_the_board(prepared, board, recorder, quick):
+    ready = prepared(
+        devices=(board.url,),
+        models=("shapes-float32",),
+        delegates=("cpu:1",),
+        settings=replace(quick, operators=True),
+    )
+    (record,) = carry_out(ready, recorder).records
+    assert record.operators.status == "ok", record.operators.reasons
+    assert record.operators.n_inferences > 0
