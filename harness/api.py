@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ def run(
     *,
     device: str | Sequence[str] = "local",
     delegates: Sequence[str] = (),
+    delegate_options: Mapping[str, str] | None = None,
     dataset: str | Path | None = None,
     output: str | Path | None = None,
     workspace: str | Path | None = None,
@@ -54,6 +55,7 @@ def run(
         models: Names of cards, paths of cards or .tflite files; nothing for the bundled example.
         device: A device profile's name, or several.
         delegates: Spellings such as `cpu:1`; nothing for the ones of the device's profile.
+        delegate_options: What an external delegate or the Edge TPU's library is told.
         dataset: Folder or card of a COCO dataset; None for each card's own.
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/.
@@ -71,6 +73,7 @@ def run(
         models=tuple(map(str, names)),
         devices=(device,) if isinstance(device, str) else tuple(device),
         delegates=tuple(delegates),
+        delegate_options=tuple((delegate_options or {}).items()),
         dataset=None if dataset is None else str(dataset),
         output=None if output is None else str(output),
         workspace=None if workspace is None else str(workspace),

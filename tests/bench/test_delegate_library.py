@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import harness
 from harness.bench.plan import Settings
 from harness.bench.session import carry_out
 
@@ -146,3 +147,19 @@ def test_cpu_threads_that_lose_detections_are_incorrect(prepared, recorder, repo
         wrong = found["regular", delegate]
         assert wrong.status == "incorrect" and "with 2 threads gives other detections" in wrong.reasons[0]
         assert found["shapes-float32", delegate].status == "ok"
+
+
+def test_from_python_a_library_is_told_its_options(delegate_library, tmp_path, repository):
+    frame = harness.run(
+        "shapes-float32",
+        delegates=[f"external:{delegate_library}"],
+        delegate_options={"take": "CONV_2D"},
+        workspace=repository,
+        output=tmp_path,
+        repetitions=1,
+        accuracy=False,
+        min_runs=3,
+        min_seconds=0.02,
+    )
+    (row,) = frame.to_dict("records")
+    assert (row["status"], row["delegated_nodes"], row["total_nodes"]) == ("partial", 20, 55)

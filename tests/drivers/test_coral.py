@@ -210,6 +210,19 @@ def test_the_list_of_googles_pycoral_is_used_where_it_is_installed(computer, mon
     assert [tpu.where for tpu in coral_list.attached()] == ["usb:2-1", "usb:2-2"]
 
 
+def test_doctor_looks_at_one_stick(computer, workspace):
+    from harness.drivers.checkup import check_device
+
+    computer.library()
+    computer.usb("2-1")
+    checks = list(check_device("coral-usb", workspace))
+    assert [(check.device, check.check, check.state) for check in checks] == [
+        ("coral-usb:0", "reachable", "ok"),
+        ("coral-usb:0", "push, run, pull", "ok"),
+    ]
+    assert "Edge TPU" in checks[0].found
+
+
 def test_doctor_names_what_is_plugged_in_its_clock_and_a_package_that_is_not_googles(computer, monkeypatch):
     from harness.drivers.checkup import edge_tpu
 
