@@ -1,6 +1,7 @@
 """Compiling with a stand-in program that prints and leaves what edgetpu_compiler does, and how much work is mapped."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -180,3 +181,36 @@ def test_where_the_log_leaves_open_which_are_mapped_the_share_is_a_range(model):
 def test_a_log_of_another_model_is_refused_with_both_counts(model):
     with pytest.raises(ModelError, match="CONV_2D stands 55 times in the log and 20 times in the file"):
         coverage(ModelLog(rows=(Row("CONV_2D", 55, "Mapped to Edge TPU"),)), model)
+
+
+@pytest.mark.parametrize(("plays", "status"), [({}, 0), ({"fails": "Internal compiler error. Aborting!"}, 1)])
+def test_the_command_prints_the_rows_of_the_log_and_ends_with_the_right_status(
+    install, model, tmp_path, plays, status
+):
+    install(**plays)
+    argv = [
+        sys.executable,
+        "-m",
+        "harness",
+        "edgetpu",
+        "compile",
+        str(model),
+        "-o",
+        str(tmp_path),
+        "--format",
+    ]
+    done = subprocess.run([*argv, "json"], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    if status:
+        assert done.stdout == "" and "the compiler crashed" in done.stderr
+        return
+    rows = json.loads(done.stdout)
+    assert {
+        "operator": "CONV_2D",
+        "count": 20,
+        "status": "Mapped to Edge TPU",
+        "mapped": True,
+    }.items() <= rows[1].items()
+    assert "shapes_full_integer_edgetpu.tflite" in done.stderr
+    table = subprocess.run([*argv, "table"], capture_output=True, text=True, check=True)
+    assert "100.0 % of the MACs" in " ".join(table.stderr.split())
