@@ -204,7 +204,7 @@ def test_every_plan_that_comes_along_names_cards_and_devices_that_there_are(repo
     plan = load_plan(repository / "results" / "published" / "plans" / f"{name}.toml")
     workspace = find_workspace(repository)
     assert all(find_model(model, workspace).card.source.url for model in plan.models)
-    assert plan.devices == ({"coral-public": "coral-usb"}.get(name, name),)
+    assert all((repository / "devices" / f"{device}.toml").is_file() for device in plan.devices)
 
 
 def test_switching_models_is_measured_apart_from_the_steady_inferences(ask, recorder, compiled, tmp_path):
