@@ -10,15 +10,21 @@ import shutil
 import pytest
 from msgspec.structs import replace
 
+from harness.accuracy.dataset import find_dataset
 from harness.bench.conclude import conclude
-from harness.bench.plan import Settings
+from harness.bench.native import NativeEngine
+from harness.bench.plan import Cell, Settings
 from harness.bench.records import load_records
 from harness.bench.request import Request, load_plan
 from harness.bench.session import carry_out, prepare
 from harness.cards import find_model
+from harness.delegates import parse_delegate
 from harness.drivers import coral_list
+from harness.drivers.benchmark_tool.binaries import tool_from_file
+from harness.drivers.local import LocalDevice
 from harness.errors import ModelError, UsageError
 from harness.report.published import published_rows
+from harness.tflite.model import describe
 from harness.worker import evidence
 from harness.worker.evidence import Delegation
 from harness.workspace import find_workspace
@@ -258,3 +264,32 @@ def test_outputs_are_held_against_the_file_from_before_the_compiler_where_it_is_
     (copier.parent / "copy.tflite").unlink()
     (alone,) = carry_out(ask(copier, options={"wrong": "1"}), recorder).records
     assert alone.status == "ok" and "is not beside the compiled one" in alone.reasons[0]
+
+
+def test_the_native_tool_runs_a_compiled_model_and_does_not_ask_the_cpu_for_it(
+    repository, compiled, edgetpu_library, tmp_path
+):
+    """As on a board without Python: the tool is a stand-in, the library beside it is loaded for real."""
+    spec = importlib.util.spec_from_file_location(
+        "launcher", repository / "tests" / "stand_in" / "launcher.py"
+    )
+    launcher = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launcher)
+    (tmp_path / "tool").mkdir()
+    shutil.copy(edgetpu_library, tmp_path / "tool")
+    engine = NativeEngine(LocalDevice(), tool_from_file(launcher.make_launcher(tmp_path / "tool")))
+    dataset = find_dataset(repository / "models" / "shapes" / "dataset").limited(2)
+    cell = Cell(
+        1,
+        find_model(str(compiled), find_workspace(repository)),
+        describe(compiled),
+        "local",
+        parse_delegate("edgetpu"),
+        Settings(min_runs=3, min_seconds=0.02),
+        dataset,
+    )
+    scratch = tmp_path / "run" / ".scratch" / "cell"
+    scratch.mkdir(parents=True)
+    facts = engine.time(cell, 0, scratch).facts
+    assert (facts.status, facts.delegate.actual, facts.delegate.delegated_nodes) == ("partial", "edgetpu", 1)
+    assert any("no CPU runs a model that is compiled" in reason for reason in facts.reasons)
