@@ -17,7 +17,7 @@ class DeviceInfo:
 
     Attributes:
         name: How the user names it.
-        kind: `local`, `adb`, `ssh`, `fake`.
+        kind: `local`, `adb`, `ssh`, `coral`, `fake`.
         address: Serial or host; empty for this computer.
         state: `ready`, or why not: `offline`, `unauthorized`, `missing`, …
         model: What it is called in the shop.
