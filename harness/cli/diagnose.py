@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 500
 DEFAULT_LAYER_IMAGES = 100
+LEAST_KNOWN_S = 1.0
+"""Seconds of a stage before which how long it takes cannot be told."""
 DEFAULT_FOLDER = "diagnose-try"
 NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image"
 
@@ -125,8 +127,9 @@ class _Steps:
     def __call__(self, done: int, total: int, text: str) -> None:
         if text != self._stage:
             self._stage, self._begin = text, time.monotonic()
-        left = (time.monotonic() - self._begin) * (total - done) / max(done, 1)
-        tail = f", {units.duration(left)} left" if self._log and 0 < done < total else ""
+        passed = time.monotonic() - self._begin
+        known = self._log and passed > LEAST_KNOWN_S and 0 < done < total
+        tail = f", {units.duration(passed * (total - done) / done)} left" if known else ""
         self._shown.update(done, total, text + tail)
 
 

@@ -20,8 +20,8 @@ from harness.worker import evidence
 
 A = TypeVar("A")
 B = TypeVar("B")
-MOST_MODELS = 4
-"""Models whose interpreters are kept; trials come back to the two sides again and again."""
+MOST_MODELS = 2
+"""Models whose interpreters are kept: both sides. Each has an interpreter a core, which takes its memory."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.diagnosis import tensors
 from harness.diagnosis.layers import Layer, Layers
-from harness.diagnosis.matching import MOVING, ancestors, made_tensors, match_tensors
+from harness.diagnosis.matching import INPUT, MOVING, ancestors, made_tensors, match_tensors
 from harness.diagnosis.runs import Runs
 from harness.diagnosis.sides import Pair
 
@@ -81,6 +81,11 @@ def first_break(layers: Sequence[Layer]) -> tuple[Layer | None, str]:
     """Return the first tensor where the error breaks out, and the rule that it meets."""
     broken = [layer for layer in layers if snr(layer) < BROKEN_DB]
     sudden = [layer for layer in broken if layer.drop_db is None or layer.drop_db >= DROP_DB]
+    if sudden and sudden[0].pair.operator == INPUT:
+        return sudden[0], (
+            f"the input itself is below {BROKEN_DB:g} dB: the sides are not fed the same, or the quantized one "
+            "cannot hold what it is fed"
+        )
     if sudden and sudden[0].pair.operator in MOVING:
         return sudden[
             0

@@ -242,7 +242,7 @@ def unsaid(cause: Found) -> list[Found]:
     return [
         number
         for number in cause["numbers"]
-        if number["value"] not in gains and not any(form in told for form in _forms(number["value"]))
+        if number["value"] not in (*gains, None) and not any(form in told for form in _forms(number["value"]))
     ]
 
 
@@ -277,11 +277,7 @@ def _remedy(remedy: Found) -> Table:
 
 def tried_text(tried: Found) -> str:
     """Say what `--try` measured."""
-    if tried["map_after"] is None:
-        return f"Tried: {tried['sentence']}"
-    span = signed_between(tried["gain_low"], tried["gain_high"])
-    change = f"mAP {units.metric(tried['map_before'])} → {units.metric(tried['map_after'])}"
-    return f"Tried: {change} ({signed(tried['gain'])}, {span}). {tried['sentence']}".rstrip()
+    return f"Tried: {tried['sentence']}"
 
 
 def _text(value: object) -> Text:

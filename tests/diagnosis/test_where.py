@@ -128,6 +128,7 @@ def test_one_file_under_two_cards_is_compared_from_its_input_on(repository, runs
     pair = Pair(load_side("float", model), load_side("quantized", new(model, card=wrong)))
     found = where.measure(pair, runs, 2)
     assert found.first_break is not None and found.first_break.pair.operator == "INPUT"
+    assert "not fed the same" in found.rule
 
 
 def test_what_cannot_differ_is_not_compared(repository, runs):

@@ -88,7 +88,8 @@ def test_the_chart_marks_every_tensor_once(diagnosis):
 
 def test_numbers_that_the_sentence_tells_are_not_told_again():
     numbers = [
-        {"name": n, "value": v, "unit": ""} for n, v in (("a", 0.0612), ("b", 17), ("c", 0.5), ("d", None))
+        {"name": n, "value": v, "unit": ""}
+        for n, v in (("a", 0.0612), ("b", 17), ("c", 0.5), ("d", 9), ("e", None))
     ]
     cause = {"sentence": "mAP goes up by +0.061 on 17 images", "numbers": numbers}
     cause |= {"gain": 0.5, "gain_low": None, "gain_high": None}
