@@ -107,33 +107,31 @@ def make_cells(
         for subject in subjects:
             for delegate in delegates:
                 names = (subject.model.name, station.device.name, str(delegate))
-                if any(rule.fits(*names) for rule in request.exclude):
-                    continue
-                settings = _settings(request, station.profile, names)
-                bound = (
-                    bind(delegate, station.profile.data.connection.serial) if _is_tpu(station) else delegate
-                )
-                skip = _why_skip(station, subject, bound, request)
-                cells.append(
-                    Cell(
-                        len(cells) + 1,
-                        subject.model,
-                        subject.facts,
-                        station.device.name,
-                        _with_options(bound, request),
-                        settings,
-                        subject.dataset,
-                        skip,
-                    )
-                )
+                if not any(rule.fits(*names) for rule in request.exclude):
+                    cells.append(_make_cell(len(cells) + 1, subject, station, delegate, request))
     if not cells:
         raise UsageError("nothing is left to measure: every cell is excluded")
     if request.delegate_options and not any(cell.delegate.given_options for cell in cells):
-        raise UsageError(
-            f"--delegate-option: none of the delegates takes options, only {', '.join(sorted(TAKE_OPTIONS))}"
-        )
+        known = ", ".join(sorted(TAKE_OPTIONS))
+        raise UsageError(f"--delegate-option: none of the delegates takes options, only {known}")
     _refuse_cpu_alone(cells)
     return tuple(_with_other(cell, cells) for cell in cells)
+
+
+def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
+    names = (subject.model.name, station.device.name, str(delegate))
+    connection = station.profile.data.connection
+    bound = bind(delegate, connection.serial) if connection.kind == "coral" else delegate
+    return Cell(
+        index,
+        subject.model,
+        subject.facts,
+        station.device.name,
+        _with_options(bound, request),
+        _settings(request, station.profile, names),
+        subject.dataset,
+        _why_skip(station, subject, bound, request),
+    )
 
 
 def _with_other(cell: Cell, cells: Sequence[Cell]) -> Cell:
@@ -154,20 +152,16 @@ def _with_other(cell: Cell, cells: Sequence[Cell]) -> Cell:
     return replace(cell, other=others[0])
 
 
-def _is_tpu(station: Station) -> bool:
-    return station.profile.data.connection.kind == "coral"
-
-
 def _refuse_cpu_alone(cells: Sequence[Cell]) -> None:
     """Refuse a model that is compiled for the Edge TPU where nothing but CPUs was asked to run it.
 
     Raises:
         ModelError: Names the file and the delegate that it needs.
     """
-    for cell in cells:
-        same = [other for other in cells if other.facts.path == cell.facts.path]
-        if cell.facts.edgetpu and all(other.delegate.is_cpu for other in same):
-            check_runnable(cell.facts)
+    compiled = {cell.facts.path: cell.facts for cell in cells if cell.facts.edgetpu}
+    for path, facts in compiled.items():
+        if all(cell.delegate.is_cpu for cell in cells if cell.facts.path == path):
+            check_runnable(facts)
 
 
 def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -> Settings:

@@ -53,15 +53,7 @@ def make(runtime: Runtime, job: Job) -> Applied:
     library = job.delegate_library
     emit("stage", text=f"{library} was being loaded")
     delegate = load(runtime, library, job.delegate_options)
-    emit("stage", text=f"the delegate of {library} was preparing the graph")
-    try:
-        interpreter = runtime.module.Interpreter(
-            model_path=job.model, num_threads=job.threads, experimental_delegates=[delegate]
-        )
-    except RuntimeError as error:
-        raise LibraryError(
-            f"the delegate of {library} could not prepare the graph: {_plain(error)}"
-        ) from error
+    interpreter = _apply(runtime, job, library, delegate)
     nodes = evidence.list_nodes(interpreter)
     delegation = None if nodes is None else evidence.count_delegated(nodes)
     emit("stage", text=f"memory was being allocated, with the delegate of {library}")
@@ -78,6 +70,19 @@ def make(runtime: Runtime, job: Job) -> Applied:
         ) from error
     emit("stage", text=f"the model was running on the delegate of {library}")
     return Applied(interpreter, delegation, evidence.names_left(nodes or ()))
+
+
+def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
+    """Make the interpreter, to which the delegate is applied at once."""
+    emit("stage", text=f"the delegate of {library} was preparing the graph")
+    try:
+        return runtime.module.Interpreter(
+            model_path=job.model, num_threads=job.threads, experimental_delegates=[delegate]
+        )
+    except RuntimeError as error:
+        raise LibraryError(
+            f"the delegate of {library} could not prepare the graph: {_plain(error)}"
+        ) from error
 
 
 def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
