@@ -84,11 +84,17 @@ def _value(preparation: Preparation, info: TensorInfo, level: int) -> npt.NDArra
 
 def holds(info: TensorInfo, wanted: Fed) -> bool | None:
     """Whether an integer input can store what another network gets; None for an input that is not quantized."""
+    found = held(info)
+    slack = CLOSE * (wanted.high - wanted.low)
+    return None if found is None else found[0] - slack <= wanted.low and wanted.high <= found[1] + slack
+
+
+def held(info: TensorInfo) -> tuple[float, float] | None:
+    """Return the least and the greatest value that an integer input can store; None for another input."""
     if info.scale is None or info.dtype not in BOUNDS:
         return None
     low, high = (info.scale * (bound - (info.zero_point or 0)) for bound in BOUNDS[info.dtype])
-    slack = CLOSE * (wanted.high - wanted.low)
-    return low - slack <= wanted.low and wanted.high <= high + slack
+    return low, high
 
 
 def is_integer(side: Side) -> bool:

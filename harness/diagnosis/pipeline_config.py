@@ -117,7 +117,7 @@ class _Parser:
                 raise self.error(position, f"found {name!r} in place of a field's name")
             if self.peek() == ":":
                 self.next()
-            found.fields.setdefault(name, []).extend(self.values(depth))
+            found.fields.setdefault(name.strip("[]"), []).extend(self.values(depth))
         if end:
             self.next()
         return found

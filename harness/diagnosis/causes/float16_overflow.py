@@ -32,7 +32,7 @@ def _weights(evidence: Evidence) -> Finding | None:
     with scratch.folder() as folder:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
-            return None
+            return _unmeasured(evidence, names)
         parts = emulations.twin.parts()
         bad = [index for index, values in parts.weights.items() if not np.isfinite(values).all()]
         gain = emulations.without(emulations.with_weights(dict.fromkeys(bad)))
@@ -51,6 +51,20 @@ def _weights(evidence: Evidence) -> Finding | None:
         remedies.requantize(
             evidence, "Keep the weights in int8 or float32 instead of float16.", mode="dynamic"
         ),
+    )
+
+
+def _unmeasured(evidence: Evidence, names: list[str]) -> Finding:
+    return Finding(
+        CAUSE,
+        "possible",
+        "seen in the file; what it costs cannot be measured without a float model",
+        f"{len(names)} constant(s) hold values that are not finite in float16, whose largest is {LARGEST:.0f} "
+        f"({', '.join(names[:2])})",
+        (Number("constants", len(names)), Number("largest float16", LARGEST)),
+        None,
+        "requantize",
+        remedies.requantize(evidence, "Convert again with weights in int8 or float32 instead of float16."),
     )
 
 

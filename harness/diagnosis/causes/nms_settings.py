@@ -101,9 +101,7 @@ def _expected(evidence: Evidence, own: PostProcess) -> PostProcess:
         nms_score_threshold=min(own.nms_score_threshold, LOW_THRESHOLD),
         nms_iou_threshold=overlap
         or (own.nms_iou_threshold if 0.3 <= own.nms_iou_threshold <= 0.8 else USUAL_IOU),
-        max_detections=max(
-            own.max_detections, (training and training.max_detections) or min(MANY, own.max_detections)
-        ),
+        max_detections=max(own.max_detections, (training and training.max_detections) or MANY),
     )
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from harness.diagnosis import remedies, scratch
 from harness.diagnosis.emulations import Emulations, open_emulations
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.judging import judge, words
-from harness.diagnosis.twin import Weights, by_channel, channel_axis, spread
+from harness.diagnosis.twin import Weights, by_channel, channel_axis, real_values, spread
+from harness.tflite.graph import Graph
 
 CAUSE = "per-tensor-weights"
+DEPTHWISE = "DEPTHWISE_CONV_2D"
+UNLIKE = 8.0
+"""Channels that differ eightfold leave the small ones three bits less."""
 
 
 def examine(evidence: Evidence) -> Finding | None:
@@ -18,7 +24,7 @@ def examine(evidence: Evidence) -> Finding | None:
     with scratch.folder() as folder:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
-            return None
+            return _of_file_alone(evidence) if evidence.pair.float is None else None
         layers = [layer for layer in emulations.twin.weights if _is_per_tensor(layer)]
         return _finding(evidence, emulations, layers) if layers else None
 
@@ -35,7 +41,7 @@ def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) 
     verdict = judge(gain, evidence, seen=True)
     if verdict is None:
         return None
-    depthwise = sum(layer.operator == "DEPTHWISE_CONV_2D" for layer in layers)
+    depthwise = sum(layer.operator == DEPTHWISE for layer in layers)
     largest = max(spread(layers))
     return Finding(
         CAUSE,
@@ -53,3 +59,38 @@ def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) 
         "requantize",
         remedies.requantize(evidence, "Quantize again with one scale a channel, as the command does."),
     )
+
+
+def _of_file_alone(evidence: Evidence) -> Finding | None:
+    """Look at the int8 weights themselves; training with quantization (uint8) has learnt to live with one scale."""
+    graph = evidence.pair.quantized.graph
+    found = [
+        (graph.primary.tensors[o.outputs[0]].name, differ)
+        for o in graph.primary.operators
+        if o.name == DEPTHWISE and (differ := _differ(graph, o.inputs[1])) > UNLIKE
+    ]
+    if not found:
+        return None
+    name, largest = max(found, key=lambda one: one[1])
+    return Finding(
+        CAUSE,
+        "possible",
+        "seen in the file; what it costs cannot be measured without a float model",
+        f"{len(found)} depthwise layer(s) have one scale for all channels, which differ up to {largest:.0f}-fold "
+        f"from the median channel's ({name.split(';')[0]})",
+        (Number("layers", len(found)), Number("largest channel against the median", largest)),
+        None,
+        "requantize",
+        remedies.requantize(evidence, "Convert again with one scale a channel."),
+    )
+
+
+def _differ(graph: Graph, index: int) -> float:
+    """Return how much a depthwise layer's largest channel exceeds its median one; 0 with a scale a channel."""
+    tensor = graph.primary.tensors[index]
+    quantization = tensor.quantization
+    if not tensor.constant or tensor.dtype != "int8" or quantization is None or len(quantization.scales) != 1:
+        return 0.0
+    sizes = np.abs(real_values(graph, tensor)).max(axis=(0, 1, 2))
+    middle = float(np.median(sizes))
+    return float(sizes.max()) / middle if middle > 0 else float("inf")

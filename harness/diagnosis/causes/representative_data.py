@@ -9,7 +9,7 @@ from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.judging import judge, words
 from harness.diagnosis.layers import Layer
-from harness.diagnosis.ranges import MANY, Fit, fit, named
+from harness.diagnosis.ranges import MANY, WIDE, Fit, fit, named
 from harness.errors import DatasetError
 from harness.quantize.findings import Finding as Fault
 
@@ -18,6 +18,8 @@ CAUSE = "representative-data"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Hold the stored ranges against the float values, and emulate the model with ranges that fit."""
+    if evidence.pair.float is None:
+        return _of_file_alone(evidence)
     found, faults = fit(evidence), _faults(evidence)
     if found.input is None and found.share < MANY and not faults:
         return None
@@ -89,13 +91,34 @@ def _remedy(evidence: Evidence) -> Remedy:
     )
 
 
+def _of_file_alone(evidence: Evidence) -> Finding | None:
+    """Hold the input's range against what the card feeds; the other ranges say nothing without a float model."""
+    side = evidence.pair.quantized
+    info = side.description.inputs[0]
+    asked = feeding.asked(side.model.card.input, info)
+    held = feeding.held(info)
+    if asked is None or held is None or WIDE * (held[1] - held[0]) < asked.high - asked.low:
+        return _unmeasured(evidence, _faults(evidence)) if _faults(evidence) else None
+    levels = max(1, round((asked.high - asked.low) / (info.scale or 1.0)) + 1)
+    return _possible(
+        evidence,
+        f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}, and the card feeds {asked}: {levels} of 256 levels",
+        (Number("levels in use", levels), Number("scale", info.scale)),
+    )
+
+
 def _unmeasured(evidence: Evidence, faults: tuple[Fault, ...]) -> Finding:
+    messages = " ".join(fault.message for fault in faults)
+    return _possible(evidence, f"the representative data: {messages}", (Number("faults", len(faults)),))
+
+
+def _possible(evidence: Evidence, sentence: str, numbers: tuple[Number, ...]) -> Finding:
     return Finding(
         CAUSE,
         "possible",
-        "the representative data is faulty; what it costs cannot be measured without a float model",
-        f"the representative data: {' '.join(fault.message for fault in faults)}",
-        (Number("faults", len(faults)),),
+        "seen in what was given; what it costs cannot be measured without a float model",
+        sentence,
+        numbers,
         None,
         "requantize",
         _remedy(evidence),

@@ -1,0 +1,82 @@
+"""From a measured gain to a confidence, and from findings to an order; figures by hand."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from harness.accuracy.bootstrap import PairedDifference
+from harness.diagnosis.findings import Finding, Remedy
+from harness.diagnosis.judging import judge, room_for_guesses, share_of_loss, words
+from harness.diagnosis.ranking import rank, worth
+
+
+def difference(first, second, low, high):
+    return PairedDifference(first, second, second - first, low, high, 0.01, 50)
+
+
+def lost(first, second, low, high):
+    """Evidence of a loss; None for no float side."""
+    return SimpleNamespace(loss=SimpleNamespace(difference=difference(first, second, low, high)))
+
+
+ALONE = SimpleNamespace(loss=SimpleNamespace(difference=None))
+HALF = lost(0.6, 0.3, -0.35, -0.25)
+
+
+@pytest.mark.parametrize(
+    ("gain", "seen", "evidence", "confidence"),
+    [
+        (difference(0.3, 0.5, 0.15, 0.25), True, HALF, "certain"),  # 0.2 of a loss of 0.3
+        (difference(0.3, 0.4, 0.05, 0.15), True, HALF, "likely"),  # a third of it
+        (difference(0.3, 0.31, -0.01, 0.03), True, HALF, "possible"),
+        (difference(0.3, 0.303, 0.001, 0.005), True, HALF, "possible"),  # beyond chance, but 0.003 only
+        (difference(0.3, 0.3, -0.01, 0.01), True, HALF, None),  # brings nothing
+        (difference(0.3, 0.2, -0.2, -0.05), True, HALF, None),
+        (difference(0.3, 0.5, 0.15, 0.25), False, HALF, "likely"),
+        (difference(0.3, 0.32, 0.01, 0.03), False, HALF, None),  # a tenth of 0.3 is 0.03
+        (difference(0.3, 0.5, 0.15, 0.25), True, ALONE, "likely"),  # no loss to account for
+    ],
+)
+def test_the_rule_of_confidence(gain, seen, evidence, confidence):
+    verdict = judge(gain, evidence, seen)
+    assert (verdict and verdict.confidence) == confidence
+
+
+def test_the_share_of_a_loss_is_at_most_all_of_it():
+    assert share_of_loss(0.15, HALF) == pytest.approx(0.5)
+    assert share_of_loss(0.4, HALF) == 1.0
+    assert share_of_loss(0.4, lost(0.6, 0.59, -0.02, 0.001)) is None
+    assert share_of_loss(0.4, ALONE) is None
+
+
+def test_guesses_are_tried_only_where_they_could_win_enough_back():
+    assert room_for_guesses(ALONE)
+    assert room_for_guesses(HALF)
+    assert not room_for_guesses(lost(0.60, 0.58, -0.03, -0.01))  # a guess would have to win 0.058
+    assert not room_for_guesses(lost(0.60, 0.40, -0.41, 0.01))  # not beyond chance
+
+
+def test_a_gain_in_words():
+    assert words(difference(0.1, 0.3, 0.15, 0.25)) == "mAP 0.100 → 0.300 (+0.200, 95 % +0.150…+0.250)"
+    assert words(PairedDifference(None, None, None, None, None, None, 1)) == "mAP not to be told"
+
+
+def finding(cause, confidence, gain, effort):
+    measured = None if gain is None else difference(0.3, 0.3 + gain, gain - 0.01, gain + 0.01)
+    return Finding(cause, confidence, "", "", (), measured, effort, Remedy(""))
+
+
+def test_the_order_is_that_of_gain_per_effort():
+    found = [
+        finding("retraining", "certain", 0.20, "retrain"),  # 0.20 / 10 = 0.020
+        finding("quantizing", "certain", 0.20, "requantize"),  # 0.20 / 2 = 0.100
+        finding("card", "certain", 0.12, "setting"),  # 0.120
+        finding("unproven", "possible", 0.05, "setting"),  # 0.05 x 0.5 = 0.025
+        finding("small", "likely", 0.01, "requantize"),  # 0.01 x 0.8 / 2 = 0.004
+        finding("unmeasured", "likely", None, "setting"),
+        finding("guess", "possible", None, "setting"),
+    ]
+    order = ["card", "quantizing", "unproven", "retraining", "small", "unmeasured", "guess"]
+    assert [one.cause for one in rank(found[::-1])] == order
+    assert worth(found[1]) == pytest.approx(0.1)
+    assert worth(found[5]) == 0
