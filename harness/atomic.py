@@ -10,10 +10,15 @@ from pathlib import Path
 from harness.errors import OutputError
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, sync_folder: bool = True) -> None:
     """Write `data` so that a kill at any instant leaves the old file or the new one, never a part.
 
     The bytes go to a temporary name in the same folder, are fsynced, renamed, and the folder is fsynced.
+
+    Args:
+        path: The file.
+        data: Its content.
+        sync_folder: False where another file is written to the same folder next, which makes both renames durable.
 
     Raises:
         OutputError: The file cannot be written.
@@ -26,7 +31,8 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if sync_folder:
+            _sync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

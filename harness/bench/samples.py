@@ -48,6 +48,21 @@ def to_bytes(samples: Samples) -> bytes:
     return buffer.getvalue()
 
 
+def from_bytes(data: bytes) -> Samples:
+    """Read what `to_bytes` wrote.
+
+    Raises:
+        RecordError: It is something else.
+    """
+    try:
+        samples = _from_bytes(bytearray(data))
+    except (ValueError, EOFError) as error:
+        raise RecordError(f"samples cannot be read ({error})") from error
+    if samples.dtype != SAMPLE:
+        raise RecordError(f"found samples of type {samples.dtype}, expected {SAMPLE}")
+    return samples
+
+
 def load_samples(path: str | Path) -> Samples:
     """Read one process's samples.
 

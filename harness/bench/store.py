@@ -67,9 +67,9 @@ class RunStore:
         records.save(self.folder / "run.json", facts)
 
     def save_samples(self, cell: str, process: int, data: bytes) -> str:
-        """Write the samples of one process and return the file's name."""
+        """Write the samples of one process and return the file's name; the record that names it makes it durable."""
         name = f"process-{process}.npy"
-        atomic.write_bytes(self.cell_folder(cell) / name, data)
+        atomic.write_bytes(self.cell_folder(cell) / name, data, sync_folder=False)
         return name
 
     def save_operators(self, cell: str, profile: OperatorProfile) -> str:

@@ -24,27 +24,30 @@ look_into(ModelCard, Settings)
 
 
 class Catalogue:
-    """The files of this computer that a run needs on the hosts, by hash; each is read once."""
+    """The files of this computer that a run needs on the hosts, by hash.
+
+    Each is read once: what is measured is what a file was when the run began. One that is changed meanwhile is refused
+    by the host that it is sent to.
+    """
 
     def __init__(self) -> None:
         self.paths: dict[str, Path] = {}
-        self._known: dict[tuple[Path, int, int], File] = {}
+        self._known: dict[Path, File] = {}
 
     def add(self, path: Path) -> File:
-        """Hash a file, unless it is known and unchanged.
+        """Hash a file, unless it is known.
 
         Raises:
             OSError: It cannot be read.
         """
-        status = path.stat()
-        key = (path, status.st_size, status.st_mtime_ns)
-        if key not in self._known:
+        if path not in self._known:
             with path.open("rb") as stream:
                 digest = hashlib.sha256()
                 while data := stream.read(1 << 20):
                     digest.update(data)
-            self._known[key] = File(sha256=digest.hexdigest(), size=status.st_size, name=path.name)
-        file = self._known[key]
+            size = path.stat().st_size
+            self._known[path] = File(sha256=digest.hexdigest(), size=size, name=path.name)
+        file = self._known[path]
         self.paths.setdefault(file.sha256, path)
         return file
 

@@ -6,6 +6,7 @@ is what was announced, so that a file that is there is whole. Workers of one hos
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -23,6 +24,8 @@ LIMIT_BYTES = 50_000_000_000
 """More is not kept on a host; files unused for longest go first."""
 IN_USE_S = 24 * 3600.0
 """What was used within the last day stays: a run may be using it."""
+MARK_S = 3600.0
+"""How exactly it is known when a file was used last."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -31,6 +34,8 @@ class Contents:
 
     def __init__(self, root: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         self.root, self._limit = root, limit_bytes
+        self._marked: dict[str, float] = {}
+        self._folders: dict[str, Path] = {}
         try:
             for folder in (self._files, self._incoming):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +58,17 @@ class Contents:
 
     def missing(self, files: Iterable[File]) -> tuple[str, ...]:
         """Return the hashes of the files that are not here; the others are marked as used now."""
-        return tuple(dict.fromkeys(file.sha256 for file in files if self._content(file) is None))
+        return tuple(dict.fromkeys(file.sha256 for file in files if not self._has(file)))
+
+    def _has(self, file: File) -> bool:
+        """Whether a file is here under its name, or its content under another."""
+        folder = self._folder(file.sha256)
+        found = os.path.isfile(f"{folder}/{safe_name(file.name)}") or self._content(file) is not None  # noqa: PTH113
+        if found and time.monotonic() - self._marked.get(file.sha256, float("-inf")) > MARK_S:
+            self._marked[file.sha256] = time.monotonic()
+            with contextlib.suppress(OSError):
+                os.utime(folder)
+        return found
 
     def place(self, file: File) -> Path:
         """Return a path of a file that is here, called by its name.
@@ -134,17 +149,17 @@ class Contents:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _folder(self, sha256: str) -> Path:
-        return self._files / _checked(sha256)[:2] / sha256
+        if sha256 not in self._folders:
+            self._folders[sha256] = self._files / _checked(sha256)[:2] / sha256
+        return self._folders[sha256]
 
     def _content(self, file: File) -> Path | None:
         """Return the content under whatever name it came."""
         folder = self._folder(file.sha256)
         try:
-            found = next((path for path in folder.iterdir() if not path.name.startswith(".")), None)
-            os.utime(folder)
+            return next((path for path in folder.iterdir() if not path.name.startswith(".")), None)
         except OSError:
             return None
-        return found
 
 
 def _checked(sha256: str) -> str:

@@ -14,7 +14,7 @@ from harness.accuracy.dataset import ImageEntry
 from harness.bench.engine import Inferred, OnProgress, Timed
 from harness.bench.plan import Cell
 from harness.bench.records import DelegateFacts
-from harness.bench.samples import load_samples
+from harness.bench.samples import from_bytes
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.courier import Source
@@ -59,11 +59,7 @@ class FarmEngine:
         process = result.process
         self._same_runtime(cell, process.runtime)
         process = msgspec.structs.replace(process, delegate=_as_asked(process.delegate, cell))
-        if result.samples is None:
-            return Timed(process)
-        path = scratch / "samples.npy"
-        path.write_bytes(result.samples)
-        return Timed(process, load_samples(path))
+        return Timed(process, None if result.samples is None else from_bytes(result.samples))
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its images, with the help of other devices where it may be any of a kind."""

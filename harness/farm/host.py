@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import os
 import shutil
 import threading
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,9 +159,7 @@ class Host:
     def _measured(self, step: Step, station: Station) -> Result:
         engine = self._engine(step, station)
         cell = cells.make_cell(step, self.contents)
-        scratch = self._scratch / cells.safe(step.run) / secrets.token_hex(8)
-        scratch.mkdir(parents=True)
-        try:
+        with self._scratch_of(step) as scratch:
             if step.what == "time":
                 timed = engine.time(cell, step.repetition, scratch)
                 samples = None if timed.samples is None else to_bytes(timed.samples)
@@ -175,8 +175,18 @@ class Host:
                 runtime=found.runtime,
             )
             return self._result(step, "done", inferences=inferences)
+
+    @contextmanager
+    def _scratch_of(self, step: Step) -> Iterator[Path]:
+        """An empty folder for one step; its parent is shared by all steps of the run."""
+        run = self._scratch / cells.safe(step.run)
+        scratch = run / cells.safe(step.device)
+        scratch.mkdir(parents=True, exist_ok=True)
+        try:
+            yield scratch
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            if os.listdir(scratch):  # noqa: PTH208 - making and removing a folder costs more than many a step
+                shutil.rmtree(scratch, ignore_errors=True)
 
     def _station(self, attached: Attached) -> Station:
         """Open a device once, and keep it open from step to step."""

@@ -33,15 +33,13 @@ class Meant:
         return offer.name == self.name or (self.is_any and self.name.removeprefix(ANY) in offer.kinds)
 
 
-def find_meant(text: str, hosts: Sequence[HostTold]) -> list[Meant]:
+def find_meant(text: str, offers: Sequence[Offer]) -> list[Meant]:
     """Find what a user means; several for `all-android`.
 
     Raises:
         UnknownNameError: There is no such device or kind on the farm; near misses are listed.
         UsageError: Several devices fit.
-        FarmError: No host can be used.
     """
-    offers = usable_offers(hosts)
     if text == ALL_ANDROID:
         return [Meant(offer.name, (offer,)) for offer in offers if offer.info.kind == "adb"] or _unknown(
             text, offers

@@ -19,10 +19,11 @@ from harness.bench.run import Observer
 from harness.bench.store import RunStore
 from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
+from harness.drivers.content import safe_name
 from harness.errors import IncomparableError, UsageError
 from harness.farm.cells import Catalogue
 from harness.farm.engine import FarmEngine
-from harness.farm.lanes import Board, Lane, give_up, has_part, kind_of
+from harness.farm.lanes import Board, Lane, LaneStore, give_up, has_part, kind_of
 from harness.farm.link import HostTold, Link
 from harness.farm.names import Meant, find_meant, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
@@ -65,7 +66,7 @@ class Farm:
     @property
     def stations(self) -> tuple[Station, ...]:
         """The devices as the plan knows them; of a kind, the first stands for all."""
-        return tuple(_station(meant) for meant in self.meant)
+        return tuple(map(_station, self.meant))
 
     @property
     def offers(self) -> dict[str, Offer]:
@@ -171,8 +172,9 @@ def _connect(asked: FarmChoice) -> Link:
 
 def _meant(request: Request, hosts: Sequence[HostTold]) -> tuple[Meant, ...]:
     found: dict[str, Meant] = {}
+    offers = usable_offers(hosts)
     for text in request.devices:
-        for meant in find_meant(text, hosts):
+        for meant in find_meant(text, offers):
             if meant.name in found:
                 raise UsageError(f"device {meant.name!r} is named twice")
             found[meant.name] = meant
@@ -293,8 +295,8 @@ class FarmRun:
         )
         with self._board.news:
             self._board.shards.join([offer])
-        say = self._farm.say
-        lane = Lane(engine, own, offer.info, self._board, self._store, self._observer, say, self._stop)
+        store = LaneStore(self._store.folder, safe_name(offer.name))
+        lane = Lane(engine, own, offer.info, self._board, store, self._observer, self._farm.say, self._stop)
         self._lanes[offer.name] = (lane, lane.start())
 
 

@@ -44,7 +44,9 @@ def idle_devices(host, n):
 
     class Idle:
         def time(self, cell, repetition, scratch):
-            facts = DelegateFacts(requested=str(cell.delegate), actual="xnnpack", evidence=("nothing was run",))
+            facts = DelegateFacts(
+                requested=str(cell.delegate), actual="xnnpack", evidence=("nothing was run",)
+            )
             return Timed(
                 ProcessFacts(
                     index=repetition,
@@ -185,7 +187,8 @@ def bench_cells(args, folder, kill):
         n = args.devices // args.workers
         for w in range(args.workers):
             processes.start(
-                f"w{w}", [__file__, "serve-idle", processes.address, f"w{w}", str(n), str(folder / f"host-{w}")]
+                f"w{w}",
+                [__file__, "serve-idle", processes.address, f"w{w}", str(n), str(folder / f"host-{w}")],
             )
         names = wait_for_hosts(processes.address, args.workers)
         devices = ("any:idle",) if kill else tuple(names)
@@ -195,7 +198,9 @@ def bench_cells(args, folder, kill):
         planned = time.monotonic() - begin
         before, told = processes.cpu_seconds(), Counting()
         victims = [f"w{w}" for w in range(0, args.workers, 10)] if kill else []
-        killer = threading.Thread(target=_kill_in_the_middle, args=(processes, victims, told, prepared), daemon=True)
+        killer = threading.Thread(
+            target=_kill_in_the_middle, args=(processes, victims, told, prepared), daemon=True
+        )
         killer.start()
         begin, own = time.monotonic(), time.process_time()
         outcome = carry_out(prepared, told)
@@ -353,15 +358,17 @@ def _large_dataset(folder, n_images):
 
 def bench_files(args, folder):
     """Send one large file to each of two hosts, through the scheduler."""
+    from harness.farm.cells import Catalogue
     from harness.farm.courier import Source
     from harness.farm.link import Link
-    from harness.farm.cells import Catalogue
     from harness.farm.wire import Result
 
     processes = Processes(folder)
     try:
         for name in "ab":
-            processes.start(name, [__file__, "serve-idle", processes.address, name, "1", str(folder / f"host-{name}")])
+            processes.start(
+                name, [__file__, "serve-idle", processes.address, name, "1", str(folder / f"host-{name}")]
+            )
         wait_for_hosts(processes.address, 2)
         path = folder / "large.bin"
         path.write_bytes(os.urandom(args.megabytes * 1_000_000))
@@ -372,7 +379,9 @@ def bench_files(args, folder):
         for name in "ab":
             lacking = Result(key="", outcome="missing", host=name, missing=(file.sha256,), cache=name)
             begin = time.monotonic()
-            link.wait_for(link.courier.ship(lacking, link.where(f"idle-0@{name}"), {file.sha256: Source(file, path)}))
+            link.wait_for(
+                link.courier.ship(lacking, link.where(f"idle-0@{name}"), {file.sha256: Source(file, path)})
+            )
             row[f"host_{name}_mb_per_second"] = round(args.megabytes / (time.monotonic() - begin), 1)
             placed = folder / f"host-{name}" / "files" / file.sha256[:2] / file.sha256 / "large.bin"
             row["ok"] = placed.stat().st_size == path.stat().st_size
@@ -388,7 +397,9 @@ def main():
     if sys.argv[1:2] == ["serve-idle"]:
         serve_idle(sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
         return 0
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("what", choices=["cells", "killed", "accuracy", "files"])
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=20)
