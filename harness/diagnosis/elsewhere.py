@@ -50,7 +50,7 @@ def infer(
         with tempfile.TemporaryDirectory(prefix="harness-") as folder:
             scratch = Path(folder) / "cell"
             scratch.mkdir()
-            text = f"{model.name} on {place}"
+            text = f"{model.name}, {place}"
             found = find_engine(station, request).infer(
                 cell, scratch, lambda done, total: on_step(done, total, text)
             )

@@ -26,9 +26,23 @@ MOST_MODELS = 2
 
 @dataclass
 class _Pool:
-    idle: SimpleQueue[InterpreterEngine]
+    """The interpreters of one model: as many as are used at once, and at most `most`."""
+
+    make: Callable[[], Any]
+    most: int
     ran: DelegateFacts
     runtime: str
+    idle: SimpleQueue[InterpreterEngine] = field(default_factory=SimpleQueue)
+    made: int = 0
+    lock: Any = field(default_factory=Lock)
+
+    def take(self) -> InterpreterEngine:
+        """Return an interpreter that nobody uses; a new one where all are used and more are allowed."""
+        with self.lock:
+            if self.idle.empty() and self.made < self.most:
+                self.made += 1
+                return InterpreterEngine(self.make())
+        return self.idle.get()
 
 
 @dataclass
@@ -47,7 +61,7 @@ class Engines:
             JobError: There is no runtime, or it refuses the model.
         """
         pool = self._pool(file, delegate)
-        engine = pool.idle.get()
+        engine = pool.take()
         try:
             yield engine
         finally:
@@ -90,13 +104,10 @@ def _make_pool(file: Path, delegate: str, n: int) -> _Pool:
     threads = kind.threads or 1
     try:
         runtime = load_runtime()
-        made = [make_interpreter(runtime, str(file), kind.kind, threads) for _ in range(max(1, n // threads))]
+        first = make_interpreter(runtime, str(file), kind.kind, threads)
     except (RuntimeMissingError, RuntimeError, ValueError) as error:
         raise JobError(f"{file}: cannot be run: {error}") from error
-    idle: SimpleQueue[InterpreterEngine] = SimpleQueue()
-    for interpreter in made:
-        idle.put(InterpreterEngine(interpreter))
-    facts = evidence.describe(kind.kind, evidence.read_delegation(made[0]))
+    facts = evidence.describe(kind.kind, evidence.read_delegation(first))
     ran = DelegateFacts(
         requested=str(kind),
         actual=facts["actual"],
@@ -104,4 +115,12 @@ def _make_pool(file: Path, delegate: str, n: int) -> _Pool:
         total_nodes=facts["total_nodes"],
         evidence=tuple(facts["evidence"]),
     )
-    return _Pool(idle, ran, str(runtime))
+    pool = _Pool(
+        make=lambda: make_interpreter(runtime, str(file), kind.kind, threads),
+        most=max(1, n // threads),
+        ran=ran,
+        runtime=str(runtime),
+        made=1,
+    )
+    pool.idle.put(InterpreterEngine(first))
+    return pool

@@ -105,15 +105,18 @@ class MatchedMixer:
         for part, columns in (("boxes", slice(1, 5)), ("scores", slice(5, 6)), ("labels", slice(6, 7))):
             if part in quantized:
                 rows[:, columns] = self.second[of_second, columns]
-        only_first = np.delete(self.first, of_first, axis=0)
-        only_second = np.delete(self.second, of_second, axis=0)
-        return np.concatenate(
-            [
-                rows,
-                only_first[:0] if "missed" in quantized else only_first,
-                only_second if "extra" in quantized else only_second[:0],
-            ]
-        )
+        places = [of_second if "scores" in quantized else of_first]
+        parts = [rows]
+        for part, own, paired, wanted in (
+            ("missed", self.first, of_first, False),
+            ("extra", self.second, of_second, True),
+        ):
+            if (part in quantized) is wanted:
+                alone = np.setdiff1d(np.arange(len(own)), paired)
+                parts.append(own[alone])
+                places.append(alone)
+        # Equal scores are ranked as they stand: nothing swapped, and all swapped, keep the order of their side.
+        return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]
 
 
 def pair_detections(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> _Pairs:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from harness.accuracy.bootstrap import Interval, PairedDifference, map_interval
 from harness.accuracy.coco import evaluate
 from harness.bench.records import CocoFigures
+from harness.delegates import parse_delegate
 from harness.diagnosis.changes import Found
 from harness.diagnosis.runs import Runs
 from harness.diagnosis.sides import Pair, Side
+
+_RUNS_AS = {"cpu": "xnnpack"}
+"""What a delegate is called where it ran, if not by its own name."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def measure(pair: Pair, runs: Runs) -> Loss:
     sides = {side.role: _accuracy(side, runs) for side in pair.sides}
     reference, quantized = sides.get("float"), sides["quantized"]
     difference = None if reference is None else runs.compare(reference.found, quantized.found)
-    remarks = tuple(sentence for accuracy in sides.values() for sentence in _remarks(accuracy, runs))
+    remarks = tuple(sentence for accuracy in sides.values() for sentence in remarks_on(accuracy, runs))
     return Loss(reference, quantized, difference, len(quantized.found.image_ids), remarks)
 
 
@@ -68,8 +72,8 @@ def _accuracy(side: Side, runs: Runs) -> Accuracy:
     return Accuracy(side, found, figures, map_interval(runs.truth, found.table, found.image_ids))
 
 
-def _remarks(accuracy: Accuracy, runs: Runs) -> list[str]:
-    """Say what puts a figure in doubt."""
+def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
+    """Return what puts a side's figures in doubt, a sentence each."""
     found, name = accuracy.found, accuracy.side.name
     remarks = []
     if found.unreadable:
@@ -81,7 +85,16 @@ def _remarks(accuracy: Accuracy, runs: Runs) -> list[str]:
     known = [row in runs.truth.categories for row in set(found.table.category_ids.tolist())]
     if not all(known):
         remarks.append(f"{name} gives {known.count(False)} category id(s) that the annotations do not have")
-    asked, ran = accuracy.side.place.delegate.partition(":")[0], found.ran.actual
-    if not accuracy.side.place.is_here and ran.partition(":")[0] != asked:
-        remarks.append(f"{name}: {asked} was asked for on {accuracy.side.place.device}, and {ran} ran")
-    return remarks
+    doubt = _doubt(accuracy)
+    return [*remarks, doubt] if doubt else remarks
+
+
+def _doubt(accuracy: Accuracy) -> str | None:
+    """Say where the figures are not those of the delegate that was asked for, or where that is not proven."""
+    asked, ran = parse_delegate(accuracy.side.place.delegate), accuracy.found.ran.actual
+    wanted = f"{accuracy.side.name}: {asked} was asked for on {accuracy.side.place.device}"
+    if ran == "unknown":
+        return f"{wanted}, and what ran is not proven"
+    if ran not in {asked.kind, _RUNS_AS.get(asked.kind)}:
+        return f"{wanted}, and {ran} ran: the figures are not that delegate's"
+    return None

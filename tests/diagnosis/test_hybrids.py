@@ -109,8 +109,22 @@ def test_matched_parts_come_from_the_side_that_is_asked_for():
     mixed = mixer.mix(frozenset({"scores", "extra"}))
     assert mixed.tolist() == [[*first[0].tolist()[:5], 0.4, 1.0], first[1].tolist(), second[1].tolist()]
     everything = mixer.mix(frozenset(MATCHED_PARTS))
-    assert sorted(everything.tolist()) == sorted(second.tolist())
-    assert sorted(mixer.mix(frozenset()).tolist()) == sorted(first.tolist())
+    assert np.array_equal(everything, second) and np.array_equal(mixer.mix(frozenset()), first)
+
+
+def test_nothing_swapped_and_all_swapped_keep_the_order_of_their_side():
+    chance = np.random.default_rng(3)
+    sides = []
+    for n in (30, 40):
+        boxes = np.concatenate([chance.uniform(0, 50, (n, 2)), chance.uniform(5, 30, (n, 2))], axis=1)
+        rows = [
+            row(box, round(score, 1), c)
+            for box, score, c in zip(boxes, chance.random(n), chance.integers(1, 3, n), strict=True)
+        ]
+        sides.append(table(*rows))
+    mixer = MatchedMixer(*sides, pair_detections(*sides))
+    assert np.array_equal(mixer.mix(frozenset()), sides[0])
+    assert np.array_equal(mixer.mix(frozenset(MATCHED_PARTS)), sides[1])
 
 
 def test_sides_without_detections_can_be_mixed():
