@@ -15,6 +15,10 @@ from harness.worker.jobs import Job, emit
 from harness.worker.runtime import Runtime, make_interpreter
 
 ENTRY_POINT = "tflite_plugin_create_delegate"
+SAYS_NOTHING = (
+    "it does not say why; an accelerator may be held by another program, unplugged, or closed to this user "
+    "(`harness doctor`)"
+)
 RESTORED = "Restored original execution plan after delegate application failure."
 
 
@@ -106,7 +110,7 @@ def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
         told = _plain(error).removeprefix(f"Failed to load delegate from {library}").strip()
         given = ", ".join(f"{key}={value}" for key, value in options.items()) or "none"
         raise LibraryError(
-            f"the library {library} created no delegate (options: {given}): {told or 'it does not say why'}"
+            f"the library {library} created no delegate (options: {given}): {told or SAYS_NOTHING}"
         ) from error
 
 

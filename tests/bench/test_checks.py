@@ -183,3 +183,12 @@ def test_firmware_that_says_nothing_is_no_finding(record):
         judge(with_telemetry(record, before={}, after={"firmware_flags": "?"}), summary()).verdict
         == "trusted"
     )
+
+
+def test_what_switching_models_costs_is_told_beside_the_verdict_and_does_not_change_it(record):
+    """Five processes of 9, 10 and 11 ms each: median 10 ms of 15; the steady inferences take 1 ms."""
+    switched = {"model": "other", "durations_ns": [9_000_000, 10_000_000, 11_000_000]}
+    judgement = judge(with_telemetry(record, after_other_model=switched), summary())
+    assert judgement.verdict == "trusted"
+    assert any("right after other an inference takes 10.0 ms (median of 15)" in r for r in judgement.reasons)
+    assert not any("right after" in reason for reason in judge(record, summary()).reasons)

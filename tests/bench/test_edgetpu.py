@@ -4,6 +4,7 @@ What only a real TPU can show (its speed, its firmware, its cache) is listed in 
 """
 
 import dataclasses
+import fcntl
 import importlib.util
 import shutil
 
@@ -168,6 +169,21 @@ def test_two_tpus_are_measured_at_the_same_time(ask, recorder, tmp_path, compile
         "edgetpu:usb:1",
     }
     assert {path.name for path in locks.iterdir()} == {"usb:0", "usb:1"}
+
+
+def test_a_tpu_that_another_program_holds_is_told_so(ask, recorder, tmp_path):
+    """The stand-in says so itself; a library that says nothing gets the usual reasons."""
+    with (tmp_path / "usb:0").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (record,) = carry_out(
+            ask(delegates=("edgetpu:usb:0",), options={"lock": str(tmp_path)}), recorder
+        ).records
+    assert record.status == "failed" and "the device is in use" in record.reasons[0]
+
+
+def test_measuring_the_cpu_and_a_tpu_of_one_computer_at_once_is_warned_of(ask, compiled):
+    asked = ask("shapes-full-integer", compiled, devices=("local", "coral-usb:1"), delegates=())
+    assert any("parts of one computer" in remark for remark in asked.remarks)
 
 
 def test_two_devices_that_would_share_a_tpu_are_refused(ask):
