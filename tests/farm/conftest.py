@@ -1,5 +1,6 @@
 """Real farms on this computer: a Dask scheduler and workers, each a process of its own, on loopback."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -111,7 +112,8 @@ class RealFarm:
     def kill(self, name):
         """As a power cut ends a host: everything of it at once."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def close(self):
