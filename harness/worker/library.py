@@ -19,6 +19,10 @@ SAYS_NOTHING = (
     "it does not say why; an accelerator may be held by another program, unplugged, or closed to this user "
     "(`harness doctor`)"
 )
+DYNAMIC = (
+    "the runtime does not say why; without a word it refuses a delegate for static sizes only where the graph has "
+    "tensors of dynamic size"
+)
 RESTORED = "Restored original execution plan after delegate application failure."
 
 
@@ -85,7 +89,7 @@ def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
         )
     except RuntimeError as error:
         raise LibraryError(
-            f"the delegate of {library} could not prepare the graph: {_plain(error)}"
+            f"the delegate of {library} could not prepare the graph: {_plain(error) or DYNAMIC}"
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Delegates from a real shared library, compiled from C, under the runtime that is installed."""
 
+import dataclasses
 import subprocess
 
 import numpy as np
@@ -100,6 +101,13 @@ def test_a_refusal_is_told_with_the_librarys_own_words(job, runtime, stage, text
     with pytest.raises(LibraryError) as caught:
         make(runtime, job(fail=stage))
     assert text in str(caught.value)
+
+
+def test_a_refusal_of_the_runtime_that_has_no_words_gets_some(job, runtime, shared_data):
+    """LiteRT raises an empty RuntimeError for a delegate of static sizes on a graph of dynamic ones."""
+    model = shared_data / "models" / "ssd_mobilenet_v2_fpnlite_10_256_int8.tflite"
+    with pytest.raises(LibraryError, match="could not prepare the graph: the runtime does not say why"):
+        make(runtime, dataclasses.replace(job(take="all"), model=str(model)))
 
 
 def test_a_missing_library_is_named(runtime):
