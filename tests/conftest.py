@@ -41,6 +41,17 @@ def sshd_module() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def lasting_sshd(sshd_module, tmp_path_factory):
+    """A real sshd that no test changes."""
+    reason = sshd_module.why_not()
+    if reason:
+        pytest.skip(reason)
+    server = sshd_module.Sshd(tmp_path_factory.mktemp("lasting") / "board")
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def sshd(sshd_module, tmp_path, monkeypatch):
     """A real sshd that stands for a board; ssh reads its configuration instead of ~/.ssh/config."""

@@ -139,7 +139,7 @@ def environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if key not in {"DISPLAY", "SSH_ASKPASS", "WAYLAND_DISPLAY"}
     }
-    return {**kept, "SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"}
+    return {**kept, "SSH_ASKPASS_REQUIRE": "never"}
 
 
 def _as_options(options: dict[str, str]) -> list[str]:

@@ -223,7 +223,21 @@ def ssh_device(sshd):
     device.close()
 
 
-@pytest.fixture(params=["local", "fake", "adb", "old_adb", "adb_server", "ssh"])
+@pytest.fixture(scope="session")
+def lasting_ssh(lasting_sshd):
+    device = lasting_sshd.device()
+    yield device
+    device.close()
+
+
+@pytest.fixture
+def lasting_ssh_device(lasting_ssh, lasting_sshd, monkeypatch):
+    """A board whose connection lasts from test to test, as it does from cell to cell."""
+    monkeypatch.setenv("HARNESS_SSH_CONFIG", str(lasting_sshd.config))
+    return lasting_ssh
+
+
+@pytest.fixture(params=["local", "fake", "adb", "old_adb", "adb_server", "lasting_ssh"])
 def device(request):
     """Every kind of device, for the conformance suite; a new kind adds `KIND_device` and its name."""
     return request.getfixturevalue(f"{request.param}_device")

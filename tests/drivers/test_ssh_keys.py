@@ -214,7 +214,8 @@ def test_a_name_that_nobody_knows_is_said(sshd):
     assert "Could not resolve hostname" in error_of(SshDevice("board", host="no-such-board.invalid"))
 
 
-def test_something_that_is_no_sshd_is_said(sshd):
+def test_something_that_is_no_sshd_is_said(sshd, monkeypatch):
+    monkeypatch.setattr("harness.drivers.ssh_target.CONNECT_S", 1)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
