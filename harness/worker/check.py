@@ -93,6 +93,10 @@ def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Seq
     )
 
 
+REGULAR_NMS = (
+    "; LiteRT 2.3's regular NMS loses classes on several threads: measure it on one, or set fast NMS (`harness edit nms "
+    "--fast`)"
+)
 NOT_BESIDE = "the file from before edgetpu_compiler is not beside the compiled one"
 
 
@@ -123,7 +127,8 @@ def _differences(
     if roles is not None and roles == _detection_outputs(reference):
         one_thread, timed = ([_detected(side, roles) for side in sides] for sides in zip(*pairs, strict=True))
         differs = differing_detections(one_thread, timed, tolerance)
-        return [("detections", f": {differs}")] if differs else []
+        hint = REGULAR_NMS if tolerance is SAME_KERNELS else ""
+        return [("detections", f": {differs}{hint}")] if differs else []
     found = []
     for place, detail in enumerate(interpreter.get_output_details()):
         texts = (differing_values(expected[place], given[place], tolerance) for expected, given in pairs)

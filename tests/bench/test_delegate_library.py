@@ -146,6 +146,7 @@ def test_cpu_threads_that_lose_detections_are_incorrect(prepared, recorder, repo
     for delegate in ("cpu:2", "cpu-reference:2"):
         wrong = found["regular", delegate]
         assert wrong.status == "incorrect" and "with 2 threads gives other detections" in wrong.reasons[0]
+        assert "harness edit nms --fast" in wrong.reasons[0]
         assert found["shapes-float32", delegate].status == "ok"
 
 
