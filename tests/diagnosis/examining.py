@@ -11,6 +11,7 @@ from harness.diagnosis.diagnose import Diagnosis, examine
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.runs import Runs
 from harness.diagnosis.sides import Pair, Place, load_side
+from harness.tflite.infer import infer_card
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ def examined(fault, limit=None, layer_images=20) -> Examined:
     dataset = find_dataset(fault.dataset).limited(limit)
     truth = read_annotations(dataset.annotations)
     runs = Runs(dataset, truth)
-    reference = None if fault.reference is None else load_side("float", load_card(fault.reference))
-    pair = Pair(reference, load_side("quantized", load_card(fault.broken), Place(delegate=fault.delegate)))
+    reference = None if fault.reference is None else load_side("float", _model(fault.reference))
+    pair = Pair(reference, load_side("quantized", _model(fault.broken), Place(delegate=fault.delegate)))
     evidence = Evidence(
         pair=pair,
         dataset=dataset,
@@ -50,3 +51,7 @@ def examined(fault, limit=None, layer_images=20) -> Examined:
     named = [finding.cause for finding in diagnosis.findings]
     rank = next((place for place, cause in enumerate(named, 1) if cause in fault.causes), None)
     return Examined(diagnosis, rank, perf_counter() - begin)
+
+
+def _model(path):
+    return infer_card(path) if path.suffix == ".tflite" else load_card(path)

@@ -8,12 +8,15 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.judging import judge, words
-from harness.diagnosis.layers import Layer
 from harness.diagnosis.ranges import MANY, WIDE, Fit, fit, named
 from harness.errors import DatasetError
 from harness.quantize.findings import Finding as Fault
 
 CAUSE = "representative-data"
+OTHER = 0.1
+"""Ends of a calibrated input that are off by a tenth of the range: real images hold nearly black and nearly white."""
+PIXELS = 100.0
+"""Values that only pixels of 0…255 have: normalized ones are below 3."""
 
 
 def examine(evidence: Evidence) -> Finding | None:
@@ -36,7 +39,7 @@ def examine(evidence: Evidence) -> Finding | None:
         verdict.confidence,
         verdict.rule,
         f"{_what(evidence, found, faults)}; with ranges from the evaluated images, {words(gain)} (emulated)",
-        (*_numbers(found), *gain_numbers(gain)),
+        (*_numbers(evidence, found), *gain_numbers(gain)),
         gain,
         "requantize",
         _remedy(evidence),
@@ -54,8 +57,9 @@ def _faults(evidence: Evidence) -> tuple[Fault, ...]:
 def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
     if faults:
         return f"the representative data: {faults[0].message.rstrip('.')}"
-    if found.input is not None:
-        return _of_input(evidence, found.input)
+    of_input = _of_input(evidence)
+    if of_input is not None:
+        return of_input
     cut, unused = len(found.narrow), len(found.wide)
     if cut >= unused:
         worst = sorted(found.narrow, key=lambda layer: -(layer.clipped or 0.0))
@@ -66,21 +70,30 @@ def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
     return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({named(found.wide)})"
 
 
-def _of_input(evidence: Evidence, layer: Layer) -> str:
-    reference = evidence.pair.float
-    wanted = feeding.of_side(reference) if reference is not None else None
-    range_ = f"{layer.range_low:.3g}…{layer.range_high:.3g}"
-    like = " (pixels of 0…255, not normalized)" if (layer.range_high or 0.0) > 100 else ""
-    return f"the input was calibrated for {range_}{like}, where the network gets {wanted}"
+def _of_input(evidence: Evidence) -> str | None:
+    """Say for what range the input was calibrated, where that is not what the float network gets."""
+    reference, side = evidence.pair.float, evidence.pair.quantized
+    held = feeding.held(side.description.inputs[0])
+    if reference is None or held is None:
+        return None
+    wanted = feeding.of_side(reference)
+    slack = OTHER * (wanted.high - wanted.low)
+    if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
+        return None
+    like = " (pixels that nobody normalized)" if held[1] > PIXELS else ""
+    return (
+        f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}{like}, and the float network gets {wanted}"
+    )
 
 
-def _numbers(found: Fit) -> tuple[Number, ...]:
+def _numbers(evidence: Evidence, found: Fit) -> tuple[Number, ...]:
+    low, high = feeding.held(evidence.pair.quantized.description.inputs[0]) or (None, None)
     return (
         Number("activations", len(found.layers)),
         Number("cut off", len(found.narrow)),
         Number("using less than a quarter", len(found.wide)),
-        Number("input range, low", found.input.range_low if found.input else None),
-        Number("input range, high", found.input.range_high if found.input else None),
+        Number("input range, low", low),
+        Number("input range, high", high),
     )
 
 

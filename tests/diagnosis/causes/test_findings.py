@@ -1,11 +1,13 @@
 """What every finding must hold: a rule, numbers, a remedy, and a command that does what it says."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 from examining import examined
 from faults import library
 
+from harness.cards import load_card
 from harness.cli.main import main
 from harness.diagnosis.causes import CAUSES
 from harness.diagnosis.findings import EFFORTS
@@ -62,8 +64,6 @@ def test_the_command_runs_as_it_is_given(findings, name, tmp_path, monkeypatch):
 
 
 def test_the_cards_command_gives_the_card_that_was_measured(workshop, findings):
-    from harness.cards import load_card
-
     remedy = findings["label_more"].remedy
     settings = [part for part in remedy.command if "=" in part]
     before = load_card(library.BUNDLED["label_more"](workshop).broken).card
@@ -72,7 +72,6 @@ def test_the_cards_command_gives_the_card_that_was_measured(workshop, findings):
 
 def test_the_image_input_that_is_written_anew_means_what_it_says(workshop, tmp_path):
     """`quantized_input_stats` (127.5, 127.5): pixel 0 means -1, pixel 255 means 1."""
-    from harness.cards import load_card
     from harness.diagnosis.input_scale import with_input_scale
     from harness.tflite.model import describe
 
@@ -85,3 +84,13 @@ def test_the_image_input_that_is_written_anew_means_what_it_says(workshop, tmp_p
         changed.write_bytes(with_input_scale(file.read_bytes(), 0.5, 3, file))
         info = describe(changed).inputs[0]
         assert (info.scale, info.zero_point) == (0.5, 3)
+
+
+def test_bare_files_without_cards_tell_the_forums_case_too(workshop):
+    """The worked-out card of the int8 file feeds pixels as they are, of which its input holds 0…255."""
+    fault = library.BUNDLED["forum"](workshop)
+    bare = [load_card(card).file for card in (fault.reference, fault.broken)]
+    found = examined(replace(fault, reference=bare[0], broken=bare[1]), 40).diagnosis.findings
+    assert {one.cause for one in found} == {"representative-data", "shared-output-scale", "qat-ignored"}
+    sentence = next(one.sentence for one in found if one.cause == "representative-data")
+    assert "calibrated for 0…255" in sentence and "gets -1…1" in sentence
