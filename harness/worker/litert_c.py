@@ -11,11 +11,12 @@ A wrong guess at the interface crashes the process, so this is used in a process
 from __future__ import annotations
 
 import ctypes
+import sys
 from ctypes import byref, c_bool, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
-LIBRARY = "libLiteRt.so"
+LIBRARY = "libLiteRt.dylib" if sys.platform == "darwin" else "libLiteRt.so"
 CPU = 1
 """LiteRtHwAccelerators: kLiteRtHwAcceleratorCpu."""
 _MAX_RANK = 8

@@ -3,6 +3,7 @@
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -25,6 +26,9 @@ from harness.errors import MeasurementError, RecordError
 from harness.report.frame import read_results
 from harness.tflite.model import describe
 from harness.tflite.reader import read_bytes, read_graph
+from harness.worker import operators as worker
+from harness.worker.jobs import OperatorsJob
+from harness.worker.runtime import Runtime, load_runtime
 from harness.workspace import find_workspace
 
 FORMATS = Path(__file__).parents[1] / "records_formats"
@@ -90,6 +94,20 @@ def test_the_builtin_kernels_are_the_operators_of_the_file(cell, scratch):
 def test_a_delegate_that_the_profiler_does_not_know_is_refused_with_the_way_out(cell, scratch):
     with pytest.raises(MeasurementError, match="--benchmark-binary"):
         operators.record(PythonWorker(LocalDevice()), cell("external:/lib/libsomething.so"), scratch)
+
+
+def test_a_runtime_without_a_profiler_says_which_one_has_it(tmp_path):
+    old = Runtime("tflite-runtime", "2.14.0", SimpleNamespace(__file__=str(tmp_path / "interpreter.py")))
+    job = OperatorsJob("model.tflite", "cpu", 1, None, 1, 0.0, str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"tflite-runtime 2.14.0 has no operator profiler.*2\.3"):
+        worker.run(job, old)
+
+
+def test_a_file_that_litert_cannot_open_is_told_by_the_call_that_failed(tmp_path):
+    (tmp_path / "model.tflite").write_bytes(b"\0" * 64)
+    job = OperatorsJob(str(tmp_path / "model.tflite"), "cpu", 1, None, 1, 0.0, str(tmp_path))
+    with pytest.raises(RuntimeError, match="LiteRtCreateModelFromFile gave status"):
+        worker.run(job, load_runtime())
 
 
 def test_the_native_tool_records_them_too(cell, scratch, repository, tmp_path):
