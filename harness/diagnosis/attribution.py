@@ -28,6 +28,7 @@ from harness.diagnosis.hybrids import (
     MATCHED_PARTS,
     HeadMixer,
     MatchedMixer,
+    living,
     pair_detections,
     rows_of,
 )
@@ -180,7 +181,8 @@ def _hybrids(
         empty = ImageDetections(raws[0].image_id, np.empty((0, 4)), nothing, np.empty(0, np.int64))
         return [empty] * len(chosen)
     found = [side.decoder.read(raw.outputs or ()) for side, raw in zip(heads, raws, strict=True)]
-    mixer = HeadMixer(found[0], found[1], heads[0].decoder.settings.score_threshold)
+    thresholds = [side.decoder.settings.score_threshold for side in heads]
+    mixer = HeadMixer(*living(found[0], found[1], min(thresholds)), thresholds[0])
     made: dict[Subset, ImageDetections] = {}
     for subset in (_distinct(one, mixer) for one in chosen):
         which = int("settings" in subset)

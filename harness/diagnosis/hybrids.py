@@ -76,6 +76,16 @@ class HeadMixer:
         return not self._compared[2].any()
 
 
+def living(first: Candidates, second: Candidates, threshold: float) -> tuple[Candidates, Candidates]:
+    """Leave out the candidates that neither side scores as high as the threshold: no mixture of them would be kept."""
+    rows = np.flatnonzero(np.maximum(level(first), level(second)) >= np.float32(threshold))
+    chosen = [
+        Candidates(side.boxes[rows], side.scores[rows], None if side.weights is None else side.weights[rows])
+        for side in (first, second)
+    ]
+    return chosen[0], chosen[1]
+
+
 def level(found: Candidates) -> Floats:
     """Return each candidate's best score, float32 [N]; 0 where it is no number."""
     best = found.scores.max(axis=1)

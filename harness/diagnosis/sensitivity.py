@@ -37,7 +37,7 @@ MEASURED = 10
 MEASURED_IMAGES, LEAST_MEASURED_IMAGES = 40, 16
 USUAL_PIXELS = 320 * 320
 """Input size from which fewer images are measured: an inference takes as long as it has pixels."""
-STEEP, LAST = 40, 20
+STEEP, LAST = 28, 12
 """Layers that are screened: those that lose most SNR by themselves, and the last ones, whose error nothing dampens."""
 _USUAL_DB = 40.0
 """SNR of a tensor that is only rounded to 8 bits: what a layer with inputs that are alike is held against."""

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from harness.detectors.heads import Candidates
+from harness.detectors.heads import Candidates, keep
+from harness.detectors.nms import NmsSettings
 from harness.diagnosis.hybrids import (
     HEAD_PARTS,
     MATCHED_PARTS,
     HeadMixer,
     MatchedMixer,
+    living,
     pair_detections,
     rows_of,
 )
@@ -74,6 +76,22 @@ def test_scores_that_are_all_zero_or_no_numbers_stay_out():
     for parts in subsets(HEAD_PARTS):
         mixed = HeadMixer(FLOAT, second, 0.05).mix(parts)
         assert np.isfinite(mixed.weights).all()
+
+
+def test_what_no_mixture_would_keep_is_left_out_without_any_difference():
+    chance = np.random.default_rng(5)
+    boxes = [np.sort(chance.random((200, 2, 2)), axis=1).reshape(200, 4) for _ in range(2)]
+    scores = [chance.random((200, 3)) ** 4 for _ in range(2)]
+    sides = [candidates(b, s, chance.random(200)) for b, s in zip(boxes, scores, strict=True)]
+    settings = NmsSettings("class-aware", 0.2, 0.5, 50)
+    fewer = living(*sides, 0.2)
+    assert 0 < len(fewer[0].boxes) < 200
+    nothing = HeadMixer(*living(*sides, 2.0), 2.0).mix(frozenset({"scores"}))
+    assert len(keep(nothing, settings).scores) == 0
+    for parts in subsets(HEAD_PARTS):
+        whole, rest = (keep(HeadMixer(*pair, 0.2).mix(parts), settings) for pair in (sides, fewer))
+        for name in ("boxes", "scores", "classes"):
+            assert np.array_equal(getattr(whole, name), getattr(rest, name))
 
 
 def row(box, score, category, image=1):
