@@ -82,6 +82,10 @@ def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Seq
         reference = make_interpreter(runtime, model, kind, 1)
     except (ValueError, RuntimeError) as error:
         return Checked(remark=f"its outputs could not be held against {kind}:1's: {str(error).strip()}")
+    if _interface(reference) != _interface(interpreter):
+        return Checked(
+            remark=f"its outputs could not be held against {kind}:1's: {Path(model).name} is another model"
+        )
     _feed_others(reference, interpreter)
     who = f"{job.delegate} with {job.threads} threads" if own else job.delegate
     differences = _differences(reference, interpreter, feeds, SAME_KERNELS if own else OTHER_KERNELS)
@@ -94,8 +98,8 @@ def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Seq
 
 
 REGULAR_NMS = (
-    "; LiteRT 2.3's regular NMS loses classes on several threads: measure it on one, or set fast NMS (`harness edit nms "
-    "--fast`)"
+    "; LiteRT 2.3's regular NMS loses classes on several threads: measure it on one, or set fast NMS (`harness edit "
+    "nms --fast`)"
 )
 NOT_BESIDE = "the file from before edgetpu_compiler is not beside the compiled one"
 
@@ -105,6 +109,12 @@ def before_compiler(model: str) -> str | None:
     path = Path(model)
     source = path.with_name(path.name.replace("_edgetpu.tflite", ".tflite"))
     return str(source) if source != path and source.is_file() else None
+
+
+def _interface(interpreter: Any) -> list[tuple[tuple[int, ...], str]]:
+    """Shape and type of every input, and the type of every output (whose shape may be known after a run only)."""
+    inputs = [(tuple(d["shape"]), np.dtype(d["dtype"]).name) for d in interpreter.get_input_details()]
+    return [*inputs, *(((), np.dtype(d["dtype"]).name) for d in interpreter.get_output_details())]
 
 
 def _feed_others(reference: Any, interpreter: Any) -> None:

@@ -271,12 +271,19 @@ def copier(repository, tmp_path):
     return tmp_path / "copy_edgetpu.tflite"
 
 
-def test_outputs_are_held_against_the_file_from_before_the_compiler_where_it_is_beside(ask, recorder, copier):
+def test_outputs_are_held_against_the_file_from_before_the_compiler_where_it_is_beside(
+    ask, recorder, copier, repository
+):
     """On the CPU the one reshapes bytes, on the stand-in the other copies them: the same, until it is told to err."""
     (right,) = carry_out(ask(copier), recorder).records
     assert (right.status, right.reasons) == ("ok", ())
     (wrong,) = carry_out(ask(copier, options={"wrong": "1"}), recorder).records
     assert wrong.status == "incorrect" and "edgetpu gives other values than cpu:1" in wrong.reasons[0]
+    shutil.copy(
+        repository / "models" / "shapes" / "shapes_full_integer.tflite", copier.parent / "copy.tflite"
+    )
+    (stale,) = carry_out(ask(copier), recorder).records
+    assert stale.status == "ok" and "copy.tflite is another model" in stale.reasons[0]
     (copier.parent / "copy.tflite").unlink()
     (alone,) = carry_out(ask(copier, options={"wrong": "1"}), recorder).records
     assert alone.status == "ok" and "is not beside the compiled one" in alone.reasons[0]
