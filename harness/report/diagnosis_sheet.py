@@ -79,13 +79,20 @@ def _verdict(found: Found) -> str:
 
 def verdict(loss: Found) -> str:
     """Say in a sentence what the images tell about the loss."""
-    images = f"{units.count(loss['n_images'])} images"
-    if loss["map"] is None:
+    images = images_of(loss["n_images"])
+    if loss["map"] is None and loss["decision"] is None:
         return f"{images}; without a float model there is nothing to compare with."
+    if loss["map"] is None:
+        return f"{images} without any annotated object: there is no accuracy to speak of."
     span = f"95 % interval {signed_between(_minus(loss['high']), _minus(loss['low']))}"
     change = f"mAP {signed(_minus(loss['map']))} on {images} ({span})"
     words = {"worse": "accuracy was lost", "better": "the quantized side is better"}
     return f"{change}: {words.get(loss['decision'], 'no difference that so many images could show')}."
+
+
+def images_of(n: int) -> str:
+    """Return a number of images in words."""
+    return f"{units.count(n)} image{'' if n == 1 else 's'}"
 
 
 def _minus(value: float | None) -> float | None:
@@ -171,7 +178,7 @@ def shown_layers(found: Found) -> list[Found]:
 
 def break_sentence(found: Found) -> str:
     """Say where the error breaks out."""
-    images = f"{len(found['layers'])} tensors on {found['n_images']} images"
+    images = f"{len(found['layers'])} tensors on {images_of(found['n_images'])}"
     if found["first_break"] is None:
         return f"Compared {images}: {found['rule']}."
     return f"Compared {images}. It breaks at {clean(found['first_break'])}: {found['rule']}."

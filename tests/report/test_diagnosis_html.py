@@ -11,7 +11,7 @@ from harness.diagnosis.diagnose import Case, Diagnosis, gather
 from harness.diagnosis.document import document
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.sides import Pair, load_side
-from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid
+from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid, verdict
 from harness.report.html.diagnosis import render
 from harness.report.html.levels import chart
 from harness.workspace import find_workspace
@@ -106,3 +106,18 @@ def test_differences_that_round_to_nothing_have_no_sign(value, text):
 def test_a_long_name_keeps_its_telling_end():
     assert short_name("a/b/c/Relu6;folded/stuff") == "a/b/c/Relu6"
     assert short_name("x" * 40 + "/end", 10) == "…xxxxx/end"
+
+
+@pytest.mark.parametrize(
+    ("lost", "decision", "words"),
+    [
+        (0.3, "worse", "mAP -0.300 on 2 images (95 % interval -0.400 to -0.200): accuracy was lost."),
+        (-0.3, "better", "the quantized side is better."),
+        (0.0, "~", "no difference that so many images could show."),
+        (None, "~", "2 images without any annotated object"),
+        (None, None, "without a float model"),
+    ],
+)
+def test_the_verdict_says_what_the_images_show(lost, decision, words):
+    ends = {"low": None, "high": None} if lost is None else {"low": lost - 0.1, "high": lost + 0.1}
+    assert words in verdict({"map": lost, "decision": decision, "n_images": 2, **ends})
