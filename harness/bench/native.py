@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from harness import atomic
 from harness.bench import native_batches, native_check, native_eval
 from harness.bench.engine import Inferred, OnProgress, Timed
 from harness.bench.inputs import prepare_inputs
@@ -221,7 +222,7 @@ class NativeEngine:
             return None
         path = images.with_suffix(".bin")
         if not path.exists():
-            path.write_bytes(np.load(images, allow_pickle=False)[0].tobytes())
+            atomic.write_bytes(path, np.load(images, allow_pickle=False)[0].tobytes())
         return path
 
     def _run_once(

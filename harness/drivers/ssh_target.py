@@ -102,7 +102,6 @@ def client_argv(target: Target, socket: str) -> list[str]:
         "ServerAliveInterval": str(ALIVE_S),
         "ServerAliveCountMax": str(ALIVE_COUNT),
         "ControlMaster": "yes",
-        "ControlPath": socket,
         "ControlPersist": "no",
         "ClearAllForwardings": "yes",
         "ForwardAgent": "no",
@@ -111,7 +110,7 @@ def client_argv(target: Target, socket: str) -> list[str]:
         "RemoteCommand": "none",
         "EscapeChar": "none",
     }
-    argv = ["ssh", "-v", "-T", *config_options(), *_as_options(options)]
+    argv = ["ssh", "-v", "-T", "-S", _unexpanded(socket), *config_options(), *_as_options(options)]
     if target.user:
         argv += ["-l", target.user]
     if target.port is not None:
@@ -129,7 +128,7 @@ def session_argv(socket: str) -> list[str]:
     Where the connection is gone, `ProxyCommand=false` keeps ssh from making one of its own.
     """
     options = {"ControlMaster": "no", "ProxyCommand": "false", "LogLevel": "ERROR", "EscapeChar": "none"}
-    return ["ssh", "-F", "none", "-S", socket, "-T", *_as_options(options), "--", "board"]
+    return ["ssh", "-F", "none", "-S", _unexpanded(socket), "-T", *_as_options(options), "--", "board"]
 
 
 def environment() -> dict[str, str]:
@@ -140,6 +139,11 @@ def environment() -> dict[str, str]:
         if key not in {"DISPLAY", "SSH_ASKPASS", "WAYLAND_DISPLAY"}
     }
     return {**kept, "SSH_ASKPASS_REQUIRE": "never"}
+
+
+def _unexpanded(path: str) -> str:
+    """A path that ssh takes as it is: it replaces `%h` and the like (TOKENS of ssh_config(5))."""
+    return path.replace("%", "%%")
 
 
 def _as_options(options: dict[str, str]) -> list[str]:

@@ -462,7 +462,7 @@ def test_an_interruption_kills_what_runs_and_an_error_of_the_listener_is_its_own
 
 
 def test_nothing_of_a_connection_is_left_on_this_computer(sshd, tmp_path, monkeypatch):
-    temporary = tmp_path / "t"
+    temporary = tmp_path / "%h x"  # ssh replaces %h in the paths it is given
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     temporary.mkdir()
     device = sshd.device()
