@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from harness.bench.cooldown import CoolEngine
 from harness.bench.engine import Engine
@@ -52,6 +52,14 @@ class Recorded:
     n_inferences: int | None = None
 
 
+@runtime_checkable
+class Recorder(Protocol):
+    """An engine that has another one, elsewhere, record operators."""
+
+    def record_operators(self, cell: Cell) -> Recorded:
+        """Record the operators of a cell; errors as for `record`."""
+
+
 def record(engine: Engine, cell: Cell, scratch: Path) -> Recorded:
     """Record the operators of a cell in one process.
 
@@ -73,6 +81,8 @@ def record(engine: Engine, cell: Cell, scratch: Path) -> Recorded:
         return _with_tool(engine, cell, scratch)
     if isinstance(engine, PythonWorker):
         return _with_worker(engine, cell, scratch)
+    if isinstance(engine, Recorder):
+        return engine.record_operators(cell)
     raise MeasurementError(f"{cell.device}: operator times are not available there")
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from harness.accuracy.dataset import ImageEntry
 from harness.bench.engine import Inferred, OnProgress, Timed
+from harness.bench.operators import Recorded
 from harness.bench.plan import Cell
 from harness.bench.records import DelegateFacts
 from harness.bench.samples import from_bytes
@@ -20,7 +21,7 @@ from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.courier import Source
 from harness.farm.link import Link
 from harness.farm.shards import Shards
-from harness.farm.wire import Inferences, Offer, Result, Step, Tools, encode
+from harness.farm.wire import Inferences, Offer, Result, Step, Tools, What, encode
 
 
 @dataclass
@@ -67,6 +68,13 @@ class FarmEngine:
         self._same_runtime(cell, found.runtime)
         return found
 
+    def record_operators(self, cell: Cell) -> Recorded:
+        """Record the operators of a cell in one process on this device."""
+        result = self._step(cell, "operators", images_for_timing(cell), 0)
+        assert result.operators is not None
+        found = result.operators
+        return Recorded(found.operators, found.runtime, found.n_inferences)
+
     def infer_part(self, cell: Cell, images: Sequence[ImageEntry]) -> Inferences:
         """Run a cell over some of its images, on this device."""
         result = self._step(cell, "infer", images, 0)
@@ -76,7 +84,7 @@ class FarmEngine:
         assert delegate is not None
         return msgspec.structs.replace(found, delegate=delegate, detections=zlib.decompress(found.detections))
 
-    def _step(self, cell: Cell, what: str, images: Sequence[ImageEntry] | None, repetition: int) -> Result:
+    def _step(self, cell: Cell, what: What, images: Sequence[ImageEntry] | None, repetition: int) -> Result:
         subject = make_subject(cell, self.catalogue, images)
         content = hashlib.sha256(msgspec.msgpack.encode((subject, self.tools))).hexdigest()[:16]
         key = f"{self.run}/{cell.id}/{what}-{repetition}/{content}"
@@ -84,7 +92,7 @@ class FarmEngine:
             key=key,
             run=self.run,
             device=self.offer.name,
-            what="time" if what == "time" else "infer",
+            what=what,
             subject=subject,
             tools=self.tools,
             repetition=repetition,

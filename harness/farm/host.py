@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.bench import operators
 from harness.bench.engine import Engine
 from harness.bench.request import Request
 from harness.bench.resolve import Station
@@ -26,6 +27,7 @@ from harness.farm.contents import Contents
 from harness.farm.spool import Spool
 from harness.farm.wire import (
     Inferences,
+    Operators,
     Outcome,
     Result,
     Step,
@@ -164,6 +166,12 @@ class Host:
                 timed = engine.time(cell, step.repetition, scratch)
                 samples = None if timed.samples is None else to_bytes(timed.samples)
                 return self._result(step, "done", process=timed.facts, samples=samples)
+            if step.what == "operators":
+                recorded = operators.record(engine, cell, scratch)
+                told = Operators(
+                    operators=recorded.operators, runtime=recorded.runtime, n_inferences=recorded.n_inferences
+                )
+                return self._result(step, "done", operators=told)
             found = engine.infer(cell, scratch, lambda done, of: None)
             packed = zlib.compress(found.detections.read_bytes(), _COMPRESSION)
             inferences = Inferences(

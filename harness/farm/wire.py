@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 import harness
-from harness.bench.records import DelegateFacts, ProcessFacts
+from harness.bench.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.drivers.base import DeviceInfo
 from harness.errors import IncomparableError
 from harness.profiles import DeviceProfile
@@ -74,6 +74,9 @@ class Tools(Wire, frozen=True, kw_only=True):
     max_start_temp: float | None = None
 
 
+What = Literal["time", "infer", "operators"]
+
+
 class Step(Envelope, frozen=True, kw_only=True):
     """One process to start on one device.
 
@@ -81,7 +84,7 @@ class Step(Envelope, frozen=True, kw_only=True):
         key: Names the step: the same key is never measured twice by one host.
         run: The run it belongs to.
         device: The device, as the farm names it.
-        what: `time` for one repetition of a cell's latency, `infer` for its images.
+        what: `time` for one repetition of a cell's latency, `infer` for its images, `operators` for their times.
         repetition: Which repetition, from 0.
         done: Keys of steps whose results are on the client's disk: the host may drop them.
     """
@@ -89,7 +92,7 @@ class Step(Envelope, frozen=True, kw_only=True):
     key: str
     run: str
     device: str
-    what: Literal["time", "infer"]
+    what: What
     subject: Subject
     tools: Tools = Tools()
     repetition: int = 0
@@ -115,6 +118,14 @@ class Inferences(Wire, frozen=True, kw_only=True):
     runtime: str
 
 
+class Operators(Wire, frozen=True, kw_only=True):
+    """What an `operators` step gave: see `harness.bench.operators.Recorded`."""
+
+    operators: tuple[OperatorTime, ...]
+    runtime: str
+    n_inferences: int | None = None
+
+
 Outcome = Literal["done", "failed", "device", "lost", "absent", "missing", "refused"]
 
 
@@ -133,6 +144,7 @@ class Result(Wire, frozen=True, kw_only=True):
     process: ProcessFacts | None = None
     samples: bytes | None = None
     inferences: Inferences | None = None
+    operators: Operators | None = None
     missing: tuple[str, ...] = ()
     cache: str = ""
 

@@ -119,6 +119,12 @@ def test_a_cell_that_is_killed_on_its_host_is_a_failed_row_that_says_so(farm, qu
     assert all("MiB" in r.reasons[0] for r in outcome.records)
 
 
+def test_operators_are_recorded_on_the_device_and_kept_on_the_client_s_disk(farm, quiet, tmp_path):
+    outcome = run(farm.request(tmp_path, "fake-1@a", settings={"operators": True}), quiet)
+    (stored,) = load_records(outcome.folder)
+    assert stored.record.operators.status == "ok" and (stored.folder / "operators.json").is_file()
+
+
 def test_a_finished_run_has_nothing_left_to_resume_and_measures_nothing_again(farm, quiet, tmp_path):
     outcome = run(farm.request(tmp_path, "fake-1@a", "any:fake-2"), quiet)
     before = {path: path.stat().st_mtime_ns for path in outcome.folder.rglob("record.json")}
