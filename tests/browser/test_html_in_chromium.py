@@ -11,9 +11,11 @@ import subprocess
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness import units
+from harness.bench import records
 from harness.report import frame
 from harness.report.html import render
 from harness.report.published import published_rows
@@ -44,6 +46,15 @@ def make_factory(folder):
     return module.RunFactory(folder)
 
 
+def add_operators(folder):
+    """Let a cell have the operators of the run that is kept as a fixture."""
+    (kept,) = frame.read_results([Path(__file__).parents[1] / "records_formats" / "1-operators"]).records
+    shutil.copy(kept.folder / "operators.json", folder)
+    path = folder / "record.json"
+    record = records.load(path, records.Record)
+    records.save(path, msgspec.structs.replace(record, operators=kept.record.operators))
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A report of two devices with one row of each kind."""
@@ -55,6 +66,8 @@ def page(tmp_path_factory):
     run.cell(HOSTILE, "gpu", device="pixel-4", status="incorrect", reasons=("outputs differ",), map_=0.95)
     run.cell(ENDING, "gpu", device="pixel-4", status="failed", median_ms=None, map_=None)
     run.cell("shapes-noisy", "cpu:2", map_=0.85, median_ms=3.0, **DOUBTFUL)
+    for cell in run.cells:
+        add_operators(cell)
     found = frame.read_results([run.folder])
     file = folder / "report.html"
     beside = published_rows(find_workspace())
@@ -311,6 +324,7 @@ def test_axe_finds_no_serious_fault(browser, page, width, scheme):
     source = axe_source()
     show(browser, page, width, scheme)
     browser.find_element("css selector", ".results .open").click()
+    js(browser, "for (const part of document.querySelectorAll('.detail details')) part.open = true")
     js(browser, source)
     found = browser.execute_async_script("axe.run().then(r => arguments[0](r.violations))")
     grave = [
