@@ -339,7 +339,9 @@ def test_a_board_that_lacks_what_images_need_is_timed_and_says_so(prepared, boar
         engine.infer(one, scratch(), ignore)
 
 
-def test_a_native_tool_that_is_given_is_used_on_a_board(prepared, board, repository, tmp_path, recorder):
+def test_a_native_tool_that_is_given_is_used_on_a_board_and_gives_the_same_map(
+    prepared, board, repository, tmp_path, recorder, quick
+):
     import importlib.util
 
     spec = importlib.util.spec_from_file_location(
@@ -350,16 +352,15 @@ def test_a_native_tool_that_is_given_is_used_on_a_board(prepared, board, reposit
     (tmp_path / "tool").mkdir()
     tool = module.make_launcher(tmp_path / "tool")
     board.offer("vcgencmd", "echo throttled=0x50005")
-    ready = prepared(
-        devices=(board.url,),
-        models=("shapes-full-integer",),
-        delegates=("cpu:1",),
-        benchmark_binary=str(tool),
-    )
+    common = {"models": ("shapes-full-integer",), "delegates": ("cpu:1",)}
+    settings = replace(quick, accuracy=True, limit=6)
+    ready = prepared(devices=(board.url,), benchmark_binary=str(tool), settings=settings, **common)
     assert isinstance(find_engine(ready.stations[0], ready.request), NativeEngine)
     (record,) = carry_out(ready, recorder).records
     assert (record.status, record.delegate.actual) == ("ok", "xnnpack")
     assert record.processes[0].telemetry["after"]["firmware_flags"] == 0x50005
+    here = carry_out(prepared(settings=replace(settings, latency=False), **common), recorder).records[0]
+    assert record.accuracy.figures == here.accuracy.figures
 
 
 # The whole run

@@ -138,6 +138,19 @@ def test_a_board_that_answers_is_read_in_one_round_trip(sshd, ssh_device):
     assert ssh_device.facts().python.why_not(accuracy=True) is None
 
 
+def test_a_python_below_the_home_there_is_found_and_its_folder_too(sshd):
+    script = sshd.offer_python()
+    (sshd.home / "v").mkdir()
+    script.rename(sshd.home / "v" / "python")
+    device = sshd.device(python="~/v/python", root="~/kept here")
+    assert device.python == f"{sshd.home}/v/python" and device.root == f"{sshd.home}/kept here"
+    assert device.facts().python.why_not() is None
+    (there,) = device.push([sshd.config])
+    assert there.startswith(f"{sshd.home}/kept here/")
+    assert device.run(["cat", there], timeout_s=5).stdout == sshd.config.read_text()
+    device.close()
+
+
 # The firmware of the Raspberry Pi; meanings from its documentation of `vcgencmd get_throttled`
 
 
