@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.diagnosis import feeding
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers import Layer
 from harness.diagnosis.matching import INPUT
@@ -16,6 +17,12 @@ CLIPPED, NARROW = 0.002, 0.85
 """A tensor is cut off where 2 in 1000 values lie outside, or the range is 15 % shorter than the values' own."""
 MANY = 0.25
 """From a quarter of the tensors on it is the images; single tensors are outliers."""
+SOME = 0.1
+"""Where the input itself was calibrated for another range, a tenth of the tensors being cut off confirms it."""
+OTHER = 0.1
+"""Ends of a calibrated input that are off by a tenth of the range: real images hold nearly black and nearly white."""
+PIXELS = 100.0
+"""Values that only pixels of 0…255 have: normalized ones are below 3."""
 MOVING = frozenset(
     {"RESHAPE", "SLICE", "STRIDED_SLICE", "SPLIT", "TRANSPOSE", "SQUEEZE", "PAD", "MAX_POOL_2D"}
 )
@@ -68,6 +75,30 @@ def _says_something(layer: Layer, side: Side) -> bool:
 def _is_cut_off(layer: Layer) -> bool:
     width = (layer.range_high or 0.0) - (layer.range_low or 0.0)
     return (layer.clipped or 0.0) > CLIPPED or width < NARROW * (layer.float_max - layer.float_min)
+
+
+def of_wrong_images(evidence: Evidence, found: Fit) -> bool:
+    """Whether the ranges are of other images than these, rather than single ones of outliers or the input's alone."""
+    if found.input is not None or found.share >= MANY:
+        return True
+    cut_off = len(found.narrow) / len(found.layers) if found.layers else 0.0
+    return cut_off >= SOME and of_another_range(evidence) is not None
+
+
+def of_another_range(evidence: Evidence) -> str | None:
+    """Say for what range the input was calibrated, where that is not what the float network gets."""
+    reference, side = evidence.pair.float, evidence.pair.quantized
+    held = feeding.held(side.description.inputs[0])
+    if reference is None or held is None:
+        return None
+    wanted = feeding.of_side(reference)
+    slack = OTHER * (wanted.high - wanted.low)
+    if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
+        return None
+    like = " (pixels that nobody normalized)" if held[1] > PIXELS else ""
+    return (
+        f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}{like}, and the float network gets {wanted}"
+    )
 
 
 def named(layers: Sequence[Layer], most: int = 3) -> str:

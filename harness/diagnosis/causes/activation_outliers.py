@@ -9,7 +9,7 @@ from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.judging import judge, words
 from harness.diagnosis.layers import Layer
-from harness.diagnosis.ranges import MANY, fit, named
+from harness.diagnosis.ranges import fit, named, of_wrong_images
 from harness.diagnosis.shared import find_shared
 
 CAUSE = "activation-outliers"
@@ -18,7 +18,7 @@ CAUSE = "activation-outliers"
 def examine(evidence: Evidence) -> Finding | None:
     """Emulate the model with ranges that fit for the tensors that use less than a quarter of theirs."""
     found = fit(evidence)
-    if found.input is not None or found.share >= MANY or evidence.pair.float is None:
+    if evidence.pair.float is None or of_wrong_images(evidence, found):
         return None
     shared = find_shared(evidence.pair.float)
     apart = set() if shared is None else {*shared.tensors, *shared.sources}

@@ -15,7 +15,7 @@ from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.input_scale import with_input_scale
 from harness.diagnosis.judging import judge, words
-from harness.diagnosis.ranges import MANY, fit
+from harness.diagnosis.ranges import fit, of_wrong_images
 from harness.tflite.reader import read_bytes
 
 CAUSE = "input-stats"
@@ -28,7 +28,7 @@ def examine(evidence: Evidence) -> Finding | None:
     if reference is None or not feeding.is_integer(side) or side.model.card.input.mean is not None:
         return None
     wanted, found = feeding.of_side(reference), feeding.of_side(side)
-    if found.like(wanted) or feeding.holds(info, wanted) or fit(evidence).share >= MANY:
+    if found.like(wanted) or feeding.holds(info, wanted) or of_wrong_images(evidence, fit(evidence)):
         return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
     scale, zero_point = _stored(wanted, info.dtype)
     with scratch.folder() as folder:

@@ -8,15 +8,11 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.hypotheses import gain_numbers
 from harness.diagnosis.judging import judge, words
-from harness.diagnosis.ranges import MANY, WIDE, Fit, fit, named
+from harness.diagnosis.ranges import WIDE, Fit, fit, named, of_another_range, of_wrong_images
 from harness.errors import DatasetError
 from harness.quantize.findings import Finding as Fault
 
 CAUSE = "representative-data"
-OTHER = 0.1
-"""Ends of a calibrated input that are off by a tenth of the range: real images hold nearly black and nearly white."""
-PIXELS = 100.0
-"""Values that only pixels of 0…255 have: normalized ones are below 3."""
 
 
 def examine(evidence: Evidence) -> Finding | None:
@@ -24,7 +20,7 @@ def examine(evidence: Evidence) -> Finding | None:
     if evidence.pair.float is None:
         return _of_file_alone(evidence)
     found, faults = fit(evidence), _faults(evidence)
-    if found.input is None and found.share < MANY and not faults:
+    if not of_wrong_images(evidence, found) and not faults:
         return None
     with scratch.folder() as folder:
         emulations = open_emulations(evidence, folder)
@@ -57,7 +53,7 @@ def _faults(evidence: Evidence) -> tuple[Fault, ...]:
 def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
     if faults:
         return f"the representative data: {faults[0].message.rstrip('.')}"
-    of_input = _of_input(evidence)
+    of_input = of_another_range(evidence)
     if of_input is not None:
         return of_input
     cut, unused = len(found.narrow), len(found.wide)
@@ -68,22 +64,6 @@ def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
             f"these (worst: {named(worst)}), as from too few or one repeated image"
         )
     return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({named(found.wide)})"
-
-
-def _of_input(evidence: Evidence) -> str | None:
-    """Say for what range the input was calibrated, where that is not what the float network gets."""
-    reference, side = evidence.pair.float, evidence.pair.quantized
-    held = feeding.held(side.description.inputs[0])
-    if reference is None or held is None:
-        return None
-    wanted = feeding.of_side(reference)
-    slack = OTHER * (wanted.high - wanted.low)
-    if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
-        return None
-    like = " (pixels that nobody normalized)" if held[1] > PIXELS else ""
-    return (
-        f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}{like}, and the float network gets {wanted}"
-    )
 
 
 def _numbers(evidence: Evidence, found: Fit) -> tuple[Number, ...]:
