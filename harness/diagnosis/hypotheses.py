@@ -33,13 +33,11 @@ class Hypothesis:
 def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Finding | None:
     """Try readings and return a finding for the one that helps most, if it passes `judge`.
 
-    What nothing speaks for is tried only where there is accuracy to win back: chance would find some elsewhere.
+    What nothing speaks for is tried only where there is accuracy to win back: chance would find some elsewhere. Nor is
+    it tried on a device, where each attempt infers all images anew.
     """
-    tried = [
-        (one, trial)
-        for one in found
-        if (one.seen or room_for_guesses(evidence)) and (trial := _trial(evidence, one))
-    ]
+    guesses = room_for_guesses(evidence) and evidence.pair.quantized.place.is_here
+    tried = [(one, trial) for one in found if (one.seen or guesses) and (trial := _trial(evidence, one))]
     if not tried:
         return None
     best, trial = max(tried, key=lambda pair: (pair[1].gain or 0.0, pair[0].seen))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from harness.cards import InputSpec
@@ -38,7 +39,13 @@ def given_faults(evidence: Evidence) -> Sequence[Finding]:
     """
     if evidence.representative is None:
         return ()
-    return lint.lint(lint.material(find_representative(evidence.representative), _spec(evidence)))
+    return _faults(evidence.representative, _spec(evidence))
+
+
+@lru_cache(maxsize=4)
+def _faults(path: Path, spec: InputSpec) -> tuple[Finding, ...]:
+    """Read every image once, however many causes and remedies ask."""
+    return tuple(lint.lint(lint.material(find_representative(path), spec)))
 
 
 def _spec(evidence: Evidence) -> InputSpec:

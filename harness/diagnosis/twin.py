@@ -13,7 +13,9 @@ from harness.diagnosis.layers import TensorPair
 from harness.diagnosis.matching import CONVERTING, FUSED, match_tensors
 from harness.diagnosis.sides import Pair
 from harness.tflite.graph import Graph, Operator, Tensor
+from harness.tflite.reader import malformed
 
+READABLE = frozenset({"float32", "float16", "int8", "uint8", "int16", "int32", "int64"})
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
 
 
@@ -76,7 +78,11 @@ def find_twin(pair: Pair) -> Twin | None:
     """
     if pair.float is None or pair.same_file or not _is_float(pair.float.graph):
         return None
-    before, after = pair.float.graph, pair.quantized.graph
+    with malformed(pair.quantized.file):
+        return _twin(pair.float.graph, pair.quantized.graph)
+
+
+def _twin(before: Graph, after: Graph) -> Twin | None:
     pairs = tuple(match_tensors(before, after))
     activations = {
         p.float: stored for p in pairs if (stored := stored_as(after.primary.tensors[p.quantized]))
@@ -116,8 +122,13 @@ def _constants(pair: TensorPair, before: Graph, after: Graph) -> Iterator[tuple[
         return
     for place, (a, b) in enumerate(zip(first.inputs, second.inputs, strict=False)):
         source, target = constant_behind(before, a), constant_behind(after, b)
-        if place and source is not None and target is not None and source.shape == target.shape:
+        if place and source is not None and target is not None and _comparable(source, target):
             yield place, a, source, target
+
+
+def _comparable(source: Tensor, target: Tensor) -> bool:
+    """Whether two constants can be read and stand for each other; packed 4-bit weights cannot."""
+    return source.shape == target.shape and {source.dtype, target.dtype} <= READABLE
 
 
 def _operator(index: int, graph: Graph) -> Operator | None:
