@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.errors import FarmError, IncomparableError
+from harness.errors import FarmError
 from harness.farm import tasks
-from harness.farm.wire import Offer, Result, Told, decode, refuse_other_version
+from harness.farm.hosts import HostTold, ask_hosts
+from harness.farm.wire import Offer, Result, decode
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -59,15 +60,6 @@ class Ticket:
     future: Any = None
     result: bytes | None = None
     killed: str = ""
-
-
-@dataclass(frozen=True)
-class HostTold:
-    """What one host told, where it is, and why it cannot be used (empty where it can)."""
-
-    address: str
-    told: Told
-    problem: str = ""
 
 
 class Link:
@@ -221,25 +213,7 @@ class Link:
 
     async def _tell(self) -> list[HostTold]:
         client = await self.client()
-        addresses = (await self._identity(client))["workers"]
-        told = await asyncio.gather(*(self._tell_one(client, address) for address in addresses))
-        return sorted((host for host in told if host is not None), key=lambda host: host.told.host)
-
-    async def _tell_one(self, client: Client, address: str) -> HostTold | None:
-        """Ask one host; None for a worker that is none of ours."""
-        nothing = Told(host=address)
-        try:
-            asking = client.run(tasks.tell, workers=[address], on_error="return")
-            answer = (await asyncio.wait_for(asking, CONNECT_S)).get(address)
-        except (OSError, asyncio.TimeoutError) as error:
-            return HostTold(address, nothing, f"the host does not answer ({error})")
-        if not isinstance(answer, bytes):
-            return None if answer is None else HostTold(address, nothing, f"the host failed: {answer}")
-        try:
-            refuse_other_version(answer, f"the host at {address}")
-        except IncomparableError as error:
-            return HostTold(address, nothing, str(error))
-        return HostTold(address, decode(answer, Told))
+        return await ask_hosts(client, (await self._identity(client))["workers"])
 
     async def _forget(self, run: str) -> None:
         client = await self.client(FIRST_S)

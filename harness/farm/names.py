@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.drivers.discovery import ALL_ANDROID
 from harness.errors import FarmError, UnknownNameError, UsageError
 from harness.farm.attached import LOCAL_KIND
-from harness.farm.link import HostTold
+from harness.farm.hosts import HostTold
 from harness.farm.wire import Offer
 from harness.profiles import Profile
 

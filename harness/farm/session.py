@@ -20,11 +20,12 @@ from harness.bench.store import RunStore
 from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
 from harness.drivers.content import safe_name
-from harness.errors import IncomparableError, UsageError
+from harness.errors import IncomparableError, UnknownNameError, UsageError
 from harness.farm.cells import Catalogue
 from harness.farm.engine import FarmEngine
+from harness.farm.hosts import HostTold
 from harness.farm.lanes import Board, Lane, LaneStore, give_up, has_part, kind_of
-from harness.farm.link import HostTold, Link
+from harness.farm.link import Link
 from harness.farm.names import Meant, find_meant, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
 from harness.farm.wire import File, Offer, Tools
@@ -174,11 +175,24 @@ def _meant(request: Request, hosts: Sequence[HostTold]) -> tuple[Meant, ...]:
     found: dict[str, Meant] = {}
     offers = usable_offers(hosts)
     for text in request.devices:
-        for meant in find_meant(text, offers):
+        for meant in _named(text, offers, hosts):
             if meant.name in found:
                 raise UsageError(f"device {meant.name!r} is named twice")
             found[meant.name] = meant
     return tuple(found.values())
+
+
+def _named(text: str, offers: Sequence[Offer], hosts: Sequence[HostTold]) -> list[Meant]:
+    """Find what is meant; where there is no such device, hosts that cannot be used may be why."""
+    try:
+        return find_meant(text, offers)
+    except UnknownNameError as error:
+        problems = "; ".join(host.problem for host in hosts if host.problem)
+        if not problems:
+            raise
+        raise UnknownNameError(
+            "device", text, error.known, hint=f"It may be on a host left out: {problems}"
+        ) from error
 
 
 def _remarks(link: Link, hosts: Sequence[HostTold]) -> list[str]:

@@ -12,8 +12,8 @@ from harness.accuracy.detections import DetectionWriter
 from harness.bench.records import DelegateFacts
 from harness.drivers.base import DeviceInfo
 from harness.errors import FarmError, IncomparableError, UnknownNameError, UsageError
+from harness.farm.hosts import HostTold
 from harness.farm.lanes import Board
-from harness.farm.link import HostTold
 from harness.farm.names import find_meant, usable_offers
 from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
 from harness.farm.wire import Inferences, Offer, Told
