@@ -92,7 +92,7 @@ def work(name, what, data, n_images):
         compared = tensors.comparable(match_tensors(*graphs), *(graph.primary for graph in graphs))
         images = [image.path for image in dataset.images]
         images = (images * -(-n_images // len(images)))[:n_images]
-        begin = time.perf_counter()
+        begin, begin_cpu = time.perf_counter(), time.process_time()
         if what == "tensors":
             sums = tensors.compare(pair, compared, images, lambda *_: None)
             note = f"{len(compared)} tensors, {sums.n_images} images"
@@ -103,9 +103,9 @@ def work(name, what, data, n_images):
                 f"mAP {evidence.loss.float.figures.map:.4f} -> {evidence.loss.quantized.figures.map:.4f}, "
                 + (f"unexplained {left.loss:+.4f}, {len(dataset.images)} images")
             )
-        seconds = time.perf_counter() - begin
+        seconds, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return {"pair": name, "what": what, "seconds": seconds, "peak_gb": peak / 1e9, "note": note}
+    return {"pair": name, "what": what, "seconds": seconds, "cpu": cpu, "peak_gb": peak / 1e9, "note": note}
 
 
 def main() -> None:
@@ -119,7 +119,7 @@ def main() -> None:
     if options.only:
         print(json.dumps(work(*options.only, options.data, options.images)))
         return
-    print(f"{'pair':26} {'what':8} {'seconds':>8} {'peak GB':>8}  note")
+    print(f"{'pair':26} {'what':8} {'seconds':>8} {'CPU s':>8} {'peak GB':>8}  note")
     for name in PAIRS:
         for what in ("tensors", "all"):
             command = [sys.executable, __file__, str(options.data), "--images", str(options.images)]
