@@ -64,7 +64,8 @@ class Outcome:
     def failed(self) -> bool:
         """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
         return any(
-            record.status in {"failed", "timeout", "incorrect"} or not record.complete for record in self.records
+            record.status in {"failed", "timeout", "incorrect"} or not record.complete
+            for record in self.records
         )
 
 
