@@ -284,16 +284,28 @@ def bench_accuracy(args, folder):
                 settings = replace(request.settings, latency=False, accuracy=True)
                 prepared = prepare(replace(request, settings=settings))
                 times = Stopwatch()
+                before = _cpu_with_children(processes)
                 outcome = carry_out(prepared, times)
+                used = _cpu_with_children(processes) - before
                 (stored,) = load_records(outcome.folder)
                 accuracy = stored.record.accuracy
                 assert accuracy is not None and accuracy.status == "ok", stored.record.reasons
                 rates.setdefault(what, []).append(accuracy.n_images / times.inferred_s)
                 rates.setdefault(f"{what} without start", []).append(accuracy.images_per_second)
+                rates.setdefault(f"{what} cpu", []).append(1000 * used / accuracy.n_images)
                 detections[what] = stored.detections.read_bytes()
         return _accuracy_row(args, rates, detections)
     finally:
         processes.close()
+
+
+def _cpu_with_children(processes):
+    """Processor time of everything that takes part, in seconds: it does not depend on what else the machine does."""
+    import psutil
+
+    parts = [psutil.Process(process.pid).cpu_times() for process in processes.all.values()]
+    own = psutil.Process().cpu_times()
+    return sum(t.user + t.system + t.children_user + t.children_system for t in [*parts, own])
 
 
 class Stopwatch(Counting):
@@ -318,6 +330,9 @@ def _accuracy_row(args, rates, detections):
         "ratio_to_the_pipeline_without_its_start": round(
             median(rates["farm"]) / median(rates["alone without start"]), 3
         ),
+        "farm_cpu_ms_an_image": [round(ms, 2) for ms in rates["farm cpu"]],
+        "alone_cpu_ms_an_image": [round(ms, 2) for ms in rates["alone cpu"]],
+        "ratio_of_cpu_times": round(median(rates["alone cpu"]) / median(rates["farm cpu"]), 3),
         "identical_detections": detections["farm"] == detections["alone"],
         "ok": detections["farm"] == detections["alone"],
     }

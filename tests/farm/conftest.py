@@ -1,6 +1,7 @@
 """Real farms on this computer: a Dask scheduler and workers, each a process of its own, on loopback."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import socket
@@ -10,8 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("distributed", reason="the extra cluster is not installed")
 
 sys.path.insert(0, str(Path(__file__).parent))  # its helpers are no package
 
@@ -157,6 +156,12 @@ def wait_until(what, why=lambda: "", timeout_s=60.0):
             return
         time.sleep(0.05)
     raise AssertionError(f"it never came true: {why()}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def needs_dask():
+    if importlib.util.find_spec("distributed") is None:
+        pytest.skip("the extra cluster is not installed")
 
 
 @pytest.fixture
