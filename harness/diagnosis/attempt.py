@@ -1,7 +1,7 @@
 """`--try`: carry the remedies out, one upon the other, in a folder of their own, and measure each.
 
-The causes' order is followed. What brings accuracy, or leaves it as it is within chance, is kept and the next remedy
-starts from it; what does harm is dropped. Files of the user are read only.
+The causes' order is followed. What brings accuracy is kept, and the next remedy starts from it; what brings nothing, or
+does harm, is dropped. Files of the user are read only.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from harness.diagnosis.remedies import Requantize
 from harness.diagnosis.sides import load_side
 from harness.errors import HarnessError, OutputError
 
+KEPT = "kept"
 MOST = 4
 """Remedies that are tried; behind those stand causes of hardly any worth."""
 OnStep = Callable[[int, int, str], None]
@@ -126,12 +127,19 @@ def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -
     done = fixes.apply(evidence, state.model, (*state.fixes, finding), folder)
     found = _detections(evidence, done.model)
     difference = evidence.runs.compare(state.found, found)
-    harm = difference.high is not None and difference.high < 0
-    outcome = "does harm, and was dropped" if harm else "kept"
+    outcome = _outcome(difference)
+    kept = outcome == KEPT
     remark = f"; {done.remark}" if done.remark else ""
-    so_far = _so_far(evidence, found) if not harm else ""
+    so_far = _so_far(evidence, found) if kept else ""
     attempt = Attempt(finding, done.files, difference, f"{words(difference)}: {outcome}{so_far}{remark}")
-    return (state if harm else State(done.model, found, (*state.fixes, finding))), attempt
+    return (State(done.model, found, (*state.fixes, finding)) if kept else state), attempt
+
+
+def _outcome(difference: PairedDifference) -> str:
+    """Say whether a remedy is kept: one that wins nothing is not worth its risk."""
+    if difference.high is not None and difference.high < 0:
+        return "does harm, and was dropped"
+    return KEPT if (difference.difference or 0.0) > 0 else "brings nothing, and was dropped"
 
 
 def _detections(evidence: Evidence, model: Model) -> Found:
