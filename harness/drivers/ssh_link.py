@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -33,6 +35,7 @@ KEPT_LINES = 400
 CLEAR_UP_S = 2.0
 """The watch's time to clear up before the connection is cut."""
 MOST_LETTERS = 80
+PREFIX, SOCKET = "harness-ssh-", "s"
 COPY = 64 << 10
 _UNPACK = "exec /bin/sh -c 'tar -xof - -C /; echo {marker}:$? >&2'"
 """Nothing in it needs quoting in any login shell. `o`: files belong to who unpacks them."""
@@ -74,7 +77,7 @@ class Link:
         self.opened, self._count = 1, 0
         self._hello = _Hello(f"harness-{secrets.token_hex(8)}")
         folder = _short_folder()
-        self.socket = str(folder / "s")
+        self.socket = str(folder / SOCKET)
         try:
             self._client = start(client_argv(target, self.socket), SHELL, subprocess.PIPE)
         except FileNotFoundError as error:
@@ -236,11 +239,28 @@ def _finish(client: subprocess.Popen[bytes], folder: Path) -> None:
 
 def _short_folder() -> Path:
     """Make a folder for the control socket: its path must be short (sun_path of unix(7), and ssh adds 17 letters)."""
-    folder = tempfile.mkdtemp(prefix="harness-ssh-")
-    if len(folder) > MOST_LETTERS:
-        Path(folder).rmdir()
-        folder = tempfile.mkdtemp(prefix="harness-ssh-", dir="/tmp")
-    return Path(folder)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    if len(str(folder)) > MOST_LETTERS:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))
+    for other in folder.parent.glob(f"{PREFIX}*"):
+        if _is_left_over(other):
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
+
+
+def _is_left_over(folder: Path) -> bool:
+    """Whether a folder's harness was killed: its socket is gone, or nobody listens at it any more."""
+    try:
+        if not (folder / SOCKET).exists():
+            return time.time() - folder.stat().st_mtime > 2 * HELLO_S  # else it is being connected
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(folder / SOCKET))
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False  # somebody else's
+    return False
 
 
 def _drain(stream: IO[bytes], into: list[bytes]) -> None:

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -461,10 +462,20 @@ def test_an_interruption_kills_what_runs_and_an_error_of_the_listener_is_its_own
     assert ssh_device.run(["true"], timeout_s=5).exit_code == 0
 
 
-def test_nothing_of_a_connection_is_left_on_this_computer(sshd, tmp_path, monkeypatch):
-    temporary = tmp_path / "%h x"  # ssh replaces %h in the paths it is given
+def test_nothing_of_a_connection_is_left_on_this_computer(sshd, request, monkeypatch):
+    temporary = Path(
+        f"/tmp/%h {os.getpid()}"
+    )  # ssh replaces %h in the paths it is given, and sockets want short ones
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     temporary.mkdir()
+    request.addfinalizer(lambda: shutil.rmtree(temporary))
+    killed = temporary / "harness-ssh-killed"  # as a harness leaves it that was killed
+    killed.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(killed / "s"))
+    empty = temporary / "harness-ssh-empty"
+    empty.mkdir()
+    os.utime(empty, (0, 0))
     device = sshd.device()
     device.run(["true"], timeout_s=5)
     client = device._link._client

@@ -116,13 +116,15 @@ class Sshd:
         """The sshd that listens and those that serve a connection, without what they run."""
         try:
             listener = psutil.Process(self.process.pid)
-            return [p for p in (listener, *listener.children(recursive=True)) if p.name().startswith("sshd")]
+            found = [listener, *listener.children(recursive=True)]
         except psutil.Error:
             return []
+        return [process for process in found if is_sshd(process)]
 
     def kill(self):
         """Kill the listening sshd and those that serve a connection: to the other side the board is gone."""
         self.signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
     def signal(self, number):
@@ -147,6 +149,13 @@ class Sshd:
         from harness.drivers.ssh import SshDevice
 
         return SshDevice(name, **{"host": "127.0.0.1", "port": self.port, "user": self.user, **settings})
+
+
+def is_sshd(process):
+    try:
+        return process.name().startswith("sshd")
+    except psutil.Error:  # ended meanwhile
+        return False
 
 
 def make_key(path, passphrase=""):
