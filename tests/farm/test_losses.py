@@ -85,6 +85,26 @@ def test_a_cell_for_any_device_goes_to_another_one_when_its_host_dies(two_hosts,
     assert [(r.device.name, r.status) for r in outcome.records] == [("fake-1@b", "ok")] * 2
 
 
+def test_a_device_that_moves_to_another_host_in_the_middle_of_a_run_is_gone_on_with_there(
+    own_farm, sshd, quiet, tmp_path
+):
+    sshd.offer_python()
+    text = 'name = "board"\ndelegates = ["cpu:1"]\n[connection]\nkind = "ssh"\nhost = "board"\n'
+    (own_farm.workspace / "devices" / "board.toml").write_text(text)
+    own_farm.start_worker("a", "--device", "board")
+    own_farm.start_worker("b")
+    own_farm.wait_for_hosts(2)
+    request = own_farm.request(tmp_path / "runs", "board", settings=LONG, repetitions=2, wait_s=60.0)
+    thread, outcomes = in_background(prepare(request), quiet)
+    time.sleep(2.0)
+    own_farm.kill("a")
+    own_farm.kill("b")
+    own_farm.start_worker("b", "--device", "board")
+    (record,) = ended(thread, outcomes).records
+    assert (record.device.name, record.status, len(record.processes)) == ("board", "ok", 2)
+    assert "with board" in own_farm.log("b")
+
+
 def test_a_scheduler_that_is_killed_and_comes_back_ends_no_run(two_hosts, quiet, tmp_path):
     request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, repetitions=2, wait_s=60.0)
     thread, outcomes = in_background(prepare(request), quiet)
