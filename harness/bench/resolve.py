@@ -44,11 +44,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Station:
-    """A device that was reached."""
+    """A device that was reached; `far` where it is part of another computer."""
 
     profile: Profile
     device: Device
     info: DeviceInfo
+    far: bool = False
 
 
 def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
@@ -201,7 +202,8 @@ def _why_skip(station: Station, subject: Subject, delegate: Delegate, request: R
 
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
     """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
-    if delegate.kind == "edgetpu" and station.profile.data.connection.kind in ON_THIS_COMPUTER:
+    here = station.profile.data.connection.kind in ON_THIS_COMPUTER and not station.far
+    if delegate.kind == "edgetpu" and here:
         return why_not(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:

@@ -28,10 +28,11 @@ FARM_COLUMNS = (*COLUMNS, "host", "kinds")
 @farm_options
 @format_option()
 @click.pass_context
-def command(ctx: click.Context, format_: str, scheduler: str | None, **tls: str | None) -> None:
+def command(ctx: click.Context, /, format_: str, scheduler: str | None, **tls: str | None) -> None:
     """List the devices that can be reached, and why others cannot.
 
-    Every profile in devices/ is tried; a device that does not answer is listed with the reason.
+    Every profile in devices/ is tried; a device that does not answer is listed with the reason. With --scheduler, the
+    devices of a farm: `host` is where each is attached, `kinds` what `any:KIND` finds it by.
     """
     if scheduler is not None:
         from harness.farm.session import list_farm

@@ -212,7 +212,7 @@ def _remarks(link: Link, hosts: Sequence[HostTold]) -> list[str]:
 def _station(meant: Meant) -> Station:
     first = meant.offers[0]
     info = replace(first.info, name=meant.name)
-    return Station(profile_of(meant), cast(Device, FarDevice(meant.name)), info)
+    return Station(profile_of(meant), cast(Device, FarDevice(meant.name)), info, far=True)
 
 
 class FarmRun:
