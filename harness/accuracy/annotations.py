@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from harness.accuracy.coco_json import Box, Id, decode, first_few, read_bytes
 from harness.errors import DatasetError
+from harness.schema import look_into
 
 
 class ImageRow(msgspec.Struct, frozen=True, gc=False):
@@ -47,6 +48,9 @@ class _File(msgspec.Struct, frozen=True, gc=False):
     annotations: list[_AnnotationRow]
     categories: list[CategoryRow]
     info: Any = None
+
+
+look_into(_File)
 
 
 @dataclass(frozen=True)

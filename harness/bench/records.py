@@ -25,6 +25,7 @@ import msgspec
 from harness import atomic
 from harness.bench.samples import Samples, load_samples, read_whole
 from harness.errors import RecordError
+from harness.schema import look_into
 
 FORMAT = 1
 
@@ -210,6 +211,8 @@ class RunFacts(Fact, frozen=True, kw_only=True):
     plan: dict[str, Any] = msgspec.field(default_factory=dict)
     environment: dict[str, Any] = msgspec.field(default_factory=dict)
 
+
+look_into(Record, ProcessFacts, OperatorProfile, RunFacts)
 
 T = TypeVar("T", bound=Fact)
 

@@ -17,7 +17,8 @@ from harness.bench.plan import Cell, Settings
 from harness.cards import Model, ModelCard
 from harness.delegates import Delegate, available_cores
 from harness.farm.contents import Contents
-from harness.farm.wire import File, Picture, Step, Subject, look_into
+from harness.farm.wire import File, Picture, Step, Subject
+from harness.schema import look_into
 from harness.tflite.model import ModelDescription, describe
 
 look_into(ModelCard, Settings)

@@ -23,9 +23,7 @@ from harness.farm.engine import FarmEngine
 from harness.farm.link import DeviceGoneError
 from harness.farm.names import ANY
 from harness.farm.shards import Job, Shards
-from harness.farm.wire import Offer, look_into
-
-look_into(Record)
+from harness.farm.wire import Offer
 
 WAIT_S = 0.5
 

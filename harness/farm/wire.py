@@ -14,6 +14,7 @@ from harness.bench.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.drivers.base import DeviceInfo
 from harness.errors import IncomparableError
 from harness.profiles import DeviceProfile
+from harness.schema import look_into
 
 PROTOCOL = 1
 """Raised when what travels changes its meaning."""
@@ -171,16 +172,6 @@ class Told(Envelope, frozen=True, kw_only=True):
 
 
 T = TypeVar("T")
-
-
-def look_into(*kinds: type) -> None:
-    """Let msgspec look into types before threads use them.
-
-    It does so when a type is used first, and dies of a signal when two threads are first at once (msgspec 0.22).
-    """
-    for kind in kinds:
-        msgspec.msgpack.Decoder(kind)
-
 
 look_into(Envelope, File, Step, Result, Told)
 
