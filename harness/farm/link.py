@@ -1,65 +1,41 @@
-"""The client's connection to a farm: steps go out in batches, results come back, losses are noticed and tried again.
+"""The client's connection to a farm: what is where, and steps that are tried again when a host or a device is lost.
 
-Everything here runs in one event loop in a thread of its own; the threads that measure wait for it. A step is one Dask
-task that takes its device's resources. Batches matter: asking the scheduler for one task at a time costs it 2.5 ms a
-step, asking for all that came up within a few milliseconds 0.6 ms.
+Everything here runs in one event loop in a thread of its own; the threads that measure wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import threading
 import time
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import FarmError
 from harness.farm import tasks
+from harness.farm.batches import Batches
 from harness.farm.hosts import HostTold, ask_hosts
 from harness.farm.wire import Offer, Result, decode
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_LOG = logging.getLogger(__name__)
-BATCH_S = 0.01
 CONNECT_S = 10.0
 FIRST_S = 5.0
 INVENTORY_S = 1.0
 MOST_PAUSE_S = 10.0
-GATHER_S = 10.0
-"""A batch of results that takes longer is asked for one by one, so that one lost host does not hold up the others."""
 MOST_LOSSES = 3
 """A step whose device, or whose host, went away so often while it was measured is blamed for it."""
 
 MOST_SHIPMENTS = 5
 
 T = TypeVar("T")
-Resources = Mapping[str, float]
 
 
 class DeviceGoneError(Exception):
     """A device was not seen for as long as a run waits. No HarnessError: it ends a lane, and is no cell's failure."""
-
-
-@dataclass
-class Ticket:
-    """One attempt at a step: a Dask task that is under way."""
-
-    key: str
-    device: str
-    payload: bytes
-    resources: Resources
-    addresses: frozenset[str]
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    future: Any = None
-    result: bytes | None = None
-    killed: str = ""
 
 
 class Link:
@@ -77,15 +53,12 @@ class Link:
     def __init__(self, address: str, security: Any = None, wait_s: float = 300.0) -> None:
         self.address, self._security, self.wait_s = address, security, wait_s
         self._client: Client | None = None
-        self._outgoing: list[Ticket] = []
-        self._arrived: list[Ticket] = []
-        self._under_way: dict[str, Ticket] = {}
         self._seen: dict[str, float] = {}
         self._where: dict[str, frozenset[str]] = {}
         self._alive: frozenset[str] = frozenset()
         self._trouble = ""
-        self._attempts = itertools.count()
         self._closed = False
+        self._watching: asyncio.Task[None] | None = None
         # Losses are noticed here and told in a sentence; Dask would print a traceback for each.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
@@ -160,20 +133,21 @@ class Link:
     async def _start(self) -> None:
         from harness.farm.courier import Courier
 
-        self._wake = asyncio.Event()
         self._news = asyncio.Condition()
         self._connecting = asyncio.Lock()
         self.courier = Courier(self)
+        self._batches = Batches(self.client)
         try:
             await self.client(timeout_s=FIRST_S)
         except DeviceGoneError as error:
             raise FarmError(f"{error}; start one there with `dask scheduler`, see the README") from error
         await self._look()
-        self._tasks = [asyncio.create_task(work()) for work in (self._deliver, self._watch)]
+        self._watching = asyncio.create_task(self._watch())
 
     async def _stop(self) -> None:
-        for task in getattr(self, "_tasks", ()):
-            task.cancel()
+        self._batches.close()
+        if self._watching is not None:
+            self._watching.cancel()
         if self._client is not None:
             await self._client.close()
 
@@ -246,9 +220,7 @@ class Link:
         self._where = {name: frozenset(addresses) for name, addresses in where.items()}
         self._seen.update(dict.fromkeys(where, time.monotonic()))
         self._trouble = ""
-        for ticket in list(self._under_way.values()):
-            if not ticket.addresses & self.where(ticket.device):
-                ticket.ended.set()
+        self._batches.give_up_where(lambda ticket: not ticket.addresses & self.where(ticket.device))
 
     async def _identity(self, client: Client) -> dict[str, Any]:
         scheduler: Any = client.scheduler
@@ -263,7 +235,7 @@ class Link:
         since = time.monotonic()
         while True:
             addresses = await self._present(offer.name, since, patient)
-            ticket = await self._attempt(offer, key, payload, addresses)
+            ticket = await self._batches.attempt(offer, key, payload, addresses)
             if ticket.killed:
                 return Result(key=key, outcome="failed", host="", message=ticket.killed)
             if ticket.result is None:
@@ -297,126 +269,3 @@ class Link:
     async def _next_look(self) -> None:
         async with self._news:
             await self._news.wait()
-
-    async def _attempt(self, offer: Offer, key: str, payload: bytes, addresses: frozenset[str]) -> Ticket:
-        name = f"{key}#{next(self._attempts)}"
-        ticket = Ticket(name, offer.name, payload, offer.resources(), addresses)
-        self._under_way[ticket.key] = ticket
-        self._outgoing.append(ticket)
-        self._wake.set()
-        try:
-            await ticket.ended.wait()
-        finally:
-            self._under_way.pop(ticket.key, None)
-            if ticket.future is not None and ticket.result is None:
-                await self._give_up(ticket)
-        return ticket
-
-    async def _give_up(self, ticket: Ticket) -> None:
-        """Take a task back that waits for a device which is not there; one that runs ends by itself."""
-        with contextlib.suppress(Exception):
-            await asyncio.wait_for(ticket.future.cancel(force=True), CONNECT_S)
-
-    async def _deliver(self) -> None:
-        """Send what came up, and fetch what is done, a batch at a time."""
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(BATCH_S)
-            self._wake.clear()
-            outgoing, self._outgoing = self._outgoing, []
-            arrived, self._arrived = self._arrived, []
-            if outgoing:
-                await self._send(outgoing)
-            if arrived:
-                fetching = asyncio.create_task(self._fetch(arrived))
-                fetching.add_done_callback(_log_failure)
-
-    async def _send(self, tickets: Sequence[Ticket]) -> None:
-        try:
-            client = await self.client()
-            table = {ticket.key: dict(ticket.resources) for ticket in tickets}
-            futures = client.map(
-                tasks.perform,
-                [ticket.payload for ticket in tickets],
-                key=[ticket.key for ticket in tickets],
-                resources=partial(_resources_of, table),  # Dask calls it with each key
-                pure=False,
-            )
-        except Exception as error:  # whatever it was, the attempts are over and are begun again
-            _LOG.debug("a batch could not be sent: %s", error)
-            for ticket in tickets:
-                ticket.ended.set()
-            return
-        for ticket, future in zip(tickets, futures, strict=True):
-            ticket.future = future
-            future.add_done_callback(partial(self._told_done, ticket))
-
-    def _told_done(self, ticket: Ticket, future: Any) -> None:
-        """A task ended, well or not; called by a thread of Dask's."""
-        if not self._closed:
-            with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._note_done, ticket)
-
-    def _note_done(self, ticket: Ticket) -> None:
-        if ticket.key not in self._under_way:
-            return
-        self._arrived.append(ticket)
-        self._wake.set()
-
-    async def _fetch(self, tickets: Sequence[Ticket]) -> None:
-        finished = [ticket for ticket in tickets if ticket.future.status == "finished"]
-        for ticket in tickets:
-            if ticket not in finished:
-                await self._fail(ticket)
-        if not finished:
-            return
-        try:
-            client = await self.client()
-            gathering = client.gather([ticket.future for ticket in finished])
-            results = await asyncio.wait_for(gathering, GATHER_S)
-        except Exception as error:
-            _LOG.debug("a batch could not be fetched: %s", error)
-            await asyncio.gather(*(self._fetch_one(ticket) for ticket in finished))
-            return
-        for ticket, result in zip(finished, results, strict=True):
-            _settle(ticket, result)
-
-    async def _fetch_one(self, ticket: Ticket) -> None:
-        """Fetch one result, for as long as its device is seen."""
-        fetching = asyncio.ensure_future(ticket.future.result())
-        ended = asyncio.ensure_future(ticket.ended.wait())
-        await asyncio.wait({fetching, ended}, return_when=asyncio.FIRST_COMPLETED)
-        ended.cancel()
-        if fetching.done() and not fetching.cancelled() and fetching.exception() is None:
-            _settle(ticket, fetching.result())
-        else:
-            fetching.cancel()
-            ticket.ended.set()
-
-    async def _fail(self, ticket: Ticket) -> None:
-        """A task that ended without a result: its workers were killed, it raised, or the scheduler was lost."""
-        if ticket.future.status == "error":
-            from distributed import KilledWorker
-
-            error = await ticket.future.exception()
-            if isinstance(error, KilledWorker):
-                ticket.killed = f"its host's worker died {MOST_LOSSES + 1} times while this was measured"
-            else:
-                ticket.killed = f"the host failed: {type(error).__name__}: {error}"
-        ticket.ended.set()
-
-
-def _settle(ticket: Ticket, result: bytes) -> None:
-    ticket.result = result
-    ticket.future.release()
-    ticket.ended.set()
-
-
-def _resources_of(table: Mapping[str, dict[str, float]], key: str) -> dict[str, float]:
-    """The resources of one task of a batch."""
-    return table[key]
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _LOG.error("fetching results failed", exc_info=task.exception())
