@@ -102,8 +102,9 @@ class Survey:
 
 
 def safe_name(name: str) -> str:
-    """Return a name that needs no quoting anywhere; at most 100 characters, the ending is kept."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
+    """Return a file name that needs no quoting anywhere; at most 100 characters, the ending is kept."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
+    return plain if plain.strip(".") else f"_{plain}"  # `.` and `..` are folders
 
 
 def hash_file(path: Path, device: str) -> LocalFile:

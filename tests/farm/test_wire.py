@@ -5,7 +5,7 @@ import zlib
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.bench.records import DelegateFacts
@@ -109,6 +109,9 @@ def test_a_hash_that_is_none_becomes_no_path(tmp_path, sha256):
 
 
 @given(name=st.text(min_size=1, max_size=60))
+@example(name=".")
+@example(name="..")
+@example(name="a/../../b")
 def test_a_name_from_outside_never_leads_out_of_the_folder(tmp_path_factory, name):
     root = tmp_path_factory.mktemp("contents")
     contents, file = Contents(root), file_of(b"x", name)
