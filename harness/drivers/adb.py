@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from harness.drivers import adb_sync, orphans
+from harness.drivers import adb_sync, orphans, scripts
 from harness.drivers.adb_connect import Address, connect
 from harness.drivers.adb_errors import translated
 from harness.drivers.adb_link import Link
@@ -193,15 +193,7 @@ class AdbDevice:
         Raises:
             DeviceError: It did not end with 0 in time.
         """
-        done = self.run(["sh", "-c", script], timeout_s=timeout_s)
-        if done.timed_out:
-            raise DeviceTimeoutError(
-                self.name, f"a shell script took longer than {timeout_s:.0f} s", done.argv
-            )
-        if done.exit_code != 0:
-            message = f"a shell script ended with {done.exit_code}"
-            raise DeviceError(self.name, message, done.argv, done.exit_code, done.stdout, done.stderr)
-        return done.stdout
+        return scripts.output_of(self, script, timeout_s)
 
     def send(self, files: Sequence[tuple[Path, str]]) -> None:
         """Copy files to paths on the device, in one round trip.

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from harness.drivers import board, orphans, ssh_errors, ssh_files
+from harness.drivers import board, orphans, scripts, ssh_errors, ssh_files
 from harness.drivers.adb_run import CallbackError
 from harness.drivers.adb_shell_protocol import NOT_STARTED
 from harness.drivers.base import Completed, DeviceInfo, OnLine
@@ -221,15 +221,7 @@ class SshDevice:
         Raises:
             DeviceError: It did not end with 0 in time.
         """
-        done = self.run(["sh", "-c", script], timeout_s=timeout_s)
-        if done.timed_out:
-            raise DeviceTimeoutError(
-                self.name, f"a shell script took longer than {timeout_s:.0f} s", done.argv
-            )
-        if done.exit_code != 0:
-            message = f"a shell script ended with {done.exit_code}"
-            raise DeviceError(self.name, message, done.argv, done.exit_code, done.stdout, done.stderr)
-        return done.stdout
+        return scripts.output_of(self, script, timeout_s)
 
     def send(self, files: Sequence[tuple[Path, str]]) -> None:
         """Copy files to paths on the device, in one round trip.

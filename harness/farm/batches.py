@@ -184,7 +184,9 @@ class Batches:
 
             error = await ticket.future.exception()
             if isinstance(error, KilledWorker):
-                ticket.killed = f"its host's worker died {error.allowed_failures + 1} times while this was measured"
+                ticket.killed = (
+                    f"its host's worker died {error.allowed_failures + 1} times while this was measured"
+                )
             else:
                 ticket.killed = f"the host failed: {type(error).__name__}: {error}"
         ticket.ended.set()
