@@ -172,18 +172,26 @@ def print_results(
         from harness.report.html import render
 
         emit_text(render(found, in_order, sort, group_by=group_by, beside=beside), output)
-    elif format == "parquet":
-        from harness.report import export
-
-        emit_bytes(export.to_bytes(rows, chosen, format), output)
     elif group_by is not None and format in {"table", "markdown"}:
         _emit_pivot(rows, group_by, columns, format, output)
     elif format == "table":
         _emit_rows(found, rows, columns, output)
     else:
-        emit(rows, chosen, format, output)
+        _emit_data(rows, chosen, format, output)
     if not in_order:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+
+
+def _emit_data(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], format: str, output: Path | None
+) -> None:
+    """Print rows as data, or write them."""
+    if format == "parquet":
+        from harness.report import export
+
+        emit_bytes(export.to_bytes(rows, columns, format), output)
+    else:
+        emit(rows, columns, format, output)
 
 
 def _emit_rows(
