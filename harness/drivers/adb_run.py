@@ -36,7 +36,7 @@ class CallbackError(Exception):
     """What the caller's `on_line` raised: kept apart from what the device does."""
 
 
-def _guarded(on_line: OnLine) -> OnLine:
+def guarded(on_line: OnLine) -> OnLine:
     def call(line: str) -> None:
         try:
             on_line(line)
@@ -50,7 +50,7 @@ class Execution:
     """A running command and what came of it so far; `taken` once the device has accepted it."""
 
     def __init__(self, link: Link, command: Command, on_line: OnLine | None) -> None:
-        self._lines = Lines(command.marker, _guarded(on_line) if on_line else None)
+        self._lines = Lines(command.marker, guarded(on_line) if on_line else None)
         separate = "shell_v2" in link.features
         self._parser = Frames(self._lines.add) if separate else Marked(self._lines.add, command.marker)
         self._service = _service(command, separate)

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-from harness.drivers.adb_run import _guarded
+from harness.drivers.adb_run import guarded
 from harness.drivers.adb_shell_protocol import Lines, command_script
 from harness.drivers.base import OnLine
 from harness.drivers.ssh_target import environment, session_argv
@@ -84,7 +84,7 @@ class Session:
         target: IO[bytes] | None = None,
     ) -> None:
         self._begin = Begin(marker)
-        self._lines = Lines(marker, _guarded(on_line) if on_line else None)
+        self._lines = Lines(marker, guarded(on_line) if on_line else None)
         self._end = re.compile(rf"^{re.escape(marker)}:(\d+)\n".encode(), re.MULTILINE)
         self._target = target
         self._errors = bytearray()
