@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bench.plan import Settings, Task
-from harness.bench.records import Record
+from harness.bench.plan import Task
 from harness.bench.request import Request
-from harness.bench.session import carry_out, prepare
 from harness.errors import UnknownNameError
-from harness.report import frame
+from harness.records.records import Record
+from harness.rows import frame
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def run(
         output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/.
         repetitions: Independent processes a cell.
-        settings: Fields of `harness.bench.plan.Settings`: latency, accuracy, min_runs, min_seconds, limit, seed, …
+        settings: Fields of `harness.settings.Settings`: latency, accuracy, min_runs, min_seconds, limit, seed, …
 
     Returns:
         The result columns of `results/README.md`, with nullable dtypes; `frame.attrs["folder"]` is the run's folder.
@@ -132,8 +133,9 @@ def compare(
         UsageError: No such run, a wrong expression, or nothing that can be compared.
     """
     from harness.comparison import compare as comparing
-    from harness.comparison import expression, gate, rows, summary
-    from harness.report.selection import find_folders
+    from harness.comparison import expression, gate, rows
+    from harness.report import comparison_summary as summary
+    from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     place = find_workspace(workspace)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from harness import schema
-from harness.errors import ModelError, SchemaError, UnknownNameError
+from harness.errors import SchemaError
 from harness.schema import Strict
 from harness.workspace import Workspace, expand_user
 
@@ -293,29 +293,3 @@ def list_cards(workspace: Workspace) -> list[Model]:
             raise SchemaError(f"{path}: key 'name': {model.name!r} is also the name in {other}")
         models[model.name] = model
     return sorted(models.values(), key=lambda model: model.name)
-
-
-def find_model(text: str, workspace: Workspace) -> Model:
-    """Find what a user means by MODEL: a card's name, a card's path, or a bare .tflite.
-
-    Raises:
-        ModelError: A path that does not exist, or a file that is not a model.
-        UnknownNameError: No card of that name; near misses are listed.
-        SchemaError: The card does not fit the schema.
-    """
-    path = expand_user(text)
-    if path.suffix == ".toml":
-        return load_card(path)
-    if path.suffix in {".tflite", ".lite"} or path.is_file():
-        if not path.is_file():
-            raise ModelError(f"{path}: no such model file")
-        from harness.tflite.infer import infer_card
-
-        return infer_card(path)
-    direct = workspace.models / f"{text}.toml"
-    if Path(text).name == text and direct.is_file():
-        return load_card(direct)
-    names = {model.name: model for model in list_cards(workspace)}
-    if text in names:
-        return names[text]
-    raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")

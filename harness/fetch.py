@@ -323,7 +323,7 @@ def _attempt(url: str, target: Path, on_progress: OnProgress | None) -> None:
 def _session() -> requests.Session:
     import requests
 
-    from harness import __version__
+    from harness.version import __version__
 
     session = requests.Session()
     session.auth = _no_credentials  # otherwise requests would send what is in ~/.netrc

@@ -19,12 +19,12 @@ from harness.cards import (
     Published,
     Source,
     cache_folder,
-    find_model,
     list_cards,
     load_card,
 )
 from harness.detectors.registry import DECODERS
 from harness.errors import ModelError, SchemaError, UnknownNameError
+from harness.recognize.find import find_model
 from harness.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]

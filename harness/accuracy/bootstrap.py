@@ -32,8 +32,8 @@ from harness.accuracy.coco import chosen_images
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.resample import Category, Weights, categories, mean_average_precision
-from harness.bench.distributions import t_quantile, t_two_sided
 from harness.errors import UsageError
+from harness.statistics.distributions import t_quantile, t_two_sided
 
 Floats = npt.NDArray[np.float64]
 

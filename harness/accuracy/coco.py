@@ -16,8 +16,8 @@ from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco_engines import Curves, Engine
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.detections import DetectionTable, as_table
-from harness.bench.records import CocoFigures
 from harness.errors import DatasetError, UsageError
+from harness.records.records import CocoFigures
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from harness.cards import InputSpec
-from harness.detectors.base import TensorInfo
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 Tensor = npt.NDArray[np.generic]
 

@@ -19,7 +19,7 @@ from harness.accuracy.dataset import plain_name
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import Matches, match
 from harness.errors import DatasetError, OutputError
-from harness.report.text import clean
+from harness.text import clean
 
 Rows = npt.NDArray[np.int64]
 

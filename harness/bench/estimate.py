@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.bench.plan import Cell
-from harness.bench.records import Record, load
-from harness.bench.samples import load_samples
 from harness.errors import RecordError
+from harness.records.records import Record, load
+from harness.records.samples import load_samples
 
 START_S = 0.6
 """Starting a worker and loading a model, measured on two cores of a 2021 server."""

@@ -18,9 +18,9 @@ from msgspec.structs import replace as replaced
 
 from harness import atomic
 from harness.cards import Model, NmsSpec, Source, cache_folder
+from harness.edit.nms import with_nms
 from harness.errors import UsageError
 from harness.schema import Strict
-from harness.tflite.edit_nms import with_nms
 from harness.tflite.model import ModelDescription, describe
 
 NmsKind = Literal["regular", "fast", "class-aware"]

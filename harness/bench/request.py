@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from harness.schema import Strict
+
+if TYPE_CHECKING:
+    pass
+
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,10 +18,20 @@ import msgspec
 
 from harness import schema
 from harness.bench.nms_axis import NmsAxes
-from harness.bench.plan import CocoEngine, Settings
 from harness.errors import SchemaError
-from harness.farm.security import Tls
-from harness.schema import Strict
+from harness.settings import CocoEngine, Settings
+
+
+class Tls(Strict, frozen=True, kw_only=True):
+    """Files in PEM format: the authority that signed both sides, and this side's certificate and key."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether TLS is asked for."""
+        return any((self.ca, self.cert, self.key))
 
 
 class Rule(Strict, frozen=True, kw_only=True):

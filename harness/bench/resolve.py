@@ -9,17 +9,19 @@ from pathlib import Path
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
 from harness.bench.nms_axis import NmsAxes, expand
-from harness.bench.plan import Cell, Settings
+from harness.bench.plan import Cell
 from harness.bench.request import Request
-from harness.cards import Model, find_model
+from harness.cards import Model
 from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.drivers.base import Device, DeviceInfo
-from harness.drivers.coral import bind, why_not, why_not_model
+from harness.drivers.coral.device import bind, why_not, why_not_model
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.profiles import Profile
+from harness.recognize.find import find_model
+from harness.settings import Settings
 from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import RUNTIME_CUSTOM_OPERATORS, check_runnable

@@ -15,11 +15,12 @@ from harness.accuracy.annotations import read_annotations
 from harness.accuracy.bootstrap import map_interval
 from harness.accuracy.coco import evaluate
 from harness.accuracy.detections import load_detections
-from harness.bench import operators
-from harness.bench.conclude import conclude, merged_delegate
-from harness.bench.engine import Engine, Inferred
+from harness.bench.engines import operators
+from harness.bench.engines.base import Engine, Inferred
 from harness.bench.plan import Cell, Plan, Task
-from harness.bench.records import (
+from harness.drivers.base import DeviceInfo
+from harness.errors import DeviceError, HarnessError, MeasurementError
+from harness.records.records import (
     FORMAT,
     AccuracyFacts,
     DelegateFacts,
@@ -31,12 +32,11 @@ from harness.bench.records import (
     Record,
     StoredRecord,
 )
-from harness.bench.samples import to_bytes
-from harness.bench.stats import half_width_percent
-from harness.bench.store import RunStore, now
-from harness.bench.summary import summarize_record
-from harness.drivers.base import DeviceInfo
-from harness.errors import DeviceError, HarnessError, MeasurementError
+from harness.records.samples import to_bytes
+from harness.records.status import conclude, merged_delegate
+from harness.records.store import RunStore, now
+from harness.rows.summary import summarize_record
+from harness.statistics.latency import half_width_percent
 
 MAX_PROCESSES = 1_000
 """More rounds than any plan needs; `max_seconds` ends a precision that is out of reach."""

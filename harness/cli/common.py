@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import rich_click as click
 
 from harness.errors import OutputError, UsageError
-from harness.report.text import clean
+from harness.report.consoles import make_console
+from harness.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,13 +154,6 @@ def _generic_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
 
 
 _EMPTY: tuple[Any, ...] = (None, "", (), [])
-
-
-def make_console(**settings: Any) -> Console:
-    """Make a console that leaves markup, emoji names and numbers in text alone."""
-    from rich.console import Console
-
-    return Console(markup=False, emoji=False, highlight=False, **settings)
 
 
 def console_out() -> Console:

@@ -74,7 +74,7 @@ def command(
     first_inference_ms, peak_memory_mb, size_bytes, delegated_nodes, total_nodes and map.
     """
     from harness.comparison import compare, expression, gate, rows
-    from harness.report.selection import find_folders
+    from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     conditions = [expression.parse(text) for text in fail_if]
@@ -93,8 +93,8 @@ def command(
 
 
 def _print(compared: Compared, verdict: Verdict, rows: Sequence[dict[str, Any]], format_: str) -> None:
-    from harness.comparison import summary
     from harness.comparison.rows import COLUMNS
+    from harness.report import comparison_summary as summary
 
     if format_ == "markdown":
         emit_text(summary.to_markdown(compared, verdict, rows))

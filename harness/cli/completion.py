@@ -41,8 +41,8 @@ def _workspace(ctx: Context) -> str | None:
 
 
 def _runs(workspace: str | None) -> list[str]:
-    from harness.bench.records import find_runs
-    from harness.report.selection import LATEST
+    from harness.records.records import find_runs
+    from harness.rows.selection import LATEST
     from harness.workspace import find_workspace
 
     ids = [run.name for run in find_runs(find_workspace(workspace).results)]
@@ -50,7 +50,7 @@ def _runs(workspace: str | None) -> list[str]:
 
 
 def _columns(workspace: str | None) -> list[str]:
-    from harness.report.columns import NAMES
+    from harness.rows.columns import NAMES
 
     return list(NAMES)
 

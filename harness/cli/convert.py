@@ -94,7 +94,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     SOURCE may also be the name of a card whose source has to be converted.
     """
-    from harness.cli.run import Shown
+    from harness.cli.run_progress import Shown
     from harness.convert import workflow
 
     job = _job(ctx.obj, options)
@@ -108,9 +108,9 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
-    from harness.cards import find_model
     from harness.convert.workflow import Job
     from harness.quantize.representative import find_representative
+    from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     source, card = Path(options["source"]), None

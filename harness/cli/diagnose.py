@@ -28,9 +28,9 @@ from harness.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from harness.accuracy.dataset import Dataset
     from harness.cards import Model
-    from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Case, Diagnosis
-    from harness.diagnosis.sides import Pair
+    from harness.diagnosis.remedies.attempt import Attempt
+    from harness.diagnosis.runs.sides import Pair
 
 DEFAULT_LIMIT = 500
 DEFAULT_LAYER_IMAGES = 100
@@ -159,8 +159,8 @@ def _check_outputs(options: dict[str, Any]) -> None:
 
 
 def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
-    from harness.cards import find_model
-    from harness.diagnosis.sides import HERE, Pair, Place, load_side
+    from harness.diagnosis.runs.sides import HERE, Pair, Place, load_side
+    from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     there = Place(
@@ -215,7 +215,7 @@ def _dataset(pair: Pair, options: dict[str, Any]) -> Dataset:
 def _attempts(diagnosis: Diagnosis, options: dict[str, Any], step: _Steps) -> Sequence[Attempt]:
     if not options["try_"]:
         return ()
-    from harness.diagnosis.attempt import carry_out
+    from harness.diagnosis.remedies.attempt import carry_out
 
     return carry_out(diagnosis, options["try_dir"], step)
 

@@ -11,7 +11,7 @@ import rich_click as click
 from harness.cli.common import CONTEXT, emit, examples, format_option
 
 if TYPE_CHECKING:
-    from harness.drivers.checkup import Check
+    from harness.drivers.checkup.check import Check
 
 COLUMNS = ("name", "check", "state", "found", "reason")
 ALL_COLUMNS = (
@@ -64,7 +64,7 @@ def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, fo
 
 
 def _checks(workspace: str | None, devices: tuple[str, ...], output: Path | None) -> list[Check]:
-    from harness.drivers import checkup
+    from harness.drivers.checkup import checkup
     from harness.errors import WorkspaceError
     from harness.workspace import find_workspace
 

@@ -8,7 +8,7 @@ from harness import units
 from harness.cli.common import emit, note
 
 if TYPE_CHECKING:
-    from harness.bench.session import Prepared
+    from harness.session import Prepared
 
 COLUMNS = ("cell", "model", "device", "delegate", "processes", "n_images", "seconds", "skip")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli.common import CONTEXT, emit, examples, format_option, note, warn
-from harness.report.text import clean
+from harness.text import clean
 
 if TYPE_CHECKING:
     from harness.edgetpu.coverage import Coverage, Share

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.cards import Model
-    from harness.tflite.edit_files import Edited
+    from harness.edit.files import Edited
 
 _OUTPUT = click.option(
     "-o",
@@ -70,9 +70,9 @@ def command() -> None:
 def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, **options: Any) -> None:
     """Change the options of TFLite_Detection_PostProcess; what is not named stays."""
     from harness.cli.inspect import model_file
+    from harness.edit.files import edit_nms
+    from harness.edit.nms import NmsChange
     from harness.errors import UsageError
-    from harness.tflite.edit_files import edit_nms
-    from harness.tflite.edit_nms import NmsChange
 
     change = NmsChange(**options)
     if change == NmsChange():
@@ -92,7 +92,7 @@ def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, *
 @click.pass_context
 def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, format_: str) -> None:
     """Remove TFLite_Detection_PostProcess: OUT gives raw heads, OUT.anchors.npy and a card lie beside it."""
-    from harness.tflite.edit_files import edit_cut
+    from harness.edit.files import edit_cut
 
     _tell(edit_cut(_model(model, ctx.obj), output, force), format_)
 
@@ -123,8 +123,8 @@ def attach_command(
     ctx: click.Context, /, model: str, anchors: Path | None, output: Path, format_: str, **options: Any
 ) -> None:
     """Add TFLite_Detection_PostProcess to raw heads. What is not named is as the model's card says."""
-    from harness.tflite.edit_attach import with_settings
-    from harness.tflite.edit_files import edit_attach, heads_and_anchors
+    from harness.edit.attach import with_settings
+    from harness.edit.files import edit_attach, heads_and_anchors
 
     found = _model(model, ctx.obj)
     heads, values = heads_and_anchors(found, anchors)
@@ -156,9 +156,9 @@ def card_command(
     ctx: click.Context, /, model: str, settings: tuple[str, ...], output: Path, format_: str
 ) -> None:
     """Write the card of MODEL with other entries to a new file; a bare .tflite's card is worked out first."""
-    from harness.tflite.card_settings import with_settings, write_card
-    from harness.tflite.edit_card import changed_entries
-    from harness.tflite.edit_files import COLUMNS
+    from harness.edit.card_settings import with_settings, write_card
+    from harness.edit.card_toml import changed_entries
+    from harness.edit.files import COLUMNS
 
     found = _model(model, ctx.obj)
     card = with_settings(found.card, settings)
@@ -175,8 +175,9 @@ def _model(text: str, workspace: str | None) -> Model:
     Raises:
         ModelError: The file is not on this computer.
     """
-    from harness.cards import find_model, load_card
+    from harness.cards import load_card
     from harness.errors import ModelError
+    from harness.recognize.find import find_model
     from harness.workspace import expand_user, find_workspace
 
     path = expand_user(text)
@@ -194,7 +195,7 @@ def _model(text: str, workspace: str | None) -> Model:
 
 def _tell(edited: Edited, format_: str) -> None:
     """Print what changed, and to stderr what was written and whether it ran."""
-    from harness.tflite.edit_files import COLUMNS
+    from harness.edit.files import COLUMNS
 
     emit(edited.rows, COLUMNS, format_)
     note(f"written: {', '.join(map(str, edited.written))}")

@@ -46,8 +46,7 @@ def farm_choice(
     """
     from msgspec.structs import replace
 
-    from harness.bench.request import FarmChoice
-    from harness.farm.security import Tls
+    from harness.bench.request import FarmChoice, Tls
 
     farm = planned or FarmChoice()
     given = {

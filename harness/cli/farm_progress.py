@@ -11,7 +11,7 @@ from harness.cli.common import Progress
 
 if TYPE_CHECKING:
     from harness.bench.plan import Task
-    from harness.bench.records import Record
+    from harness.records.records import Record
 
 REDRAW_S = 0.2
 """Thousands of devices tell of their tasks; a terminal is drawn a few times a second."""

@@ -31,13 +31,13 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
 
     MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs.
     """
-    from harness.tflite.inspect_model import COLUMNS, inspect
+    from harness.tflite.inspect.model import COLUMNS, inspect
 
     found = inspect(model_file(model, ctx.obj))
     if other is not None:
         _emit_difference(found, inspect(model_file(other, ctx.obj)), format_)
     elif format_ == "table":
-        from harness.tflite.inspect_sheet import sheet
+        from harness.report.inspection_sheet import sheet
 
         emit_table(sheet(found))
     else:
@@ -51,8 +51,8 @@ def model_file(text: str, workspace: str | None) -> Path:
         ModelError: There is no such file, or the card's file is not on this computer.
         UnknownNameError: No card of that name.
     """
-    from harness.cards import find_model
     from harness.errors import ModelError
+    from harness.recognize.find import find_model
     from harness.workspace import expand_user, find_workspace
 
     path = expand_user(text)
@@ -65,7 +65,7 @@ def model_file(text: str, workspace: str | None) -> Path:
 
 
 def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:
-    from harness.tflite.inspect_difference import COLUMNS, difference
+    from harness.tflite.inspect.difference import COLUMNS, difference
 
     rows = [_plain(row, format_) for row in difference(first, second)]
     if rows or format_ != "table":

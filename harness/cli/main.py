@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import rich_click as click
 
-from harness import __version__
 from harness.cli.common import CONTEXT, examples
 from harness.errors import HarnessError, near_misses
-from harness.report.text import clean_lines
+from harness.text import clean_lines
+from harness.version import __version__
 
 
 class Entry(NamedTuple):

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness import units
-from harness.cards import Model, find_model, list_cards
+from harness.cards import Model, list_cards
 from harness.cli.common import CONTEXT, WIDTH, emit, emit_table, examples, format_option, note
 from harness.errors import HarnessError, JobError, UsageError
+from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.accuracy.probe import Tried
     from harness.cli.common import Progress
     from harness.fetch import Fetched, OnProgress
+    from harness.recognize.probe import Tried
 
 COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
 FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
@@ -122,8 +123,8 @@ def probe_command(
     from pathlib import Path
 
     from harness.accuracy.dataset import find_dataset
-    from harness.accuracy.probe import probe, unlike
     from harness.cli.common import progress
+    from harness.recognize.probe import probe, unlike
 
     model = find_model(name, find_workspace(ctx.obj))
     path = Path(dataset) if dataset else model.dataset_path
@@ -155,7 +156,7 @@ def _write_card(model: Model, best: Tried, path: Path, limit: int) -> None:
     from msgspec.structs import replace
 
     from harness import atomic
-    from harness.tflite.edit_card import to_toml
+    from harness.edit.card_toml import to_toml
 
     card = best.card
     if card.source.path is not None:
@@ -285,7 +286,7 @@ def _texts(*values: str | None) -> list[Any]:
     """Return cells in which nothing from a card is taken for markup or a control sequence."""
     from rich.text import Text
 
-    from harness.report.text import clean
+    from harness.text import clean
 
     return [Text(units.MISSING if value is None else clean(value)) for value in values]
 

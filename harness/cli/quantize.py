@@ -60,7 +60,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     MODEL is a .tflite file, a card's name or a card's path. The representative data is checked first.
     """
-    from harness.cli.run import Shown
+    from harness.cli.run_progress import Shown
     from harness.quantize import workflow
 
     job = _job(ctx.obj, options)
@@ -77,10 +77,10 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
     from harness.accuracy.dataset import find_dataset
-    from harness.cards import find_model
     from harness.quantize.modes import find_mode
     from harness.quantize.representative import find_representative
     from harness.quantize.workflow import Job
+    from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     model = find_model(options["model"], find_workspace(workspace))

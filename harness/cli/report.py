@@ -27,8 +27,8 @@ from harness.cli.common import (
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.bench.records import StoredRecord
-    from harness.report.frame import Results, Row
+    from harness.records.records import StoredRecord
+    from harness.rows.frame import Results, Row
 
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html"}
 """What `-o FILE` is written as where no --format is given."""
@@ -88,8 +88,8 @@ def command(
     RUN is a run's id, the beginning of one, `latest` (the default), or a folder with one or several runs. The
     columns are explained in results/README.md.
     """
-    from harness.report.published import published_rows
-    from harness.report.selection import find_folders
+    from harness.rows.published import published_rows
+    from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     given = ctx.get_parameter_source("format_") is not ParameterSource.DEFAULT
@@ -152,9 +152,9 @@ def print_results(
     Raises:
         UsageError: No such run or column, a file that cannot be written, parquet without a file or an extra.
     """
-    from harness.report import columns as public
-    from harness.report import frame
-    from harness.report.selection import sort_rows
+    from harness.rows import columns as public
+    from harness.rows import frame
+    from harness.rows.selection import sort_rows
 
     chosen = public.check_names(columns or public.NAMES)
     found = frame.read_results(folders)
@@ -202,7 +202,7 @@ def _emit_rows(
 ) -> None:
     """Print the result table, or the columns that were chosen; latency over time follows where it was measured."""
     from harness.report.console import ResultTable, chosen_columns
-    from harness.report.published import for_table
+    from harness.rows.published import for_table
 
     sources = map(_short, found.runs)
     emit_table(chosen_columns(rows, columns) if columns else ResultTable(for_table(rows), sources), output)
@@ -240,7 +240,7 @@ def _emit_pivot(
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:
     """Print latency over time, where a run was made for that."""
-    from harness.report.sustained import shown, sustained_rows
+    from harness.rows.sustained_rows import shown, sustained_rows
 
     rows = [shown(row) for row in sustained_rows(records)]
     if rows:

@@ -23,8 +23,8 @@ def print_operators(
     Raises:
         UsageError: An option or format that does not go with it, or no operators were recorded at all.
     """
-    from harness.report import operators
-    from harness.report.frame import read_results
+    from harness.rows import operators
+    from harness.rows.frame import read_results
 
     _refuse(format, others)
     found = read_results(folders)

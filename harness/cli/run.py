@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,77 +11,15 @@ import rich_click as click
 from harness.cli import completion
 from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
 from harness.cli.farm_options import farm_choice, farm_options
+from harness.cli.run_progress import Shown
+from harness.cli.types import Duration, KeyValue, Numbers, Percent
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.bench.plan import Task
-    from harness.bench.records import Record
     from harness.bench.request import Request
-    from harness.bench.session import Prepared
+    from harness.session import Prepared
 
 LATEST = "latest"
-_DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
-    """A span of time: `90`, `90s`, `10m`, `1h`; in seconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it."""
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
-            self.fail(f"found {value!r}, expected a time such as 90s, 10m or 1h", param, ctx)
-        return float(found["number"]) * _SECONDS[found["unit"]]
-
-
-class Percent(click.ParamType):  # type: ignore[type-arg]
-    """A share in percent: `1` or `1%`."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it."""
-        try:
-            return float(str(value).removesuffix("%"))
-        except ValueError:
-            self.fail(f"found {value!r}, expected a percentage such as 1%", param, ctx)
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Numbers with commas between: `1e-8,0.3`; a tuple."""
-
-    name = "numbers"
-
-    def __init__(self, kind: type[int] | type[float]) -> None:
-        self._kind = kind
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Read them."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(dict.fromkeys(self._kind(part) for part in str(value).split(",")))
-        except ValueError:
-            what = "whole numbers such as 10,100" if self._kind is int else "numbers such as 1e-8,0.3"
-            self.fail(f"found {value!r}, expected {what}", param, ctx)
-
-
-class KeyValue(click.ParamType):  # type: ignore[type-arg]
-    """`KEY=VALUE`; a pair."""
-
-    name = "key=value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Read it."""
-        key, equals, told = str(value).partition("=")
-        if not (key and equals):
-            self.fail(f"found {value!r}, expected KEY=VALUE such as device=usb:0", param, ctx)
-        return key, told
 
 
 @click.command(
@@ -178,7 +114,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is measured.
     """
-    from harness.bench import session
+    from harness import session
 
     if options["resume"] is not None:
         prepared = session.prepare_resume(_unfinished(ctx.obj, options), _other_farm(options))
@@ -279,7 +215,7 @@ def _settings(request: Request, options: dict[str, Any]) -> Any:
         raise UsageError(f"--repetitions: found {options['repetitions']}, expected at least 1")
     settings = replace(request.settings, **given)
     if settings.mlperf and options["min_seconds"] is None:
-        from harness.bench.plan import MLPERF_MIN_SECONDS
+        from harness.settings import MLPERF_MIN_SECONDS
 
         settings = replace(settings, min_seconds=MLPERF_MIN_SECONDS)
     return settings
@@ -287,8 +223,8 @@ def _settings(request: Request, options: dict[str, Any]) -> Any:
 
 def _unfinished(workspace: str | None, options: dict[str, Any]) -> Path:
     """Find the run to go on with: the one that is named, else the newest that is not finished."""
-    from harness.bench.records import is_finished
-    from harness.report.selection import find_folders
+    from harness.records.records import is_finished
+    from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     if options["models"]:
@@ -323,56 +259,3 @@ def _show_what_was_inferred(prepared: Prepared) -> None:
             note(f"  - {sentence}")
     for text in prepared.remarks:
         warn(text)
-
-
-class Shown:
-    """Shows a run's progress; several devices may tell it at once."""
-
-    def __init__(self, shown: Progress) -> None:
-        self._shown, self._lock = shown, threading.Lock()
-        self._done, self._total = 0, 0
-        self._parts: dict[str, float] = {}
-
-    def begin(self, n_tasks: int) -> None:
-        """A device starts."""
-        with self._lock:
-            self._total += n_tasks
-
-    def more(self, n_tasks: int) -> None:
-        """Tasks are added."""
-        with self._lock:
-            self._total += n_tasks
-
-    def task(self, task: Task) -> None:
-        """A task starts."""
-        self._update(task, 0.0, _what(task))
-
-    def images(self, task: Task, done: int, total: int) -> None:
-        """An accuracy task goes on."""
-        self._update(task, done / max(total, 1), f"{_what(task)}, image {done}/{total}")
-
-    def done(self, task: Task, record: Record) -> None:
-        """A task ended; a failure is told at once."""
-        with self._lock:
-            self._done += 1
-            self._parts.pop(task.cell.device, None)
-            last = record.processes[-1] if record.processes else None
-            part = {"latency": last, "operators": record.operators, "accuracy": record.accuracy}[task.kind]
-            if part is not None and part.status != "ok":
-                what = "operators " if task.kind == "operators" else ""
-                reasons = "; ".join(part.reasons)
-                self._shown.say(
-                    f"{task.cell.model.name} {task.cell.delegate}: {what}{part.status}: {reasons}"
-                )
-
-    def _update(self, task: Task, part: float, text: str) -> None:
-        with self._lock:
-            self._parts[task.cell.device] = part
-            self._shown.update(self._done + sum(self._parts.values()), max(self._total, 1), text)
-
-
-def _what(task: Task) -> str:
-    cell = task.cell
-    times = f" {task.repetition + 1}/{cell.settings.processes}" if task.kind == "latency" else ""
-    where = "" if cell.device == "local" else f"{cell.device}: "
-    return f"{where}{cell.model.name} {cell.delegate} {task.kind}{times}"

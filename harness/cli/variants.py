@@ -49,8 +49,8 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
     Raises:
         ModelError: The model is not on this computer.
     """
-    from harness.cards import find_model
     from harness.quantize.measure import How, can_be_evaluated
+    from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     model = find_model(options["model"], find_workspace(workspace))

@@ -70,7 +70,8 @@ def command(
     This computer, phones on USB or of an adb server, and TPUs are offered by themselves; what is plugged in or out
     meanwhile is noticed. A lost scheduler is joined again. ADDRESS is HOST[:PORT] (default: 127.0.0.1:8786).
     """
-    from harness.farm.security import Tls, check_installed, full_address, make_security, why_unsafe
+    from harness.bench.request import Tls
+    from harness.farm.security import check_installed, full_address, make_security, why_unsafe
 
     check_installed()
     from harness.farm.join import Membership, serve

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.bench.records import AccuracyFacts, StoredRecord, load_run
 from harness.comparison.match import Pair
 from harness.errors import HarnessError
-from harness.report.columns import NO_ACCURACY
+from harness.records.records import AccuracyFacts, StoredRecord, load_run
+from harness.rows.columns import NO_ACCURACY
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:

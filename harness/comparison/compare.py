@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.bench.ab import Difference
-from harness.bench.records import StoredRecord
 from harness.comparison import measures
 from harness.comparison.accuracy import AccuracyDifference, Truths, accuracy_difference
 from harness.comparison.match import Matching, Pair, match
 from harness.errors import RecordError, UsageError
-from harness.report import columns, frame
+from harness.records.records import StoredRecord
+from harness.rows import columns, frame
+from harness.statistics.comparing import Difference
 from harness.workspace import Workspace
 
 Row = dict[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.comparison.measures import MEASURES
 from harness.errors import UnknownNameError, UsageError
-from harness.report import columns
+from harness.rows import columns
 
 _FORM = re.compile(
     r"\s*(?P<column>[A-Za-z_]\w*)\s*(?P<sign>>|<)\s*(?P<value>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"

@@ -28,7 +28,7 @@ from harness.comparison.compare import Compared, Comparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
-from harness.report.columns import BY_NAME, HAVE_LATENCY
+from harness.rows.columns import BY_NAME, HAVE_LATENCY
 
 Outcome = Literal["pass", "fail", "undecided"]
 EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}

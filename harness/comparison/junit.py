@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 
 from harness.comparison.compare import Compared
 from harness.comparison.gate import Finding, Outcome, Verdict
-from harness.report.text import clean
+from harness.text import clean
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML 1.0 document may hold, not even escaped (section 2.2 of the standard)."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.bench.records import Record, StoredRecord
 from harness.errors import IncomparableError
+from harness.records.records import Record, StoredRecord
 
 Key = tuple[str, str, str]
 

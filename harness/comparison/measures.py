@@ -1,8 +1,8 @@
 """What of two cells can be compared so that chance is known: one number a process, or a fact without any chance.
 
-The process is the unit, as everywhere (`harness.bench.stats`): of each process one number is taken, and
-`harness.bench.ab` holds the two groups against each other. A time, a rate or a memory figure of a row of results is one
-number of all processes together and says nothing of what the next process would have given.
+The process is the unit, as everywhere (`harness.statistics.latency`): of each process one number is taken, and
+`harness.statistics.comparing` holds the two groups against each other. A time, a rate or a memory figure of a row of
+results is one number of all processes together and says nothing of what the next process would have given.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from harness.bench import ab, stats_summaries
-from harness.bench.ab import Difference
-from harness.bench.records import ProcessFacts, StoredRecord, SummaryFacts
-from harness.bench.stats import Durations
-from harness.bench.summary import steady_durations
+from harness.records.records import ProcessFacts, StoredRecord, SummaryFacts
+from harness.rows import process_summaries as stats_summaries
+from harness.rows.summary import steady_durations
+from harness.statistics import comparing as ab
+from harness.statistics.comparing import Difference
+from harness.statistics.latency import Durations
 
 Kind = Literal["samples", "process", "exact", "paired"]
 

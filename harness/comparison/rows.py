@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparison.compare import Compared, Comparison
 from harness.comparison.gate import Finding, Verdict, worst
-from harness.report.columns import BY_NAME, LIST, NUMBER, TEXT
+from harness.rows.columns import BY_NAME, LIST, NUMBER, TEXT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -139,8 +139,8 @@ def _samples(order: Order, facts: Facts) -> Iterator[list[Any]]:
     """Yield the representative inputs, prepared as for inference."""
     from harness.accuracy.prepare import Preparation
     from harness.cards import InputSpec
-    from harness.detectors.base import TensorInfo
     from harness.quantize.representative import Images, find_representative
+    from harness.tflite.tensor_info import TensorInfo
 
     shape = routes.input_shape(order, facts)
     spec = msgspec.convert(order.spec, InputSpec)

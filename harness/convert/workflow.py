@@ -296,7 +296,7 @@ def _add_accuracy(row: dict[str, Any], job: Job, observer: Observer) -> None:
         return
     from dataclasses import replace
 
-    from harness.tflite.infer import infer_card
+    from harness.recognize.card import infer_card
 
     model = infer_card(job.output) if job.card is None else replace(job.card, file=job.output)
     if not measure.can_be_evaluated(model):

@@ -11,25 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """An input or output tensor of a model.
-
-    Attributes:
-        name: As it stands in the file; can be empty.
-        shape: Its static shape; -1 for a dynamic dimension.
-        dtype: NumPy name: `float32`, `uint8`, `int8`, …
-        scale: Quantization scale; None when it is not quantized.
-        zero_point: Quantization zero point; None when it is not quantized.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    scale: float | None = None
-    zero_point: int | None = None
+from harness.tflite.tensor_info import TensorInfo
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, Detections, ModelContext, TensorInfo, dequantize
+from harness.detectors.base import Decoder, Detections, ModelContext, dequantize
 from harness.detectors.roles import parse_order
 from harness.detectors.ssd_raw import ACTIVATIONS
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 ROLES = ("heatmap", "sizes", "offsets")

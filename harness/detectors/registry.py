@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, ModelContext, TensorInfo
+from harness.detectors.base import Decoder, ModelContext
 from harness.errors import UnknownNameError
+from harness.tflite.tensor_info import TensorInfo
 
 DECODERS = {
     # name              module:factory                                        outputs

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from harness.detectors.base import TensorInfo
 from harness.errors import UnknownNameError, UsageError
+from harness.tflite.tensor_info import TensorInfo
 
 POSTPROCESS_ROLES = ("boxes", "classes", "scores", "count")
 ORDERS = {

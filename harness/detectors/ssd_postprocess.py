@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, Detections, ModelContext, TensorInfo, dequantize
+from harness.detectors.base import Decoder, Detections, ModelContext, dequantize
 from harness.detectors.roles import ORDERS, order_by_names, parse_order
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 _YX_TO_XY = [1, 0, 3, 2]
 

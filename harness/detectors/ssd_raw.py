@@ -15,11 +15,12 @@ import numpy.typing as npt
 
 from harness.cards import AnchorSpec, DecoderSpec
 from harness.detectors.anchors import load_anchors
-from harness.detectors.base import Decoder, ModelContext, TensorInfo, dequantize
+from harness.detectors.base import Decoder, ModelContext, dequantize
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import NmsSettings, settings_for
 from harness.detectors.roles import parse_order
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 ROLES = ("boxes", "scores", "anchors")

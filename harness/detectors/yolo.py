@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, ModelContext, TensorInfo, dequantize
+from harness.detectors.base import Decoder, ModelContext, dequantize
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import NmsSettings, settings_for
 from harness.detectors.ssd_raw import ACTIVATIONS
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 Floats = npt.NDArray[np.float32]
 ToCorners = Callable[[Floats], Floats]

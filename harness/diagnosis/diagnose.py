@@ -9,13 +9,15 @@ from pathlib import Path
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
-from harness.diagnosis import attribution, sensitivity, where
-from harness.diagnosis import loss as how_bad
 from harness.diagnosis.causes import CAUSES
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding
-from harness.diagnosis.runs import OnStep, Runs
-from harness.diagnosis.sides import Pair
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.layers import first_break as where
+from harness.diagnosis.layers import sensitivity
+from harness.diagnosis.loss import attribution
+from harness.diagnosis.loss import loss as how_bad
+from harness.diagnosis.runs.runs import OnStep, Runs
+from harness.diagnosis.runs.sides import Pair
 from harness.errors import HarnessError
 
 
@@ -93,7 +95,7 @@ def _with_layers(evidence: Evidence, case: Case) -> Evidence:
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
     """Test every cause, and rank those that were found; a cause that cannot be tested takes no other down."""
-    from harness.diagnosis.ranking import rank
+    from harness.diagnosis.causes.ranking import rank
 
     found: list[Finding] = []
     untested: list[tuple[str, str]] = []

@@ -22,10 +22,10 @@ from harness.accuracy.worst import (
     to_png,
     write_new,
 )
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.loss import Accuracy
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.loss.loss import Accuracy
 from harness.errors import DatasetError
-from harness.report.text import clean
+from harness.text import clean
 
 MOST = 6
 _GAP, _STRIP = 6, 20

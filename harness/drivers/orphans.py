@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.drivers.adb_shell_protocol import MARKER
+from harness.drivers.shell import MARKER
 
 
 def new_marker() -> str:

@@ -14,9 +14,9 @@ DRIVERS = {
     # kind    module:class
     "local": "harness.drivers.local:LocalDevice",
     "fake": "harness.drivers.fake:FakeDevice",
-    "adb": "harness.drivers.adb:AdbDevice",
-    "ssh": "harness.drivers.ssh:SshDevice",
-    "coral": "harness.drivers.coral:CoralDevice",
+    "adb": "harness.drivers.adb.device:AdbDevice",
+    "ssh": "harness.drivers.ssh.device:SshDevice",
+    "coral": "harness.drivers.coral.device:CoralDevice",
 }
 
 
@@ -50,7 +50,7 @@ def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
 
 def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
     """Find and open all devices that a user means: one for a name or serial, several for `all-android`."""
-    from harness.drivers.discovery import resolve_devices
+    from harness.drivers.adb.discovery import resolve_devices
 
     return [(profile, open_device(profile)) for profile in resolve_devices(text, workspace)]
 
@@ -60,9 +60,9 @@ def list_devices(workspace: Workspace) -> list[DeviceInfo]:
 
     One that cannot be reached is listed with its state and the remedy as the reason.
     """
-    from harness.drivers.coral import list_coral
-    from harness.drivers.discovery import list_android
-    from harness.drivers.ssh_discovery import list_boards
+    from harness.drivers.adb.discovery import list_android
+    from harness.drivers.coral.device import list_coral
+    from harness.drivers.ssh.discovery import list_boards
 
     apart = {"adb", "ssh", "coral"}
     others = [profile for profile in list_profiles(workspace) if profile.data.connection.kind not in apart]

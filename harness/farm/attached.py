@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from harness.bench.engine import Engine
+from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.resolve import Station
 from harness.drivers.base import Device, DeviceInfo
@@ -107,13 +107,13 @@ class ThisHost:
 
     def engine(self, station: Station, request: Request) -> Engine:
         """Make the engine that a run on this computer would use."""
-        from harness.bench.engines import find_engine
+        from harness.bench.engines.choose import find_engine
 
         return find_engine(station, request)
 
     def _profiles(self, known: Mapping[str, Attached]) -> Iterator[tuple[str, Profile | None]]:
         """Yield the names of what is attached, with the profile where it is not known yet."""
-        from harness.drivers.discovery import attached, resolve_devices, safe
+        from harness.drivers.adb.discovery import attached, resolve_devices, safe
 
         for profile in list_profiles(self._workspace):
             if profile.data.connection.kind in HOST_BOUND:

@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from harness.accuracy.dataset import Dataset, ImageEntry
-from harness.bench.inputs import N_IMAGES
-from harness.bench.plan import Cell, Settings
+from harness.bench.engines.inputs import N_IMAGES
+from harness.bench.plan import Cell
 from harness.cards import Model, ModelCard
 from harness.delegates import Delegate, available_cores
 from harness.farm.contents import Contents
 from harness.farm.wire import File, Picture, Step, Subject
 from harness.schema import look_into
+from harness.settings import Settings
 from harness.tflite.model import ModelDescription, describe
 
 look_into(ModelCard, Settings)

@@ -7,16 +7,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 
 from harness.errors import FarmError
 from harness.farm import tasks
 from harness.farm.wire import File, Result
-
-if TYPE_CHECKING:
-    from harness.farm.link import Link
 
 PARCEL_BYTES = 16_000_000
 """Large enough that a thousand images are few tasks, small enough to stay off the scheduler's nerves."""
@@ -36,10 +33,20 @@ class Source:
     path: Path
 
 
+class Connection(Protocol):
+    """What the courier needs of the connection to the scheduler."""
+
+    async def client(self) -> Any:
+        """Return Dask's client, connected."""
+
+    def is_alive(self, address: str) -> bool:
+        """Whether a worker was there when the scheduler was last asked."""
+
+
 class Courier:
     """Ships files over a link; all of it runs in the link's loop."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Connection) -> None:
         self._link = link
         self._under_way: dict[tuple[str, str], asyncio.Future[None]] = {}
         self.shipped_bytes: dict[str, int] = {}

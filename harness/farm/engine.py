@@ -11,17 +11,17 @@ from pathlib import Path
 import msgspec
 
 from harness.accuracy.dataset import ImageEntry
-from harness.bench.engine import Inferred, OnProgress, Timed
-from harness.bench.operators import Recorded
+from harness.bench.engines.base import Inferred, OnProgress, Timed
+from harness.bench.engines.operators import Recorded
 from harness.bench.plan import Cell
-from harness.bench.records import DelegateFacts
-from harness.bench.samples import from_bytes
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.courier import Source
 from harness.farm.link import Link
 from harness.farm.shards import Shards
 from harness.farm.wire import Inferences, Offer, Result, Step, Tools, What, encode
+from harness.records.records import DelegateFacts
+from harness.records.samples import from_bytes
 
 
 @dataclass

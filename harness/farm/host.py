@@ -14,11 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.bench import operators
-from harness.bench.engine import Engine
+from harness.bench.engines import operators
+from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.resolve import Station
-from harness.bench.samples import to_bytes
 from harness.drivers.base import Device
 from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError
 from harness.farm import cells
@@ -36,6 +35,7 @@ from harness.farm.wire import (
     encode,
     refuse_other_version,
 )
+from harness.records.samples import to_bytes
 
 _LOG = logging.getLogger(__name__)
 _COMPRESSION = 1

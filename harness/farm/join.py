@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from harness.bench.request import Tls
 from harness.errors import OutputError
 from harness.farm.host import Host
-from harness.farm.security import Tls, host_of, is_loopback, make_security
+from harness.farm.security import host_of, is_loopback, make_security
 from harness.farm.tasks import ATTRIBUTE
 
 if TYPE_CHECKING:

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 
 from harness import units
 from harness.bench.plan import Cell, Plan
-from harness.bench.records import Record
 from harness.bench.run import Observer, Runner, new_record
-from harness.bench.store import RunStore
 from harness.drivers.base import DeviceInfo
 from harness.farm.engine import FarmEngine
 from harness.farm.link import DeviceGoneError
 from harness.farm.names import ANY
 from harness.farm.shards import Job, Shards
 from harness.farm.wire import Offer
+from harness.records.records import Record
+from harness.records.store import RunStore
 
 WAIT_S = 0.5
 

@@ -6,8 +6,8 @@ import ipaddress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from harness.bench.request import Tls
 from harness.errors import MissingExtraError, UsageError
-from harness.schema import Strict
 from harness.workspace import expand_user
 
 if TYPE_CHECKING:
@@ -18,18 +18,6 @@ WARNING = (
     "a Dask scheduler runs code for whoever reaches it, and this one ({address}) is reached over the network without "
     "TLS: keep the port behind a firewall, or give every side --tls-ca, --tls-cert and --tls-key"
 )
-
-
-class Tls(Strict, frozen=True, kw_only=True):
-    """Files in PEM format: the authority that signed both sides, and this side's certificate and key."""
-
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
-
-    def __bool__(self) -> bool:
-        """Whether TLS is asked for."""
-        return any((self.ca, self.cert, self.key))
 
 
 def check_installed() -> None:

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from harness.bench.engines import WITHOUT_PYTHON
+from harness.bench.engines.choose import WITHOUT_PYTHON
 from harness.bench.plan import Cell, Plan
-from harness.bench.records import Record, load_records
 from harness.bench.request import FarmChoice, Request
 from harness.bench.resolve import Station
 from harness.bench.run import Observer
-from harness.bench.store import RunStore
 from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
 from harness.drivers.content import safe_name
@@ -29,6 +27,8 @@ from harness.farm.link import Link
 from harness.farm.names import Meant, find_meant, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
 from harness.farm.wire import File, Offer, Tools
+from harness.records.records import Record, load_records
+from harness.records.store import RunStore
 
 _LOG = logging.getLogger(__name__)
 TURN_S = 0.3

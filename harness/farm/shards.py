@@ -11,20 +11,18 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
 from harness import atomic
-from harness.bench.engine import Inferred, OnProgress
+from harness.accuracy.dataset import ImageEntry
+from harness.bench.engines.base import Inferred, OnProgress
 from harness.bench.plan import Cell
 from harness.errors import HarnessError, IncomparableError, MeasurementError
 from harness.farm.attached import HOST_BOUND
 from harness.farm.names import ANY
 from harness.farm.wire import Inferences, Offer
-
-if TYPE_CHECKING:
-    from harness.farm.engine import FarmEngine
 
 MIN_IMAGES = 32
 """Fewer are not worth the start of a process."""
@@ -76,6 +74,17 @@ def merge(parts: Sequence[bytes]) -> bytes:
     return b"[\n" + rows + b"\n]\n" if rows else b"[]\n"
 
 
+class Part(Protocol):
+    """A device of the farm that can run a cell over some of its images."""
+
+    @property
+    def offer(self) -> Offer:
+        """The device."""
+
+    def infer_part(self, cell: Cell, images: Sequence[ImageEntry]) -> Inferences:
+        """Run a cell over some of its images, on this device."""
+
+
 @dataclass
 class Job:
     """The images of one cell, shared out."""
@@ -115,7 +124,7 @@ class Shards:
         self._at_work.pop(device, None)
         self._news.notify_all()
 
-    def infer(self, engine: FarmEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, engine: Part, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over its images on a device, with the help of others where it may be any of a kind.
 
         Raises:
@@ -143,7 +152,7 @@ class Shards:
         with self._news:
             return sum(build_of(other) == build for other in self._at_work.values())
 
-    def _work(self, engine: FarmEngine, job: Job, on_progress: OnProgress) -> None:
+    def _work(self, engine: Part, job: Job, on_progress: OnProgress) -> None:
         """Take shards until all are there; a shard that its device lost comes back."""
         assert job.cell.dataset is not None
         while True:
@@ -161,7 +170,7 @@ class Shards:
             done = sum(len(job.shards[n]) for n in list(job.found))
             on_progress(done, len(job.cell.dataset.images))
 
-    def _one(self, engine: FarmEngine, job: Job, number: int) -> None:
+    def _one(self, engine: Part, job: Job, number: int) -> None:
         assert job.cell.dataset is not None
         part = job.shards[number]
         try:
@@ -188,7 +197,7 @@ class Shards:
                 return job, job.todo.pop(0)
         return None
 
-    def help(self, engine: FarmEngine, job: Job, number: int) -> None:
+    def help(self, engine: Part, job: Job, number: int) -> None:
         """Measure a shard that was taken; what goes wrong is the job's."""
         try:
             self._one(engine, job, number)

@@ -9,12 +9,12 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-import harness
-from harness.bench.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.drivers.base import DeviceInfo
 from harness.errors import IncomparableError
 from harness.profiles import DeviceProfile
+from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.schema import look_into
+from harness.version import __version__
 
 PROTOCOL = 1
 """Raised when what travels changes its meaning."""
@@ -28,7 +28,7 @@ class Envelope(Wire, frozen=True, kw_only=True):
     """What every message begins with; of a message of any version at least this can be read."""
 
     protocol: int = PROTOCOL
-    version: str = harness.__version__
+    version: str = __version__
 
 
 class File(Wire, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ class Inferences(Wire, frozen=True, kw_only=True):
 
 
 class Operators(Wire, frozen=True, kw_only=True):
-    """What an `operators` step gave: see `harness.bench.operators.Recorded`."""
+    """What an `operators` step gave: see `harness.bench.engines.operators.Recorded`."""
 
     operators: tuple[OperatorTime, ...]
     runtime: str

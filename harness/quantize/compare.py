@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.prepare import Preparation
-from harness.detectors.base import TensorInfo
 from harness.quantize.representative import Tensor
+from harness.runtime import load_runtime
 from harness.tflite import model, postprocess
-from harness.worker.runtime import load_runtime
+from harness.tflite.tensor_info import TensorInfo
 
 _Floats = npt.NDArray[np.float64]
 

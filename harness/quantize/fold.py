@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.edit.flatbuffer import ZIP_ERRORS, damaged_archive, split_archive
 from harness.errors import ModelError
 from harness.tflite import reader, schema
-from harness.tflite.edit_flatbuffer import ZIP_ERRORS, damaged_archive, split_archive
 
 IDENTIFIER = b"TFL3"
 SIGNATURE = "serving_default"

@@ -10,14 +10,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.bench.plan import Settings
 from harness.bench.request import Request
 from harness.bench.run import Observer
-from harness.bench.session import carry_out, prepare
 from harness.cards import Model, ModelCard, Source
+from harness.edit.card_toml import to_toml
 from harness.errors import UsageError
-from harness.report import frame
-from harness.tflite.edit_card import to_toml
+from harness.rows import frame
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 
 Row = dict[str, Any]
 COLUMNS = (

@@ -72,7 +72,7 @@ def run_once(file: str) -> None:
     """Load a model and run it on zeros."""
     import numpy as np
 
-    from harness.worker.runtime import load_runtime, make_interpreter
+    from harness.runtime import load_runtime, make_interpreter
 
     interpreter: Any = make_interpreter(load_runtime(), file, "cpu", 1)
     for entry in interpreter.get_input_details():

@@ -52,7 +52,7 @@ def _explain(text: str) -> str:
 
 
 def _main(file: str, height: int, width: int) -> None:
-    from harness.worker.runtime import load_runtime
+    from harness.runtime import load_runtime
 
     runtime = load_runtime().module
     plain = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

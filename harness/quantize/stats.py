@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.cards import InputSpec
-from harness.detectors.base import TensorInfo
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 SCALE_TOLERANCE, ZERO_TOLERANCE = 0.02, 2
 _LOWEST = {"uint8": 0, "int8": -128}

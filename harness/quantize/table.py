@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from harness.detectors.base import TensorInfo
 from harness.tflite import model
 from harness.tflite.graph import Graph
+from harness.tflite.tensor_info import TensorInfo
 
 _NO_ARITHMETIC = frozenset({"QUANTIZE", "DEQUANTIZE"})
 

@@ -13,7 +13,7 @@ from harness.accuracy.dataset import Dataset
 from harness.accuracy.prepare import Preparation
 from harness.bench.run import Observer
 from harness.cards import Model
-from harness.detectors.base import TensorInfo
+from harness.edit.flatbuffer import join_archive
 from harness.errors import ModelError, UsageError
 from harness.quantize import compare, engine, fold, lint, measure, prove, stats, table
 from harness.quantize.findings import Finding, refuse_errors
@@ -21,8 +21,8 @@ from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_
 from harness.quantize.representative import Images, Representative, Tensor
 from harness.tflite import model as tflite
 from harness.tflite import postprocess, reader
-from harness.tflite.edit_flatbuffer import join_archive
 from harness.tflite.graph import POSTPROCESS, Graph
+from harness.tflite.tensor_info import TensorInfo
 
 COLUMNS = (
     "model",

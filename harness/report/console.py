@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import units
 from harness.report import plain
-from harness.report.columns import BY_NAME, INTEGER, LIST, NUMBER
 from harness.report.lines import Line, make_page
 from harness.report.quick_rows import Once, Piece, QuickRows
-from harness.report.text import clean
+from harness.rows.columns import BY_NAME, INTEGER, LIST, NUMBER
+from harness.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

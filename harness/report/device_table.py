@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.text import clean
+from harness.text import clean
 
 Row = Mapping[str, Any]
 

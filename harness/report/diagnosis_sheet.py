@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
-from harness.report.text import clean
+from harness.text import clean
 
 WIDTH = 100
 BAR = 12

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import MissingExtraError, RecordError, UnknownNameError
-from harness.report import columns, plain
-from harness.report.frame import rows_to_frame
+from harness.report import plain
+from harness.rows import columns
+from harness.rows.frame import rows_to_frame
 
 if TYPE_CHECKING:
     import pandas as pd

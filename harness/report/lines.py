@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report import notes, pareto
-from harness.report.columns import HAVE_LATENCY
+from harness.report import notes
 from harness.report.notes import Note
-from harness.report.pareto import Change
+from harness.rows import pareto
+from harness.rows.columns import HAVE_LATENCY
+from harness.rows.pareto import Change
 
 MOST_NOTES = 6
 SHORT = {"too-few-samples": "few samples", "trusted": ""}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.bench.records import StoredRecord
-from harness.bench.summary import steady_durations
 from harness.errors import UnknownNameError
-from harness.report import frame
-from harness.report.selection import find_folders
+from harness.records.records import StoredRecord
+from harness.rows import frame
+from harness.rows.selection import find_folders
+from harness.rows.summary import steady_durations
 from harness.units import NS_PER_MS
 from harness.workspace import find_workspace
 
@@ -72,8 +72,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return the table of `harness report`; every name in it is escaped."""
-        from harness.cli.common import make_console
         from harness.report.console import ResultTable
+        from harness.report.consoles import make_console
 
         console = make_console(width=WIDTH, record=True, file=io.StringIO())
         console.print(ResultTable(frame.to_rows(self.results.records), self.results.runs))

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from harness import units
-from harness.report.text import clean
+from harness.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -23,7 +23,7 @@ class OperatorTables:
     """Operators by kind, the costliest first, with a bar for the share.
 
     Args:
-        rows: Rows of `harness.report.operators.operator_rows`.
+        rows: Rows of `harness.rows.operators.operator_rows`.
     """
 
     def __init__(self, rows: Sequence[Row]) -> None:

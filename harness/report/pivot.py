@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import units
-from harness.report import pareto, plain
-from harness.report.columns import HAVE_LATENCY, check_names
-from harness.report.published import PUBLISHED
-from harness.report.text import clean
+from harness.report import plain
+from harness.rows import pareto
+from harness.rows.columns import HAVE_LATENCY, check_names
+from harness.rows.published import PUBLISHED
+from harness.text import clean
 
 Row = Mapping[str, Any]
 

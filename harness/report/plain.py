@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness import units
-from harness.report.text import clean
+from harness.text import clean
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.detectors.base import TensorInfo
 from harness.tflite import postprocess, quantization, reader
 from harness.tflite.graph import EDGETPU, Graph, Tensor
 from harness.tflite.postprocess import PostProcess
+from harness.tflite.tensor_info import TensorInfo
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import os
 import sys
 from pathlib import Path
 
+from harness.runtime import RuntimeMissingError, load_runtime
 from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, emit, load_job
 from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
-from harness.worker.runtime import RuntimeMissingError, load_runtime
 
 FAILED = 3
 """Exit status of a job whose failure was understood and told as an event."""

@@ -17,10 +17,10 @@ from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.cards import DecoderSpec, InputSpec, Labels
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
+from harness.runtime import Runtime
 from harness.worker import check, library
 from harness.worker.jobs import AccuracyJob, emit
 from harness.worker.memory import peak_memory_bytes
-from harness.worker.runtime import Runtime
 from harness.worker.tensors import input_infos, output_infos
 
 PROGRESS_EVERY_S = 0.2

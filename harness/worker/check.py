@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.runtime import Runtime, make_interpreter
 from harness.tflite.graph import POSTPROCESS
 from harness.worker import evidence
 from harness.worker.agreement import (
@@ -27,7 +28,6 @@ from harness.worker.agreement import (
     from_corners,
 )
 from harness.worker.jobs import Job
-from harness.worker.runtime import Runtime, make_interpreter
 
 Feed = tuple[int, npt.NDArray[np.generic]]
 Outputs = list[npt.NDArray[np.generic]]

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.bench.samples import make_samples, to_bytes
-from harness.bench.steady import steady_start
+from harness.records.samples import make_samples, to_bytes
+from harness.runtime import Runtime
+from harness.statistics.steady import steady_start
 from harness.worker import check, library, switching
 from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
-from harness.worker.runtime import Runtime
 from harness.worker.telemetry import Telemetry
 
 Durations = npt.NDArray[np.int64]

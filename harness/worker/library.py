@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.runtime import Runtime, make_interpreter
 from harness.worker import evidence
 from harness.worker.evidence import Delegation
 from harness.worker.jobs import Job, emit
-from harness.worker.runtime import Runtime, make_interpreter
 
 ENTRY_POINT = "tflite_plugin_create_delegate"
 SAYS_NOTHING = (

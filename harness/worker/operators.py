@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.runtime import Runtime
 from harness.worker.jobs import OperatorsJob, emit
 from harness.worker.litert_c import LIBRARY, LiteRtError, ProfiledModel
-from harness.worker.runtime import Runtime
 
 KERNELS = {"cpu": "delegate", "cpu-reference": "builtin"}
 """`kernel_mode` of LiteRT's CPU accelerator."""

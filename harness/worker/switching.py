@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness.runtime import Runtime
 from harness.worker import library
 from harness.worker.check import Feed
 from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob
-from harness.worker.runtime import Runtime
 
 N_SWITCHES = 20
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.worker.firmware import read_flags
+from harness.firmware import read_flags
 
 PROBE_ROUNDS = 7
 _PROBE_DATA = bytes(range(256)) * 2048

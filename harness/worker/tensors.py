@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.detectors.base import TensorInfo
+from harness.tflite.tensor_info import TensorInfo
 
 
 def input_infos(interpreter: Any) -> list[TensorInfo]:

@@ -11,7 +11,8 @@ from PIL import Image
 from harness.accuracy.pipeline import IN_FLIGHT_PER_THREAD, Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.cards import InputSpec, Labels
-from harness.detectors.base import Detections, TensorInfo
+from harness.detectors.base import Detections
+from harness.tflite.tensor_info import TensorInfo
 
 INFO = TensorInfo("image", (1, 4, 4, 3), "uint8")
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from harness.accuracy.prepare import Geometry, Preparation, UnreadableImageError
 from harness.cards import InputSpec
-from harness.detectors.base import TensorInfo
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 UINT8 = TensorInfo("image", (1, 8, 8, 3), "uint8", 1 / 128, 128)
 INT8 = TensorInfo("image", (1, 8, 8, 3), "int8", 1 / 128, 0)

@@ -9,8 +9,6 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from harness.accuracy.dataset import find_dataset
-from harness.accuracy.probe import Tried, probe, unlike, winner
-from harness.accuracy.readings import decoders, in_range, labels, normalizations, resizes, settled
 from harness.cards import (
     AnchorSpec,
     DecoderSpec,
@@ -23,9 +21,11 @@ from harness.cards import (
     load_card,
 )
 from harness.cli.main import main
+from harness.edit.card_toml import to_toml
 from harness.errors import UsageError
-from harness.tflite.edit_card import to_toml
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
+from harness.recognize.probe import Tried, probe, unlike, winner
+from harness.recognize.readings import decoders, in_range, labels, normalizations, resizes, settled
 from harness.tflite.model import describe
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")

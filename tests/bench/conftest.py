@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.plan import Settings
-from harness.bench.records import DelegateFacts, ProcessFacts
 from harness.bench.request import Request
-from harness.bench.session import prepare
+from harness.records.records import DelegateFacts, ProcessFacts
+from harness.session import prepare
+from harness.settings import Settings
 
 
 class Recorder:

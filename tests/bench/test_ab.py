@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.bench.ab import compare
+from harness.statistics.comparing import compare
 
 MS = 1_000_000
 

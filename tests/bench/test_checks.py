@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.bench.checks import judge
-from harness.bench.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
-from harness.bench.stats import summarize
+from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
+from harness.rows.verdict import judge
+from harness.statistics.latency import summarize
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_governor_other_than_performance_and_a_battery_are_told(record):
 
 
 def test_mlperf_with_too_few_queries_says_how_many_are_needed(record):
-    from harness.bench.mlperf import minimum_queries
+    from harness.statistics.mlperf import minimum_queries
 
     few = summarize([np.full(20, 1_000_000, np.int64)])
     from dataclasses import replace as with_fields

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 import harness
-from harness.bench.plan import Settings
-from harness.bench.session import carry_out
+from harness.session import carry_out
+from harness.settings import Settings
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_a_delegate_that_fails_or_crashes_costs_its_own_cell_only(run, options, 
 
 
 def test_a_delegate_that_hangs_is_a_timeout_that_says_where(run, monkeypatch, quick):
-    monkeypatch.setattr("harness.bench.python_worker.START_TIMEOUT_S", 4.0)
-    monkeypatch.setattr("harness.bench.plan.LEAST_PATIENCE_S", 0.5)
+    monkeypatch.setattr("harness.bench.engines.python_worker.START_TIMEOUT_S", 4.0)
+    monkeypatch.setattr("harness.settings.LEAST_PATIENCE_S", 0.5)
     record = run(hang="prepare", settings=quick)
     assert record.status == "timeout" and "while the delegate of" in record.reasons[0]
 

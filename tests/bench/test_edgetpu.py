@@ -12,19 +12,20 @@ import pytest
 from msgspec.structs import replace
 
 from harness.accuracy.dataset import find_dataset
-from harness.bench.conclude import conclude
-from harness.bench.native import NativeEngine
-from harness.bench.plan import Cell, Settings
-from harness.bench.records import load_records
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.plan import Cell
 from harness.bench.request import Request, load_plan
-from harness.bench.session import carry_out, prepare
-from harness.cards import find_model
 from harness.delegates import parse_delegate
-from harness.drivers import coral_list
 from harness.drivers.benchmark_tool.binaries import tool_from_file
+from harness.drivers.coral import attached as coral_list
 from harness.drivers.local import LocalDevice
 from harness.errors import ModelError, UsageError
-from harness.report.published import published_rows
+from harness.recognize.find import find_model
+from harness.records.records import load_records
+from harness.records.status import conclude
+from harness.rows.published import published_rows
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.worker import evidence
 from harness.worker.evidence import Delegation
@@ -64,7 +65,7 @@ def computer(tmp_path, monkeypatch, edgetpu_library):
     library.parent.mkdir(parents=True)
     shutil.copy(edgetpu_library, library)
     monkeypatch.setattr(coral_list, "ROOT", root)
-    monkeypatch.setattr("harness.bench.plan.LEAST_PATIENCE_S", 1.0)  # a model this small is never steady
+    monkeypatch.setattr("harness.settings.LEAST_PATIENCE_S", 1.0)  # a model this small is never steady
     monkeypatch.setenv("LD_LIBRARY_PATH", str(library.parent))
     return root
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import cooldown
-from harness.bench.cooldown import CoolEngine
-from harness.bench.engine import Timed
-from harness.bench.native import NativeEngine
-from harness.bench.python_worker import PythonWorker
-from harness.bench.session import carry_out
+from harness.bench.engines import cooldown
+from harness.bench.engines.base import Timed
+from harness.bench.engines.cooldown import CoolEngine
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.base import DeviceInfo
 from harness.errors import UsageError
+from harness.session import carry_out
 
 
 @pytest.fixture

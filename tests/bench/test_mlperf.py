@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.bench.mlperf import early_stopping_estimate, minimum_queries
 from harness.errors import UsageError
+from harness.statistics.mlperf import early_stopping_estimate, minimum_queries
 
 
 @pytest.mark.parametrize(

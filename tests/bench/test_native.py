@@ -12,18 +12,20 @@ import pytest
 
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
-from harness.bench.conclude import conclude
-from harness.bench.engine import Engine
-from harness.bench.native import _PLAIN, Bench, NativeEngine, Placed
-from harness.bench.native_batches import Kept
-from harness.bench.plan import Cell, Settings
-from harness.bench.python_worker import PythonWorker
-from harness.cards import Model, find_model
+from harness.bench.engines.base import Engine
+from harness.bench.engines.native.batches import Kept
+from harness.bench.engines.native.engine import _PLAIN, Bench, NativeEngine, Placed
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.plan import Cell
+from harness.cards import Model
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.fake import FakeDevice, Trouble
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceLostError, MeasurementError, UsageError
+from harness.recognize.find import find_model
+from harness.records.status import conclude
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 
@@ -159,7 +161,7 @@ def test_no_behaviour_of_the_tool_is_taken_for_the_delegate(case, native, shapes
 
 
 def test_a_hang_is_a_timeout_and_leaves_nothing_running(native, shapes, scratch, monkeypatch):
-    monkeypatch.setattr("harness.bench.native.START_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("harness.bench.engines.native.engine.START_TIMEOUT_S", 2.0)
     cell = shapes("gpu", n_images=0, settings=replace(SETTINGS, min_seconds=0.0))
     monkeypatch.setattr(Settings, "patience_s", 0.1)
     facts = native(gpu="hang").time(cell, 0, scratch).facts
@@ -215,7 +217,7 @@ def test_a_crash_in_the_middle_of_a_batch_names_the_image(native, shapes, scratc
 def test_a_dataset_goes_through_in_batches_and_is_resumed_where_it_was_lost(
     native, shapes, scratch, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr("harness.bench.native_batches.BATCH_IMAGES", 1)
+    monkeypatch.setattr("harness.bench.engines.native.batches.BATCH_IMAGES", 1)
     cell = shapes(n_images=3)
     lost = FakeDevice(folder=_made(tmp_path / "phone"), troubles=[Trouble("lost", "push", at=3)])
     with pytest.raises(DeviceLostError):
@@ -357,8 +359,8 @@ def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
 
 
 def test_a_partial_accuracy_run_is_the_cells(shapes):
-    from harness.bench.records import AccuracyFacts, DelegateFacts
     from harness.bench.run import new_record
+    from harness.records.records import AccuracyFacts, DelegateFacts
 
     record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
     delegate = DelegateFacts(requested="gpu", actual="gpu", delegated_nodes=54, total_nodes=55)

@@ -9,16 +9,18 @@ import pytest
 
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import ImageEntry, find_dataset
-from harness.bench import native_eval
-from harness.bench.native import NativeEngine
-from harness.bench.plan import Cell, Settings
-from harness.bench.python_worker import PythonWorker
-from harness.cards import Labels, find_model
+from harness.bench.engines.native import evaluation as native_eval
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.plan import Cell
+from harness.cards import Labels
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalImage, EvalOutput, parse_eval
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
+from harness.recognize.find import find_model
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bench.native_script import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_told
+from harness.bench.engines.native.scripts import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_told
 
 T = "harness-0123456789abcdef"
 SHELLS = [

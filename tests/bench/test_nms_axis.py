@@ -5,13 +5,14 @@ import json
 import pytest
 
 from harness.bench.nms_axis import NmsAxes, expand, suffix
-from harness.bench.plan import Settings
 from harness.bench.request import load_plan, request_facts, request_from_facts
-from harness.bench.session import carry_out, prepare_resume
-from harness.cards import NmsSpec, find_model
+from harness.cards import NmsSpec
 from harness.cli.main import main
 from harness.errors import IncomparableError, ModelError, UsageError
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
+from harness.recognize.find import find_model
+from harness.session import carry_out, prepare_resume
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 

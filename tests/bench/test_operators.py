@@ -10,25 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.bench import operators
-from harness.bench.conclude import conclude
-from harness.bench.native import NativeEngine
-from harness.bench.plan import Cell, Settings
-from harness.bench.python_worker import PythonWorker
-from harness.bench.records import Record, load, load_records
-from harness.bench.session import carry_out
-from harness.cards import find_model
+from harness.bench.engines import operators
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.benchmark_tool.profile_text import parse_profile
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError, RecordError
-from harness.report.frame import read_results
+from harness.recognize.find import find_model
+from harness.records.records import Record, load, load_records
+from harness.records.status import conclude
+from harness.rows.frame import read_results
+from harness.runtime import Runtime, load_runtime
+from harness.session import carry_out
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.tflite.reader import read_bytes, read_graph
 from harness.worker import operators as worker
 from harness.worker.jobs import OperatorsJob
-from harness.worker.runtime import Runtime, load_runtime
 from harness.workspace import find_workspace
 
 FORMATS = Path(__file__).parents[1] / "records_formats"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import records
 from harness.errors import RecordError
-from harness.report import frame
+from harness.records import records
+from harness.rows import frame
 
 FORMATS = Path(__file__).parents[1] / "records_formats"
 

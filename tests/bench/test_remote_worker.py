@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench import remote_worker
-from harness.bench.bundle import make_bundle
-from harness.bench.checks import judge
-from harness.bench.engines import find_engine
-from harness.bench.native import NativeEngine
-from harness.bench.python_worker import PythonWorker
-from harness.bench.remote_images import place_images
-from harness.bench.remote_worker import RemoteWorker
-from harness.bench.session import carry_out
-from harness.bench.summary import summarize_record
+from harness.bench.engines import board_worker as remote_worker
+from harness.bench.engines.board_images import place_images
+from harness.bench.engines.board_worker import RemoteWorker
+from harness.bench.engines.bundle import make_bundle
+from harness.bench.engines.choose import find_engine
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceLostError, MeasurementError, UsageError
+from harness.rows.summary import summarize_record
+from harness.rows.verdict import judge
+from harness.session import carry_out
 
 
 @pytest.fixture(autouse=True)
@@ -213,7 +213,7 @@ def test_a_worker_that_dies_is_a_failed_cell_with_the_signal(board, cell, scratc
 
 def test_a_worker_that_hangs_is_killed_and_a_timeout(board, cell, scratch, monkeypatch):
     board.offer("python3", "sleep 60")
-    monkeypatch.setattr("harness.bench.python_worker.START_TIMEOUT_S", -19.0)
+    monkeypatch.setattr("harness.bench.engines.python_worker.START_TIMEOUT_S", -19.0)
     device, one = board.device(), cell()
     one = replace(one, settings=replace(one.settings, max_seconds=10.0))
     begin = time.monotonic()
@@ -376,7 +376,7 @@ def test_what_the_firmware_of_a_raspberry_pi_says_is_in_the_record_and_in_the_ve
     (record,) = outcome.records
     assert record.device.kind == "ssh"
     assert record.processes[0].telemetry["before"]["firmware_flags"] == 0x50005
-    from harness.bench.records import load_records
+    from harness.records.records import load_records
 
     judgement = judge(record, summarize_record(load_records(outcome.folder)[0]))
     assert judgement.verdict == "throttled"

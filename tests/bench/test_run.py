@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.bench.engine import Timed
+from harness.bench.engines.base import Timed
+from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Plan
-from harness.bench.python_worker import PythonWorker
-from harness.bench.records import Record, load, load_records
 from harness.bench.run import Runner
-from harness.bench.samples import make_samples
-from harness.bench.session import carry_out
-from harness.bench.store import RunStore, new_run_folder
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceLostError, MeasurementError
+from harness.records.records import Record, load, load_records
+from harness.records.samples import make_samples
+from harness.records.store import RunStore, new_run_folder
+from harness.session import carry_out
 
 
 class Scripted:
@@ -165,8 +165,8 @@ def test_with_a_precision_processes_are_added_until_the_median_is_known_well_eno
     settings = replace(quick, precision=1.0, max_seconds=1000)
     it, engine, store = runner(spread=0.01, settings=settings, repetitions=3)
     it.run()
-    from harness.bench.stats import half_width_percent
-    from harness.bench.summary import summarize_record
+    from harness.rows.summary import summarize_record
+    from harness.statistics.latency import half_width_percent
 
     widths = [half_width_percent(summarize_record(stored)) for stored in load_records(store.folder)]
     assert all(width <= 1.0 for width in widths)
@@ -209,7 +209,7 @@ def test_a_skipped_cell_has_a_record_with_the_reason(runner):
 
 def test_a_delegate_that_did_not_run_is_a_fallback(runner, ok_process):
     it, engine, store = runner()
-    from harness.bench.records import DelegateFacts
+    from harness.records.records import DelegateFacts
 
     engine._ok = lambda index, **changes: ok_process(
         index,
@@ -342,7 +342,7 @@ def plain_map(repository, model):
 
 
 def test_signals_are_named(prepared):
-    from harness.bench.python_worker import how_it_ended
+    from harness.bench.engines.python_worker import how_it_ended
 
     assert "SIGSEGV" in how_it_ended(-signal.SIGSEGV, None)
     assert "was lost" in how_it_ended(None, None)

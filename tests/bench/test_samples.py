@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from harness.bench.samples import SAMPLE, load_samples, make_samples, to_bytes
 from harness.errors import RecordError
+from harness.records.samples import SAMPLE, load_samples, make_samples, to_bytes
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 1000])

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.records import is_finished, load_records, load_run
 from harness.bench.request import Request, is_plan, load_plan, request_facts, request_from_facts
-from harness.bench.session import carry_out, prepare, prepare_resume
 from harness.errors import (
     DatasetError,
     IncomparableError,
@@ -18,6 +16,8 @@ from harness.errors import (
     UnknownNameError,
     UsageError,
 )
+from harness.records.records import is_finished, load_records, load_run
+from harness.session import carry_out, prepare, prepare_resume
 
 
 def test_with_nothing_asked_for_the_bundled_example_is_planned(repository, tmp_path):
@@ -233,7 +233,7 @@ def test_a_run_is_not_resumed_with_another_model_file(prepared, recorder, tmp_pa
 
 
 def test_a_run_is_not_resumed_with_another_runtime(prepared, recorder):
-    from harness.bench import records
+    from harness.records import records
 
     outcome = carry_out(prepared(delegates=("cpu:1",), repetitions=1), recorder)
     facts = load_run(outcome.folder)

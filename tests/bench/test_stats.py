@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import special
 from scipy import stats as scipy_stats
 
-from harness.bench import distributions, stats
+from harness.statistics import distributions
+from harness.statistics import latency as stats
 
 MS = 1_000_000
 durations_ns = st.lists(st.integers(100_000, 500_000_000), min_size=1, max_size=60)

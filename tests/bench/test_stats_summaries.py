@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.bench import stats
-from harness.bench.records import SummaryFacts
-from harness.bench.stats_summaries import summarize_processes
+from harness.records.records import SummaryFacts
+from harness.rows.process_summaries import summarize_processes
+from harness.statistics import latency as stats
 
 
 def told(durations):

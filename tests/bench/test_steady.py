@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bench.steady import FEWEST, steady_start
+from harness.statistics.steady import FEWEST, steady_start
 
 REPETITIONS = 60
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from harness.bench.samples import make_samples
-from harness.bench.sustained import analyse, find_knee
+from harness.records.samples import make_samples
+from harness.rows.sustained import analyse, find_knee
 
 
 def trace(levels_ms):

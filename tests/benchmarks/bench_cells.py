@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 from harness.api import Silent
-from harness.bench.plan import Settings
-from harness.bench.records import load_records
 from harness.bench.request import Request
-from harness.bench.session import carry_out, prepare
-from harness.report import frame
+from harness.records.records import load_records
+from harness.rows import frame
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -23,11 +23,11 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from harness.accuracy.dataset import find_dataset
-from harness.cards import find_model
-from harness.diagnosis import tensors
 from harness.diagnosis.diagnose import Case, gather
-from harness.diagnosis.matching import match_tensors
-from harness.diagnosis.sides import Pair, load_side
+from harness.diagnosis.layers import tensors
+from harness.diagnosis.layers.matching import match_tensors
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
 FLOAT32 = schema.TensorType.FLOAT32

@@ -31,14 +31,14 @@ CELLS_A_DEVICE = 10
 
 def idle_devices(host, n):
     """Devices whose measurements take no time and say so: what is left is the farm's own cost."""
-    from harness.bench.engine import Timed
-    from harness.bench.records import DelegateFacts, ProcessFacts
-    from harness.bench.samples import make_samples
-    from harness.bench.store import now
+    from harness.bench.engines.base import Timed
     from harness.drivers.base import DeviceInfo
     from harness.drivers.fake import FakeDevice
     from harness.farm.attached import Attached, make_offer
     from harness.profiles import Connection, DeviceProfile, Profile
+    from harness.records.records import DelegateFacts, ProcessFacts
+    from harness.records.samples import make_samples
+    from harness.records.store import now
 
     samples = make_samples([1000 * i for i in range(50)], [500] * 50, 10)
 
@@ -148,8 +148,8 @@ class Counting:
 
 
 def request_for(address, output, devices, **changes):
-    from harness.bench.plan import Settings
     from harness.bench.request import FarmChoice, Request
+    from harness.settings import Settings
 
     settings = Settings(repetitions=1, accuracy=False)
     base = Request(
@@ -179,8 +179,8 @@ def wait_for_hosts(address, n):
 
 
 def bench_cells(args, folder, kill):
-    from harness.bench.records import load_run
-    from harness.bench.session import carry_out, prepare
+    from harness.records.records import load_run
+    from harness.session import carry_out, prepare
 
     processes = Processes(folder)
     try:
@@ -247,7 +247,7 @@ def _kill_in_the_middle(processes, victims, told, prepared):
 
 def _check_cells(outcome, n_cells, row):
     """Every cell has one record, complete, with one process and its samples."""
-    from harness.bench.records import load_records
+    from harness.records.records import load_records
 
     stored = load_records(outcome.folder)
     ids = [s.record.cell for s in stored]
@@ -261,9 +261,9 @@ def _check_cells(outcome, n_cells, row):
 
 
 def bench_accuracy(args, folder):
-    from harness.bench.records import load_records
     from harness.bench.request import FarmChoice
-    from harness.bench.session import carry_out, prepare
+    from harness.records.records import load_records
+    from harness.session import carry_out, prepare
 
     data, model = _large_dataset(folder, args.images), args.model
     processes = Processes(folder)

@@ -20,7 +20,7 @@ from examining import examined  # noqa: E402
 from faults import library  # noqa: E402
 from faults.workshop import Workshop  # noqa: E402
 
-from harness.diagnosis.attempt import carry_out  # noqa: E402
+from harness.diagnosis.remedies.attempt import carry_out  # noqa: E402
 
 HEAD = ("fault", "true cause", "rank", "first named", "confidence", "lost", "expected", "got", "left", "s")
 WIDTHS = (26, 21, 4, 21, 10, 7, 8, 7, 7, 6)

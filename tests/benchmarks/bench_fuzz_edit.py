@@ -26,14 +26,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from bench_fuzz_models import mutate, structural
 
+from harness.edit.attach import attach, heads_of
+from harness.edit.check import run_once
+from harness.edit.cut import cut
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 from harness.errors import HarnessError, ModelError
 from harness.tflite import reader
-from harness.tflite.edit_attach import attach, heads_of
-from harness.tflite.edit_check import run_once
-from harness.tflite.edit_cut import cut
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
-from harness.tflite.inspect_model import inspect
+from harness.tflite.inspect.model import inspect
 
 LIMIT_S, LIMIT_MB = 5.0, 1000
 CHANGE = NmsChange(regular=True, score_threshold=0.1, iou_threshold=0.5, max_detections=33)

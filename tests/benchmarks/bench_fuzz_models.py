@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 from harness.errors import HarnessError, ModelError
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
 from harness.tflite.model import describe
 from harness.tflite.runnable import check_runnable
 

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.bench import records
-from harness.bench.records import DelegateFacts, DeviceFacts, ModelFacts, ProcessFacts, Record, RunFacts
-from harness.bench.samples import make_samples, to_bytes
 from harness.comparison.compare import compare_results
 from harness.comparison.expression import parse
 from harness.comparison.gate import judge
+from harness.records import records
+from harness.records.records import DelegateFacts, DeviceFacts, ModelFacts, ProcessFacts, Record, RunFacts
+from harness.records.samples import make_samples, to_bytes
 
 CONDITION = "latency_median_ms > 5%"
 BASE_NS = 8e6

@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from harness.bench import records
-from harness.bench.samples import make_samples, to_bytes
+from harness.records import records
+from harness.records.samples import make_samples, to_bytes
 
 PROCESSES, SAMPLES = 5, 200
 DELEGATES = ("cpu:1", "cpu:4", "gpu:fp16", "nnapi", "hexagon")

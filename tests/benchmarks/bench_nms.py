@@ -14,9 +14,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import ModelContext, TensorInfo
+from harness.detectors.base import ModelContext
 from harness.detectors.nms import NmsSettings, suppress
 from harness.detectors.registry import make_decoder
+from harness.tflite.tensor_info import TensorInfo
 
 ROUNDS = 30
 

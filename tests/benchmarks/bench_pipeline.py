@@ -17,10 +17,10 @@ from PIL import Image
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.pipeline import InterpreterEngine, Recipe, detect
 from harness.accuracy.prepare import Preparation
-from harness.cards import find_model
 from harness.delegates import available_cores
 from harness.detectors.registry import make_decoder
-from harness.worker.runtime import load_runtime, make_interpreter
+from harness.recognize.find import find_model
+from harness.runtime import load_runtime, make_interpreter
 from harness.worker.tensors import input_infos, output_infos
 from harness.workspace import find_workspace
 

@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_same.py [--pairs 20] [--processes 5]
 
 Measures 2 × pairs × processes workers of the same cell, interleaved, deals them into pairs of groups and counts how
-often `harness.bench.ab.compare` calls the groups of a pair different (wanted <= 5 %).
+often `harness.statistics.comparing.compare` calls the groups of a pair different (wanted <= 5 %).
 """
 
 import argparse
@@ -11,12 +11,12 @@ import tempfile
 from pathlib import Path
 
 from harness.api import Silent
-from harness.bench.ab import compare
-from harness.bench.plan import Settings
-from harness.bench.records import load_records
 from harness.bench.request import Request
-from harness.bench.session import carry_out, prepare
-from harness.bench.summary import steady_durations
+from harness.records.records import load_records
+from harness.rows.summary import steady_durations
+from harness.session import carry_out, prepare
+from harness.settings import Settings
+from harness.statistics.comparing import compare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -18,11 +18,12 @@ import threading
 import time
 from pathlib import Path
 
-from harness.bench.plan import Cell, Settings
-from harness.bench.remote_worker import RemoteWorker
-from harness.cards import find_model
+from harness.bench.engines.board_worker import RemoteWorker
+from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
 from harness.errors import DeviceError
+from harness.recognize.find import find_model
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 

@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from harness.bench import ab, mlperf, stats
-from harness.bench.steady import steady_start
+from harness.statistics import comparing as ab
+from harness.statistics import latency as stats
+from harness.statistics import mlperf
+from harness.statistics.steady import steady_start
 
 Floats = npt.NDArray[np.float64]
 Traces = Callable[[np.random.Generator, int, int], Floats]

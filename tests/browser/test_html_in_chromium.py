@@ -15,10 +15,10 @@ import msgspec
 import pytest
 
 from harness import units
-from harness.bench import records
-from harness.report import frame
+from harness.records import records
 from harness.report.html import render
-from harness.report.published import published_rows
+from harness.rows import frame
+from harness.rows.published import published_rows
 from harness.workspace import find_workspace
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -273,7 +273,7 @@ def test_the_keyboard_walks_the_points_of_the_scatter(browser):
 
 
 def test_the_front_is_the_one_that_python_marks(browser, page):
-    from harness.report.pareto import optimal
+    from harness.rows.pareto import optimal
 
     rows = frame.to_rows(frame.read_results([page.parent]).records)
     marked = {index for index, is_optimal in enumerate(optimal(rows)) if is_optimal}
@@ -353,10 +353,10 @@ def test_numbers_that_the_page_formats_read_as_python_s(browser):
 def diagnosis_page(tmp_path_factory):
     """The page of a diagnosis of the bundled pair."""
     from harness.accuracy.dataset import find_dataset
-    from harness.cards import find_model
+    from harness.diagnosis.causes.findings import Finding, Number, Remedy
     from harness.diagnosis.diagnose import Case, Diagnosis, gather
-    from harness.diagnosis.findings import Finding, Number, Remedy
-    from harness.diagnosis.sides import Pair, load_side
+    from harness.diagnosis.runs.sides import Pair, load_side
+    from harness.recognize.find import find_model
     from harness.report.html.diagnosis import render as render_diagnosis
     from harness.workspace import find_workspace
 

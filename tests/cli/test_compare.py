@@ -108,7 +108,7 @@ def test_markdown_is_a_summary_for_a_pull_request(compare):
 def test_names_in_markdown_are_text(compare, make_run):
     only(make_run, "same")
     for run in ("left", "right"):
-        from harness.bench import records
+        from harness.records import records
 
         path = make_run(run).folder / "cells" / "000" / "record.json"
         data = path.read_text().replace('"same"', '"<img src=x> @all [a](b) | `c`"')

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.cli.main import main
-from harness.tflite.inspect_model import COLUMNS
+from harness.tflite.inspect.model import COLUMNS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from harness.cli import main as front
 from harness.cli.report import command
 from harness.errors import HarnessError
-from harness.report.columns import NAMES
+from harness.rows.columns import NAMES
 
 make_run = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))["make_run"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.accuracy.annotations import read_annotations
-from harness.bench import records
-from harness.bench.records import AccuracyFacts, Record
+from harness.records import records
+from harness.records.records import AccuracyFacts, Record
 
 REPORT = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))
 DATASET = Path(__file__).resolve().parents[2] / "models" / "shapes" / "dataset"

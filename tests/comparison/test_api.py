@@ -5,7 +5,7 @@ import pytest
 
 import harness
 from harness.comparison.rows import COLUMNS, DTYPES
-from harness.report import columns
+from harness.rows import columns
 
 
 @pytest.fixture

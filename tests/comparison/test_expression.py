@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.comparison.expression import Condition, parse
 from harness.comparison.measures import MEASURES
 from harness.errors import HarnessError, UnknownNameError, UsageError
-from harness.report.columns import BY_NAME
+from harness.rows.columns import BY_NAME
 
 
 @pytest.mark.parametrize(

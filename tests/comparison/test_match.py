@@ -4,7 +4,7 @@ import pytest
 
 from harness.comparison.match import match
 from harness.errors import IncomparableError
-from harness.report.frame import read_results
+from harness.rows.frame import read_results
 
 
 def matched(base, new):

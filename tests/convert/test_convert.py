@@ -91,7 +91,7 @@ def test_raw_heads_are_found_as_outputs_where_there_is_no_postprocess(frozen, tm
 
 
 def test_the_converted_graph_gives_what_tensorflow_gives(frozen, tensorflow, tmp_path):
-    from harness.worker.runtime import load_runtime, make_interpreter
+    from harness.runtime import load_runtime, make_interpreter
 
     source = frozen(postprocess=False)
     run(tmp_path, source, "float32")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from harness.cards import DecoderSpec, NmsSpec
-from harness.detectors.base import TensorInfo
 from harness.detectors.registry import make_decoder
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 
 def test_peaks_become_boxes_and_their_neighbours_do_not():

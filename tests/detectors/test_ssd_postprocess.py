@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from harness.cards import DecoderSpec, NmsSpec
-from harness.detectors.base import ModelContext, TensorInfo
+from harness.detectors.base import ModelContext
 from harness.detectors.registry import DECODERS, make_decoder
 from harness.detectors.roles import ORDERS as USUAL
 from harness.detectors.roles import order_by_names
 from harness.errors import ModelError, UnknownNameError, UsageError
+from harness.tflite.tensor_info import TensorInfo
 
 BOXES = np.array([[[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8], [0, 0, 0, 0]]], np.float32)
 CLASSES = np.array([[0, 17, 5]], np.float32)

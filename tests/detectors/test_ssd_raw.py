@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
-from harness.detectors.base import ModelContext, TensorInfo
+from harness.detectors.base import ModelContext
 from harness.detectors.nms import NmsSettings
 from harness.detectors.registry import make_decoder
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 N = 24
 

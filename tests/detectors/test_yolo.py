@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from harness.cards import DecoderSpec, NmsSpec
-from harness.detectors.base import ModelContext, TensorInfo
+from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.detectors.yolo import columns_first, grid, grid_sizes
 from harness.errors import ModelError
+from harness.tflite.tensor_info import TensorInfo
 
 CONTEXT = ModelContext(64, 32)
 CELLS = (8 * 4) + (4 * 2) + (2 * 1)

@@ -9,9 +9,8 @@ from faults import library
 from msgspec.structs import replace as with_entries
 
 from harness.cards import load_card
-from harness.diagnosis.attempt import carry_out, check_folder
-from harness.diagnosis.findings import Remedy
-from harness.diagnosis.remedies import CutPostProcess
+from harness.diagnosis.causes.findings import CutPostProcess, Remedy
+from harness.diagnosis.remedies.attempt import carry_out, check_folder
 from harness.errors import OutputError
 from harness.tflite.model import describe
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
-from harness.cards import find_model
-from harness.diagnosis import attribution, loss
-from harness.diagnosis.runs import Runs
-from harness.diagnosis.sides import Pair, load_side
-from harness.tflite.edit_cut import cut
+from harness.diagnosis.loss import attribution, loss
+from harness.diagnosis.runs.runs import Runs
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.edit.cut import cut
+from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
 N = 16

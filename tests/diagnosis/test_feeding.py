@@ -3,8 +3,8 @@
 import pytest
 
 from harness.cards import InputSpec
-from harness.detectors.base import TensorInfo
-from harness.diagnosis.feeding import asked, fed, held, holds
+from harness.diagnosis.runs.fed_values import asked, fed, held, holds
+from harness.tflite.tensor_info import TensorInfo
 
 FLOAT = TensorInfo("image", (1, 8, 8, 3), "float32")
 INT8 = TensorInfo("image", (1, 8, 8, 3), "int8", 2 / 255, -1)

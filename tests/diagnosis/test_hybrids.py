@@ -5,7 +5,7 @@ import pytest
 
 from harness.detectors.heads import Candidates, keep
 from harness.detectors.nms import NmsSettings
-from harness.diagnosis.hybrids import (
+from harness.diagnosis.loss.mixing import (
     HEAD_PARTS,
     MATCHED_PARTS,
     HeadMixer,
@@ -14,7 +14,7 @@ from harness.diagnosis.hybrids import (
     pair_detections,
     rows_of,
 )
-from harness.diagnosis.shapley import subsets
+from harness.diagnosis.loss.shapley import subsets
 
 
 def candidates(boxes, scores, weights=None):

@@ -9,10 +9,10 @@ from harness.accuracy.annotations import read_annotations
 from harness.accuracy.bootstrap import contrasts, paired_difference
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.detections import DetectionTable
-from harness.cards import find_model
-from harness.diagnosis import loss
-from harness.diagnosis.runs import Runs
-from harness.diagnosis.sides import Pair, Place, load_side
+from harness.diagnosis.loss import loss
+from harness.diagnosis.runs.runs import Runs
+from harness.diagnosis.runs.sides import Pair, Place, load_side
+from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.diagnosis.matching import ancestors, made_tensors, match_tensors
+from harness.diagnosis.layers.matching import ancestors, made_tensors, match_tensors
 from harness.tflite.graph import Graph, Operator, Subgraph, Tensor
 from harness.tflite.model import load
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.diagnosis.pipeline_config import MAX_DEPTH, Message, parse, read_training, training
+from harness.diagnosis.causes.pipeline_config import MAX_DEPTH, Message, parse, read_training, training
 from harness.errors import UsageError
 
 # The forum's kind of file: comments, both brackets, lists, a colon before a message, single quotes, joined strings

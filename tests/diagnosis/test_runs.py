@@ -10,15 +10,15 @@ from msgspec.structs import replace
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
-from harness.bench.plan import Settings
 from harness.bench.request import Request
-from harness.bench.session import carry_out, prepare
-from harness.cards import find_model
 from harness.detectors.heads import HeadDecoder
-from harness.diagnosis.changes import Change
-from harness.diagnosis.runs import Runs
-from harness.diagnosis.sides import Place, load_side
+from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.runs import Runs
+from harness.diagnosis.runs.sides import Place, load_side
 from harness.errors import JobError, ModelError, UsageError
+from harness.recognize.find import find_model
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 from harness.workspace import find_workspace
 
 N = 12
@@ -176,8 +176,8 @@ def test_a_delegate_that_a_device_does_not_offer_is_an_error(elsewhere, runs):
 
 def test_decoders_of_raw_heads_can_be_taken_apart():
     from harness.cards import DecoderSpec
-    from harness.detectors.base import TensorInfo
     from harness.detectors.registry import make_decoder
+    from harness.tflite.tensor_info import TensorInfo
 
     decoder = make_decoder(DecoderSpec(name="yolov8"), [TensorInfo("o", (1, 6, 100), "float32")])
     assert isinstance(decoder, HeadDecoder)

@@ -8,8 +8,8 @@ from faults import library
 
 from harness.accuracy.dataset import find_dataset
 from harness.cards import load_card
-from harness.diagnosis.samples import MOST, calibration, given_faults, sound_representative
-from harness.example.draw import draw_scene, jpeg
+from harness.diagnosis.remedies.samples import MOST, calibration, given_faults, sound_representative
+from tests.example_training.draw import draw_scene, jpeg
 
 
 @pytest.fixture(scope="module")

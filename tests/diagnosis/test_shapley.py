@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.diagnosis.shapley import subsets, weights
+from harness.diagnosis.loss.shapley import subsets, weights
 
 
 def values(names, worth):

@@ -4,8 +4,8 @@ import pytest
 from faults import library
 
 from harness.cards import load_card
-from harness.diagnosis.shared import find_shared
-from harness.diagnosis.sides import load_side
+from harness.diagnosis.layers.joined_outputs import find_shared
+from harness.diagnosis.runs.sides import load_side
 
 
 def side(card):

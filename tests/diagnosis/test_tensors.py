@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pytest
 
-from harness.cards import find_model
-from harness.diagnosis.layers import TensorPair
-from harness.diagnosis.matching import match_tensors
-from harness.diagnosis.sides import Pair, load_side
-from harness.diagnosis.tensors import Compared, Stored, Sums, comparable, compare, stored, to_layers
+from harness.diagnosis.layers.layers import TensorPair
+from harness.diagnosis.layers.matching import match_tensors
+from harness.diagnosis.layers.tensors import Compared, Stored, Sums, comparable, compare, stored, to_layers
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.recognize.find import find_model
 from harness.tflite.graph import Quantization, Tensor
 from harness.workspace import find_workspace
 

@@ -5,13 +5,13 @@ import pytest
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
-from harness.cards import find_model
 from harness.detectors.heads import Candidates
-from harness.diagnosis import where
-from harness.diagnosis.layers import Layer, TensorPair
-from harness.diagnosis.runs import Runs
-from harness.diagnosis.sensitivity import disturbance
-from harness.diagnosis.sides import Pair, load_side
+from harness.diagnosis.layers import first_break as where
+from harness.diagnosis.layers.layers import Layer, TensorPair
+from harness.diagnosis.layers.sensitivity import disturbance
+from harness.diagnosis.runs.runs import Runs
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
 
@@ -69,7 +69,7 @@ def pair(repository, tmp_path_factory):
 
     from msgspec.structs import replace
 
-    from harness.diagnosis.matching import made_tensors
+    from harness.diagnosis.layers.matching import made_tensors
 
     pytest.importorskip("ai_edge_litert.schema_py_generated")
     import flatbuffers
@@ -108,7 +108,8 @@ def test_the_one_layer_that_was_spoiled_is_where_it_breaks(pair, runs):
 
 
 def test_the_one_layer_that_was_spoiled_costs_what_the_whole_lost(pair, runs):
-    from harness.diagnosis import loss, sensitivity
+    from harness.diagnosis.layers import sensitivity
+    from harness.diagnosis.loss import loss
 
     found = sensitivity.measure(pair, runs, where.measure(pair, runs, 2))
     worst = found.ranked()[0]

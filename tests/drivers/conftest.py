@@ -17,8 +17,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from harness.drivers.adb import AdbDevice
-from harness.drivers.adb_connect import Address, connect
+from harness.drivers.adb.connect import Address, connect
+from harness.drivers.adb.device import AdbDevice
 from harness.drivers.fake import FakeDevice
 from harness.drivers.local import LocalDevice
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.drivers.adb_link import ServiceRefusedError
+from harness.drivers.adb.link import ServiceRefusedError
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 NOTICED_S = 1.0
@@ -275,7 +275,7 @@ def test_two_threads_may_share_a_device(adb_device):
 
 
 def test_nobody_at_the_address_is_said_at_once(network):
-    from harness.drivers.adb import AdbDevice
+    from harness.drivers.adb.device import AdbDevice
 
     begin = time.monotonic()
     with pytest.raises(DeviceLostError, match="Connection refused"):

@@ -14,8 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
-from harness.drivers.adb import AdbDevice
-from harness.drivers.adb_keys import Keys, key_paths, make_key, user_key
+from harness.drivers.adb.device import AdbDevice
+from harness.drivers.adb.keys import Keys, key_paths, make_key, user_key
 from harness.errors import DeviceError, UsageError
 
 TOKEN = hashlib.sha1(b"a token", usedforsecurity=False).digest()
@@ -145,7 +145,7 @@ def test_the_second_key_is_tried_when_the_first_is_unknown(phone, keys):
 def test_an_unknown_key_is_let_in_when_the_user_taps_allow_after_four_seconds(
     phone, keys, caplog, monkeypatch
 ):
-    monkeypatch.setattr("harness.drivers.adb_link.HANDSHAKE_S", 2.0)
+    monkeypatch.setattr("harness.drivers.adb.link.HANDSHAKE_S", 2.0)
     server = phone(allow_after_s=4.0)
     assert "refuses the service" in refused_service(server, keys[:1], auth_timeout_s=30)
     assert server.shown[0].rstrip(b"\0") == keys[0].with_name("first.pub").read_bytes()

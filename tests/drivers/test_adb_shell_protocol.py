@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drivers.adb_shell_protocol import Frames, Lines, Marked, command_script, marked_script
+from harness.drivers.adb.shell_protocol import Frames, Marked, marked_script
+from harness.drivers.shell import Lines, command_script
 from harness.errors import UsageError
 
 MARKER = "host:1:0123456789abcdef"

@@ -6,10 +6,11 @@ import types
 
 import pytest
 
-from harness.drivers import adb_sync, adb_usb
-from harness.drivers.adb import AdbDevice
-from harness.drivers.adb_connect import Address, connect
-from harness.drivers.adb_link import DirectLink
+from harness.drivers.adb import sync as adb_sync
+from harness.drivers.adb import usb as adb_usb
+from harness.drivers.adb.connect import Address, connect
+from harness.drivers.adb.device import AdbDevice
+from harness.drivers.adb.link import DirectLink
 from harness.errors import DeviceError, DeviceLostError, MissingExtraError
 
 PACKET = 512
@@ -126,7 +127,7 @@ def libusb(monkeypatch):
 
     library.USBContext = Context
     monkeypatch.setitem(sys.modules, "usb1", library)
-    monkeypatch.setattr("harness.drivers.adb_connect.server_phones", list)
+    monkeypatch.setattr("harness.drivers.adb.connect.server_phones", list)
     return library
 
 
@@ -225,6 +226,6 @@ def test_nothing_is_lost_when_a_read_takes_longer_than_a_slice(libusb, adbd, mon
 
 def test_without_libusb_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "usb1", None)
-    monkeypatch.setattr("harness.drivers.adb_connect.server_phones", list)
+    monkeypatch.setattr("harness.drivers.adb.connect.server_phones", list)
     with pytest.raises(MissingExtraError, match=r"ondevice-harness\[usb\]"):
         connect(Address(serial="0A1B"))

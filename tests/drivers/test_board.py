@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drivers import board
-from harness.drivers.board import BoardPython
-from harness.drivers.checkup import Check
-from harness.drivers.checkup_board import check_board
-from harness.worker import firmware
-from harness.worker.firmware import describe_flags, parse_flags
+from harness import firmware
+from harness.drivers.checkup.board import check_board
+from harness.drivers.checkup.check import Check
+from harness.drivers.ssh import facts as board
+from harness.drivers.ssh.facts import BoardPython
+from harness.firmware import describe_flags, parse_flags
 
 PI = """@@uname
 Linux 6.6.51+rpt-rpi-2712 aarch64

@@ -5,8 +5,9 @@ import os
 import pytest
 
 from harness.delegates import parse_delegate
-from harness.drivers import coral, coral_list
-from harness.drivers.coral_list import find_library, list_tpus, pycoral_kind
+from harness.drivers.coral import attached as coral_list
+from harness.drivers.coral import device as coral
+from harness.drivers.coral.attached import find_library, list_tpus, pycoral_kind
 from harness.errors import DeviceError, UsageError
 from harness.workspace import find_workspace
 
@@ -211,7 +212,7 @@ def test_the_list_of_googles_pycoral_is_used_where_it_is_installed(computer, mon
 
 
 def test_doctor_looks_at_one_stick(computer, workspace):
-    from harness.drivers.checkup import check_device
+    from harness.drivers.checkup.checkup import check_device
 
     computer.library()
     computer.usb("2-1")
@@ -224,7 +225,7 @@ def test_doctor_looks_at_one_stick(computer, workspace):
 
 
 def test_doctor_names_what_is_plugged_in_its_clock_and_a_package_that_is_not_googles(computer, monkeypatch):
-    from harness.drivers.checkup import edge_tpu
+    from harness.drivers.checkup.checkup import edge_tpu
 
     assert (edge_tpu().state, edge_tpu().found) == ("ok", "none attached")
     computer.usb("2-1")

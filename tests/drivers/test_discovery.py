@@ -7,10 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.doctor import command as doctor
-from harness.drivers import discovery, phone, registry
-from harness.drivers.adb_server import ServerPhone, _parse_phone
-from harness.drivers.discovery import Attached, best_profile, fits, resolve_devices
-from harness.drivers.usb_list import UsbPhone, usb_phones
+from harness.drivers import registry
+from harness.drivers.adb import discovery
+from harness.drivers.adb import facts as phone
+from harness.drivers.adb.discovery import Attached, best_profile, fits, resolve_devices
+from harness.drivers.adb.server import ServerPhone, _parse_phone
+from harness.drivers.adb.usb_list import UsbPhone, usb_phones
 from harness.errors import DeviceError, SchemaError, UnknownNameError, UsageError
 from harness.profiles import Match, list_profiles, load_profile
 from harness.workspace import Workspace
@@ -239,7 +241,7 @@ def test_the_doctor_fails_and_says_what_to_do_when_a_device_does_not_answer(
 
 def test_the_doctor_warns_of_heat_a_low_battery_and_a_lit_screen():
     from harness.drivers.base import DeviceInfo
-    from harness.drivers.checkup import _check_phone
+    from harness.drivers.checkup.checkup import _check_phone
 
     told = {
         "battery_percent": 9,

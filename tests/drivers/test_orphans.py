@@ -37,7 +37,7 @@ def test_what_outlives_the_connection_is_killed_as_soon_as_the_device_is_back(ad
 
 def test_what_a_harness_that_was_killed_left_behind_is_killed_by_the_next_one(adbd, tmp_path):
     script = (
-        "from harness.drivers.adb import AdbDevice\n"
+        "from harness.drivers.adb.device import AdbDevice\n"
         f"d = AdbDevice('x', host='127.0.0.1', port={adbd.port}, root={adbd.root!r})\n"
         "print('begun', flush=True)\n"
         "d.run(['sh', '-c', 'trap \"\" HUP; sleep 100; true'], timeout_s=99, env={'HARNESS_TEST_LEFT_OVER': '1'})\n"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drivers import expectations, phone
+from harness.drivers.adb import expectations
+from harness.drivers.adb import facts as phone
 
 PIXEL_4 = """@@getprop
 [ro.product.manufacturer]: [Google]

@@ -208,7 +208,7 @@ def test_an_archive_can_write_nothing_but_the_files_that_were_asked_for(tmp_path
     import io
     import tarfile
 
-    from harness.drivers import ssh_files
+    from harness.drivers.ssh import files as ssh_files
 
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
@@ -432,7 +432,7 @@ def test_the_end_of_a_connection_kills_what_it_started_without_another_one(ssh_d
 
 def test_the_death_of_the_harness_kills_what_it_started_and_nothing_of_a_living_one(sshd):
     script = (
-        "from harness.drivers.ssh import SshDevice\n"
+        "from harness.drivers.ssh.device import SshDevice\n"
         f"d = SshDevice('x', host='127.0.0.1', port={sshd.port}, user={sshd.user!r})\n"
         "print('begun', flush=True)\n"
         f"d.run(['sh', '-c', 'trap \"\" HUP; sleep 100; true'], timeout_s=99, env={MARK!r})\n"

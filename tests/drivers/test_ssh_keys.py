@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from harness.drivers.ssh import SshDevice
-from harness.drivers.ssh_discovery import at_board, fits, list_boards
-from harness.drivers.ssh_target import Target, parse_target
+from harness.drivers.ssh.device import SshDevice
+from harness.drivers.ssh.discovery import at_board, fits, list_boards
+from harness.drivers.ssh.target import Target, parse_target
 from harness.errors import DeviceError, DeviceLostError, UsageError
 from harness.profiles import Match
 from harness.workspace import Workspace
@@ -215,7 +215,7 @@ def test_a_name_that_nobody_knows_is_said(sshd):
 
 
 def test_something_that_is_no_sshd_is_said(sshd, monkeypatch):
-    monkeypatch.setattr("harness.drivers.ssh_target.CONNECT_S", 1)
+    monkeypatch.setattr("harness.drivers.ssh.target.CONNECT_S", 1)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -320,7 +320,7 @@ def test_a_profile_of_a_kind_of_board_says_how_to_name_a_host(workspace):
 
 
 def test_a_board_is_told_by_its_device_tree():
-    from harness.drivers import board
+    from harness.drivers.ssh import facts as board
 
     pi = board.parse(
         "@@tree\nRaspberry Pi 5 Model B Rev 1.0\n\n@@compatible\nraspberrypi,5-model-b\nbrcm,bcm2712\n"

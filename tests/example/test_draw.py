@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.example import draw
+from tests.example_training import draw
 
 DATASET = Path(__file__).resolve().parents[2] / "models" / "shapes" / "dataset"
 
@@ -147,7 +147,7 @@ def test_the_stored_folder_holds_only_the_dataset_and_is_under_4_mb(stored: dict
 
 def test_the_dataset_says_what_it_is_and_under_which_licence(stored: dict[str, Any]) -> None:
     assert stored["info"]["seed"] == draw.SEED
-    assert "harness.example.draw" in stored["info"]["contributor"]
+    assert "tests.example_training.draw" in stored["info"]["contributor"]
     assert stored["licenses"][0]["name"] == "CC0-1.0"
 
 

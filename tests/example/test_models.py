@@ -174,7 +174,7 @@ def test_dynamic_range_keeps_float_activations() -> None:
 
 
 def test_the_labels_file_and_the_cards_name_the_categories_of_the_dataset() -> None:
-    from harness.example.draw import CATEGORIES
+    from tests.example_training.draw import CATEGORIES
 
     assert (MODELS / "shapes" / "labels.txt").read_text().splitlines() == list(CATEGORIES)
     for quantization in QUANTIZATIONS:
@@ -185,8 +185,8 @@ def test_the_labels_file_and_the_cards_name_the_categories_of_the_dataset() -> N
 @pytest.mark.filterwarnings("ignore")
 def test_the_recipe_trains_two_steps_and_exports_all_four(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra `convert`)")
-    from harness.example import export, train
-    from harness.example.network import Network
+    from tests.example_training import export, train
+    from tests.example_training.network import Network
 
     network, training = Network(), train.Training(images=8, batch=4, steps=2, workers=1)
     model = train.fit(train.render("train", 8, network.side, workers=1), network, training)

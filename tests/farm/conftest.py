@@ -14,9 +14,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # its helpers are no package
 
-from harness.bench.plan import Settings
 from harness.bench.request import FarmChoice, Request
 from harness.farm.link import Link
+from harness.settings import Settings
 
 FAKES = ("fake-1", "fake-2")
 

@@ -132,7 +132,7 @@ def device(request, spread):
 
 
 def test_a_board_is_measured_through_its_host_and_a_fake_through_another_at_once(spread, tmp_path, quiet):
-    from harness.bench.session import carry_out, prepare
+    from harness.session import carry_out, prepare
 
     with spread.network.entered():
         prepared = prepare(

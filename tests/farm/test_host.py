@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.engine import Timed
-from harness.bench.records import ProcessFacts
+from harness.bench.engines.base import Timed
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceLostError, MeasurementError
 from harness.farm.attached import Attached, ThisHost, kinds_of, make_offer, slug
@@ -16,6 +15,7 @@ from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.host import Host
 from harness.farm.wire import Envelope, Result, Step, Told, decode, encode
 from harness.profiles import Connection, DeviceProfile, Profile
+from harness.records.records import ProcessFacts
 from harness.workspace import Workspace
 
 
@@ -56,9 +56,9 @@ class Scripted:
 
 @pytest.fixture
 def cell(repository, tmp_path):
-    from harness.bench.plan import Settings
     from harness.bench.request import Request
-    from harness.bench.session import prepare
+    from harness.session import prepare
+    from harness.settings import Settings
 
     request = Request(
         models=("shapes-float32",),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from conftest_of_drivers import Network, require_network
 
-from harness.bench.records import is_finished, load_records
-from harness.bench.session import carry_out, prepare, prepare_resume
 from harness.errors import IncomparableError
+from harness.records.records import is_finished, load_records
+from harness.session import carry_out, prepare, prepare_resume
 
 LONG = {"min_seconds": 2.0}
 """A step of two seconds, in the middle of which something is lost."""

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from harness.bench.records import load_records, load_run
-from harness.bench.session import carry_out, prepare, prepare_resume
 from harness.errors import FarmError, UnknownNameError, UsageError
 from harness.farm.link import Link
+from harness.records.records import load_records, load_run
+from harness.session import carry_out, prepare, prepare_resume
 
 DEVICES = ("fake-1@a", "fake-2@a", "fake-1@b", "fake-2@b")
 

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from harness.bench.request import Tls
 from harness.errors import UsageError
-from harness.farm.security import Tls, full_address, is_loopback, make_security, why_unsafe
+from harness.farm.security import full_address, is_loopback, make_security, why_unsafe
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_without_the_extra_the_commands_say_what_to_install(arguments, repositor
 
 def test_no_other_command_loads_dask(repository):
     code = (
-        "import sys, harness.cli.run, harness.cli.devices, harness.cli.worker, harness.bench.session;"
+        "import sys, harness.cli.run, harness.cli.devices, harness.cli.worker, harness.session;"
         "print(sorted(m for m in sys.modules if m.partition('.')[0] in {'distributed', 'dask', 'tornado'}))"
     )
     ended = subprocess.run(

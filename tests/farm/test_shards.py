@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.accuracy.detections import DetectionWriter
-from harness.bench.records import DelegateFacts
 from harness.drivers.base import DeviceInfo
 from harness.errors import FarmError, IncomparableError, UnknownNameError, UsageError
 from harness.farm.hosts import HostTold
@@ -18,6 +17,7 @@ from harness.farm.names import find_meant, usable_offers
 from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
 from harness.farm.wire import Inferences, Offer, Told
 from harness.profiles import Connection, DeviceProfile
+from harness.records.records import DelegateFacts
 
 
 def offer(name, kinds=("pixel-4",), **info):

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.bench.records import DelegateFacts
 from harness.errors import DeviceError, IncomparableError
 from harness.farm.contents import Contents
 from harness.farm.spool import Spool
@@ -24,6 +23,7 @@ from harness.farm.wire import (
     encode,
     refuse_other_version,
 )
+from harness.records.records import DelegateFacts
 
 
 def file_of(content, name="m.tflite"):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from harness.cards import Model, load_card
-from harness.example.draw import draw_scene, jpeg
+from tests.example_training.draw import draw_scene, jpeg
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -3,10 +3,10 @@
 import pytest
 
 from harness.cards import InputSpec
-from harness.detectors.base import TensorInfo
 from harness.errors import ModelError
 from harness.quantize import stats
 from harness.quantize.stats import InputStats
+from harness.tflite.tensor_info import TensorInfo
 
 
 def spec(mean, std):

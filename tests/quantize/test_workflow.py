@@ -14,11 +14,11 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import JobError, ModelError, OutputError, UsageError
-from harness.example.measure import evaluate
 from harness.quantize import compare, prove, table, workflow
 from harness.quantize.modes import MODES, find_mode
 from harness.quantize.representative import find_representative
 from harness.tflite.model import describe, load
+from tests.example_training.measure import evaluate
 
 pytestmark = pytest.mark.usefixtures("quantizer")
 FLOAT_MAP = 0.6024  # the card's published figure: pycocotools on ai-edge-litert
@@ -103,7 +103,7 @@ def test_two_runs_give_the_same_bytes(made, shapes, training_images, tmp_path):
 
 
 def test_prepared_arrays_calibrate_to_the_same_bytes_as_their_images(made, shapes, training_images, tmp_path):
-    from harness.example.prepare import normalized, resized
+    from tests.example_training.prepare import normalized, resized
 
     files = sorted(training_images.iterdir())[:40]
     np.save(
@@ -124,7 +124,7 @@ def test_float16_weights_are_a_source_too(shapes, repository, tmp_path):
 
 @pytest.mark.parametrize("name", ["dynamic", "float16", "weight-only", "int8"])
 def test_a_real_yolo_of_float16_weights_is_quantized(shared_data, tmp_path, name):
-    from harness.tflite.infer import infer_card
+    from harness.recognize.card import infer_card
 
     model = infer_card(shared_data / "models" / "yolov5n-fp16.tflite")
     card = replace_input(model.card)

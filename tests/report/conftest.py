@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.bench import records
-from harness.bench.records import (
+from harness.records import records
+from harness.records.records import (
     AccuracyFacts,
     CocoFigures,
     DelegateFacts,
@@ -19,7 +19,7 @@ from harness.bench.records import (
     Record,
     RunFacts,
 )
-from harness.bench.samples import make_samples, to_bytes
+from harness.records.samples import make_samples, to_bytes
 
 STARTED = "2026-11-21T09:00:00Z"
 WARM_UP = 5

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.bench.records import load_records
 from harness.errors import UnknownNameError
-from harness.report import columns, frame
+from harness.records.records import load_records
+from harness.rows import columns, frame
 
 PUBLIC = tuple(
     """

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.report import columns, console, frame, notes
+from harness.report import console, notes
+from harness.rows import columns, frame
 
 
 def render(rows, width=100, sources=(), **settings_):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.cli.common import make_console
+from harness.report.consoles import make_console
 from harness.report.device_table import device_table
 
 LOCAL = {

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.accuracy.dataset import find_dataset
-from harness.cards import find_model
+from harness.diagnosis.causes.findings import Finding, Number, Remedy
 from harness.diagnosis.diagnose import Case, Diagnosis, gather
 from harness.diagnosis.document import document
-from harness.diagnosis.findings import Finding, Number, Remedy
-from harness.diagnosis.sides import Pair, load_side
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.recognize.find import find_model
 from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid, verdict
 from harness.report.html.diagnosis import render
 from harness.report.html.levels import chart
@@ -71,7 +71,7 @@ def test_commands_are_quoted_for_a_shell(diagnosis):
 
 
 def test_the_sheet_fits_100_columns_and_steers_no_terminal(diagnosis):
-    from harness.cli.common import make_console
+    from harness.report.consoles import make_console
 
     console = make_console(width=100, color_system=None)
     with console.capture() as capture:

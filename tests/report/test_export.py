@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import MissingExtraError, RecordError, UnknownNameError
-from harness.report import columns, export, frame
+from harness.report import export
+from harness.rows import columns, frame
 
 ENDINGS = {"json": ".json", "csv": ".csv", "parquet": ".parquet"}
 KINDS = {

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from harness.errors import RecordError, UnknownNameError
-from harness.report import columns, frame
+from harness.rows import columns, frame
 
 
 def test_a_frame_has_the_public_columns_with_nullable_types(make_run):

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from harness import units
-from harness.bench import records
-from harness.bench.records import SummaryFacts
-from harness.bench.samples import make_samples
 from harness.cli.main import cli
 from harness.errors import UsageError
-from harness.report import frame
+from harness.records import records
+from harness.records.records import SummaryFacts
+from harness.records.samples import make_samples
 from harness.report.html import build, cells, data
+from harness.rows import frame
 
 HOSTILE = "</script><script>alert(1)</script>&<!--\u2028"
 

@@ -6,7 +6,7 @@ import pytest
 
 import harness
 from harness.errors import UnknownNameError
-from harness.report.columns import NAMES
+from harness.rows.columns import NAMES
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from harness.bench import records
-from harness.bench.records import OperatorFacts, OperatorProfile, OperatorTime
 from harness.cli.main import cli
 from harness.errors import UsageError
-from harness.report import frame, operators
+from harness.records import records
+from harness.records.records import OperatorFacts, OperatorProfile, OperatorTime
+from harness.rows import frame, operators
 
 FORMATS = Path(__file__).parents[1] / "records_formats" / "1-operators"
 HOSTILE = "<b>CONV\x1b[31m</b>"

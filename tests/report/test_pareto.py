@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.pareto import QUANTIZATION_WORDS, Change, changes, family, optimal
+from harness.rows.pareto import QUANTIZATION_WORDS, Change, changes, family, optimal
 
 
 def row(latency=1.0, map_=0.5, **others):

@@ -3,8 +3,9 @@
 import pytest
 
 from harness.errors import UnknownNameError
-from harness.report import frame, pivot
-from harness.report.columns import NAMES
+from harness.report import pivot
+from harness.rows import frame
+from harness.rows.columns import NAMES
 
 
 def rows_of(*runs):

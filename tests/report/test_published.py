@@ -6,8 +6,9 @@ import pytest
 
 from harness import schema
 from harness.errors import SchemaError
-from harness.report import columns, export, frame, pareto
-from harness.report.published import PUBLISHED, for_table, published_rows
+from harness.report import export
+from harness.rows import columns, frame, pareto
+from harness.rows.published import PUBLISHED, for_table, published_rows
 from harness.workspace import Workspace
 
 
@@ -40,7 +41,7 @@ def test_the_figures_are_those_that_were_published(rows):
 
 
 def test_the_models_are_called_as_their_cards_are_and_the_cards_agree(rows, repository):
-    from harness.cards import find_model
+    from harness.recognize.find import find_model
 
     for row in rows:
         card = find_model(row["model"].partition(" [")[0], Workspace(repository)).card

@@ -3,8 +3,9 @@
 import pytest
 from rich.cells import cell_len
 
-from harness.cli.common import make_console
-from harness.report import console, frame
+from harness.report import console
+from harness.report.consoles import make_console
+from harness.rows import frame
 
 
 def text_of(rows, width):

@@ -4,8 +4,7 @@ import os
 
 import pytest
 
-from harness.bench import summary
-from harness.report import frame, summary_cache
+from harness.rows import frame, summary, summary_cache
 
 
 @pytest.fixture

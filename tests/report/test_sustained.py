@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from harness.bench import records
-from harness.bench.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, ProcessFacts, Record
-from harness.bench.samples import make_samples, to_bytes
-from harness.bench.summary import summarize_record
-from harness.report.sustained import shown, sustained_rows
+from harness.records import records
+from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, ProcessFacts, Record
+from harness.records.samples import make_samples, to_bytes
+from harness.rows.summary import summarize_record
+from harness.rows.sustained_rows import shown, sustained_rows
 
 
 @pytest.fixture

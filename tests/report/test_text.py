@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.text import clean, clean_lines
+from harness.text import clean, clean_lines
 
 
 @given(st.text())

@@ -146,7 +146,7 @@ class Sshd:
         return f"ssh://{self.user}@127.0.0.1:{self.port}"
 
     def device(self, name="board", **settings):
-        from harness.drivers.ssh import SshDevice
+        from harness.drivers.ssh.device import SshDevice
 
         return SshDevice(name, **{"host": "127.0.0.1", "port": self.port, "user": self.user, **settings})
 

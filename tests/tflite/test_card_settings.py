@@ -6,8 +6,8 @@ import pytest
 
 from harness.cards import load_card
 from harness.cli.main import main
+from harness.edit.card_settings import with_settings, write_card
 from harness.errors import OutputError, SchemaError, UsageError
-from harness.tflite.card_settings import with_settings, write_card
 
 
 @pytest.fixture

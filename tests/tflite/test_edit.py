@@ -14,15 +14,15 @@ from harness.accuracy.prepare import Preparation
 from harness.cards import load_card
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
+from harness.edit.attach import Heads, attach, heads_of
+from harness.edit.check import run_once
+from harness.edit.cut import cut
+from harness.edit.files import edit_attach, edit_cut, edit_nms, heads_and_anchors, read_anchors
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 from harness.errors import ModelError, OutputError
+from harness.recognize.card import infer_card
 from harness.tflite import reader
-from harness.tflite.edit_attach import Heads, attach, heads_of
-from harness.tflite.edit_check import run_once
-from harness.tflite.edit_cut import cut
-from harness.tflite.edit_files import edit_attach, edit_cut, edit_nms, heads_and_anchors, read_anchors
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
-from harness.tflite.infer import infer_card
 from harness.tflite.model import describe, load
 from harness.worker.tensors import input_infos, output_infos
 
@@ -320,7 +320,7 @@ def test_a_decoder_that_the_operator_cannot_do_is_refused(shared_data):
 
 
 def test_fields_of_a_newer_schema_are_not_lost_silently(make_detector, write_model, monkeypatch):
-    from harness.tflite import edit_graph
+    from harness.edit import graph as edit_graph
 
     source = write_model(make_detector())
     monkeypatch.setattr(edit_graph, "SUBGRAPH", "uuu")

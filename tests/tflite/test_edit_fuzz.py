@@ -10,12 +10,12 @@ import time
 
 import pytest
 
+from harness.edit.attach import attach, heads_of
+from harness.edit.cut import cut
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 from harness.errors import ModelError
-from harness.tflite.edit_attach import attach, heads_of
-from harness.tflite.edit_cut import cut
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
-from harness.tflite.inspect_model import inspect
+from harness.tflite.inspect.model import inspect
 
 CASES = 2000
 LIMIT_S = 5.0  # of this process: a loaded machine is no reason to fail

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from flatbuffers import flexbuffers
 
+from harness.edit.nms import patched, with_nms
 from harness.errors import ModelError
 from harness.tflite import metadata, postprocess, reader
-from harness.tflite.edit_nms import patched, with_nms
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 

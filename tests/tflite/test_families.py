@@ -7,8 +7,8 @@ from harness.cards import AnchorSpec
 from harness.detectors.anchors import side_file
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
-from harness.tflite.family_ssd_raw import layout_of
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
+from harness.recognize.ssd_raw import layout_of
 from harness.tflite.model import describe
 
 CELLS = 144 + 36 + 9
@@ -241,7 +241,7 @@ def test_a_bare_model_reaches_its_known_accuracy_by_automatic_mapping_alone(shar
     from harness.accuracy.dataset import find_dataset
     from harness.accuracy.pipeline import InterpreterEngine, Recipe, detect
     from harness.accuracy.prepare import Preparation
-    from harness.worker.runtime import load_runtime, make_interpreter
+    from harness.runtime import load_runtime, make_interpreter
     from harness.worker.tensors import input_infos, output_infos
 
     dataset = find_dataset(shared_data / "coco50")

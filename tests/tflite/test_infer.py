@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from harness.cards import load_card
 from harness.detectors.registry import DECODERS, make_decoder
 from harness.errors import ModelError
-from harness.tflite.families import class_names, contiguous_labels, ssd_labels
-from harness.tflite.infer import infer_card, safe_name
+from harness.names import safe_name
+from harness.recognize.card import infer_card
+from harness.recognize.family import class_names, contiguous_labels, ssd_labels
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import describe
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from harness.errors import ModelError
-from harness.example.network import Network, anchors
 from harness.tflite import reader
-from harness.tflite.costs import Cost, costs, total
-from harness.tflite.inspect_difference import difference
-from harness.tflite.inspect_model import COLUMNS, inspect
-from harness.tflite.inspect_nodes import read_nodes
+from harness.tflite.inspect.costs import Cost, costs, total
+from harness.tflite.inspect.difference import difference
+from harness.tflite.inspect.model import COLUMNS, inspect
+from harness.tflite.inspect.nodes import read_nodes
+from tests.example_training.network import Network, anchors
 
 AT_HAND = {
     "ssd_mobilenet_v1_coco_quant": "qat-uint8",
@@ -101,7 +101,7 @@ def test_mobilenet_v1_ssd_has_the_macs_and_parameters_of_its_published_architect
 
 
 def shapes_by_hand():
-    """Count the bundled example from `harness.example.network`: returns (MACs, parameters)."""
+    """Count the bundled example from `tests.example_training.network`: returns (MACs, parameters)."""
     network = Network()
     side, source, macs, parameters, taps = -(-network.side // 2), 16, 0, 0, []
     macs += side * side * 27 * source

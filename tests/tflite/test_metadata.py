@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
 from harness.tflite.metadata import MAX_MEMBER_BYTES, Metadata, read_metadata
 
 

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from harness.detectors.base import TensorInfo
 from harness.tflite.model import describe
+from harness.tflite.tensor_info import TensorInfo
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 

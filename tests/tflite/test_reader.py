@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ModelError
-from harness.tflite.infer import infer_card
+from harness.recognize.card import infer_card
 from harness.tflite.model import describe
 from harness.tflite.reader import MAX_TABLES, read_bytes, read_graph
 from harness.tflite.runnable import check_runnable

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import MissingExtraError
+from harness.recognize.card import infer_card
 from harness.tflite import schema
-from harness.tflite.infer import infer_card
 from harness.tflite.model import describe
 
 

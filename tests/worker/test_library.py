@@ -6,10 +6,10 @@ import subprocess
 import numpy as np
 import pytest
 
+from harness.runtime import load_runtime, make_interpreter
 from harness.worker import evidence
 from harness.worker.jobs import LatencyJob
 from harness.worker.library import LibraryError, describe, load, make
-from harness.worker.runtime import load_runtime, make_interpreter
 
 
 @pytest.fixture(scope="module")

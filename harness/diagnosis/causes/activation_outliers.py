@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from harness.diagnosis import remedies, scratch
-from harness.diagnosis.emulations import Emulations, by_index, open_emulations
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.judging import judge, words
-from harness.diagnosis.layers import Layer
-from harness.diagnosis.ranges import fit, named, of_wrong_images
-from harness.diagnosis.shared import find_shared
+from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.layers.emulations import Emulations, by_index, open_emulations
+from harness.diagnosis.layers.joined_outputs import find_shared
+from harness.diagnosis.layers.layers import Layer
+from harness.diagnosis.layers.ranges import fit, named, of_wrong_images
+from harness.diagnosis.remedies import remedies
+from harness.diagnosis.runs import scratch
 
 CAUSE = "activation-outliers"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from harness.diagnosis import hypotheses
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding
-from harness.diagnosis.hypotheses import Hypothesis
+from harness.diagnosis.causes import hypotheses
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.causes.hypotheses import Hypothesis
 
 CAUSE = "channel-order"
 

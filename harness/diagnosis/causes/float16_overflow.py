@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.diagnosis import remedies, scratch
-from harness.diagnosis.emulations import open_emulations
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.judging import judge, words
-from harness.diagnosis.sides import Side
-from harness.diagnosis.twin import real_values
+from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.layers.emulations import open_emulations
+from harness.diagnosis.layers.float_twin import real_values
+from harness.diagnosis.remedies import remedies
+from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.sides import Side
 
 CAUSE = "float16-overflow"
 LARGEST = 65504.0

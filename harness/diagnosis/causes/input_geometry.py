@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.accuracy.readings import resizes
 from harness.cards import InputSpec
-from harness.diagnosis import hypotheses
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.hypotheses import Hypothesis
-from harness.diagnosis.judging import is_lossy
-from harness.diagnosis.pipeline_config import Training, read_training
-from harness.diagnosis.remedies import advice
+from harness.diagnosis.causes import hypotheses
+from harness.diagnosis.causes.confidence import is_lossy
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.diagnosis.causes.pipeline_config import Training, read_training
+from harness.diagnosis.remedies.remedies import advice
+from harness.recognize.readings import resizes
 
 CAUSE = "input-geometry"
 _ENTRIES = ("resize", "pad_value", "pad_position", "method")

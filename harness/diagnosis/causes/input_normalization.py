@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.accuracy.readings import NORMALIZATIONS
 from harness.cards import ModelCard
-from harness.diagnosis import feeding, hypotheses
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding
-from harness.diagnosis.hypotheses import Hypothesis
+from harness.diagnosis.causes import hypotheses
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.diagnosis.runs import fed_values as feeding
+from harness.recognize.readings import NORMALIZATIONS
 
 CAUSE = "input-normalization"
 

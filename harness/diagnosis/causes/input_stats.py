@@ -6,16 +6,18 @@ point mean.
 
 from __future__ import annotations
 
-from harness.diagnosis import feeding, remedies, scratch
-from harness.diagnosis.changes import Change
-from harness.diagnosis.emulate import BOUNDS
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.feeding import Fed
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.input_scale import with_input_scale
-from harness.diagnosis.judging import judge, words
-from harness.diagnosis.ranges import fit, of_wrong_images
+from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.layers.emulate import BOUNDS
+from harness.diagnosis.layers.ranges import fit, of_wrong_images
+from harness.diagnosis.remedies import remedies
+from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.fed_values import Fed
+from harness.diagnosis.runs.input_scale import with_input_scale
 from harness.tflite.reader import read_bytes
 
 CAUSE = "input-stats"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from harness.diagnosis import remedies, scratch
-from harness.diagnosis.changes import Change
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.judging import judge, words
-from harness.diagnosis.sides import Side
+from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.remedies import remedies
+from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.sides import Side
+from harness.edit.graph import Plan, apply
 from harness.tflite import postprocess
-from harness.tflite.edit_graph import Plan, apply
 from harness.tflite.reader import read_bytes
 
 CAUSE = "integer-postprocess"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from harness.accuracy.readings import labels
 from harness.cards import Labels
-from harness.diagnosis import hypotheses
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding
-from harness.diagnosis.hypotheses import Hypothesis
+from harness.diagnosis.causes import hypotheses
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.recognize.readings import labels
 
 CAUSE = "label-offset"
 

@@ -9,18 +9,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.cards import ModelCard
-from harness.diagnosis import remedies, scratch
-from harness.diagnosis.changes import Change, Trial
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number, Remedy
-from harness.diagnosis.hypotheses import gain_numbers
-from harness.diagnosis.judging import judge, room_for_guesses, words
-from harness.diagnosis.pipeline_config import read_training
-from harness.diagnosis.sides import Side
+from harness.diagnosis.causes.confidence import judge, room_for_guesses, words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number, Remedy
+from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.causes.pipeline_config import read_training
+from harness.diagnosis.remedies import remedies
+from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.changes import Change, Trial
+from harness.diagnosis.runs.sides import Side
+from harness.edit.card_toml import changed_entries
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 from harness.errors import HarnessError
-from harness.tflite.edit_card import changed_entries
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
 from harness.tflite.postprocess import PostProcess
 from harness.tflite.reader import read_bytes
 

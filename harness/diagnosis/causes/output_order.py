@@ -8,16 +8,16 @@ from math import prod
 
 from msgspec.structs import replace
 
-from harness.accuracy.readings import POSTPROCESSED
 from harness.cards import DecoderSpec
 from harness.detectors.registry import make_decoder
 from harness.detectors.roles import POSTPROCESS_ROLES, parse_order
-from harness.diagnosis import hypotheses
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding
-from harness.diagnosis.hypotheses import Hypothesis
-from harness.diagnosis.sides import Side
+from harness.diagnosis.causes import hypotheses
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.diagnosis.runs.sides import Side
 from harness.errors import HarnessError
+from harness.recognize.readings import POSTPROCESSED
 
 CAUSE = "output-order"
 

@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.judging import is_lossy
-from harness.diagnosis.pipeline_config import read_training
-from harness.diagnosis.remedies import requantize
-from harness.diagnosis.sides import Side
+from harness.diagnosis.causes.confidence import is_lossy
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.pipeline_config import read_training
+from harness.diagnosis.remedies.remedies import requantize
+from harness.diagnosis.runs.sides import Side
 
 CAUSE = "qat-ignored"
 QAT = "qat-uint8"

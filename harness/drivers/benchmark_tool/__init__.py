@@ -8,5 +8,5 @@ truth       what was asked for + a `ToolOutput` → what may be claimed (law 1)
 eval_tool   what eval_coco_object_detection and eval_inference_diff print
 binaries    where the tool and the libraries that a delegate needs come from
 
-Nothing here starts a process: `harness.bench.native` does that, on any device.
+Nothing here starts a process: `harness.bench.engines.native.engine` does that, on any device.
 """

@@ -16,11 +16,11 @@ from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco_engines import Curves, run
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.detections import load_detections
-from harness.bench import records
-from harness.bench.records import StoredRecord
 from harness.errors import HarnessError
-from harness.report.frame import Results
+from harness.records import records
+from harness.records.records import StoredRecord
 from harness.report.html import thumbnails
+from harness.rows.frame import Results
 from harness.units import metric
 from harness.workspace import find_workspace
 

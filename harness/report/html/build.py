@@ -15,9 +15,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from harness.report.frame import Results, Row
 from harness.report.html import tables
 from harness.report.html.data import make_document
+from harness.rows.frame import Results, Row
 
 SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
            "detail", "table", "tables", "overview", "main")  # fmt: skip

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import units
-from harness.bench.records import ProcessFacts, Record, StoredRecord, SummaryFacts
-from harness.bench.samples import Samples
-from harness.bench.sustained import Sustained, analyse
 from harness.errors import RecordError
-from harness.report import operators
-from harness.report.text import clean
+from harness.records.records import ProcessFacts, Record, StoredRecord, SummaryFacts
+from harness.records.samples import Samples
+from harness.rows import operators
+from harness.rows.sustained import Sustained, analyse
+from harness.text import clean
 
 POINTS, SUSTAINED_POINTS, BINS = 100, 400, 48
 _TAIL = 0.995

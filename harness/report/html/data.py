@@ -1,6 +1,6 @@
 """What the page is given: rows column by column, evidence, runs, models, and the details of some cells.
 
-Nothing is summarized here that `harness.report.frame` did not summarize. Numbers come twice: as text in the one form
+Nothing is summarized here that `harness.rows.frame` did not summarize. Numbers come twice: as text in the one form
 that `harness.units` gives them, and raw (nine significant digits) for positions and for sorting.
 """
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from harness import units
-from harness.bench import records
-from harness.bench.records import DelegateFacts, Record, RunFacts, StoredRecord
 from harness.errors import RecordError
+from harness.records import records
+from harness.records.records import DelegateFacts, Record, RunFacts, StoredRecord
 from harness.report import plain
-from harness.report.columns import COLUMNS, HAVE_LATENCY, INTEGER, LIST, NUMBER, Column
 from harness.report.console import FORMS
-from harness.report.frame import Results, Row
 from harness.report.html import accuracy, cells
-from harness.report.text import clean
+from harness.rows.columns import COLUMNS, HAVE_LATENCY, INTEGER, LIST, NUMBER, Column
+from harness.rows.frame import Results, Row
+from harness.text import clean
 
 MOST_DETAILS = 150
 """Cells whose samples and classes are in the file: those of the newest runs. Keeps a file of 10,000 cells small."""

@@ -13,7 +13,7 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from harness import __version__, units
+from harness import units
 from harness.diagnosis.document import command_text, document
 from harness.diagnosis.pictures import Picture, pictures
 from harness.report.diagnosis_sheet import (
@@ -32,11 +32,12 @@ from harness.report.diagnosis_sheet import (
 )
 from harness.report.html.build import read_part, style_policy
 from harness.report.html.levels import chart
-from harness.report.text import clean
+from harness.text import clean
+from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Diagnosis
+    from harness.diagnosis.remedies.attempt import Attempt
 
 Found = Mapping[str, Any]
 QUALITY, WIDEST = 80, 1100

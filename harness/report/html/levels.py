@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from harness.report.text import clean
+from harness.text import clean
 
 WIDTH, HEIGHT = 1120, 300
 LEFT, RIGHT, TOP, BOTTOM = 54, 16, 14, 40

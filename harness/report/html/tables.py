@@ -7,8 +7,8 @@ from typing import Any
 
 from harness import units
 from harness.report import pivot
-from harness.report.frame import Row
-from harness.report.text import clean
+from harness.rows.frame import Row
+from harness.text import clean
 
 PUBLISHED_COLUMNS = ("model", "quantization", "device", "delegate", "latency ms", "FPS", "size", "mAP", "AR",
                      "dataset", "source and notes")  # fmt: skip

@@ -14,7 +14,7 @@ from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import Matches, match
-from harness.report.text import clean
+from harness.text import clean
 
 MOST_IMAGES, WIDTH, QUALITY = 4, 320, 70
 SURE = 0.3

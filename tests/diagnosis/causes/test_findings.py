@@ -10,8 +10,8 @@ from faults import library
 from harness.cards import load_card
 from harness.cli.main import main
 from harness.diagnosis.causes import CAUSES
-from harness.diagnosis.findings import EFFORTS
-from harness.tflite.card_settings import with_settings
+from harness.diagnosis.causes.findings import EFFORTS
+from harness.edit.card_settings import with_settings
 
 IMAGES = 25
 
@@ -72,7 +72,7 @@ def test_the_cards_command_gives_the_card_that_was_measured(workshop, findings):
 
 def test_the_image_input_that_is_written_anew_means_what_it_says(workshop, tmp_path):
     """`quantized_input_stats` (127.5, 127.5): pixel 0 means -1, pixel 255 means 1."""
-    from harness.diagnosis.input_scale import with_input_scale
+    from harness.diagnosis.runs.input_scale import with_input_scale
     from harness.tflite.model import describe
 
     for card in (

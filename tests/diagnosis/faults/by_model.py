@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 
 from . import models, quantizing
 from .workshop import Fault, Workshop

@@ -1,7 +1,7 @@
 """The same faults of real models: made from the shared data, where it is."""
 
-from harness.tflite.edit_nms import NmsChange
-from harness.tflite.edit_shapes import change_nms
+from harness.edit.nms import NmsChange
+from harness.edit.shapes import change_nms
 
 from . import models
 from .workshop import Fault, Workshop

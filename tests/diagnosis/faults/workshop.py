@@ -10,10 +10,10 @@ from msgspec.structs import replace
 from PIL import Image
 
 from harness.cards import ModelCard, Source, load_card
-from harness.example.draw import draw_scene
-from harness.example.prepare import normalized
-from harness.tflite.edit_card import to_toml
-from harness.tflite.infer import infer_card
+from harness.edit.card_toml import to_toml
+from harness.recognize.card import infer_card
+from tests.example_training.draw import draw_scene
+from tests.example_training.prepare import normalized
 
 from . import quantizing
 

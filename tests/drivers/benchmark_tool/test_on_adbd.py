@@ -10,14 +10,15 @@ import pytest
 
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
-from harness.bench.native import NativeEngine
-from harness.bench.plan import Cell, Settings
-from harness.bench.python_worker import PythonWorker
-from harness.cards import find_model
+from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, DeviceLostError
+from harness.recognize.find import find_model
+from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
 
@@ -130,7 +131,7 @@ def infer_and_kill(adbd, tool, asked, scratch, after_s):
 def test_kills_at_random_instants_hang_nothing_and_lose_no_finished_batch(
     adbd, tool, cell, scratch, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("harness.bench.native_batches.BATCH_IMAGES", 1)
+    monkeypatch.setattr("harness.bench.engines.native.batches.BATCH_IMAGES", 1)
     asked, chance = cell("cpu:1"), random.Random(7)
     finished = 0
     for _ in range(6):

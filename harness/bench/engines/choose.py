@@ -1,0 +1,103 @@
+"""Which engine measures on which device.
+
+This computer, its fakes, and boards whose Python has a TFLite runtime run our own worker, which gives every sample; a
+phone and any other board run TFLite's native benchmark_model, as does any device that a `--benchmark-binary` is given
+for.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from harness.bench.engines.base import Engine
+from harness.bench.engines.cooldown import CoolEngine
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.request import Request
+from harness.bench.resolve import Station
+from harness.errors import FetchError, UsageError
+
+_LOG = logging.getLogger(__name__)
+WITHOUT_PYTHON = frozenset({"adb"})
+"""Kinds of device that have no Python to run our worker with."""
+
+
+def find_engine(station: Station, request: Request) -> Engine:
+    """Make the engine of a device, which lets it cool down first where that is asked for.
+
+    Raises:
+        UsageError: The native tool is needed and is not to be had.
+        FetchError: It could not be fetched, or is not what was fetched before.
+    """
+    engine = _engine(station, request)
+    if request.max_start_temp is None:
+        return engine
+    return CoolEngine(engine, station.device, request.max_start_temp)
+
+
+def _engine(station: Station, request: Request) -> Engine:
+    kind = station.info.kind
+    binary = request.benchmark_binary or station.profile.data.benchmark_binary or None
+    if binary is None and kind == "ssh":
+        return _of_board(station, request)
+    if binary is None and kind not in WITHOUT_PYTHON:
+        return PythonWorker(station.device)
+    return _native(station, request, binary)
+
+
+def _of_board(station: Station, request: Request) -> Engine:
+    """Our own worker where the board's Python can run it, else the native tool for its ABI."""
+    from harness.bench.engines.board_worker import RemoteWorker
+    from harness.drivers.ssh.device import SshDevice
+
+    assert isinstance(station.device, SshDevice)
+    python = station.device.facts().python
+    problem = python.why_not()
+    if problem is None:
+        cores = station.info.facts.get("cores")
+        n_cores = cores if isinstance(cores, int) else 1
+        return RemoteWorker(station.device, n_cores, python.why_not(accuracy=True))
+    try:
+        engine = _native(station, request, None)
+    except (UsageError, FetchError) as error:
+        raise UsageError(
+            f"{station.device.name}: {problem}, and there is no benchmark_model for it either ({error}). Install a "
+            "runtime there: `python3 -m venv ~/harness && ~/harness/bin/pip install ai-edge-litert numpy msgspec "
+            'pillow`, and say python = "~/harness/bin/python" in the [connection] of its profile'
+        ) from error
+    _LOG.warning(
+        "%s is measured with benchmark_model, which gives no samples: %s", station.device.name, problem
+    )
+    return engine
+
+
+def _native(station: Station, request: Request, binary: str | None) -> Engine:
+    from harness.bench.engines.native.engine import NativeEngine
+    from harness.drivers.benchmark_tool.binaries import fetch_tool, tool_from_file
+
+    if binary is not None:
+        tool = tool_from_file(_located(binary, station))
+    else:
+        if station.info.abi is None:
+            raise UsageError(
+                f"{station.device.name}: its ABI is not known, so no benchmark_model can be fetched for it; "
+                "give one with --benchmark-binary"
+            )
+        tool = fetch_tool(station.info.abi)
+    evaluation = None if request.eval_binary is None else tool_from_file(Path(request.eval_binary))
+    return NativeEngine(station.device, tool, request.cpu_mask or big_cores(station), evaluation)
+
+
+def _located(binary: str, station: Station) -> Path:
+    """A path in a profile is relative to the profile."""
+    path = Path(binary).expanduser()
+    if path.is_absolute() or path.exists():
+        return path
+    return station.profile.origin.parent / binary
+
+
+def big_cores(station: Station) -> str | None:
+    """The mask of the fastest cores, as the device itself says; None where it does not, or has no `taskset`."""
+    mask = station.info.facts.get("big_core_mask")
+    can = "taskset" in str(station.info.facts.get("tools", "")).split()
+    return None if mask is None or not can else str(mask)

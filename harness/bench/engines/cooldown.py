@@ -1,0 +1,73 @@
+"""Let a device cool down before each measurement.
+
+Practice is to start at 37 °C or less (battery temperature, which every phone reports); a board has no battery, and the
+hottest of its thermal zones is read. What follows a pause begins cold, so each process warms up anew and its warm-up
+samples are marked, as after any start.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import replace as with_facts
+
+from harness.bench.engines.base import Engine, Inferred, OnProgress, Timed
+from harness.bench.plan import Cell
+from harness.drivers.base import Device
+
+TEMPERATURES = ("battery_temperature_c", "hottest_c")
+"""The first that a device tells is its temperature."""
+POLL_S = 10.0
+PATIENCE_S = 900.0
+
+
+@dataclass(frozen=True)
+class CoolEngine:
+    """An engine that waits until the device is cool enough, and says in the record how long that took.
+
+    Attributes:
+        engine: What measures.
+        device: Whose temperature is read.
+        limit_c: Start at this temperature or below.
+        sleep: Waits for so many seconds; replaced in tests.
+    """
+
+    engine: Engine
+    device: Device
+    limit_c: float
+    sleep: Callable[[float], None] = field(default=time.sleep)
+
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+        """Wait, then time."""
+        waited_s, celsius = self._wait()
+        timed = self.engine.time(cell, repetition, scratch)
+        told = {**timed.facts.telemetry, "start_celsius": celsius, "cooled_s": waited_s}
+        reasons = timed.facts.reasons
+        if celsius is not None and celsius > self.limit_c:
+            reasons = (
+                *reasons,
+                f"it was still at {celsius:g} °C after {waited_s:.0f} s of waiting for {self.limit_c:g} °C",
+            )
+        return Timed(with_facts(timed.facts, telemetry=told, reasons=reasons), timed.samples)
+
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+        """Run over the dataset; accuracy does not depend on the temperature."""
+        return self.engine.infer(cell, scratch, on_progress)
+
+    def _wait(self) -> tuple[float, float | None]:
+        """Wait until the device is cool, or until patience ends; (seconds waited, temperature at the end)."""
+        waited = 0.0
+        while True:
+            celsius = _celsius(self.device.describe().facts)
+            if celsius is None or celsius <= self.limit_c or waited >= PATIENCE_S:
+                return waited, celsius
+            self.sleep(POLL_S)
+            waited += POLL_S
+
+
+def _celsius(facts: Mapping[str, str | int | float]) -> float | None:
+    told = (facts.get(name) for name in TEMPERATURES)
+    return next((float(value) for value in told if isinstance(value, (int, float))), None)

@@ -1,0 +1,1 @@
+"""TFLite's native benchmark_model as an engine."""

@@ -1,0 +1,74 @@
+"""The outputs of an accelerator, or of several CPU threads, against one CPU thread of the same device (law 10).
+
+Outputs are compared as detections: rounding alone swaps the order of detections of nearly the same score, which makes
+raw tensors differ everywhere and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.accuracy.pipeline import ImageDetections
+from harness.bench.engines.native import batches as native_batches
+from harness.bench.plan import Cell
+from harness.delegates import Delegate
+from harness.worker.agreement import OTHER_KERNELS, SAME_KERNELS, Detected, Tolerance, differing_detections
+
+if TYPE_CHECKING:
+    from harness.bench.engines.native.engine import NativeEngine
+
+N_IMAGES = 4
+
+
+def wrong_outputs(engine: NativeEngine, cell: Cell, scratch: Path) -> tuple[str, ...]:
+    """Return why the outputs of a cell's delegate are wrong; nothing where they agree with the CPU's.
+
+    Raises:
+        MeasurementError: The delegate did not run on the images, or the tool failed.
+        DeviceError: The device went away.
+    """
+    own = cell.delegate.is_cpu
+    one_thread = Delegate(cell.delegate.kind if own else "cpu", threads=1)
+    expected, found = (
+        _detections(engine, one, scratch) for one in (replace(cell, delegate=one_thread), cell)
+    )
+    return compare(expected, found, str(cell.delegate), SAME_KERNELS if own else OTHER_KERNELS)
+
+
+def _detections(engine: NativeEngine, cell: Cell, scratch: Path) -> list[ImageDetections]:
+    recipe = native_batches.recipe_of(cell)
+    found = []
+    with native_batches.Folder(engine) as folder:
+        for batch in native_batches.batches(cell, recipe.preparation, [], N_IMAGES):
+            result = native_batches.run_batch(engine, cell, batch, scratch, folder)
+            outputs = native_batches.split_outputs(result.outputs, cell, len(batch))
+            found += [recipe.decode(p.image_id, o, p.at) for p, o in zip(batch, outputs, strict=True)]
+    return found
+
+
+def compare(
+    expected: Sequence[ImageDetections],
+    found: Sequence[ImageDetections],
+    what: str,
+    tolerance: Tolerance = OTHER_KERNELS,
+) -> tuple[str, ...]:
+    """Compare detections of the same images.
+
+    Args:
+        expected: One CPU thread's.
+        found: The accelerator's, of the same images in the same order.
+        what: What the accelerator is called.
+        tolerance: How much they may differ.
+
+    Returns:
+        A sentence where they differ by more, else nothing.
+    """
+    on_cpu, on_accelerator = (
+        [Detected(image.boxes, image.scores, image.categories) for image in one] for one in (expected, found)
+    )
+    differs = differing_detections(on_cpu, on_accelerator, tolerance)
+    than = "one thread" if tolerance is SAME_KERNELS else "the CPU"
+    return (f"{what} gives other detections than {than} of the same device: {differs}",) if differs else ()

@@ -1,0 +1,191 @@
+"""A dataset through TFLite's eval_coco_object_detection: whole batches of images in one process.
+
+Faster than one process an image, where the model fits: one image as input, the four float outputs of
+TFLite_Detection_PostProcess. The tool decodes and resizes the images by itself (bilinear, without antialiasing), so its
+figures may differ a little from those of our own preparation. Only its detections are used: its mAP is not COCO's on a
+subset. It falls back to the CPU without a word, so it proves nothing about a delegate.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from harness.accuracy.dataset import ImageEntry
+from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.pipeline import ImageDetections, Recipe
+from harness.accuracy.prepare import Geometry
+from harness.bench.engines.base import Inferred, OnProgress
+from harness.bench.engines.native import batches as native_batches
+from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_told
+from harness.bench.plan import Cell
+from harness.detectors.base import Detections
+from harness.drivers.benchmark_tool.binaries import Tool
+from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, parse_eval
+from harness.errors import MeasurementError
+from harness.records.records import DelegateFacts
+
+if TYPE_CHECKING:
+    from harness.bench.engines.native.engine import NativeEngine
+
+CLASS_OFFSET = 1
+"""The tool adds it to the model's class (`class_offset` of ObjectDetectionParams in evaluation_config.proto)."""
+DELEGATES = {"cpu": "", "gpu": "gpu", "nnapi": "nnapi", "hexagon": "hexagon"}
+"""`xnnpack` is not among them: it would force float16, and the CPU takes XNNPACK by default."""
+BATCH_BYTES = 64_000_000
+TIMEOUT_S = 120.0
+SECONDS_PER_IMAGE = 10.0
+
+
+def why_not(cell: Cell) -> str | None:
+    """Return why a cell does not fit the tool; None where it does."""
+    if cell.delegate.kind not in DELEGATES:
+        return f"eval_coco_object_detection has no delegate {cell.delegate.kind}"
+    shapes = [info.shape for info in cell.facts.outputs]
+    four = len(shapes) == 4 and all(info.dtype == "float32" for info in cell.facts.outputs)
+    if len(cell.facts.inputs) != 1 or not four or [len(shape) for shape in shapes] != [3, 2, 2, 1]:
+        return "eval_coco_object_detection takes only models with 1 input and boxes, classes, scores, count as outputs"
+    spec = cell.model.card.input
+    if (
+        spec.resize != "stretch"
+        or spec.channels != "rgb"
+        or {*(spec.mean or (127.5,)), *(spec.std or (127.5,))} != {127.5}
+    ):
+        return "eval_coco_object_detection only stretches RGB images and takes 127.5 for mean and deviation"
+    return None
+
+
+def infer(engine: NativeEngine, tool: Tool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    """Run a cell over its dataset with the evaluation tool.
+
+    Args:
+        engine: Holds the device; its own tool must have been probed or can be.
+        tool: eval_coco_object_detection.
+        cell: What is run.
+        scratch: An empty folder.
+        on_progress: Told after each batch.
+
+    Raises:
+        MeasurementError: The cell does not fit, or the tool failed.
+        DeviceError: The device went away, or has no room.
+    """
+    assert cell.dataset is not None
+    problem = why_not(cell)
+    if problem is not None:
+        raise MeasurementError(problem)
+    begin, unreadable, done = time.monotonic(), list[str](), 0
+    with DetectionWriter(scratch / "detections.json") as writer, native_batches.Folder(engine) as folder:
+        for batch in _batches(cell.dataset.images, unreadable):
+            output = _run(engine, tool, cell, batch, scratch, folder)
+            for found in detections_of(output, batch, cell):
+                writer.add(found.image_id, found.boxes, found.scores, found.categories)
+            done += len(batch)
+            on_progress(done, len(cell.dataset.images))
+    return Inferred(
+        detections=scratch / "detections.json",
+        n_images=done,
+        unreadable=tuple(unreadable),
+        seconds=time.monotonic() - begin,
+        delegate=DelegateFacts(
+            requested=str(cell.delegate),
+            actual="unknown",
+            evidence=("eval_coco_object_detection does not tell what ran",),
+        ),
+        runtime=f"eval_coco_object_detection sha256:{tool.sha256[:16]}",
+    )
+
+
+def _batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterator[list[ImageEntry]]:
+    batch: list[ImageEntry] = []
+    size = 0
+    for entry in images:
+        if entry.path.suffix.lower() not in {".jpg", ".jpeg"}:
+            unreadable.append(f"{entry.path.name}: eval_coco_object_detection reads JPEG only")
+            continue
+        if batch and size + entry.path.stat().st_size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += entry.path.stat().st_size
+    if batch:
+        yield batch
+
+
+def _run(
+    engine: NativeEngine,
+    tool: Tool,
+    cell: Cell,
+    batch: Sequence[ImageEntry],
+    scratch: Path,
+    folder: native_batches.Folder,
+) -> EvalOutput:
+    archive, labels = scratch / "images.tar", scratch / "labels.txt"
+    with tarfile.open(archive, "w") as tar:
+        for entry in batch:
+            tar.add(entry.path, f"{entry.id}.jpg", recursive=False)
+    labels.write_text("".join(f"{n}\n" for n in range(1000)), encoding="utf-8")
+    placed = replace(engine, tool=tool).place(cell, [archive, labels])
+    engine.bench(engine.place(cell, []).tool)
+    argv = eval_argv(cell, placed.tool, placed.model, placed.further[1])
+    ended = engine.device.run(
+        ["sh", "-c", EVAL, "sh", folder.token, engine.work_folder(folder.token), placed.further[0], *argv],
+        timeout_s=TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
+    )
+    told = read_told(ended.stdout, folder.token)
+    if ended.timed_out:
+        raise MeasurementError("eval_coco_object_detection was killed: it took too long", status="timeout")
+    if ended.exit_code == NO_FOLDER or told.problem:
+        raise MeasurementError(told.problem or f"no folder to work in on the device: {ended.stderr.strip()}")
+    output = parse_eval(told.tool[0] if told.tool else "", ended.stderr, told.exit_code)
+    if output.status != "ok":
+        raise MeasurementError("; ".join(output.reasons))
+    return output
+
+
+def eval_argv(cell: Cell, tool: str, model: str, labels: str) -> list[str]:
+    """Return the tool's command line; the images lie in the folder `images`."""
+    delegate = DELEGATES[cell.delegate.kind]
+    return [
+        tool,
+        f"--model_file={model}",
+        f"--model_output_labels={labels}",
+        "--ground_truth_images_path=images",
+        f"--num_interpreter_threads={cell.delegate.threads or 1}",
+        *([f"--delegate={delegate}"] if delegate else []),
+        "--debug_mode=true",
+    ]
+
+
+def detections_of(output: EvalOutput, batch: Sequence[ImageEntry], cell: Cell) -> Iterator[ImageDetections]:
+    """Yield the detections of each image in COCO's terms, in the order of the batch.
+
+    Raises:
+        MeasurementError: The tool told nothing of an image.
+    """
+    found = {image.name: image for image in output.images if image.whole}
+    recipe = native_batches.recipe_of(cell)
+    for entry in batch:
+        image = found.get(f"{entry.id}.jpg")
+        if image is None:
+            raise MeasurementError(f"eval_coco_object_detection told nothing of the image {entry.path.name}")
+        yield _in_pixels(image.detections, entry, recipe)
+
+
+def _in_pixels(rows: Sequence[EvalDetection], entry: ImageEntry, recipe: Recipe) -> ImageDetections:
+    corners = np.array([[r.left, r.top, r.right, r.bottom] for r in rows], np.float64).reshape(-1, 4)
+    told = Detections(
+        boxes=corners,
+        scores=np.array([r.score for r in rows], np.float64),
+        classes=np.array([r.class_id - CLASS_OFFSET for r in rows], np.int64),
+    )
+    with Image.open(entry.path) as image:
+        width, height = image.size
+    whole = Geometry(width, height, width, height, 1.0, 1.0)
+    return Recipe(recipe.preparation, lambda _: told, recipe.labels).decode(entry.id, [], whole)

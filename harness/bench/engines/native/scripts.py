@@ -1,0 +1,224 @@
+"""The shell scripts that run benchmark_model on a device, and what they print.
+
+Each is one argument of `sh -c` and takes everything else as further arguments, so nothing is quoted by hand; they keep
+to what Android's mksh with toybox, BusyBox and dash understand. A random token at the start of a line marks what is
+ours in the output, so no line of the tool can be taken for it. Everything of a run, the telemetry before and after and
+the files that the tool wrote included, comes back in the one round trip that ran it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.firmware import READ_FLAGS, parse_flags
+
+NO_FOLDER = 97
+"""Exit code where no folder could be made on the device."""
+
+PROBE = r"""
+tool=$1
+for d in /data/local/tmp "${TMPDIR:-}" /tmp "${HOME:-}"; do [ -n "$d" ] && [ -d "$d" ] && [ -w "$d" ] && break; done
+[ -n "$d" ] && [ -w "$d" ] || exit 97
+echo "base $d"
+find "$d" -maxdepth 1 -name 'harness-run-*' -mmin +720 -exec rm -rf {} + 2>/dev/null
+[ -x "$tool" ] || chmod 755 "$tool"
+"$tool" --help=true 2>&1
+echo "exit $?"
+exit 0
+"""
+"""Once a device and tool: where to work, what earlier runs left there removed, and the tool's help."""
+
+_COMMON = r"""
+say() { printf '\n%s %s\n' "$token" "$*"; }
+if command -v base64 >/dev/null 2>&1; then encode() { base64; }; code_name=base64
+else encode() { od -An -v -tx1; }; code_name=hex; fi
+send() { if [ -s "$1" ]; then say file "$1" "$code_name"; encode < "$1"; fi; }
+state() {
+  say state "$1"
+  for f in /sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq; do
+    if [ -r "$f" ] && read -r v < "$f"; then echo "khz $v"; fi; done 2>/dev/null
+  for f in /sys/class/thermal/thermal_zone*/temp; do
+    if [ -r "$f" ] && read -r v < "$f"; then echo "temp $v"; fi; done 2>/dev/null
+  for f in temp capacity status; do p=/sys/class/power_supply/battery/$f
+    if [ -r "$p" ] && read -r v < "$p"; then echo "battery_$f $v"; fi; done 2>/dev/null
+  p=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
+  if [ -r "$p" ] && read -r v < "$p"; then echo "governor $v"; fi 2>/dev/null
+  v=$(__FIRMWARE__)
+  if [ -n "$v" ]; then echo "firmware $v"; fi
+}
+link() { mkdir -p lib; while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shift; n=$((n-1)); done; }
+""".replace("__FIRMWARE__", READ_FLAGS)
+
+ONE_RUN = (
+    r"""
+token=$1 w=$2 input=$3 check=$4 n=$5; shift 5
+mkdir "$w" && cd "$w" || exit 97
+trap 'cd /; rm -rf "$w"' EXIT
+"""
+    + _COMMON
+    + r"""
+libraries=$n; link "$@"; shift "$libraries"
+[ -z "$input" ] || ln -s "$input" in.bin
+[ -z "$check" ] || [ -e "$check" ] || say missing "$check"
+state before
+say tool
+"$@"
+code=$?
+say code "$code"
+state after
+send result.pb; send graph.pb; send operators.pb
+exit 0
+"""
+)
+"""One process of the tool in a folder of its own, which is gone afterwards."""
+
+BATCH = (
+    r"""
+token=$1 w=$2 batch=$3 size=$4 images=$5 n=$6; shift 6
+mkdir -p "$w" && cd "$w" || exit 97
+rm -f outputs.bin
+"""
+    + _COMMON
+    + r"""
+libraries=$n; link "$@"; shift "$libraries"
+i=0 code=0 first=
+while [ "$i" -lt "$images" ]; do
+  rm -f in.bin out.bin
+  dd if="$batch" of=in.bin bs="$size" skip="$i" count=1 2>/dev/null || { say unread "$i"; code=98; break; }
+  "$@" > log 2>&1; code=$?
+  told=$(grep -i delegate log | sort | cksum)
+  if [ "$told" != "$first" ] || [ "$code" -ne 0 ]; then first=$told; say tool; cat log; fi
+  if [ "$code" -ne 0 ]; then say code "$code"; break; fi
+  cat out.bin >> outputs.bin || { say unwritten "$i"; code=99; break; }
+  i=$((i+1))
+  say done "$i"
+done
+[ "$code" -ne 0 ] || say code 0
+send graph.pb
+rm -f in.bin out.bin log "$batch"
+exit 0
+"""
+)
+"""One process of the tool an image, of many images; leaves the outputs one after the other in `outputs.bin`. The log is
+told for the first image, and again whenever it says something else of delegates."""
+
+EVAL = r"""
+token=$1 w=$2 images=$3; shift 3
+mkdir -p "$w" && cd "$w" || exit 97
+say() { printf '\n%s %s\n' "$token" "$*"; }
+rm -rf images; mkdir images && tar -xf "$images" -C images || { say unread 1; exit 0; }
+say tool
+"$@"
+say code "$?"
+rm -rf images "$images"
+exit 0
+"""
+"""A batch of images through the evaluation tool."""
+
+CLEAN = 'rm -rf "$1"'
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a script printed.
+
+    Attributes:
+        tool: What the tool printed, once for each time the script told it.
+        exit_code: The tool's; None when it never ended.
+        files: Files that the tool wrote, by name.
+        telemetry: `before` and `after` (mhz, celsius, firmware_flags), governor, battery.
+        missing: What should be on the device and is not.
+        done: Images that were inferred.
+        problem: What the script itself could not do.
+    """
+
+    tool: tuple[str, ...] = ()
+    exit_code: int | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+    telemetry: dict[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    done: int = 0
+    problem: str = ""
+
+
+def new_token() -> str:
+    """Return a token that no output holds by accident."""
+    return f"harness-{secrets.token_hex(8)}"
+
+
+def read_told(stdout: str, token: str) -> Told:
+    """Read a script's output."""
+    sections = _sections(stdout, token)
+    logs: list[str] = []
+    missing: list[str] = []
+    files: dict[str, bytes] = {}
+    telemetry: dict[str, Any] = {}
+    exit_code: int | None = None
+    done, problem = 0, ""
+    for words, body in sections:
+        match words:
+            case ["tool"]:
+                logs.append(body)
+            case ["code", code] if code.isdecimal():
+                exit_code = int(code)
+            case ["state", when]:
+                telemetry |= _telemetry(when, body)
+            case ["file", name, coding]:
+                files[name] = _decoded(body, coding)
+            case ["missing", *path]:
+                missing.append(" ".join(path))
+            case ["done", n] if n.isdecimal():
+                done = int(n)
+            case ["unread" | "unwritten" as what, n]:
+                problem = (
+                    f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
+                )
+    return Told(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem)
+
+
+def _sections(stdout: str, token: str) -> list[tuple[list[str], str]]:
+    found: list[tuple[list[str], list[str]]] = []
+    for line in stdout.splitlines(keepends=True):
+        if line.startswith(f"{token} "):
+            found.append((line.split()[1:], []))
+        elif found:
+            found[-1][1].append(line)
+    return [(words, "".join(lines)) for words, lines in found]
+
+
+def _decoded(body: str, coding: str) -> bytes:
+    """Return the bytes; none where they are damaged, which is as if the tool had not written the file."""
+    text = "".join(body.split())
+    try:
+        return bytes.fromhex(text) if coding == "hex" else base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
+
+
+def _telemetry(when: str, body: str) -> dict[str, Any]:
+    rows = [line.partition(" ")[::2] for line in body.splitlines() if " " in line]
+    numbers = {
+        key: [float(v) for k, v in rows if k == key and v.lstrip("-").isdecimal()] for key in ("khz", "temp")
+    }
+    # Zones that are switched off say 0 or nonsense; most count in thousandths of a degree, some in degrees.
+    celsius = [t / 1000 if t >= 1000 else t for t in numbers["temp"] if 0 < t < 150_000]
+    state: dict[str, Any] = {}
+    if numbers["khz"]:
+        state["mhz"] = max(numbers["khz"]) / 1000
+    if celsius:
+        state["celsius"] = max(celsius)
+    plain = dict(rows)
+    flags = parse_flags(plain.get("firmware", ""))
+    if flags is not None:
+        state["firmware_flags"] = flags
+    found: dict[str, Any] = {when: state}
+    battery = {key.removeprefix("battery_"): v for key, v in plain.items() if key.startswith("battery_")}
+    if battery:
+        state["battery"] = battery
+    if "governor" in plain:
+        found["governor"] = plain["governor"]
+    return found

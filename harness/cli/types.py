@@ -1,0 +1,77 @@
+"""Kinds of option values: durations, percentages, lists of numbers, KEY=VALUE."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    pass
+
+
+_DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
+
+
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
+    """A span of time: `90`, `90s`, `10m`, `1h`; in seconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"found {value!r}, expected a time such as 90s, 10m or 1h", param, ctx)
+        return float(found["number"]) * _SECONDS[found["unit"]]
+
+
+class Percent(click.ParamType):  # type: ignore[type-arg]
+    """A share in percent: `1` or `1%`."""
+
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        try:
+            return float(str(value).removesuffix("%"))
+        except ValueError:
+            self.fail(f"found {value!r}, expected a percentage such as 1%", param, ctx)
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers with commas between: `1e-8,0.3`; a tuple."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read them."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(dict.fromkeys(self._kind(part) for part in str(value).split(",")))
+        except ValueError:
+            what = "whole numbers such as 10,100" if self._kind is int else "numbers such as 1e-8,0.3"
+            self.fail(f"found {value!r}, expected {what}", param, ctx)
+
+
+class KeyValue(click.ParamType):  # type: ignore[type-arg]
+    """`KEY=VALUE`; a pair."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Read it."""
+        key, equals, told = str(value).partition("=")
+        if not (key and equals):
+            self.fail(f"found {value!r}, expected KEY=VALUE such as device=usb:0", param, ctx)
+        return key, told

@@ -1,0 +1,104 @@
+"""Counterfactuals of the file itself: the emulated quantized model against the same without one of its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+from harness.accuracy.bootstrap import PairedDifference
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, stored_for
+from harness.diagnosis.layers.float_twin import Twin, find_twin
+from harness.diagnosis.layers.layers import Layer
+from harness.diagnosis.runs.changes import Change, Found
+from harness.diagnosis.runs.scratch import Folder
+from harness.diagnosis.runs.sides import Side
+from harness.errors import MissingExtraError
+from harness.tflite.reader import read_bytes
+
+_NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Emulations:
+    """A float twin that can be quantized in parts.
+
+    Attributes:
+        evidence: What is known.
+        twin: What the quantized side does to the float side.
+        folder: Where emulated models are written.
+    """
+
+    evidence: Evidence
+    twin: Twin
+    folder: Folder
+
+    @property
+    def side(self) -> Side:
+        """The float side."""
+        side = self.evidence.pair.float
+        assert side is not None
+        return side
+
+    def without(self, better: Parts) -> PairedDifference:
+        """Compare the whole quantized model, emulated, with better parts of it.
+
+        Args:
+            better: Everything that the quantized model does, but for the fault.
+
+        Returns:
+            `first` is the mAP of the emulated quantized model, `second` without the fault.
+
+        Raises:
+            JobError: The emulated model cannot be run.
+        """
+        return self.evidence.runs.compare(self.found(self.twin.parts()), self.found(better))
+
+    def found(self, parts: Parts) -> Found:
+        """Return the detections of the float model with parts of it quantized."""
+        data = emulate(read_bytes(self.side.file), parts, self.side.file)
+        file = self.folder.write(f"emulated{next(_NUMBERS)}.tflite", data)
+        return self.evidence.runs.detections(self.side, Change("emulated", file=file))
+
+    def with_ranges(self, indices: Iterable[int]) -> Parts:
+        """Return all parts, with ranges for some activations that hold what the float side has there."""
+        layers = by_index(self.evidence)
+        better = {index: own_range(layers[index]) for index in indices if index in layers}
+        return self.with_activations(better)
+
+    def with_activations(self, better: Mapping[int, Stored | None]) -> Parts:
+        """Return all parts, with some activations stored otherwise; None leaves one in float."""
+        parts = self.twin.parts()
+        merged: dict[int, Stored | None] = {**parts.activations, **better}
+        return replace(parts, activations={index: how for index, how in merged.items() if how is not None})
+
+    def with_weights(self, better: Mapping[int, Floats | None]) -> Parts:
+        """Return all parts, with other weights; None leaves a constant in float."""
+        parts = self.twin.parts()
+        merged: dict[int, Floats | None] = {**parts.weights, **better}
+        return replace(
+            parts, weights={index: values for index, values in merged.items() if values is not None}
+        )
+
+
+def open_emulations(evidence: Evidence, folder: Folder) -> Emulations | None:
+    """Return the means to emulate the quantized side; None where there is no float twin, or it runs elsewhere."""
+    reference = evidence.pair.float
+    if reference is None or not reference.place.is_here:
+        return None
+    try:
+        twin = find_twin(evidence.pair)
+    except MissingExtraError:
+        return None
+    return None if twin is None else Emulations(evidence, twin, folder)
+
+
+def by_index(evidence: Evidence) -> dict[int, Layer]:
+    """Return the measured layers by their float tensor."""
+    return {layer.pair.float: layer for layer in evidence.layers.layers} if evidence.layers else {}
+
+
+def own_range(layer: Layer) -> Stored:
+    """Return how a tensor would be stored had the evaluated images calibrated it."""
+    return stored_for(layer.float_min, layer.float_max)

@@ -1,0 +1,99 @@
+"""Where the error arises: the figures of all tensors, the first that breaks, and what single layers cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from harness.diagnosis.layers import tensors
+from harness.diagnosis.layers.layers import Layer, Layers
+from harness.diagnosis.layers.matching import INPUT, MOVING, ancestors, made_tensors, match_tensors
+from harness.diagnosis.runs.runs import Runs
+from harness.diagnosis.runs.sides import Pair
+
+MOST_VALUES, LEAST_IMAGES = 1_200_000_000, 8
+"""Values that are compared: those of 100 images of an SSD 300×300. Larger models have as many on fewer images."""
+BROKEN_DB = 10.0
+"""SNR below which a tensor counts as broken: a tenth of its power is noise."""
+DROP_DB = 6.0
+"""Loss of SNR at one layer from which it is to blame: the noise has four times the power that came in."""
+ALIKE_DB = 100.0
+"""SNR from which two tensors differ by rounding in float32 only."""
+EQUAL_DB = 120.0
+"""Taken for the SNR of tensors that are equal: more than float32 can tell."""
+
+
+def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
+    """Compare the tensors of both sides; None where they cannot be read or nothing matches.
+
+    Raises:
+        JobError: A model failed.
+    """
+    if pair.float is None or n_images < 1 or not _can_differ(pair):
+        return None
+    begin = time.perf_counter()
+    before, after = pair.float.graph, pair.quantized.graph
+    pairs = tensors.comparable(match_tensors(before, after), before.primary, after.primary)
+    if not pairs:
+        return None
+    n_values = sum(found.first.tensor.n_elements for found in pairs)
+    n_images = min(n_images, max(LEAST_IMAGES, MOST_VALUES // max(n_values, 1)))
+    images = [image.path for image in runs.dataset.images[:n_images]]
+    sums = tensors.compare(pair, pairs, images, runs.on_step)
+    layers = with_drops(list(tensors.to_layers(pairs, sums)), pair)
+    first, rule = first_break(layers)
+    unmatched = len(made_tensors(after.primary)) - len(pairs)
+    seconds = time.perf_counter() - begin
+    return Layers(tuple(layers), first, rule, NOT_MEASURED, sums.n_images, unmatched, seconds)
+
+
+def _can_differ(pair: Pair) -> bool:
+    """Whether the tensors can be read, and can differ: what a delegate computes inside it keeps to itself."""
+    here = all(side.place.is_here for side in pair.sides)
+    inputs = {side.model.card.input for side in pair.sides}
+    return here and not (pair.same_file and len(inputs) == 1)
+
+
+NOT_MEASURED = "what single layers cost was not measured"
+
+
+def with_drops(layers: Sequence[Layer], pair: Pair) -> list[Layer]:
+    """Add to each layer how much SNR is lost from the worst of its inputs; None where these are alike."""
+    assert pair.float is not None
+    by_tensor = {layer.pair.float: layer for layer in layers}
+    near = ancestors(pair.float.graph.primary, list(by_tensor))
+    found = []
+    for layer in layers:
+        worst = min((snr(by_tensor[index]) for index in near[layer.pair.float]), default=EQUAL_DB)
+        found.append(replace(layer, drop_db=None if worst >= ALIKE_DB else worst - snr(layer)))
+    return found
+
+
+def snr(layer: Layer) -> float:
+    """Return a layer's SNR as a number: equal tensors, and those that are all 0, have `EQUAL_DB`."""
+    if layer.not_finite:
+        return -EQUAL_DB
+    return EQUAL_DB if layer.snr_db is None else layer.snr_db
+
+
+def first_break(layers: Sequence[Layer]) -> tuple[Layer | None, str]:
+    """Return the first tensor where the error breaks out, and the rule that it meets."""
+    broken = [layer for layer in layers if snr(layer) < BROKEN_DB]
+    sudden = [layer for layer in broken if layer.drop_db is None or layer.drop_db >= DROP_DB]
+    if sudden and sudden[0].pair.operator == INPUT:
+        return sudden[0], (
+            f"the input itself is below {BROKEN_DB:g} dB: the sides are not fed the same, or the quantized one "
+            "cannot hold what it is fed"
+        )
+    if sudden and sudden[0].pair.operator in MOVING:
+        return sudden[
+            0
+        ], f"the first tensor below {BROKEN_DB:g} dB; it is a part of a tensor that is better as a whole"
+    if sudden:
+        return sudden[
+            0
+        ], f"the first tensor below {BROKEN_DB:g} dB that loses {DROP_DB:g} dB or more at its own layer"
+    if broken:
+        return broken[0], f"the first tensor below {BROKEN_DB:g} dB; no single layer loses {DROP_DB:g} dB"
+    return None, f"no tensor is below {BROKEN_DB:g} dB"

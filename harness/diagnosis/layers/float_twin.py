@@ -1,0 +1,218 @@
+"""What a quantized model does to its float twin: the parts of an emulation, read from both graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.diagnosis.layers.emulate import BOUNDS, Floats, Parts, Stored
+from harness.diagnosis.layers.layers import TensorPair
+from harness.diagnosis.layers.matching import CONVERTING, FUSED, match_tensors
+from harness.diagnosis.runs.sides import Pair
+from harness.tflite.graph import Graph, Operator, Tensor
+from harness.tflite.reader import malformed
+
+READABLE = frozenset({"float32", "float16", "int8", "uint8", "int16", "int32", "int64"})
+WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A layer's weights on both sides.
+
+    Attributes:
+        pair: The layer's output.
+        operator: What computes with them.
+        float_index: The constant of the float graph, or what is dequantized from it.
+        float_values: float32, as the float side has them.
+        values: float32, what the quantized ones stand for.
+        bits: Of the quantized ones; 16 for float16.
+        n_scales: 1 for the whole tensor, or one a channel; 0 for float16.
+        axis: The channels' dimension.
+    """
+
+    pair: TensorPair
+    operator: str
+    float_index: int
+    float_values: Floats
+    values: Floats
+    bits: int
+    n_scales: int
+    axis: int
+
+
+@dataclass(frozen=True)
+class Twin:
+    """How a quantized graph maps to its float twin.
+
+    Attributes:
+        pairs: The activations that stand for each other.
+        activations: Float tensor → how the quantized graph stores it.
+        weights: The layers' weights.
+        biases: Float constant → what the quantized one stands for.
+    """
+
+    pairs: tuple[TensorPair, ...]
+    activations: dict[int, Stored]
+    weights: tuple[Weights, ...]
+    biases: dict[int, Floats]
+
+    def parts(self) -> Parts:
+        """Return all that the quantized model does."""
+        weights = {layer.float_index: layer.values for layer in self.weights}
+        return Parts(self.activations, {**self.biases, **weights})
+
+    def pair_of(self, float_index: int) -> TensorPair | None:
+        """Return the pair of a float tensor."""
+        return next((pair for pair in self.pairs if pair.float == float_index), None)
+
+
+def find_twin(pair: Pair) -> Twin | None:
+    """Read how the quantized side maps to the float side; None without a float side that is float.
+
+    Raises:
+        ModelError: A graph is damaged.
+    """
+    if pair.float is None or pair.same_file or not _is_float(pair.float.graph):
+        return None
+    with malformed(pair.quantized.file):
+        return _twin(pair.float.graph, pair.quantized.graph)
+
+
+def _twin(before: Graph, after: Graph) -> Twin | None:
+    pairs = tuple(match_tensors(before, after))
+    activations = {
+        p.float: stored for p in pairs if (stored := stored_as(after.primary.tensors[p.quantized]))
+    }
+    layers: list[Weights] = []
+    biases: dict[int, Floats] = {}
+    for found in pairs:
+        for place, index, source, target in _constants(found, before, after):
+            weights = _weights(found, before, after, index, source, target)
+            if place == 1:
+                layers.append(weights)
+            else:
+                biases[index] = weights.values
+    return Twin(pairs, activations, tuple(layers), biases) if pairs else None
+
+
+def _is_float(graph: Graph) -> bool:
+    """Whether the activations are float."""
+    return not any(t.quantization is not None and not t.constant for t in graph.primary.tensors)
+
+
+def stored_as(tensor: Tensor) -> Stored | None:
+    """Return how a tensor is stored; None for a float one, or one of another type than 8-bit integers."""
+    found = tensor.quantization
+    if found is None or len(found.scales) != 1 or tensor.dtype not in BOUNDS or not found.scales[0] > 0:
+        return None
+    return Stored(found.scales[0], found.zero_points[0], "uint8" if tensor.dtype == "uint8" else "int8")
+
+
+def _constants(pair: TensorPair, before: Graph, after: Graph) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+    """Yield the layer's constants: place among the inputs, float tensor as read, constant of either side."""
+    if pair.place < 0:
+        return
+    first = before.primary.operators[pair.place]
+    second = _operator(pair.quantized, after)
+    if second is None or first.name != second.name or first.name not in WEIGHTED:
+        return
+    for place, (a, b) in enumerate(zip(first.inputs, second.inputs, strict=False)):
+        source, target = constant_behind(before, a), constant_behind(after, b)
+        if place and source is not None and target is not None and _comparable(source, target):
+            yield place, a, source, target
+
+
+def _comparable(source: Tensor, target: Tensor) -> bool:
+    """Whether two constants can be read and stand for each other; packed 4-bit weights cannot."""
+    return source.shape == target.shape and {source.dtype, target.dtype} <= READABLE
+
+
+def _operator(index: int, graph: Graph) -> Operator | None:
+    """Return the operator that makes a tensor, without an activation or a conversion behind it."""
+    makers = graph.primary.producers()
+    operator = makers.get(index)
+    while operator is not None and operator.name in FUSED | CONVERTING:
+        operator = makers.get(operator.inputs[0])
+    return operator
+
+
+def constant_behind(graph: Graph, index: int) -> Tensor | None:
+    """Return a constant, followed through the DEQUANTIZE of float16 and dynamic-range files; None for an activation."""
+    if index < 0:
+        return None
+    tensor = graph.primary.tensors[index]
+    if tensor.constant:
+        return tensor
+    maker = graph.primary.producers().get(index)
+    if maker is None or maker.name != "DEQUANTIZE":
+        return None
+    source = graph.primary.tensors[maker.inputs[0]]
+    return source if source.constant else None
+
+
+def _weights(
+    pair: TensorPair, before: Graph, after: Graph, index: int, source: Tensor, target: Tensor
+) -> Weights:
+    quantization = target.quantization
+    return Weights(
+        pair=pair,
+        operator=pair.operator,
+        float_index=index,
+        float_values=real_values(before, source),
+        values=real_values(after, target),
+        bits=np.dtype(target.dtype).itemsize * 8,
+        n_scales=len(quantization.scales) if quantization else 0,
+        axis=quantization.axis if quantization else 0,
+    )
+
+
+def real_values(graph: Graph, tensor: Tensor) -> Floats:
+    """Return the real values that a constant stands for, float32."""
+    raw: npt.NDArray[np.generic] = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype))
+    values = raw[: tensor.n_elements].reshape(tensor.shape)
+    found = tensor.quantization
+    if found is None or np.issubdtype(values.dtype, np.floating):
+        return values.astype(np.float32)
+    shape = [1] * values.ndim
+    if len(found.scales) > 1:
+        shape[found.axis] = len(found.scales)
+    scales, zeros = (np.asarray(v, np.float64).reshape(shape) for v in (found.scales, found.zero_points))
+    real: Floats = ((values.astype(np.float64) - zeros) * scales).astype(np.float32)
+    return real
+
+
+def by_channel(values: Floats, axis: int, bits: int = 8) -> Floats:
+    """Return weights rounded with one symmetric scale a channel, as TFLite's int8 specification has it.
+
+    Args:
+        values: float32.
+        axis: The channels' dimension.
+        bits: Of the integers.
+    """
+    others = tuple(k for k in range(values.ndim) if k != axis)
+    most = 2 ** (bits - 1) - 1
+    scale = np.abs(values).max(axis=others, keepdims=True) / most
+    safe = np.where(scale > 0, scale, 1)
+    rounded: Floats = (np.rint(values / safe).clip(-most, most) * safe).astype(np.float32)
+    return rounded
+
+
+def channel_axis(operator: str) -> int:
+    """Return the dimension of the output channels: the last of depthwise weights, else the first."""
+    return 3 if operator == "DEPTHWISE_CONV_2D" else 0
+
+
+def spread(layers: Sequence[Weights]) -> list[float]:
+    """Return for each layer how much the largest channel's weights exceed the median channel's."""
+    found = []
+    for layer in layers:
+        axis = channel_axis(layer.operator)
+        others = tuple(k for k in range(layer.float_values.ndim) if k != axis)
+        sizes = np.abs(layer.float_values).max(axis=others)
+        middle = float(np.median(sizes))
+        found.append(float(sizes.max()) / middle if middle > 0 else float("inf"))
+    return found

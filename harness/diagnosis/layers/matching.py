@@ -1,0 +1,219 @@
+"""Which tensor of the quantized graph stands for which tensor of the float graph.
+
+Tensors are taken to be the same where their names and operators agree. Converters rename, so the rest is aligned by
+the order of the operators: both graphs are reduced to the operators that compute (without QUANTIZE and DEQUANTIZE,
+a separate activation joined to the operator before it, as other converters fuse it), written as tokens of operator
+and shape, and the longest common subsequence of the two token lists is taken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.diagnosis.layers.layers import Matched, TensorPair
+from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
+
+INPUT = "INPUT"
+CONVERTING = frozenset({"QUANTIZE", "DEQUANTIZE", "DENSIFY"})
+MOVING = frozenset(
+    {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "PAD",
+     "PADV2", "GATHER"}
+)  # fmt: skip
+"""What these put out was there before: they choose and move numbers."""
+FUSED = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
+SELECTING = frozenset({POSTPROCESS, "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"})
+"""What these put out is sorted: two lists in another order cannot be compared place by place."""
+_SUFFIX = re.compile(r"[_/](u?int8|int16|quantized|quantize|dequantized|dequantize|requantized|float)$")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A tensor that an operator makes.
+
+    Attributes:
+        tensor: Index of the tensor.
+        name: Its name, without what converters append when they change its type.
+        kind: The operator's name; `INPUT` for the model's input.
+        shape: Of the tensor.
+        place: The operator's place in the order of execution; -1 for the input.
+    """
+
+    tensor: int
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    place: int
+
+    @property
+    def token(self) -> tuple[object, ...]:
+        """What two tensors must share to be aligned."""
+        return self.kind, tuple(size for size in self.shape if size != 1)
+
+
+def match_tensors(first: Graph, second: Graph) -> list[TensorPair]:
+    """Match the activations of a float graph with those of a quantized one.
+
+    Args:
+        first: The float graph; a float16 one, whose weights pass through DEQUANTIZE, is as good.
+        second: The quantized graph.
+
+    Returns:
+        Pairs in the order of the float graph's execution, the input first; each tensor at most once. Constants, and
+        what suppression puts out, are not in them.
+    """
+    before, after = made_tensors(first.primary), made_tensors(second.primary)
+    by_name = _by_name(before, after)
+    taken = set(by_name.values())
+    pairs: dict[int, tuple[int, Matched]] = {i: (j, "name") for i, j in by_name.items()}
+    tokens = _tokens(before, by_name), _tokens(after, {j: j for j in taken})
+    for i, j in _aligned(*tokens):
+        if i not in pairs and j not in taken:
+            pairs[i] = (j, "order")
+    return [_pair(first, second, before[i], after[j], how) for i, (j, how) in sorted(pairs.items())]
+
+
+def _pair(first: Graph, second: Graph, a: Made, b: Made, how: Matched) -> TensorPair:
+    return TensorPair(
+        float=a.tensor,
+        quantized=b.tensor,
+        name=first.primary.tensors[a.tensor].name,
+        quantized_name=second.primary.tensors[b.tensor].name,
+        operator=a.kind,
+        place=a.place,
+        matched=how,
+    )
+
+
+def made_tensors(graph: Subgraph) -> list[Made]:
+    """Return the activations in the order of execution: the image input first, then one for each output."""
+    constant = _constants(graph)
+    joined = _joined(graph)
+    found = [_input(graph)] if graph.inputs else []
+    for place, operator in enumerate(graph.operators):
+        if operator.name in CONVERTING | SELECTING or (operator.name in FUSED and place in joined.values()):
+            continue
+        for index in operator.outputs:
+            if index in constant:
+                continue
+            last = graph.operators[joined[place]].outputs[0] if place in joined else index
+            found.append(_made(graph, last, operator.name, place))
+    return found
+
+
+def _constants(graph: Subgraph) -> set[int]:
+    """Return the tensors that depend on no input: constants, and what is worked out of constants alone."""
+    found = {tensor.index for tensor in graph.tensors if tensor.constant} | {-1}
+    for operator in graph.operators:
+        if operator.inputs and all(index in found for index in operator.inputs):
+            found.update(operator.outputs)
+    return found - set(graph.inputs)
+
+
+def _joined(graph: Subgraph) -> dict[int, int]:
+    """Return the place of an operator → the place of the separate activation that is all that reads its output."""
+    readers: Counter[int] = Counter(index for operator in graph.operators for index in operator.inputs)
+    maker = {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
+    joined: dict[int, int] = {}
+    for place, operator in enumerate(graph.operators):
+        source = operator.inputs[0] if operator.inputs else -1
+        if operator.name in FUSED and readers[source] == 1 and source in maker:
+            before = graph.operators[maker[source]]
+            if len(before.outputs) == 1 and before.name not in CONVERTING | FUSED:
+                joined[maker[source]] = place
+    return joined
+
+
+def _input(graph: Subgraph) -> Made:
+    """Return the image input, as integers where a QUANTIZE stands right behind a float one."""
+    images = [index for index in graph.inputs if len(graph.tensors[index].shape) == 4]
+    index = (images or list(graph.inputs))[0]
+    readers = graph.consumers(index)
+    if len(readers) == 1 and readers[0].name == "QUANTIZE":
+        index = readers[0].outputs[0]
+    return _made(graph, index, INPUT, -1)
+
+
+def _made(graph: Subgraph, index: int, kind: str, place: int) -> Made:
+    tensor = graph.tensors[index]
+    return Made(index, _SUFFIX.sub("", tensor.name), kind, tensor.shape, place)
+
+
+def _by_name(before: Sequence[Made], after: Sequence[Made]) -> dict[int, int]:
+    """Match what has the same name, operator and shape; names that stand twice say nothing."""
+    counts = [Counter(made.name for made in side) for side in (before, after)]
+    places = {made.name: j for j, made in enumerate(after)}
+    found = {}
+    for i, made in enumerate(before):
+        if made.kind == INPUT and after and after[0].kind == INPUT:
+            found[i] = 0
+        elif made.name and all(count[made.name] == 1 for count in counts):
+            j = places[made.name]
+            if after[j].token == made.token:
+                found[i] = j
+    return found
+
+
+def _tokens(side: Sequence[Made], fixed: dict[int, int]) -> list[tuple[object, ...]]:
+    """Write a graph as tokens; what is matched already stands as a token of its own that both sides share."""
+    return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(side)]
+
+
+def _aligned(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:
+    """Return the places of the longest common subsequence, by dynamic programming over numbered tokens.
+
+    Equal beginnings and ends, nearly always most of two graphs, are taken off first.
+    """
+    head = 0
+    while head < min(len(first), len(second)) and first[head] == second[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(first), len(second)) - head and first[-1 - tail] == second[-1 - tail]:
+        tail += 1
+    n, m = len(first) - head - tail, len(second) - head - tail
+    inner = _lcs(first[head : head + n], second[head : head + m])
+    ends = [(len(first) - tail + k, len(second) - tail + k) for k in range(tail)]
+    return [*((k, k) for k in range(head)), *((head + i, head + j) for i, j in inner), *ends]
+
+
+def _lcs(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:
+    lengths = [[0] * (len(second) + 1) for _ in range(len(first) + 1)]
+    for i in range(len(first) - 1, -1, -1):
+        row, below = lengths[i], lengths[i + 1]
+        for j in range(len(second) - 1, -1, -1):
+            row[j] = below[j + 1] + 1 if first[i] == second[j] else max(below[j], row[j + 1])
+    pairs, i, j = [], 0, 0
+    while i < len(first) and j < len(second):
+        if first[i] == second[j]:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif lengths[i + 1][j] >= lengths[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def ancestors(graph: Subgraph, made: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Return each of the tensors `made` → the nearest of them that it is computed from."""
+    wanted, makers = set(made), graph.producers()
+    found = {}
+    for index in made:
+        todo, seen, near = _sources(makers.get(index)), set[int](), []
+        while todo:
+            source = todo.pop()
+            if source in seen or source < 0:
+                continue
+            seen.add(source)
+            if source in wanted:
+                near.append(source)
+            else:
+                todo += _sources(makers.get(source))
+        found[index] = tuple(sorted(near))
+    return found
+
+
+def _sources(operator: Operator | None) -> list[int]:
+    return [] if operator is None else list(operator.inputs)

@@ -1,0 +1,107 @@
+"""How the ranges that a quantized model stores fit the values that its float twin really has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.layers.layers import Layer
+from harness.diagnosis.layers.matching import INPUT
+from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs.sides import Side
+
+WIDE = 0.25
+"""A tensor that spans less than a quarter of its range has lost two bits or more."""
+CLIPPED, NARROW = 0.002, 0.85
+"""A tensor is cut off where 2 in 1000 values lie outside, or the range is 15 % shorter than the values' own."""
+MANY = 0.25
+"""From a quarter of the tensors on it is the images; single tensors are outliers."""
+SOME = 0.1
+"""Where the input itself was calibrated for another range, a tenth of the tensors being cut off confirms it."""
+OTHER = 0.1
+"""Ends of a calibrated input that are off by a tenth of the range: real images hold nearly black and nearly white."""
+PIXELS = 100.0
+"""Values that only pixels of 0…255 have: normalized ones are below 3."""
+MOVING = frozenset(
+    {"RESHAPE", "SLICE", "STRIDED_SLICE", "SPLIT", "TRANSPOSE", "SQUEEZE", "PAD", "MAX_POOL_2D"}
+)
+"""Operators that only move values: their outputs have the range of their inputs and say nothing new."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Which tensors' ranges fit.
+
+    Attributes:
+        layers: The stored activations that say something: computed ones, and the input where the card normalizes it.
+        wide: Those that span less than a quarter of their range.
+        narrow: Those that are cut off.
+    """
+
+    layers: tuple[Layer, ...]
+    wide: tuple[Layer, ...]
+    narrow: tuple[Layer, ...]
+
+    @property
+    def share(self) -> float:
+        """Share of the tensors whose range does not fit."""
+        return (len(self.wide) + len(self.narrow)) / len(self.layers) if self.layers else 0.0
+
+    @property
+    def input(self) -> Layer | None:
+        """The input, where its range does not fit."""
+        return next((layer for layer in (*self.wide, *self.narrow) if layer.pair.operator == INPUT), None)
+
+
+def fit(evidence: Evidence) -> Fit:
+    """Hold every stored range against the float values of the same tensor over the evaluated images."""
+    if evidence.layers is None:
+        return Fit((), (), ())
+    told = [layer for layer in evidence.layers.layers if _says_something(layer, evidence.pair.quantized)]
+    wide = [layer for layer in told if (layer.range_use or 0.0) < WIDE]
+    narrow = [layer for layer in told if layer not in wide and _is_cut_off(layer)]
+    return Fit(tuple(told), tuple(wide), tuple(narrow))
+
+
+def _says_something(layer: Layer, side: Side) -> bool:
+    if layer.range_low is None or layer.range_high is None or layer.scale is None:
+        return False
+    if layer.pair.operator == INPUT:
+        return side.model.card.input.mean is not None  # pixels that are fed as they are fill any range
+    return layer.pair.operator not in MOVING | {"LOGISTIC", "SOFTMAX", "TANH"}  # those ranges are fixed
+
+
+def _is_cut_off(layer: Layer) -> bool:
+    width = (layer.range_high or 0.0) - (layer.range_low or 0.0)
+    return (layer.clipped or 0.0) > CLIPPED or width < NARROW * (layer.float_max - layer.float_min)
+
+
+def of_wrong_images(evidence: Evidence, found: Fit) -> bool:
+    """Whether the ranges are of other images than these, rather than single ones of outliers or the input's alone."""
+    if found.input is not None or found.share >= MANY:
+        return True
+    cut_off = len(found.narrow) / len(found.layers) if found.layers else 0.0
+    return cut_off >= SOME and of_another_range(evidence) is not None
+
+
+def of_another_range(evidence: Evidence) -> str | None:
+    """Say for what range the input was calibrated, where that is not what the float network gets."""
+    reference, side = evidence.pair.float, evidence.pair.quantized
+    held = feeding.held(side.description.inputs[0])
+    if reference is None or held is None:
+        return None
+    wanted = feeding.of_side(reference)
+    slack = OTHER * (wanted.high - wanted.low)
+    if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
+        return None
+    like = " (pixels that nobody normalized)" if held[1] > PIXELS else ""
+    return (
+        f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}{like}, and the float network gets {wanted}"
+    )
+
+
+def named(layers: Sequence[Layer], most: int = 3) -> str:
+    """Return the names of a few layers, for a sentence."""
+    names = ", ".join(layer.pair.name.split(";")[0] for layer in layers[:most])
+    return f"{names}, …" if len(layers) > most else names

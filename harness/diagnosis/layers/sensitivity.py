@@ -1,0 +1,202 @@
+"""What single layers cost: the float model with only one layer quantized, measured as every model is.
+
+Quantize-one: the layer's weights and its output are rounded as the quantized graph stores them, everything else
+stays float (`harness.diagnosis.layers.emulate`). Layers are screened by what becomes of the best candidates on a few
+images; mAP is measured for those that disturb them most.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.cards import ModelCard
+from harness.detectors.heads import Candidates, HeadDecoder
+from harness.detectors.nms import pairwise_iou
+from harness.diagnosis.layers.emulate import Parts, emulate
+from harness.diagnosis.layers.first_break import snr
+from harness.diagnosis.layers.float_twin import Twin, find_twin
+from harness.diagnosis.layers.layers import Layer, Layers
+from harness.diagnosis.layers.matching import MOVING, ancestors
+from harness.diagnosis.loss.heads import Heads, open_heads
+from harness.diagnosis.loss.mixing import level
+from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.runs import OnStep, Runs
+from harness.diagnosis.runs.sides import Pair, Side
+from harness.errors import HarnessError
+from harness.tflite import reader
+
+SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
+SCREENED_CANDIDATES = 100
+"""The best candidates of each image, by the float side's scores: what becomes of them is looked at."""
+MEASURED = 10
+"""Layers whose mAP is measured; the others disturb the candidates less."""
+MEASURED_IMAGES, LEAST_MEASURED_IMAGES = 40, 16
+USUAL_PIXELS = 320 * 320
+"""Input size from which fewer images are measured: an inference takes as long as it has pixels."""
+STEEP, LAST = 28, 12
+"""Layers that are screened: those that lose most SNR by themselves, and the last ones, whose error nothing dampens."""
+_USUAL_DB = 40.0
+"""SNR of a tensor that is only rounded to 8 bits: what a layer with inputs that are alike is held against."""
+
+
+@dataclass(frozen=True)
+class _Base:
+    """The float model that layers are quantized in: itself, or what is before its suppression."""
+
+    side: Side
+    file: Path
+    card: ModelCard
+    decoder: HeadDecoder | None
+
+
+def measure(pair: Pair, runs: Runs, layers: Layers) -> Layers:
+    """Add to the layers what each costs alone, as far as that can be measured; `method` says how, or why not.
+
+    Raises:
+        JobError: A model failed.
+    """
+    twin = find_twin(pair)
+    parts = {} if twin is None or pair.float is None else single_parts(pair.float, twin)
+    if twin is None or pair.float is None or not parts:
+        return replace(
+            layers, method="ranked by local error: the sides do not differ by the quantization of layers"
+        )
+    with open_heads(pair) as (heads, _), tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        base = _base(pair.float, heads)
+        try:
+            return _measured(
+                _Bench(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step), parts, layers
+            )
+        except HarnessError as error:
+            return replace(
+                layers, method=f"ranked by local error: no layer could be quantized alone ({error})"
+            )
+
+
+def single_parts(side: Side, twin: Twin) -> dict[int, Parts]:
+    """Return for each layer, by its float tensor, what quantizing it alone means.
+
+    An output stored as its only input is changes nothing, and what only moves numbers is no layer: left out.
+    """
+    near = ancestors(side.graph.primary, [pair.float for pair in twin.pairs])
+    found = {}
+    for pair in twin.pairs:
+        kept = twin.activations.get(pair.float)
+        came = {twin.activations.get(index) for index in near[pair.float]}
+        constants = {
+            w.float_index: w.values
+            for w in twin.weights
+            if w.pair.float == pair.float and not np.array_equal(w.values, w.float_values)
+        }
+        if constants or (kept is not None and came != {kept} and pair.operator not in MOVING):
+            found[pair.float] = Parts({} if kept is None else {pair.float: kept}, constants)
+    return found
+
+
+def _base(side: Side, heads: tuple[Heads, Heads] | None) -> _Base:
+    if heads is None:
+        return _Base(side, side.file, side.model.card, None)
+    first = heads[0]
+    return _Base(side, first.change.file or side.file, first.card, first.decoder)
+
+
+def _quiet(done: int, total: int, text: str) -> None:
+    """Say nothing of the images of each of many layers."""
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Makes and runs models of which one layer is quantized."""
+
+    base: _Base
+    runs: Runs
+    folder: Path
+    on_step: OnStep
+
+    def change(self, parts: Parts, name: str) -> Change:
+        """Return the change to the float side that quantizes these parts."""
+        file = self.folder / f"{name}.tflite"
+        if not file.exists():
+            file.write_bytes(emulate(reader.read_bytes(self.base.file), parts, self.base.file))
+        return Change(f"one layer quantized ({name})", self.base.card, file)
+
+    def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:
+        """Return the candidates of the first images that can be read."""
+        n_images = SCREENED_IMAGES if pixels(self.base.card) <= USUAL_PIXELS else SCREENED_IMAGES_LARGE
+        found = self.runs.raw(self.base.side, change, n_images)
+        return [decoder.read(raw.outputs) for raw in found if raw.outputs is not None]
+
+
+def pixels(card: ModelCard) -> int:
+    """Return how many pixels a model looks at."""
+    return card.input.width * card.input.height
+
+
+def measured_images(card: ModelCard) -> int:
+    """Return how many images mAP is measured on for each layer, fewer where an inference takes longer."""
+    share = USUAL_PIXELS / max(pixels(card), 1)
+    return max(LEAST_MEASURED_IMAGES, min(MEASURED_IMAGES, round(MEASURED_IMAGES * share)))
+
+
+def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
+    by_tensor = {layer.pair.float: layer for layer in layers.layers}
+    chosen, how = _worst(bench, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
+    n_images = min(measured_images(bench.base.card), len(bench.runs.dataset.images))
+    as_is = bench.runs.detections(bench.base.side, Change("", bench.base.card, bench.base.file), n_images)
+    for done, index in enumerate(chosen):
+        bench.on_step(done, len(chosen), "what single layers cost")
+        found = bench.runs.detections(bench.base.side, bench.change(parts[index], str(index)), n_images)
+        cost = bench.runs.compare(found, as_is)
+        by_tensor[index] = replace(
+            by_tensor[index], loss=cost.difference, loss_low=cost.low, loss_high=cost.high
+        )
+    method = (
+        f"quantize-one: the float model with one layer's weights and output quantized, mAP on {n_images} images, for "
+        f"the {len(chosen)} of {len(parts)} layers with {how}"
+    )
+    return replace(
+        layers, layers=tuple(by_tensor[layer.pair.float] for layer in layers.layers), method=method
+    )
+
+
+def _worst(bench: _Bench, parts: dict[int, Parts], by_tensor: dict[int, Layer]) -> tuple[list[int], str]:
+    """Return the layers that disturb the detections most, the worst first."""
+    steep = sorted(parts, key=lambda index: -_steepness(by_tensor[index]))
+    decoder = bench.base.decoder
+    if decoder is None:
+        return steep[:MEASURED], "the largest loss of SNR of their own"
+    reference = bench.candidates(Change("", bench.base.card, bench.base.file), decoder)
+    disturbed = {}
+    screened = list(dict.fromkeys([*steep[:STEEP], *list(parts)[-LAST:]]))
+    for done, index in enumerate(screened):
+        bench.on_step(done, len(screened), "screening layers")
+        changed = bench.candidates(bench.change(parts[index], str(index)), decoder)
+        disturbed[index] = sum(disturbance(a, b) for a, b in zip(reference, changed, strict=True))
+    chosen = sorted(disturbed, key=lambda index: -disturbed[index])[:MEASURED]
+    return chosen, "the most disturbed candidates"
+
+
+def _steepness(layer: Layer) -> float:
+    """Return how much SNR a layer loses by itself."""
+    return _USUAL_DB - snr(layer) if layer.drop_db is None else layer.drop_db
+
+
+def disturbance(first: Candidates, second: Candidates) -> float:
+    """Return how far the best candidates are from where they were: mean (1 - IoU) + mean relative change of score.
+
+    Args:
+        first: Of the float side; its best `SCREENED_CANDIDATES` are looked at.
+        second: The same candidates after a change.
+    """
+    scores, changed = level(first), level(second)
+    best = np.argsort(-scores, kind="stable")[:SCREENED_CANDIDATES]
+    best = best[scores[best] > 0]
+    if not best.size:
+        return 0.0
+    a, b = first.boxes[best].T, np.nan_to_num(second.boxes[best]).T
+    moved = 1 - pairwise_iou(a, b)
+    return float(moved.mean() + (np.abs(changed[best] - scores[best]) / scores[best]).mean())

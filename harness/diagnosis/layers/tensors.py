@@ -1,0 +1,311 @@
+"""The error of every tensor over real images, with running sums: no activation is kept longer than its image.
+
+Both models run on the builtin kernels without a delegate, because a delegate keeps its intermediate tensors to itself.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.diagnosis.layers.layers import Layer, TensorPair
+from harness.diagnosis.runs.engines import Engines
+from harness.diagnosis.runs.runs import OnStep
+from harness.diagnosis.runs.sides import Pair, Side
+from harness.errors import JobError
+from harness.tflite.graph import Subgraph, Tensor
+
+Floats = npt.NDArray[np.float32]
+Totals = npt.NDArray[np.float64]
+MEMORY_BUDGET = 600 << 20
+"""Bytes that the tensors of all interpreters may take; decides how many images are under way at once."""
+INTEGERS = frozenset({"int8", "uint8", "int16"})
+_SUMS = ("n", "float²", "float × error", "error²", "error", "clipped", "not finite")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How one side holds a tensor: real = scale × (q − zero point); scale None for a float one."""
+
+    tensor: Tensor
+    scale: float | None
+    zero_point: int
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The least and greatest real value that can be held; None for a float tensor."""
+        if self.scale is None:
+            return None
+        info = np.iinfo(self.tensor.dtype)
+        return self.scale * (info.min - self.zero_point), self.scale * (info.max - self.zero_point)
+
+
+def stored(tensor: Tensor) -> Stored | None:
+    """Return how a tensor is held; None where its numbers have no real values (indices, shapes, flags)."""
+    if tensor.dtype == "float32":
+        return Stored(tensor, None, 0)
+    quantization = tensor.quantization
+    if tensor.dtype not in INTEGERS or quantization is None or len(quantization.scales) != 1:
+        return None
+    return Stored(tensor, quantization.scales[0], quantization.zero_points[0])
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A pair of tensors whose numbers can be compared."""
+
+    pair: TensorPair
+    first: Stored
+    second: Stored
+
+
+def comparable(pairs: Sequence[TensorPair], first: Subgraph, second: Subgraph) -> list[Compared]:
+    """Return the pairs whose tensors both hold real numbers."""
+    found = []
+    for pair in pairs:
+        a, b = stored(first.tensors[pair.float]), stored(second.tensors[pair.quantized])
+        if a is not None and b is not None:
+            found.append(Compared(pair, a, b))
+    return found
+
+
+class Reader:
+    """A model of which every tensor can be read after it ran."""
+
+    def __init__(self, file: Path) -> None:
+        from harness.runtime import RuntimeMissingError, load_runtime
+
+        try:
+            module = load_runtime().module
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
+                self._interpreter = module.Interpreter(
+                    model_path=str(file),
+                    num_threads=1,
+                    experimental_preserve_all_tensors=True,
+                    experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                )
+            self._interpreter.allocate_tensors()
+        except (RuntimeMissingError, RuntimeError, ValueError) as error:
+            raise JobError(f"{file}: its tensors cannot be read: {error}") from error
+        self._feed = self._interpreter.get_input_details()[0]["index"]
+
+    def run(self, tensor: npt.NDArray[np.generic]) -> None:
+        """Feed an input and invoke."""
+        self._interpreter.set_tensor(self._feed, tensor)
+        self._interpreter.invoke()
+
+    def view(self, index: int) -> Any:
+        """Return a tensor's memory; it must be let go before the next `run`."""
+        return self._interpreter.tensor(index)()
+
+
+@dataclass
+class Sums:
+    """Running sums over images.
+
+    Attributes:
+        totals: float64 [P, 7], the sums that `_SUMS` names, for each pair.
+        ends: float64 [P, 4], least and greatest float value, least and greatest quantized value (real units).
+        n_images: How many images went in.
+    """
+
+    totals: Totals
+    ends: Totals
+    n_images: int = 0
+    scratch: list[Floats] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, pairs: Sequence[Compared]) -> Sums:
+        """Return sums of nothing."""
+        largest = max((pair.first.tensor.n_elements for pair in pairs), default=0)
+        ends = np.tile([math.inf, -math.inf, math.inf, -math.inf], (len(pairs), 1))
+        scratch = [np.empty(largest, np.float32) for _ in range(3)]
+        return cls(np.zeros((len(pairs), len(_SUMS))), ends, 0, scratch)
+
+    def add(self, row: int, pair: Compared, first: Any, second: Any) -> None:
+        """Add one image's values of one pair; tensors of another size than the file states are left out."""
+        if first.size != second.size:
+            return
+        if first.size > len(self.scratch[0]):
+            self.scratch = [np.empty(first.size, np.float32) for _ in range(3)]
+        a = _real(first, pair.first, self.scratch[0])
+        b = _real(second, pair.second, self.scratch[1])
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large for float32 is told by the sums
+            error = np.subtract(b, a, out=self.scratch[2][: a.size])
+            sums = np.array([a @ a, a @ error, error @ error], np.float64)
+        if not np.isfinite(sums).all():
+            a, b, error, sums = self._finite(row, a, b)
+        low, high = (float(a.min()), float(a.max())) if a.size else (math.inf, -math.inf)
+        self.totals[row, 0] += a.size
+        self.totals[row, 1:4] += sums
+        self.totals[row, 4] += float(error.sum(dtype=np.float64))
+        self.totals[row, 5] += _outside(a, low, high, pair.second)
+        ends = (low, high, float(b.min(initial=math.inf)), float(b.max(initial=-math.inf)))
+        self.ends[row, 0::2] = np.minimum(self.ends[row, 0::2], ends[0::2])
+        self.ends[row, 1::2] = np.maximum(self.ends[row, 1::2], ends[1::2])
+
+    def _finite(self, row: int, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, Totals]:
+        """Count what is no finite number on either side, and go on with the rest in double precision."""
+        good = np.isfinite(a) & np.isfinite(b)
+        self.totals[row, 6] += a.size - int(good.sum())
+        a, b = a[good], b[good]
+        wide, error = a.astype(np.float64), b.astype(np.float64) - a
+        with np.errstate(over="ignore"):
+            narrow = error.astype(np.float32)
+        return a, b, narrow, np.array([wide @ wide, wide @ error, error @ error])
+
+    def join(self, other: Sums) -> None:
+        """Add the sums over other images."""
+        self.totals += other.totals
+        self.ends[:, 0::2] = np.minimum(self.ends[:, 0::2], other.ends[:, 0::2])
+        self.ends[:, 1::2] = np.maximum(self.ends[:, 1::2], other.ends[:, 1::2])
+        self.n_images += other.n_images
+
+
+def _real(values: Any, how: Stored, scratch: Floats) -> Floats:
+    """Return a tensor's real values, flat; integers are dequantized into `scratch`."""
+    flat = values.reshape(-1)
+    if how.scale is None:
+        return np.asarray(flat, np.float32)
+    into = scratch[: flat.size]
+    np.subtract(flat, np.float32(how.zero_point), out=into, dtype=np.float32, casting="unsafe")
+    return np.multiply(into, np.float32(how.scale), out=into)
+
+
+def _outside(values: Floats, low: float, high: float, how: Stored) -> int:
+    """Count the values that the quantized tensor cannot hold, by more than half a step."""
+    limits = how.limits
+    if limits is None or how.scale is None:
+        return 0
+    least, most = limits[0] - how.scale / 2, limits[1] + how.scale / 2
+    if low >= least and high <= most:
+        return 0
+    return int(np.count_nonzero(values < least) + np.count_nonzero(values > most))
+
+
+@dataclass
+class _Bench:
+    """One image's readers and sums, used by one thread at a time."""
+
+    readers: tuple[Reader, Reader]
+    sums: Sums
+
+
+def compare(pair: Pair, pairs: Sequence[Compared], images: Sequence[Path], on_step: OnStep) -> Sums:
+    """Run both sides over images and sum up the differences of the paired tensors.
+
+    Args:
+        pair: The two sides; both run here.
+        pairs: What is compared.
+        images: Files; those that cannot be read are left out.
+        on_step: Is told how it goes.
+
+    Raises:
+        JobError: A model cannot be run, or failed.
+    """
+    assert pair.float is not None
+    sides = (pair.float, pair.quantized)
+    preparations = [Preparation(side.model.card.input, side.description.inputs[0]) for side in sides]
+    engines = Engines(threads=_threads(sides, Engines().threads))
+    idle: SimpleQueue[_Bench] = SimpleQueue()
+    benches = [
+        _Bench((Reader(sides[0].file), Reader(sides[1].file)), Sums.of(pairs)) for _ in range(engines.threads)
+    ]
+    for bench in benches:
+        idle.put(bench)
+
+    def work(path: Path) -> None:
+        try:
+            inputs = [preparation.load(path)[0] for preparation in preparations]
+        except UnreadableImageError:
+            return
+        bench = idle.get()
+        try:
+            _add(bench, pairs, inputs)
+        except (RuntimeError, ValueError) as error:
+            raise JobError(f"{path.name}: the tensors could not be compared: {error}") from error
+        finally:
+            idle.put(bench)
+
+    for done, _ in enumerate(engines.map(work, images), 1):
+        on_step(done, len(images), "comparing tensors")
+    for bench in benches[1:]:
+        benches[0].sums.join(bench.sums)
+    return benches[0].sums
+
+
+def _add(bench: _Bench, pairs: Sequence[Compared], inputs: Sequence[npt.NDArray[np.generic]]) -> None:
+    for reader, tensor in zip(bench.readers, inputs, strict=True):
+        reader.run(tensor)
+    first, second = bench.readers
+    for row, pair in enumerate(pairs):
+        bench.sums.add(row, pair, first.view(pair.pair.float), second.view(pair.pair.quantized))
+    bench.sums.n_images += 1
+
+
+def _threads(sides: Sequence[Side], cores: int) -> int:
+    """Return how many images can be under way at once within the memory that tensors may take."""
+    width = {"float32": 4, "int32": 4, "float16": 2, "int16": 2, "int64": 8}
+    n_bytes = sum(
+        tensor.n_elements * width.get(tensor.dtype, 1)
+        for side in sides
+        for tensor in side.graph.primary.tensors
+        if not tensor.constant
+    )
+    return max(1, min(cores, MEMORY_BUDGET // max(n_bytes, 1)))
+
+
+def to_layers(pairs: Sequence[Compared], sums: Sums) -> Iterator[Layer]:
+    """Turn the sums into figures; `drop_db` is still unknown."""
+    for pair, total, ends in zip(pairs, sums.totals.tolist(), sums.ends.tolist(), strict=True):
+        n, signal, cross, noise, drift, clipped, bad = total
+        known = n > 0
+        limits = pair.second.limits
+        low, high = limits or (None, None)
+        least, most = (ends[0], ends[1]) if known else (0.0, 0.0)
+        yield Layer(
+            pair=pair.pair,
+            shape=pair.first.tensor.shape,
+            dtype=pair.second.tensor.dtype,
+            scale=pair.second.scale,
+            zero_point=None if pair.second.scale is None else pair.second.zero_point,
+            snr_db=10 * math.log10(signal / noise) if signal > 0 and noise > 0 else None,
+            cosine=_cosine(signal, cross, noise),
+            mean_error=drift / n if known else 0.0,
+            range_low=low,
+            range_high=high,
+            float_min=least,
+            float_max=most,
+            quantized_min=ends[2] if known else 0.0,
+            quantized_max=ends[3] if known else 0.0,
+            range_use=None if limits is None else _use(least, most, limits),
+            clipped=None if limits is None else clipped / n if known else 0.0,
+            drop_db=None,
+            not_finite=bad / (n + bad) if n + bad else 0.0,
+        )
+
+
+def _cosine(signal: float, cross: float, noise: float) -> float | None:
+    """Return the cosine of float and quantized = float + error, from Σ f², Σ f·e and Σ e²."""
+    other = signal + 2 * cross + noise
+    if signal <= 0 or other <= 0:
+        return None
+    return max(-1.0, min(1.0, (signal + cross) / math.sqrt(signal * other)))
+
+
+def _use(least: float, most: float, limits: tuple[float, float]) -> float:
+    """Return the share of a quantized range that the float values span."""
+    width = limits[1] - limits[0]
+    return max(0.0, min(most, limits[1]) - max(least, limits[0])) / width if width > 0 else 0.0

@@ -1,0 +1,1 @@
+"""How bad it is, and of what the loss consists."""

@@ -1,0 +1,262 @@
+"""Of what the loss consists: parts that add up to it, found by swapping parts of the two sides' outputs.
+
+Every combination of the two sides' boxes, scores, labels … is evaluated, and the loss is shared among the parts as
+`harness.diagnosis.loss.shapley` says. What the real models lose beyond the combinations is `unexplained`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.bootstrap import contrasts
+from harness.accuracy.detections import DetectionTable
+from harness.accuracy.matches import match
+from harness.accuracy.pipeline import ImageDetections, Recipe
+from harness.accuracy.prepare import Preparation
+from harness.accuracy.worst import best_threshold
+from harness.detectors.heads import keep
+from harness.diagnosis.loss import shapley
+from harness.diagnosis.loss.heads import Heads, open_heads
+from harness.diagnosis.loss.loss import Loss
+from harness.diagnosis.loss.mixing import (
+    HEAD_PARTS,
+    MATCHED_PARTS,
+    HeadMixer,
+    MatchedMixer,
+    living,
+    pair_detections,
+    rows_of,
+)
+from harness.diagnosis.loss.shapley import Subset
+from harness.diagnosis.runs.changes import Raw
+from harness.diagnosis.runs.runs import Runs, as_table
+from harness.diagnosis.runs.sides import Pair
+
+Method = Literal["raw heads", "matched detections"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the loss.
+
+    Attributes:
+        name: `scores`, `boxes`, `labels`, `missed`, `extra`, `settings` or `unexplained`.
+        loss: mAP that is lost through it; negative where it helps.
+        low: Lower end of its 95 % interval over images; None where it cannot be told.
+        high: Upper end.
+        alone: mAP that is lost when only this part is the quantized side's and all else the float side's.
+        rest: mAP that is lost when this part is the float side's and all else the quantized side's.
+        meaning: What it means, in words.
+    """
+
+    name: str
+    loss: float
+    low: float | None
+    high: float | None
+    alone: float | None
+    rest: float | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class SizeLoss:
+    """How much AP is lost on objects of one size: `small` (area < 32² px), `medium` or `large` (> 96²)."""
+
+    name: str
+    float_ap: float | None
+    quantized_ap: float | None
+    loss: float | None
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Where the loss of mAP comes from.
+
+    Attributes:
+        method: `raw heads` swaps tensors before suppression, candidate by candidate; `matched detections` swaps
+            boxes, scores and labels of detections that were paired by overlap.
+        reason: Why this method.
+        total: mAP that was lost: float less quantized.
+        parts: They add up to `total`, the last of them, `unexplained`, included.
+        sizes: AP by the size of the objects.
+        lost: Objects that the float side finds at IoU 0.5 and the quantized one does not.
+        gained: Objects that only the quantized side finds.
+        n_objects: Objects that are to be found.
+    """
+
+    method: Method
+    reason: str
+    total: float
+    parts: tuple[Part, ...]
+    sizes: tuple[SizeLoss, ...]
+    lost: int
+    gained: int
+    n_objects: int
+
+    def part(self, name: str) -> Part | None:
+        """Return a part by its name; None where there is no such part."""
+        return next((part for part in self.parts if part.name == name), None)
+
+
+MEANINGS = {
+    "scores": "how high the scores are: the ranking",
+    "boxes": "where the boxes are",
+    "labels": "which class a box is given",
+    "missed": "candidates that only the float side has",
+    "extra": "detections only the quantized side has",
+    "settings": "score threshold, NMS and label numbers",
+    "unexplained": "post-processing, reading of the outputs",
+}
+_MATCHED = {"missed": "detections that only the float side has"}
+SIZES = ("small", "medium", "large")
+_ROUNDING = 1e-12
+Tables = dict[Subset, DetectionTable]
+
+
+def measure(pair: Pair, runs: Runs, loss: Loss) -> Attribution | None:
+    """Share the loss among its parts; None without a float side, or without anything to average.
+
+    Raises:
+        JobError: A model failed.
+    """
+    if (
+        pair.float is None
+        or loss.float is None
+        or loss.difference is None
+        or loss.difference.difference is None
+    ):
+        return None
+    with open_heads(pair) as (heads, reason):
+        names, tables = _matched(loss) if heads is None else _mixed(heads, runs)
+    method: Method = "matched detections" if heads is None else "raw heads"
+    parts = _parts(names, tables, loss, runs, method)
+    lost, gained, n_objects = _objects(loss, runs)
+    total = -loss.difference.difference
+    return Attribution(method, reason, total, parts, _sizes(loss), lost, gained, n_objects)
+
+
+def _matched(loss: Loss) -> tuple[tuple[str, ...], Tables]:
+    """Mix finished detections."""
+    assert loss.float is not None
+    ids = loss.quantized.found.image_ids
+    sides = [rows_of(side.found.table.rows, ids) for side in (loss.float, loss.quantized)]
+    mixers = [MatchedMixer(a, b, pair_detections(a, b)) for a, b in zip(*sides, strict=True)]
+    return MATCHED_PARTS, {
+        subset: DetectionTable(np.concatenate([mixer.mix(subset) for mixer in mixers]))
+        for subset in shapley.subsets(MATCHED_PARTS)
+    }
+
+
+def _mixed(heads: tuple[Heads, Heads], runs: Runs) -> tuple[tuple[str, ...], Tables]:
+    """Mix candidates before suppression, image by image."""
+    first, second = heads
+    differ = first.decoder.settings != second.decoder.settings or first.card.labels != second.card.labels
+    names = (*HEAD_PARTS, "settings") if differ else HEAD_PARTS
+    everything = shapley.subsets(names)
+    recipes = [
+        Recipe(Preparation(side.card.input, side.side.description.inputs[0]), side.decoder, side.card.labels)
+        for side in heads
+    ]
+
+    def work(raws: tuple[Raw, Raw]) -> list[ImageDetections]:
+        return _hybrids(raws, heads, recipes, everything)
+
+    pairs = zip(*(runs.raw(side.side, side.change) for side in heads), strict=True)
+    by_image = list(runs.in_threads(work, pairs, "swapping parts"))
+    tables = [as_table(list(images)) for images in zip(*by_image, strict=True)]
+    return names, dict(zip(everything, tables, strict=True))
+
+
+def _hybrids(
+    raws: tuple[Raw, Raw], heads: tuple[Heads, Heads], recipes: Sequence[Recipe], chosen: Sequence[Subset]
+) -> list[ImageDetections]:
+    """Return one image's detections for every combination."""
+    if any(raw.outputs is None or raw.geometry is None for raw in raws):
+        nothing = np.empty(0)
+        empty = ImageDetections(raws[0].image_id, np.empty((0, 4)), nothing, np.empty(0, np.int64))
+        return [empty] * len(chosen)
+    found = [side.decoder.read(raw.outputs or ()) for side, raw in zip(heads, raws, strict=True)]
+    thresholds = [side.decoder.settings.score_threshold for side in heads]
+    mixer = HeadMixer(*living(found[0], found[1], min(thresholds)), thresholds[0])
+    made: dict[Subset, ImageDetections] = {}
+    for subset in (_distinct(one, mixer) for one in chosen):
+        which = int("settings" in subset)
+        geometry = raws[which].geometry
+        if subset not in made and geometry is not None:
+            kept = keep(mixer.mix(subset), heads[which].decoder.settings)
+            made[subset] = recipes[which].finish(raws[0].image_id, kept, geometry)
+    return [made[_distinct(one, mixer)] for one in chosen]
+
+
+def _distinct(subset: Subset, mixer: HeadMixer) -> Subset:
+    """Leave out a part that changes nothing in this image, so that it is not decoded twice."""
+    return subset - {"missed"} if mixer.same_candidates else subset
+
+
+def _parts(
+    names: tuple[str, ...], tables: Tables, loss: Loss, runs: Runs, method: Method
+) -> tuple[Part, ...]:
+    """Evaluate all combinations and the two real sides; return the shares with what is left over."""
+    assert loss.float is not None
+    chosen = shapley.subsets(names)
+    real = [loss.float.found.table, loss.quantized.found.table]
+    shares = np.pad(shapley.weights(names), ((0, 0), (0, 2)))
+    left = -shares.sum(axis=0) + np.array([0.0] * len(chosen) + [1.0, -1.0])
+    values, sums = contrasts(
+        runs.truth,
+        [*(tables[subset] for subset in chosen), *real],
+        np.vstack([shares, left]),
+        loss.quantized.found.image_ids,
+    )
+    by_subset = dict(zip(chosen, values, strict=False))
+    whole = frozenset(names)
+    words = {**MEANINGS, **_MATCHED} if method == "matched detections" else MEANINGS
+    parts = []
+    for name, found in zip((*names, "unexplained"), sums, strict=True):
+        alone = _less(by_subset[frozenset()], by_subset.get(frozenset({name})))
+        rest = _less(by_subset.get(whole - {name}), by_subset[whole])
+        single = (None, None) if name == "unexplained" else (alone, rest)
+        low, high = (None if end is None else _clean(end) for end in (found.low, found.high))
+        parts.append(Part(name, _clean(found.value or 0.0), low, high, *single, words[name]))
+    return tuple(parts)
+
+
+def _clean(value: float) -> float:
+    """Give 0 for what rounding leaves of a sum of equal numbers."""
+    return 0.0 if abs(value) < _ROUNDING else value
+
+
+def _less(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first - second
+
+
+def _sizes(loss: Loss) -> tuple[SizeLoss, ...]:
+    assert loss.float is not None
+    found = []
+    for name in SIZES:
+        before, after = (getattr(side.figures, f"ap_{name}") for side in (loss.float, loss.quantized))
+        found.append(SizeLoss(name, before, after, _less(before, after)))
+    return tuple(found)
+
+
+def _objects(loss: Loss, runs: Runs) -> tuple[int, int, int]:
+    """Count the objects that only one of the sides finds, at the score at which the float side's F1 is best."""
+    assert loss.float is not None
+    ids = loss.quantized.found.image_ids
+    found: list[npt.NDArray[np.bool_]] = []
+    threshold, n_objects = 0.0, 0
+    for side in (loss.float, loss.quantized):
+        table = side.found.table
+        matches = match(runs.truth, table, ids)
+        threshold = best_threshold(matches, table) if side is loss.float else threshold
+        hits = matches.found[0][(table.scores[matches.rows] >= threshold) & (matches.found[0] >= 0)]
+        seen = np.zeros(len(runs.truth), np.bool_)
+        seen[hits] = True
+        found.append(seen)
+        n_objects = len(matches.truth_rows)
+    return int((found[0] & ~found[1]).sum()), int((found[1] & ~found[0]).sum()), n_objects

@@ -1,0 +1,167 @@
+"""Detections of which some parts are the float side's and the others the quantized side's.
+
+Where both sides have raw heads, the tensors are mixed candidate by candidate before suppression. A candidate's scores
+are split in two: how high its best score is (`scores`: it ranks the detections), and how the scores of its classes
+relate to each other (`labels`: they choose the class). Where candidates cannot be paired, finished detections are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.boxes import overlaps
+from harness.detectors.heads import Candidates
+from harness.detectors.nms import Floats
+from harness.diagnosis.loss.shapley import Subset
+
+HEAD_PARTS = ("scores", "boxes", "labels", "missed")
+MATCHED_PARTS = ("scores", "boxes", "labels", "missed", "extra")
+PASSES = ((True, 0.5), (False, 0.5), (True, 0.1))
+"""How detections are paired: first those of one class that overlap by half, then any that do, then, for boxes that
+came out far too large or small, those of one class that overlap at all."""
+_Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class HeadMixer:
+    """Mixes the candidates of one image.
+
+    Attributes:
+        first: The float side's.
+        second: The quantized side's; as many boxes and classes.
+        threshold: Score below which a candidate does not exist for the float side's suppression.
+    """
+
+    first: Candidates
+    second: Candidates
+    threshold: float
+
+    def mix(self, quantized: Subset) -> Candidates:
+        """Return candidates whose parts `quantized` are the quantized side's and all else the float side's."""
+        boxes = (self.second if "boxes" in quantized else self.first).boxes
+        own = self.second if "labels" in quantized else self.first
+        levels, from_second = self._levels("scores" in quantized, "missed" in quantized)
+        best = own.scores.max(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.where(best > 0, levels / best, np.float32(0))
+        kept = np.ones_like(best) if own.weights is None else own.weights
+        # Where level and classes are of one side nothing is computed, so that no digit of its scores changes.
+        same = from_second == ("labels" in quantized)
+        return Candidates(boxes, own.scores, np.where(same, kept, scaled).astype(np.float32))
+
+    def _levels(self, scores: bool, missed: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return each candidate's best score, and whether it is the quantized side's.
+
+        `missed` decides where only one of the sides has the candidate at all, `scores` everywhere else.
+        """
+        a, b, differ = self._compared
+        second = np.where(differ, missed, scores)
+        return np.where(second, b, a), second
+
+    @cached_property
+    def _compared(self) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+        a, b = level(self.first), level(self.second)
+        least = np.float32(max(self.threshold, float(np.finfo(np.float32).tiny)))
+        differ: npt.NDArray[np.bool_] = np.not_equal(np.greater_equal(a, least), np.greater_equal(b, least))
+        return a, b, differ
+
+    @property
+    def same_candidates(self) -> bool:
+        """Whether both sides have the same candidates above the threshold, so that `missed` changes nothing."""
+        return not self._compared[2].any()
+
+
+def living(first: Candidates, second: Candidates, threshold: float) -> tuple[Candidates, Candidates]:
+    """Leave out the candidates that neither side scores as high as the threshold: no mixture of them would be kept."""
+    rows = np.flatnonzero(np.maximum(level(first), level(second)) >= np.float32(threshold))
+    chosen = [
+        Candidates(side.boxes[rows], side.scores[rows], None if side.weights is None else side.weights[rows])
+        for side in (first, second)
+    ]
+    return chosen[0], chosen[1]
+
+
+def level(found: Candidates) -> Floats:
+    """Return each candidate's best score, float32 [N]; 0 where it is no number."""
+    best = found.scores.max(axis=1)
+    best = best if found.weights is None else best * found.weights
+    values: Floats = np.nan_to_num(best, nan=0.0)
+    return values
+
+
+@dataclass(frozen=True)
+class MatchedMixer:
+    """Mixes the detections of one image, float64 [N, 7] rows of a detection table each.
+
+    Attributes:
+        first: The float side's.
+        second: The quantized side's.
+        pairs: Rows of the first and of the second that belong together.
+    """
+
+    first: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+    pairs: _Pairs
+
+    def mix(self, quantized: Subset) -> npt.NDArray[np.float64]:
+        """Return rows whose parts `quantized` are the quantized side's and all else the float side's."""
+        of_first, of_second = self.pairs
+        rows = self.first[of_first].copy()
+        for part, columns in (("boxes", slice(1, 5)), ("scores", slice(5, 6)), ("labels", slice(6, 7))):
+            if part in quantized:
+                rows[:, columns] = self.second[of_second, columns]
+        places = [of_second if "scores" in quantized else of_first]
+        parts = [rows]
+        for part, own, paired, wanted in (
+            ("missed", self.first, of_first, False),
+            ("extra", self.second, of_second, True),
+        ):
+            if (part in quantized) is wanted:
+                alone = np.setdiff1d(np.arange(len(own)), paired)
+                parts.append(own[alone])
+                places.append(alone)
+        # Equal scores are ranked as they stand: nothing swapped, and all swapped, keep the order of their side.
+        return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]
+
+
+def pair_detections(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> _Pairs:
+    """Pair the detections of one image by overlap, each at most once: see `PASSES`.
+
+    Args:
+        first: float64 [N, 7], rows of a detection table.
+        second: float64 [M, 7].
+    """
+    overlap = _overlaps(first[:, 1:5], second[:, 1:5])
+    same = first[:, 6][:, None] == second[:, 6][None]
+    free_first, free_second = np.ones(len(first), np.bool_), np.ones(len(second), np.bool_)
+    chosen: list[tuple[int, int]] = []
+    for same_class, least in PASSES:
+        i, j = np.nonzero((overlap >= least) & (same | (not same_class)))
+        for k in np.argsort(-overlap[i, j], kind="stable"):
+            if free_first[i[k]] and free_second[j[k]]:
+                free_first[i[k]] = free_second[j[k]] = False
+                chosen.append((int(i[k]), int(j[k])))
+    found = np.array(sorted(chosen), np.intp).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _overlaps(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the IoU [N, M] of boxes x, y, width, height."""
+    n, m = len(first), len(second)
+    of, by = np.repeat(first, m, axis=0), np.tile(second, (n, 1))
+    return overlaps(of, by, np.zeros(n * m, np.bool_)).reshape(n, m)
+
+
+def rows_of(table: npt.NDArray[np.float64], image_ids: Sequence[int]) -> list[npt.NDArray[np.float64]]:
+    """Split a table's rows by image, in the order of `image_ids`."""
+    order = np.argsort(table[:, 0], kind="stable")
+    ids = table[order, 0]
+    return [
+        table[order[np.searchsorted(ids, one, "left") : np.searchsorted(ids, one, "right")]]
+        for one in image_ids
+    ]

@@ -1,0 +1,155 @@
+"""`--try`: carry the remedies out, one upon the other, in a folder of their own, and measure each.
+
+The causes' order is followed. What brings accuracy is kept, and the next remedy starts from it; what brings nothing, or
+does harm, is dropped. Files of the user are read only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.accuracy.bootstrap import PairedDifference
+from harness.cards import Model
+from harness.diagnosis.causes.confidence import words
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import Finding, Requantize
+from harness.diagnosis.diagnose import Diagnosis
+from harness.diagnosis.remedies import fixes
+from harness.diagnosis.runs.changes import Found
+from harness.diagnosis.runs.sides import load_side
+from harness.errors import HarnessError, OutputError
+
+KEPT = "kept"
+MOST = 4
+"""Remedies that are tried; behind those stand causes of hardly any worth."""
+OnStep = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A remedy that was carried out.
+
+    Attributes:
+        finding: Whose remedy.
+        files: What was written, the card or model to use first; () where it failed.
+        difference: `first` is the mAP before it, with the remedies kept so far; `second` with it. None where it failed.
+        sentence: What came of it.
+    """
+
+    finding: Finding
+    files: tuple[Path, ...]
+    difference: PairedDifference | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What the remedies so far have come to.
+
+    Attributes:
+        model: Card and file.
+        found: Its detections.
+        fixes: What is in it.
+    """
+
+    model: Model
+    found: Found
+    fixes: tuple[Finding, ...] = ()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a place where something lies already: nothing of the user's is written over.
+
+    Raises:
+        OutputError: It is a file, or a folder with something in it.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise OutputError(f"{folder}: exists already, and --try writes into a new folder: name another one")
+
+
+def carry_out(
+    diagnosis: Diagnosis, folder: Path, on_step: OnStep = lambda done, total, text: None
+) -> tuple[Attempt, ...]:
+    """Carry out the best remedies and measure them.
+
+    Args:
+        diagnosis: What was found.
+        folder: Where the files go; made, and not to exist.
+        on_step: Is told how it goes.
+
+    Raises:
+        OutputError: The folder exists and is not empty, or cannot be made.
+    """
+    check_folder(folder)
+    evidence = diagnosis.evidence
+    chosen = [finding for finding in diagnosis.findings if finding.remedy.fix is not None][:MOST]
+    state = State(evidence.pair.quantized.model, evidence.loss.quantized.found)
+    attempts: list[Attempt] = []
+    for done, finding in enumerate(chosen):
+        on_step(done, len(chosen), f"trying: {finding.cause}")
+        earlier = next((one for one in state.fixes if _is_in(finding, one)), None)
+        if earlier is not None:
+            sentence = f"the same quantizing as for {earlier.cause}, which is done"
+            attempts.append(Attempt(finding, (), None, sentence))
+            continue
+        try:
+            state, attempt = _attempt(evidence, state, finding, _place(folder, done, finding))
+        except HarnessError as error:
+            attempt = Attempt(finding, (), None, f"could not be carried out: {error}")
+        attempts.append(attempt)
+    return tuple(attempts)
+
+
+def _is_in(finding: Finding, done: Finding) -> bool:
+    """Whether quantizing again for one cause has done all that another one asks for."""
+    wanted, made = finding.remedy.fix, done.remedy.fix
+    if not isinstance(wanted, Requantize) or not isinstance(made, Requantize):
+        return False
+    return wanted.mode == made.mode and set(wanted.keep_float) <= set(made.keep_float)
+
+
+def _place(folder: Path, done: int, finding: Finding) -> Path:
+    """Make the folder of one attempt."""
+    path = folder / f"{done + 1}-{finding.cause}"
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be made ({error.strerror or error}): name another folder"
+        ) from error
+    return path
+
+
+def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -> tuple[State, Attempt]:
+    done = fixes.apply(evidence, state.model, (*state.fixes, finding), folder)
+    found = _detections(evidence, done.model)
+    difference = evidence.runs.compare(state.found, found)
+    outcome = _outcome(difference)
+    kept = outcome == KEPT
+    remark = f"; {done.remark}" if done.remark else ""
+    so_far = _so_far(evidence, found) if kept else ""
+    attempt = Attempt(finding, done.files, difference, f"{words(difference)}: {outcome}{so_far}{remark}")
+    return (State(done.model, found, (*state.fixes, finding)) if kept else state), attempt
+
+
+def _outcome(difference: PairedDifference) -> str:
+    """Say whether a remedy is kept: one that wins nothing is not worth its risk."""
+    if difference.high is not None and difference.high < 0:
+        return "does harm, and was dropped"
+    return KEPT if (difference.difference or 0.0) > 0 else "brings nothing, and was dropped"
+
+
+def _detections(evidence: Evidence, model: Model) -> Found:
+    """Run what was made where the quantized side runs."""
+    side = load_side("quantized", model, evidence.pair.quantized.place)
+    return evidence.runs.detections(side)
+
+
+def _so_far(evidence: Evidence, found: Found) -> str:
+    """Say how far the float side still is."""
+    if evidence.loss.float is None:
+        return ""
+    left = evidence.runs.compare(evidence.loss.float.found, found).difference
+    return "" if left is None else f"; {left:+.3f} against the float side"

@@ -1,0 +1,105 @@
+"""Make the files of a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.accuracy.prepare import Preparation
+from harness.cards import Model, ModelCard, load_card
+from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.causes.findings import CutPostProcess, Finding, NewCard, NewNms, Requantize
+from harness.diagnosis.remedies.samples import calibration
+from harness.edit.card_settings import with_settings, write_card
+from harness.edit.card_toml import changed_entries
+from harness.edit.files import edit_cut, edit_nms
+from harness.errors import ModelError
+from harness.quantize import engine, fold, prove
+from harness.quantize.modes import find_mode
+from harness.tflite.reader import read_bytes
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a remedy gave.
+
+    Attributes:
+        model: The card and file to use from now on.
+        files: What was written, the card first.
+        remark: What the reader should know; may be empty.
+    """
+
+    model: Model
+    files: tuple[Path, ...]
+    remark: str = ""
+
+
+def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder: Path) -> Made:
+    """Carry out the remedy of the last finding upon what the ones before it made.
+
+    Args:
+        evidence: What is known.
+        model: What the remedies before it have come to.
+        findings: Those remedies' findings and, last, the one that is carried out.
+        folder: Where files are written; empty.
+
+    Raises:
+        HarnessError: It cannot be carried out; says why.
+    """
+    fix = findings[-1].remedy.fix
+    if isinstance(fix, NewCard):
+        return _new_card(evidence, model, fix.card, folder)
+    if isinstance(fix, NewNms):
+        file = folder / "model.tflite"
+        edit_nms(model.file, file, fix.change)
+        return _with_card(model.card, model, folder, file)
+    if isinstance(fix, CutPostProcess):
+        done = edit_cut(model, folder / "heads.tflite")
+        card = next(path for path in done.written if path.suffix == ".toml")
+        return Made(load_card(card), (card, *(path for path in done.written if path != card)))
+    if isinstance(fix, Requantize):
+        return _requantized(evidence, findings, folder)
+    raise ModelError(f"{findings[-1].cause}: its remedy is not one that can be carried out here")
+
+
+def _new_card(evidence: Evidence, model: Model, wanted: ModelCard, folder: Path) -> Made:
+    """Set the entries that the remedy changes, and only those: others may have been changed before."""
+    before = evidence.pair.quantized.model.card
+    settings = [f"{key}={value}" for key, _, value in changed_entries(before, wanted)]
+    return _with_card(with_settings(model.card, settings), model, folder, model.file)
+
+
+def _with_card(card: ModelCard, model: Model, folder: Path, file: Path) -> Made:
+    path = write_card(card, model, folder / "model.toml", f"{model.name}, as --try made it", file)
+    written = (path, file) if file.parent == folder else (path,)
+    return Made(load_card(path), written)
+
+
+def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) -> Made:
+    """Quantize the float side, with the layers of all such remedies so far left in float."""
+    side = evidence.pair.float
+    wanted = [f.remedy.fix for f in findings if isinstance(f.remedy.fix, Requantize)]
+    if side is None:
+        raise ModelError("there is no float model to quantize again: give it as the first argument")
+    kept = tuple(dict.fromkeys(pattern for fix in wanted for pattern in fix.keep_float))
+    mode = find_mode(_mode(wanted))
+    chosen = calibration(evidence)
+    samples = chosen.data.tensors(Preparation(side.model.card.input, side.description.inputs[0]))
+    data = engine.quantize_bytes(
+        fold.to_float32(read_bytes(side.file), side.file),
+        mode,
+        samples if mode.calibrated else (),
+        float_output=side.description.postprocess is not None,
+        keep_float=kept,
+    )
+    file = folder / "model.tflite"
+    prove.save(data, file, f"{side.name} as {mode.name}")
+    made = _with_card(side.model.card, side.model, folder, file)
+    return Made(made.model, made.files, chosen.remark if mode.calibrated else "")
+
+
+def _mode(wanted: Sequence[Requantize]) -> str:
+    """Take the mode that leaves most in float where remedies differ."""
+    modes = [fix.mode for fix in wanted]
+    return next((mode for mode in ("dynamic", "int8-float-fallback") if mode in modes), modes[-1])

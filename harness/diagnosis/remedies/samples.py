@@ -1,0 +1,91 @@
+"""Images to calibrate with: the user's representative set where it is sound, else the data set's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from harness.cards import InputSpec
+from harness.diagnosis.causes.evidence import Evidence
+from harness.errors import DatasetError
+from harness.quantize import lint
+from harness.quantize.findings import Finding
+from harness.quantize.representative import SUFFIXES, Images, Representative, find_representative
+
+MOST = 100
+"""TensorFlow's guide asks for 100–500 samples; more take longer and change little."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What ranges are found with.
+
+    Attributes:
+        data: The images or arrays.
+        remark: What the reader should know of them; empty for the user's own.
+    """
+
+    data: Representative
+    remark: str
+
+
+def given_faults(evidence: Evidence) -> Sequence[Finding]:
+    """Return what is wrong with the representative data that the user gave, errors first; () without it.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    if evidence.representative is None:
+        return ()
+    return _faults(evidence.representative, _spec(evidence))
+
+
+@lru_cache(maxsize=4)
+def _faults(path: Path, spec: InputSpec) -> tuple[Finding, ...]:
+    """Read every image once, however many causes and remedies ask."""
+    return tuple(lint.lint(lint.material(find_representative(path), spec)))
+
+
+def _spec(evidence: Evidence) -> InputSpec:
+    """Return how the float network takes images: that is what a calibration has to feed."""
+    side = evidence.pair.float or evidence.pair.quantized
+    return side.model.card.input
+
+
+def sound_representative(evidence: Evidence) -> Representative | None:
+    """Return the user's representative data where nothing is badly wrong with it."""
+    if evidence.representative is None:
+        return None
+    try:
+        faults = given_faults(evidence)
+    except DatasetError:
+        return None
+    return (
+        None if any(f.severity == "error" for f in faults) else find_representative(evidence.representative)
+    )
+
+
+def calibration(evidence: Evidence) -> Calibration:
+    """Return images to calibrate with: the user's, else the data set's, those that are not evaluated first."""
+    own = sound_representative(evidence)
+    if own is not None:
+        return Calibration(own, "")
+    evaluated = {image.path.resolve() for image in evidence.dataset.images}
+    folder = evidence.dataset.images[0].path.parent
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    others = [path for path in files if path.resolve() not in evaluated]
+    if len(others) >= MOST // 2:
+        return Calibration(
+            Images(folder, tuple(_spread(others))), "calibrated on the data set's other images"
+        )
+    remark = (
+        "calibrated on images that are evaluated too, for want of others: the figure is a little too good; give "
+        "--representative with training images for what is shipped"
+    )
+    return Calibration(Images(folder, tuple(_spread(files))), remark)
+
+
+def _spread(items: Sequence[Path]) -> Sequence[Path]:
+    return items[:: max(1, len(items) // MOST)][:MOST]

@@ -1,0 +1,1 @@
+"""The two sides and their detections."""

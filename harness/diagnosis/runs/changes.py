@@ -1,0 +1,116 @@
+"""What can be changed about a side before it is measured again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy.bootstrap import PairedDifference
+from harness.accuracy.detections import DetectionTable
+from harness.accuracy.prepare import Geometry, Tensor
+from harness.cards import ModelCard
+from harness.records.records import DelegateFacts
+
+Outputs = Sequence[npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A counterfactual: the side as it is, but for this.
+
+    Attributes:
+        words: What is different, for reports; with `feed` also its identity, so that inferences can be kept.
+        card: Another card for the same file: preparation, decoder settings, labels.
+        file: Another .tflite in the place of the side's, read with the card.
+        feed: Turns each prepared input tensor into the one that is fed.
+        outputs: Turns each image's raw outputs, as the interpreter gives them, into the ones that are decoded.
+    """
+
+    words: str = ""
+    card: ModelCard | None = None
+    file: Path | None = None
+    feed: Callable[[Tensor], Tensor] | None = None
+    outputs: Callable[[Outputs], Outputs] | None = None
+
+
+AS_IS = Change()
+
+
+@dataclass(frozen=True)
+class Raw:
+    """What a model put out for one image.
+
+    Attributes:
+        image_id: Of the dataset.
+        outputs: The output tensors in the order of the model's output list; None where the image cannot be read.
+        geometry: Where the image lies in the model's input; None likewise.
+        problem: Why the image cannot be read; None where it can.
+    """
+
+    image_id: int
+    outputs: Outputs | None
+    geometry: Geometry | None
+    problem: str | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the outputs take."""
+        return sum(array.nbytes for array in self.outputs or ())
+
+
+@dataclass(frozen=True)
+class Found:
+    """The detections of a side.
+
+    Attributes:
+        table: In pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
+        image_ids: The images that were run, readable or not.
+        unreadable: One sentence for each image that could not be read.
+        ran: What was asked for and what ran, with the evidence.
+        runtime: Name and version of what ran it.
+    """
+
+    table: DetectionTable
+    image_ids: tuple[int, ...]
+    unreadable: tuple[str, ...]
+    ran: DelegateFacts
+    runtime: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A change and what it did to the mAP of its side.
+
+    Attributes:
+        change: What was changed.
+        found: The detections with the change.
+        difference: `first` is the side as it is, `second` with the change; positive when the change helps.
+    """
+
+    change: Change
+    found: Found
+    difference: PairedDifference
+
+    @property
+    def map(self) -> float | None:
+        """The mAP with the change."""
+        return self.difference.second
+
+    @property
+    def gain(self) -> float | None:
+        """What the change brought, in mAP."""
+        return self.difference.difference
+
+    @property
+    def helps(self) -> bool:
+        """Whether the gain is beyond chance: its 95 % interval lies above 0."""
+        return self.difference.low is not None and self.difference.low > 0
+
+    @property
+    def hurts(self) -> bool:
+        """Whether the loss is beyond chance: its 95 % interval lies below 0."""
+        return self.difference.high is not None and self.difference.high < 0

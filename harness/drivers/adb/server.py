@@ -1,0 +1,170 @@
+"""Phones that an adb server holds, through the server's own socket.
+
+Nothing is started and nothing killed: a server that runs is used, because it has claimed its phones and only it speaks
+to "wireless debugging". The protocol is described in AOSP, packages/modules/adb/SERVICES.TXT: four hexadecimal digits
+of length, the request, then OKAY or FAIL with a reason; `host:transport:SERIAL` turns the socket over to the phone.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from harness.drivers.adb.link import ServiceRefusedError, Stream
+from harness.drivers.adb.transport import set_options
+
+ANSWER_S = 5.0
+
+
+@dataclass(frozen=True)
+class ServerPhone:
+    """A line of `adb devices -l`."""
+
+    serial: str
+    state: str
+    model: str | None
+
+
+def server_address() -> tuple[str, int]:
+    """Return where the adb server listens, by adb's own environment variables."""
+    text = os.environ.get("ADB_SERVER_SOCKET", "")
+    if text.startswith("tcp:"):
+        host, _, port = text[4:].rpartition(":")
+        if port.isdigit():
+            return host or "127.0.0.1", int(port)
+    port = os.environ.get("ANDROID_ADB_SERVER_PORT", "")
+    host = os.environ.get("ANDROID_ADB_SERVER_ADDRESS", "") or "127.0.0.1"
+    return host, int(port) if port.isdigit() else 5037
+
+
+def server_phones() -> list[ServerPhone]:
+    """Return what a running adb server knows; an empty list when none runs."""
+    try:
+        connection = _request("host:devices-l")
+    except (OSError, ServiceRefusedError):
+        return []
+    with connection:
+        try:
+            text = _take_text(connection)
+        except OSError:
+            return []
+    return [_parse_phone(line) for line in text.splitlines() if line.strip()]
+
+
+def _parse_phone(line: str) -> ServerPhone:
+    serial, state, *words = [*line.split(), "offline"][: None if len(line.split()) > 1 else 2]
+    if state == "no":
+        state = "no permissions"
+    model = next((word[6:].replace("_", " ") for word in words if word.startswith("model:")), None)
+    return ServerPhone(serial, state, model)
+
+
+def _request(request: str) -> socket.socket:
+    connection = socket.create_connection(server_address(), timeout=ANSWER_S)
+    try:
+        set_options(connection)
+        _ask(connection, request)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _ask(connection: socket.socket, request: str) -> None:
+    data = request.encode("utf-8", "surrogateescape")
+    if len(data) > 0xFFFF:
+        raise ServiceRefusedError(
+            f"a command of {len(data):,} bytes (at most {0xFFFF:,} go through the adb server)"
+        )
+    connection.sendall(f"{len(data):04x}".encode() + data)
+    answer = _take(connection, 4)
+    if answer == b"FAIL":
+        raise ServiceRefusedError(_take_text(connection))
+    if answer != b"OKAY":
+        raise ConnectionError(f"no adb server: it answered {answer!r}")
+
+
+def _take(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            raise ConnectionResetError("the adb server closed the connection")
+        data += part
+    return data
+
+
+def _take_text(connection: socket.socket) -> str:
+    try:
+        size = int(_take(connection, 4), 16)
+    except ValueError as error:
+        raise ConnectionError("no adb server: its answer has no length") from error
+    return _take(connection, size).decode("utf-8", "replace")
+
+
+class ServerLink:
+    """A phone that an adb server holds.
+
+    Raises:
+        ServiceRefusedError: The server does not know the phone, or it is offline or unauthorized.
+        OSError: No server runs.
+    """
+
+    def __init__(self, serial: str) -> None:
+        self.serial = serial
+        self.opened = 0
+        with _request(f"host-serial:{serial}:features") as connection:
+            self.features = frozenset(filter(None, _take_text(connection).split(",")))
+
+    def open(self, service: str, deadline: float) -> Stream:
+        """Open a service on the phone."""
+        connection = _request(f"host:transport:{self.serial}")
+        self.opened += 1
+        try:
+            connection.settimeout(max(deadline - time.monotonic(), 0.001))
+            _ask(connection, service)
+        except BaseException:
+            connection.close()
+            raise
+        return ServerStream(connection)
+
+    def gone(self) -> bool:
+        """Every service has a connection of its own."""
+        return False
+
+    def close(self) -> None:
+        """Nothing is held between two services."""
+
+
+class ServerStream:
+    """One service: a socket of its own."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def read(self, deadline: float) -> bytes:
+        """Return the next bytes; `b""` when the stream was closed."""
+        self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        return self._connection.recv(1 << 18)
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Send bytes."""
+        self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        try:
+            self._connection.sendall(data)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ConnectionAbortedError("the device closed the stream") from error
+
+    def pending(self) -> bytes:
+        """Return what has come already, without waiting."""
+        self._connection.settimeout(0)
+        with suppress(BlockingIOError):
+            return self._connection.recv(1 << 16)
+        return b""
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._connection.close()

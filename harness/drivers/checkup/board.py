@@ -1,0 +1,80 @@
+"""What a run on a board needs, each with what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness import units
+from harness.drivers.base import DeviceInfo
+from harness.drivers.checkup.check import ROOM_MB, Check
+from harness.drivers.ssh.facts import BoardFacts
+from harness.firmware import NOW, describe_flags
+
+HOT_C = 70.0
+"""A Raspberry Pi lowers its clock step by step from 80 °C on (its documentation, "Frequency management")."""
+GOVERNORS = "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
+WAY_TO_A_RUNTIME = (
+    "python3 -m venv ~/harness && ~/harness/bin/pip install ai-edge-litert numpy msgspec pillow, and "
+    'python = "~/harness/bin/python" in the [connection] of its profile'
+)
+
+
+def check_board(info: DeviceInfo, facts: BoardFacts) -> Iterator[Check]:
+    """Look at what a board told of itself: room, Python, governor, heat, and its firmware's flags."""
+    yield _room(info, facts)
+    yield _python(info, facts)
+    yield _governor(info, facts)
+    yield _heat(info, facts)
+    if facts.flags is not None:
+        yield _firmware(info, facts.flags)
+
+
+def _room(info: DeviceInfo, facts: BoardFacts) -> Check:
+    if facts.free_mb is None:
+        reason = f"make sure that {ROOM_MB} MB are free"
+        return Check(info.name, "space", "warning", "unknown", reason, info)
+    found = f"{units.megabytes(facts.free_mb)} MB free"
+    if facts.free_mb < ROOM_MB:
+        return Check(info.name, "space", "failed", found, f"free at least {ROOM_MB} MB", info)
+    return Check(info.name, "space", "ok", found, "", info)
+
+
+def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
+    python = facts.python
+    version = ".".join(map(str, python.version)) if python.version else "none"
+    for accuracy in (False, True):
+        problem = python.why_not(accuracy=accuracy)
+        if problem is not None:
+            found = f"{version}: {problem}"
+            without = "no accuracy" if accuracy else "benchmark_model is used, which gives no samples"
+            return Check(
+                info.name, "python", "warning", found, f"{without}; for it: {WAY_TO_A_RUNTIME}", info
+            )
+    return Check(info.name, "python", "ok", f"{version} with {python.runtime}", "", info)
+
+
+def _governor(info: DeviceInfo, facts: BoardFacts) -> Check:
+    governor = facts.linux.health.governor
+    if governor not in {None, "performance"}:
+        reason = f"figures repeat better with performance: echo performance | sudo tee {GOVERNORS}"
+        return Check(info.name, "governor", "warning", str(governor), reason, info)
+    return Check(info.name, "governor", "ok", governor or "unknown", "", info)
+
+
+def _heat(info: DeviceInfo, facts: BoardFacts) -> Check:
+    if facts.hottest_c is None:
+        return Check(info.name, "temperature", "ok", "unknown", "", info)
+    found = f"{facts.hottest_c:.0f} °C"
+    if facts.hottest_c >= HOT_C:
+        reason = "let it cool, or give it a heat sink or a fan: it will lower its clock"
+        return Check(info.name, "temperature", "warning", found, reason, info)
+    return Check(info.name, "temperature", "ok", found, "", info)
+
+
+def _firmware(info: DeviceInfo, flags: int) -> Check:
+    found = f"{flags:#x}: {'; '.join(describe_flags(flags)) or 'nothing to say'}"
+    if not flags:
+        return Check(info.name, "firmware", "ok", found, "", info)
+    now = "it lowers the clock now" if flags & NOW else "it may happen again while something is measured"
+    reason = f"{now}: use the power supply made for the board and cool it; a restart clears what was"
+    return Check(info.name, "firmware", "warning", found, reason, info)

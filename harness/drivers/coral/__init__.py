@@ -1,0 +1,1 @@
+"""Coral Edge TPUs on this computer."""

@@ -1,0 +1,214 @@
+"""What a Linux board tells of itself: one script, and the facts read from what it prints.
+
+What is the same on every Linux is read as on phones (`harness.drivers.adb.facts`); a board adds its device tree, the
+flags of the Raspberry Pi's firmware, and the Python with its TFLite runtime. What is not understood is unknown, never
+a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.drivers.adb import facts as phone
+from harness.drivers.base import DeviceInfo
+from harness.firmware import READ_FLAGS, describe_flags, parse_flags
+from harness.text import clean
+
+PACKAGES = ("ai-edge-litert", "tflite-runtime", "numpy", "msgspec", "pillow")
+MIN_PYTHON = (3, 10)
+FOR_LATENCY = ("numpy",)
+FOR_ACCURACY = ("msgspec", "pillow")
+RUNTIMES = PACKAGES[:2]
+"""In order of preference, as in `harness.runtime`."""
+
+_PROBE = f"""
+import json, sys
+try:
+    from importlib.metadata import version
+except ImportError:
+    version = lambda name: None
+found = {{}}
+for name in {PACKAGES!r}:
+    try: found[name] = version(name)
+    except Exception: pass
+print(json.dumps({{"version": list(sys.version_info[:3]), "packages": found}}))
+"""
+_EDGETPU = r"""s edgetpu; for d in /sys/bus/usb/devices/*; do
+  [ -r $d/idVendor ] && read v <$d/idVendor && read p <$d/idProduct && case $v:$p in
+  1a6e:089a|18d1:9302) echo usb;; esac; done 2>/dev/null
+for d in /sys/bus/pci/devices/*; do
+  [ -r $d/vendor ] && read v <$d/vendor && read p <$d/device && case $v:$p in
+  0x1ac1:0x089a) echo pci;; esac; done 2>/dev/null"""
+
+
+def script(root: str, python: str) -> str:
+    """Write the script; it prints sections that begin with a line `@@NAME`.
+
+    Args:
+        root: The folder whose file system is looked at for room.
+        python: The Python to ask.
+    """
+    where, interpreter = shlex.quote(root), shlex.quote(python)
+    return f"""{phone.LINUX_SCRIPT}
+s tree; tr '\\0' '\\n' </proc/device-tree/model 2>/dev/null; echo
+s compatible; tr '\\0' '\\n' </proc/device-tree/compatible 2>/dev/null; echo
+s bits; getconf LONG_BIT 2>/dev/null
+s celsius; cat /sys/class/thermal/thermal_zone*/temp 2>/dev/null
+s firmware; {READ_FLAGS}
+{_EDGETPU}
+s room; d={where}; while [ ! -d "$d" ] && [ "$d" != / ]; do d=$(dirname "$d"); done; stat -f -c '%a %S' "$d" 2>/dev/null
+s python; {interpreter} -c {shlex.quote(_PROBE)} 2>/dev/null
+s end
+exit 0"""
+
+
+@dataclass(frozen=True)
+class BoardPython:
+    """The Python on a board.
+
+    Attributes:
+        version: (major, minor, micro); None where there is none.
+        packages: Versions of those of `PACKAGES` that are installed.
+    """
+
+    version: tuple[int, ...] | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def runtime(self) -> str | None:
+        """Name and version of the TFLite runtime; None without one."""
+        name = next((name for name in RUNTIMES if name in self.packages), None)
+        return f"{name} {self.packages[name]}" if name else None
+
+    def why_not(self, *, accuracy: bool = False) -> str | None:
+        """Say why our worker cannot run with it; None where it can."""
+        if self.version is None:
+            return "no Python was found"
+        if self.version[:2] < MIN_PYTHON:
+            return f"its Python is {'.'.join(map(str, self.version))}, 3.10 or later is needed"
+        lacking = [] if self.runtime else ["ai-edge-litert (or tflite-runtime)"]
+        lacking += [n for n in (*FOR_LATENCY, *(FOR_ACCURACY if accuracy else ())) if n not in self.packages]
+        return f"its Python lacks {', '.join(lacking)}" if lacking else None
+
+
+@dataclass(frozen=True)
+class BoardFacts:
+    """What a board tells of itself. Unknown is None.
+
+    Attributes:
+        linux: What is the same on every Linux.
+        tree: The board's name in its device tree.
+        compatible: What the device tree says it is compatible with, the board first and its processor last.
+        bits: Word size of its programs: a 64-bit kernel may carry a 32-bit system.
+        hottest_c: The hottest thermal zone, degrees Celsius.
+        flags: The bits of the Raspberry Pi's firmware (`harness.firmware`).
+        edgetpus: `usb` or `pci` for each Coral Edge TPU that is plugged in.
+        free_mb: Room for what is pushed.
+        python: Its Python.
+    """
+
+    linux: phone.PhoneFacts
+    tree: str | None = None
+    compatible: tuple[str, ...] = ()
+    bits: int | None = None
+    hottest_c: float | None = None
+    flags: int | None = None
+    edgetpus: tuple[str, ...] = ()
+    free_mb: int | None = None
+    python: BoardPython = BoardPython()
+
+    @property
+    def abi(self) -> str | None:
+        """The ABI of its programs."""
+        if self.linux.abi == "aarch64" and self.bits == 32:
+            return "armv7l"
+        return self.linux.abi
+
+    @property
+    def soc(self) -> str | None:
+        """Its processor: `brcm,bcm2712` of the device tree, or what /proc/cpuinfo calls it."""
+        return (self.compatible[-1] if self.compatible else None) or self.linux.soc
+
+
+def parse(text: str) -> BoardFacts:
+    """Read what the script printed."""
+    part = phone.sections(text)
+    tree = part.get("tree", "").strip()
+    bits = part.get("bits", "").strip()
+    return BoardFacts(
+        linux=phone.parse(text),
+        tree=clean(tree).strip() or None,
+        compatible=tuple(
+            clean(line).strip() for line in part.get("compatible", "").split("\n") if line.strip()
+        ),
+        bits=int(bits) if bits in {"32", "64"} else None,
+        hottest_c=_hottest(part.get("celsius", "")),
+        flags=parse_flags(part.get("firmware", "")),
+        edgetpus=tuple(word for word in part.get("edgetpu", "").split() if word in {"usb", "pci"}),
+        free_mb=phone.free_mb(part.get("room", "")),
+        python=_python(part.get("python", "")),
+    )
+
+
+def _python(text: str) -> BoardPython:
+    try:
+        told = json.loads(text.strip().splitlines()[-1])
+        version = tuple(int(n) for n in told["version"])
+        packages = {str(k): clean(v) for k, v in told["packages"].items() if k in PACKAGES and v}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return BoardPython()
+    return BoardPython(version, packages)
+
+
+def _hottest(text: str) -> float | None:
+    """Zones count in thousandths of a degree, a few in degrees; one that is switched off says 0 or nonsense."""
+    found = [int(word) for word in re.findall(r"^\d{1,7}$", text, re.MULTILINE)]
+    celsius = [t / 1000 if t >= 1000 else float(t) for t in found if 0 < t < 150_000]
+    return max(celsius, default=None)
+
+
+def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
+    """Put a board's facts into the form that every device has."""
+    problem = facts.python.why_not()
+    reason = "" if problem is None else f"measured with benchmark_model: {problem}"
+    return DeviceInfo(
+        name=name,
+        kind="ssh",
+        address=address,
+        model=facts.tree,
+        soc=facts.soc,
+        os=facts.linux.system or facts.linux.kernel,
+        abi=facts.abi,
+        delegates=("cpu", "cpu-reference", *(("edgetpu",) if facts.edgetpus else ())),
+        reason=reason,
+        facts=_flat(facts),
+    )
+
+
+def _flat(facts: BoardFacts) -> Mapping[str, str | int | float]:
+    """Only what is known: an absent key is an unknown fact."""
+    linux, big = facts.linux, phone.big_cores(facts.linux.cores)
+    version = facts.python.version
+    everything: dict[str, str | int | float | None] = {
+        "kernel": linux.kernel,
+        "cores": len(linux.cores) or None,
+        "cpu_clusters": phone.clusters(linux.cores),
+        "big_cores": len(big) or None,
+        "big_core_mask": phone.mask(big),
+        "memory_mb": linux.memory_mb,
+        "free_mb": facts.free_mb,
+        "tools": " ".join(linux.tools) or None,
+        "hottest_c": facts.hottest_c,
+        "governor": linux.health.governor,
+        "firmware_flags": None if facts.flags is None else f"{facts.flags:#x}",
+        "firmware_says": None if not facts.flags else "; ".join(describe_flags(facts.flags)),
+        "edgetpus": " ".join(facts.edgetpus) or None,
+        "python": None if version is None else ".".join(map(str, version)),
+        "python_runtime": facts.python.runtime,
+        "python_packages": ", ".join(f"{k} {v}" for k, v in facts.python.packages.items()) or None,
+    }
+    return {key: value for key, value in everything.items() if value is not None}

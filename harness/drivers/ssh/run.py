@@ -1,0 +1,191 @@
+"""One command in a session of its own on a connection that is there: started, listened to, given up in time.
+
+The script reaches the board's /bin/sh on its standard input, so neither the user's login shell nor the length of a
+command line matters. Its output begins behind a line with the run's marker (whatever a login script prints before is
+dropped) and its errors end with the marker and the exit code: ssh's own exit code 255 would be the command's as well
+as a lost connection's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+from harness.drivers.base import OnLine
+from harness.drivers.shell import Lines, command_script, guarded
+from harness.drivers.ssh.target import environment, session_argv
+
+SHELL = "exec /bin/sh -s"
+"""Every login shell understands it: sh, bash, zsh, fish, csh."""
+LINGER_S = 1.0
+"""How long output is waited for after the command has ended: what it left in the background may hold it open."""
+READ_BYTES = 1 << 17
+
+
+def run_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> str:
+    """Write the script that runs a command, tells its exit code, and kills what it leaves in its process group."""
+    return f"""exec 3>&2 2>/dev/null
+( {command_script(argv, env, marker)} ) 2>&3 3>&-
+c=$?
+echo {marker}:$c >&3
+kill -9 -$$
+exit 0
+"""
+
+
+class Begin:
+    """Drops what comes before the line with the marker; gives on that line, when it is whole, and all that follows."""
+
+    def __init__(self, marker: str) -> None:
+        self._sign = f"{marker} ".encode()
+        self._held = b""
+        self.found = False
+
+    def add(self, data: bytes) -> bytes:
+        """Return what of the bytes so far belongs to the command."""
+        if self.found:
+            return data
+        self._held += data
+        at = self._held.find(self._sign)
+        if at < 0:
+            self._held = self._held[-len(self._sign) :]
+            return b""
+        self._held = self._held[at:]
+        self.found = b"\n" in self._held
+        return self._held if self.found else b""
+
+
+class Session:
+    """A running command and what came of it so far; `taken` once the board has begun with it.
+
+    Args:
+        socket: The connection's control socket.
+        script: What /bin/sh there runs.
+        marker: What its output begins with and its errors end with.
+        on_line: Told every line of its output.
+        target: A file that gets its output as it is, instead of keeping it.
+    """
+
+    def __init__(
+        self,
+        socket: str,
+        script: str,
+        marker: str,
+        on_line: OnLine | None = None,
+        target: IO[bytes] | None = None,
+    ) -> None:
+        self._begin = Begin(marker)
+        self._lines = Lines(marker, guarded(on_line) if on_line else None)
+        self._end = re.compile(rf"^{re.escape(marker)}:(\d+)\n".encode(), re.MULTILINE)
+        self._target = target
+        self._errors = bytearray()
+        self.exit_code: int | None = None
+        with tempfile.TemporaryFile() as source:
+            source.write(script.encode("utf-8", "surrogateescape"))
+            source.seek(0)
+            self._client = start(session_argv(socket), SHELL, source)
+
+    @property
+    def taken(self) -> bool:
+        """Whether the board has begun with it."""
+        return self._begin.found
+
+    @property
+    def pid(self) -> int | None:
+        """Process id there, which is its process group as well."""
+        return self._lines.pid
+
+    def wait(self, deadline: float) -> bool:
+        """Listen to the end; return False when the time was up first.
+
+        Raises:
+            ConnectionError: The connection went away: the end came without an exit code.
+        """
+        try:
+            ended = self._listen(deadline)
+        finally:
+            self.close()
+        if not ended and self.exit_code is None:
+            return False
+        if self.exit_code is None:
+            raise ConnectionAbortedError(
+                self.errors().strip() or "the connection ended before the exit code came"
+            )
+        return True
+
+    def _listen(self, deadline: float) -> bool:
+        """Read both streams to their ends; return False where the time is up first."""
+        with selectors.DefaultSelector() as selector:
+            for stream, take in ((self._client.stdout, self._take), (self._client.stderr, self._take_error)):
+                assert stream is not None
+                selector.register(stream, selectors.EVENT_READ, take)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    return False
+                for key, _ in ready:
+                    data = os.read(key.fd, READ_BYTES)
+                    key.data(data) if data else selector.unregister(key.fileobj)
+                if self.exit_code is not None:
+                    deadline = min(deadline, time.monotonic() + LINGER_S)
+        return True
+
+    def _take(self, data: bytes) -> None:
+        begun, data = self._begin.found, self._begin.add(data)
+        if self._target is None:
+            self._lines.add(data)
+            return
+        if not begun and data:
+            head, _, data = data.partition(b"\n")
+            self._lines.add(head + b"\n")
+        self._target.write(data)
+
+    def _take_error(self, data: bytes) -> None:
+        self._errors += data
+        if self.exit_code is None and (found := self._end.search(self._errors)):
+            self.exit_code = int(found[1])
+            del self._errors[found.start() : found.end()]
+
+    def output(self) -> str:
+        """Return stdout so far."""
+        return self._lines.end().decode("utf-8", "replace")
+
+    def errors(self) -> str:
+        """Return stderr so far."""
+        return self._errors.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """End the session here; what runs there is not touched."""
+        end(self._client)
+
+
+def start(argv: Sequence[str], command: str, source: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    """Start ssh in a session of its own: a Ctrl-C in the terminal is ours to act on, and there is nobody to ask."""
+    return subprocess.Popen(
+        [*argv, command],
+        stdin=source,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        start_new_session=True,
+    )
+
+
+def end(client: subprocess.Popen[bytes]) -> None:
+    """Kill a client, with the one that a jump host needs, and let go of its streams."""
+    with suppress(OSError):
+        if client.returncode is None:
+            os.killpg(client.pid, signal.SIGKILL)
+    client.wait()
+    for stream in (client.stdin, client.stdout, client.stderr):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()

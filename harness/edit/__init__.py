@@ -1,0 +1,1 @@
+"""Edit model files: set NMS, cut, attach, shapes."""

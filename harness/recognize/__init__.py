@@ -1,0 +1,1 @@
+"""A bare .tflite becomes a card, each entry with its evidence."""

@@ -1,0 +1,35 @@
+"""Find what a user means by MODEL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.cards import Model, list_cards, load_card
+from harness.errors import ModelError, UnknownNameError
+from harness.workspace import Workspace, expand_user
+
+
+def find_model(text: str, workspace: Workspace) -> Model:
+    """Find what a user means by MODEL: a card's name, a card's path, or a bare .tflite.
+
+    Raises:
+        ModelError: A path that does not exist, or a file that is not a model.
+        UnknownNameError: No card of that name; near misses are listed.
+        SchemaError: The card does not fit the schema.
+    """
+    path = expand_user(text)
+    if path.suffix == ".toml":
+        return load_card(path)
+    if path.suffix in {".tflite", ".lite"} or path.is_file():
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model file")
+        from harness.recognize.card import infer_card
+
+        return infer_card(path)
+    direct = workspace.models / f"{text}.toml"
+    if Path(text).name == text and direct.is_file():
+        return load_card(direct)
+    names = {model.name: model for model in list_cards(workspace)}
+    if text in names:
+        return names[text]
+    raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")

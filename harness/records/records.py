@@ -1,0 +1,313 @@
+"""What is kept of a run on disk, and nothing else: facts, no summaries.
+
+    RUN/run.json                    the run: environment, plan, versions
+    RUN/cells/CELL/process-K.npy    samples of one measured process (written before the record that names it)
+    RUN/cells/CELL/detections.json  COCO result format
+    RUN/cells/CELL/operators.json   times of its operators, where they were asked for
+    RUN/cells/CELL/record.json      the cell; replaced after each of its processes, `complete` at the last one
+
+Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed.
+Latency summaries are computed from the samples when a record is read (`harness.statistics.latency`); the COCO
+figures are kept because they need the annotations, which may be elsewhere.
+
+Format history (`FORMAT`):
+    1   2026-11: first version. Since then, without a new number, because older programs pass over keys that they do
+        not know: `operators` of a record.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from harness import atomic
+from harness.errors import RecordError
+from harness.records.samples import Samples, load_samples, read_whole
+from harness.schema import look_into
+
+FORMAT = 1
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of everything stored: immutable. Unknown keys of a newer version are passed over when read."""
+
+
+class ModelFacts(Fact, frozen=True, kw_only=True):
+    """The model of a cell."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    quantization: str
+    card: dict[str, Any]
+    evidence: tuple[str, ...] = ()
+
+
+class DeviceFacts(Fact, frozen=True, kw_only=True):
+    """The device of a cell, as it described itself when the run began."""
+
+    name: str
+    kind: str
+    model: str | None = None
+    soc: str | None = None
+    os: str | None = None
+    abi: str | None = None
+    facts: dict[str, str | int | float] = msgspec.field(default_factory=dict)
+
+
+class DelegateFacts(Fact, frozen=True, kw_only=True):
+    """What was asked for and what ran, with the evidence."""
+
+    requested: str
+    actual: str
+    delegated_nodes: int | None = None
+    total_nodes: int | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class SummaryFacts(Fact, frozen=True, kw_only=True):
+    """What a tool tells of the steady inferences of one process, where it keeps the samples to itself. In ns."""
+
+    count: int
+    mean_ns: int
+    std_ns: int | None = None
+    min_ns: int | None = None
+    max_ns: int | None = None
+    median_ns: int | None = None
+    p5_ns: int | None = None
+    p95_ns: int | None = None
+    first_ns: int | None = None
+
+
+class ProcessFacts(Fact, frozen=True, kw_only=True):
+    """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
+
+    `steady_from` is the index of the first steady sample; None when no steady state was found. `device_lost` says that
+    it failed because the device went away; a resumed run measures it again.
+    `samples` names the file with the samples; `summary` stands in its place where a tool gives no samples.
+    """
+
+    index: int
+    started_at: str
+    status: str
+    reasons: tuple[str, ...] = ()
+    delegate: DelegateFacts | None = None
+    runtime: str | None = None
+    init_ns: int | None = None
+    first_inference_ns: int | None = None
+    peak_memory_bytes: int | None = None
+    steady_from: int | None = None
+    samples: str | None = None
+    summary: SummaryFacts | None = None
+    duration_s: float | None = None
+    device_lost: bool = False
+    telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class CocoFigures(Fact, frozen=True, kw_only=True):
+    """The 12 figures of COCO's summarize; None where pycocotools gives -1 (nothing to average)."""
+
+    map: float | None
+    ap50: float | None
+    ap75: float | None
+    ap_small: float | None
+    ap_medium: float | None
+    ap_large: float | None
+    ar1: float | None
+    ar10: float | None
+    ar100: float | None
+    ar_small: float | None
+    ar_medium: float | None
+    ar_large: float | None
+
+
+class AccuracyFacts(Fact, frozen=True, kw_only=True):
+    """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images."""
+
+    status: str
+    dataset: str
+    annotations_sha256: str
+    n_images: int
+    reasons: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    engine: str | None = None
+    figures: CocoFigures | None = None
+    map_low: float | None = None
+    map_high: float | None = None
+    images_per_second: float | None = None
+    delegate: DelegateFacts | None = None
+    runtime: str | None = None
+    detections: str | None = None
+    device_lost: bool = False
+    ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
+
+
+class OperatorTime(Fact, frozen=True, kw_only=True):
+    """One operator of a graph as it was executed: its time of one inference in ns.
+
+    `delegated` says that a delegate executed it and not a builtin kernel; `calls` how often one inference does.
+    """
+
+    kind: str
+    name: str
+    delegated: bool
+    time_ns: int
+    calls: int = 1
+
+
+class OperatorProfile(Fact, frozen=True, kw_only=True):
+    """The operators of a cell in the order of execution; a file of its own, because there can be hundreds."""
+
+    operators: tuple[OperatorTime, ...]
+
+
+class OperatorFacts(Fact, frozen=True, kw_only=True):
+    """The untimed process that recorded the operators of a cell.
+
+    `operators` names the file with its `OperatorProfile`, whose times are the mean of `n_inferences`.
+    """
+
+    status: str
+    reasons: tuple[str, ...] = ()
+    runtime: str | None = None
+    n_inferences: int | None = None
+    operators: str | None = None
+    device_lost: bool = False
+
+
+class Record(Fact, frozen=True, kw_only=True):
+    """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
+
+    format: int
+    run_id: str
+    cell: str
+    complete: bool
+    started_at: str
+    model: ModelFacts
+    device: DeviceFacts
+    delegate: DelegateFacts
+    status: str
+    threads: int | None = None
+    runtime: str | None = None
+    reasons: tuple[str, ...] = ()
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    processes: tuple[ProcessFacts, ...] = ()
+    accuracy: AccuracyFacts | None = None
+    operators: OperatorFacts | None = None
+
+
+class RunFacts(Fact, frozen=True, kw_only=True):
+    """The run as a whole, written before anything is measured."""
+
+    format: int
+    run_id: str
+    started_at: str
+    harness_version: str
+    command: tuple[str, ...] = ()
+    seed: int = 0
+    request: dict[str, Any] = msgspec.field(default_factory=dict)
+    plan: dict[str, Any] = msgspec.field(default_factory=dict)
+    environment: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+look_into(Record, ProcessFacts, OperatorProfile, RunFacts)
+
+T = TypeVar("T", bound=Fact)
+
+
+def save(path: Path, fact: Fact) -> None:
+    """Write a fact so that it is whole or absent.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(fact), indent=1))
+
+
+def load(path: Path, kind: type[T]) -> T:
+    """Read a fact.
+
+    Raises:
+        RecordError: The file is missing, not JSON, or does not fit; names the file and the key.
+    """
+    try:
+        return msgspec.json.decode(read_whole(path), type=kind)
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record and the folder it was read from, so that its samples and detections can be found."""
+
+    record: Record
+    folder: Path
+
+    def samples(self) -> list[Samples]:
+        """Read the samples of every process that has some, in order."""
+        folder = str(self.folder)
+        return [load_samples(f"{folder}/{_plain(p.samples)}") for p in self.record.processes if p.samples]
+
+    def operators(self) -> tuple[OperatorTime, ...]:
+        """Read the times of the operators; empty where there are none.
+
+        Raises:
+            RecordError: The file is missing, or is not one of ours.
+        """
+        facts = self.record.operators
+        if facts is None or facts.operators is None:
+            return ()
+        return load(self.folder / _plain(facts.operators), OperatorProfile).operators
+
+    @property
+    def detections(self) -> Path | None:
+        """The file with the detections, if there is one."""
+        accuracy = self.record.accuracy
+        if accuracy is None or accuracy.detections is None:
+            return None
+        return self.folder / _plain(accuracy.detections)
+
+
+def _plain(name: str) -> str:
+    """A record names files of its own folder only: it may come from somebody else."""
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise RecordError(f"record names the file {name!r}, expected a plain file name in its own folder")
+    return name
+
+
+def load_run(folder: Path) -> RunFacts:
+    """Read `run.json` of a run's folder."""
+    return load(folder / "run.json", RunFacts)
+
+
+def load_records(folder: Path) -> list[StoredRecord]:
+    """Read all cells of a run that were begun, in the order they were planned (by cell name)."""
+    found = sorted((folder / "cells").glob("*/record.json"))
+    return [StoredRecord(_checked(load(path, Record), path), path.parent) for path in found]
+
+
+def _checked(record: Record, path: Path) -> Record:
+    if record.format > FORMAT:
+        raise RecordError(
+            f"{path}: record format {record.format} is newer than this program's {FORMAT}; upgrade ondevice-harness"
+        )
+    return record
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether every cell of a run's plan has a complete record."""
+    try:
+        planned = load_run(folder).plan.get("cells", [])
+        return all(load(folder / "cells" / cell["cell"] / "record.json", Record).complete for cell in planned)
+    except (RecordError, KeyError, TypeError):
+        return False
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Return the runs below `folder` (or `folder` itself if it is one), oldest first."""
+    if (folder / "run.json").is_file():
+        return [folder]
+    return sorted((path.parent for path in folder.glob("*/run.json")), key=lambda run: run.name)

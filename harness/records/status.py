@@ -1,0 +1,71 @@
+"""The status of a cell, from the facts of its processes and its accuracy (law 1, law 5, law 10)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.records.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
+
+ON_CPU = frozenset({"cpu", "cpu-reference"})
+PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference", "external": "external", "edgetpu": "edgetpu"}
+"""What the actual delegate must be for the requested one to have run."""
+
+
+def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
+    """Return status and reasons of a cell.
+
+    A failure of any of its processes is the cell's; then come outputs that cannot be right, then a delegate other
+    than the requested one, or one that took only a part of the graph.
+    """
+    parts: list[ProcessFacts | AccuracyFacts] = [*record.processes]
+    if record.accuracy is not None:
+        parts.append(record.accuracy)
+    for status in ("failed", "timeout", "incorrect", "fallback", "partial"):
+        reasons = tuple(reason for part in parts if part.status == status for reason in part.reasons)
+        if any(part.status == status for part in parts):
+            return status, tuple(dict.fromkeys(reasons))
+    for delegate in _delegates(record):
+        fallback = _fallback(delegate)
+        if fallback is not None:
+            return "fallback", (fallback,)
+    for delegate in _delegates(record):
+        partial = _partial(delegate)
+        if partial is not None:
+            return "partial", (partial,)
+    remarks = tuple(reason for part in parts for reason in part.reasons)
+    return "ok", tuple(dict.fromkeys(remarks))
+
+
+def _delegates(record: Record) -> Iterator[DelegateFacts]:
+    yield from (process.delegate for process in record.processes if process.delegate is not None)
+    if record.accuracy is not None and record.accuracy.delegate is not None:
+        yield record.accuracy.delegate
+
+
+def _fallback(delegate: DelegateFacts) -> str | None:
+    """Say what ran instead, where that is proven; None where the requested delegate ran or nothing is proven."""
+    expected = PROVES.get(_kind(delegate))
+    if expected is None or delegate.actual in {expected, "unknown"}:
+        return None
+    evidence = f" ({delegate.evidence[0]})" if delegate.evidence else ""
+    return f"{delegate.requested} was asked for, but {delegate.actual} ran{evidence}"
+
+
+def _partial(delegate: DelegateFacts) -> str | None:
+    """Say what an accelerator left to the CPU; None where it took everything or that is not known."""
+    nodes, total = delegate.delegated_nodes, delegate.total_nodes
+    if _kind(delegate) in ON_CPU or nodes is None or total is None or nodes >= total:
+        return None
+    left = next((f" ({text})" for text in delegate.evidence if text.startswith("left to the CPU")), "")
+    return f"{delegate.requested} took {nodes} of {total} nodes, the rest ran on the CPU{left}"
+
+
+def _kind(delegate: DelegateFacts) -> str:
+    """The kind of delegate in its spelling: `edgetpu` of `edgetpu:usb:0` and `edgetpu[Performance=Low]`."""
+    return re.split(r"[:\[]", delegate.requested, maxsplit=1)[0]
+
+
+def merged_delegate(record: Record, requested: str) -> DelegateFacts:
+    """The delegate of the whole cell: the first process that says something, `unknown` where none does."""
+    return next(_delegates(record), DelegateFacts(requested=requested, actual="unknown"))

@@ -1,0 +1,152 @@
+"""A comparison for people: the short table of a terminal, and the Markdown of a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness import units
+from harness.comparison.compare import Compared
+from harness.comparison.gate import Finding, Outcome, Verdict
+from harness.comparison.match import name_of
+from harness.report import plain
+from harness.text import clean
+
+Row = dict[str, Any]
+
+_MARKUP = re.compile(r"[\\`*\[\]|]|\b_|_\b")
+"""An underscore inside a word is no markup."""
+
+WORDS: dict[Outcome, str] = {
+    "pass": "passed",
+    "fail": "failed",
+    "undecided": "undecided: the data cannot tell",
+}
+
+
+def short_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return what is shown of each row of a comparison, as text, without columns that nobody filled."""
+    short = [_short(row) for row in rows]
+    if len({row["device"] for row in rows}) == 1:
+        short = [{name: value for name, value in row.items() if name != "device"} for row in short]
+    filled = {name for row in short for name, value in row.items() if value not in {None, units.MISSING}}
+    return [{name: value for name, value in row.items() if name in filled} for row in short]
+
+
+def _short(row: Row) -> dict[str, Any]:
+    return {
+        "model": row["model"],
+        "device": row["device"],
+        "delegate": row["delegate_requested"],
+        "median ms": f"{_speed(row, 'base')} → {_speed(row, 'new')}",
+        "change": change(row),
+        "95 % int.": interval(row),
+        "mAP": units.metric(row["new_map"]) if row["new_map"] is not None else None,
+        "Δ mAP": map_change(row),
+        "gate": row["gate"],
+    }
+
+
+def _speed(row: Row, side: str) -> str:
+    """The median, or what stands in its place."""
+    median, status = row[f"{side}_latency_median_ms"], row[f"{side}_status"]
+    return units.milliseconds(median) if median is not None or status == "ok" else str(status)
+
+
+def change(row: Row) -> str:
+    """Return the change of the median; `~` before one that cannot be told from noise."""
+    if row["difference_percent"] is None:
+        return units.MISSING
+    noise = "~ " if row["decision"] == "~" else ""
+    return f"{noise}{row['difference_percent']:+.1f}%"
+
+
+def interval(row: Row) -> str:
+    """Return the interval of that change."""
+    if row["low"] is None:
+        return units.MISSING
+    return f"{row['low']:+.1f}…{row['high']:+.1f}%"
+
+
+def map_change(row: Row) -> str | None:
+    """Return the difference of the mAPs; `~` before one that cannot be told from chance."""
+    if row["map_difference"] is None:
+        return None
+    noise = "~ " if row["map_decision"] == "~" else ""
+    return f"{noise}{units.signed_metric(row['map_difference'])}"
+
+
+def remarks(compared: Compared) -> Iterator[str]:
+    """Say what was not compared, and why."""
+    yield from compared.warnings
+    yield from compared.matching.remarks
+    yield from (f"not compared: {odd}" for odd in compared.matching.incomparable)
+    yield from (f"missing from the new run: {name_of(s.record)}" for s in compared.matching.missing)
+    yield from (f"only in the new run: {name_of(s.record)}" for s in compared.matching.added)
+
+
+def changed_things(rows: Sequence[Row]) -> Iterator[str]:
+    """Say which files, runtimes and delegates differ between the two."""
+    for row in rows:
+        cell = f"{row['model']}, {row['delegate_requested']}: "
+        whose = {
+            "model_sha256": f"{row['model']}: ",
+            "runtime": "",
+            "delegate_actual": cell,
+            "delegated_nodes": cell,
+        }
+        for name, prefix in whose.items():
+            old, new = row[f"base_{name}"], row[f"new_{name}"]
+            if old != new and None not in (old, new):
+                yield f"{prefix}{name} {_cut(old)} → {_cut(new)}"
+
+
+def _cut(value: Any) -> str:
+    """A hash is cut short."""
+    text = str(value)
+    return f"{text[:12]}…" if len(text) == 64 else text
+
+
+def to_markdown(compared: Compared, verdict: Verdict, rows: Sequence[Row]) -> str:
+    """Return a summary for a pull request: the decision, what led to it, and the table."""
+    parts = [_heading(verdict, rows), *_findings(verdict)]
+    if rows:
+        short = short_rows(rows)
+        parts += ["", plain.to_markdown(short, list(short[0])).rstrip("\n")]
+    notes = [*dict.fromkeys(changed_things(rows)), *remarks(compared)]
+    parts += ["", *(f"- {_text(note)}" for note in notes)] if notes else []
+    parts += ["", "Median latency of independent processes; `~` cannot be told from noise."]
+    return "\n".join(parts) + "\n"
+
+
+def _heading(verdict: Verdict, rows: Sequence[Row]) -> str:
+    devices = ", ".join(dict.fromkeys(_text(row["device"]) for row in rows))
+    cells = f"{len(rows)} cell{'' if len(rows) == 1 else 's'}{' on ' if devices else ''}{devices}"
+    if not verdict.findings:
+        return f"### Benchmark: {cells} compared"
+    mark = {"pass": "✅", "fail": "❌", "undecided": "❔"}[verdict.outcome]
+    return f"### {mark} Benchmark gate {WORDS[verdict.outcome]} ({cells})"
+
+
+def _findings(verdict: Verdict) -> Iterator[str]:
+    grave = [finding for finding in verdict.findings if finding.outcome != "pass"]
+    if grave:
+        yield ""
+    for finding in grave:
+        yield f"- **{finding.outcome}** `{_code(finding.condition)}` {_text(describe(finding))}"
+
+
+def describe(finding: Finding) -> str:
+    """Return a finding in one sentence."""
+    return f"{finding.cell}: {finding.text}"
+
+
+def _code(text: object) -> str:
+    return str(text).replace("`", "")
+
+
+def _text(text: str) -> str:
+    """Escape what Markdown and HTML would take for markup; names may come from anybody."""
+    cleaned = _MARKUP.sub(r"\\\g<0>", clean(text))
+    return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")

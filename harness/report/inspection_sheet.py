@@ -1,0 +1,246 @@
+"""An inspection for a person: sections that fit 100 columns. Computes nothing, formats only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness import units
+from harness.text import clean
+
+WIDTH = 100
+MAX_LABELS = 6
+MAX_REASONS = 4
+MAX_ISLANDS = 4
+NAME_WIDTH = 15
+_DELEGATE_NAMES = {"cpu": "cpu (XNNPACK)"}
+
+
+def sheet(found: Mapping[str, Any]) -> Group:
+    """Return the sections of one inspection."""
+    parts: list[Any] = [_head(found)]
+    for title, body in (
+        ("Inputs", _tensors(found["inputs"], with_stats=True)),
+        ("Outputs", _tensors(found["outputs"], with_stats=False)),
+        ("Operators", _operators(found["operators"])),
+        ("Float islands", _lines(_islands(found["float_islands"]))),
+        ("NMS", _lines(_nms(found["nms"]))),
+        ("Metadata", _lines(_metadata(found["metadata"]))),
+        ("Where it will run", Group(_delegates(found["delegates"]), *_reasons(found["delegates"]))),
+    ):
+        if body is not None:
+            parts += [Text(""), Text(title, style="bold"), Padding(body, (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def _head(found: Mapping[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=WIDTH - 16)
+    custom = ", ".join(found["custom_operators"])
+    rows = [
+        ("model", found["model"]),
+        ("sha256", found["sha256"]),
+        ("size", units.size(found["size_bytes"])),
+        ("quantization", found["quantization"]),
+        *(("", sentence) for sentence in found["quantization_evidence"]),
+        ("parameters", units.count(found["parameters"])),
+        ("MACs", units.count(found["macs"])),
+        *((("custom ops", custom),) if custom else ()),
+        *((("compiled for", "the Edge TPU"),) if any(row["compiled"] for row in found["delegates"]) else ()),
+    ]
+    for label, value in rows:
+        table.add_row(Text(label), _text(value))
+    return table
+
+
+def _text(value: object) -> Text:
+    return Text(clean(units.MISSING if value is None else value))
+
+
+def _grid(columns: Iterable[tuple[str, str]], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table of (title, justify) columns."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, (title, justify) in enumerate(columns):
+        side: Any = justify or "left"
+        table.add_column(title, justify=side, overflow="fold", min_width=NAME_WIDTH if not number else None)
+    for row in rows:
+        table.add_row(*(_text(value) for value in row))
+    return table
+
+
+def _tensors(rows: Sequence[Mapping[str, Any]], with_stats: bool) -> Table:
+    columns = [
+        ("name", ""),
+        ("type", ""),
+        ("shape", ""),
+        ("scale", "right"),
+        ("zero", "right"),
+        ("real values", ""),
+    ]
+    if with_stats:
+        columns.append(("mean, std", ""))
+    return _grid(columns, ([*_tensor(row), *([_stats(row)] if with_stats else [])] for row in rows))
+
+
+def _tensor(row: Mapping[str, Any]) -> list[object]:
+    span = None if row["real_low"] is None else f"{row['real_low']:.4g} … {row['real_high']:.4g}"
+    scale = None if row["scale"] is None else f"{row['scale']:.6g}"
+    return [
+        row["name"],
+        row["dtype"],
+        "×".join(map(str, row["shape"])) or "?",
+        scale,
+        row["zero_point"],
+        span,
+    ]
+
+
+def _stats(row: Mapping[str, Any]) -> str | None:
+    stats = row["quantized_input_stats"]
+    return None if stats is None else f"{stats[0]:g}, {stats[1]:.4g}"
+
+
+def _operators(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = [("operator", ""), ("count", "right"), ("MACs", "right"), ("parameters", "right")]
+    columns += [("weights", "right"), ("tensors", "right"), ("stored as", ""), ("zeros", "right")]
+    return _grid(columns, map(_operator, rows))
+
+
+def _operator(row: Mapping[str, Any]) -> list[object]:
+    scales = {"per-channel": "a channel", "per-tensor": "a tensor"}
+    stored = [*row["weight_dtypes"], *(scales[key] for key in row["weight_scales"] if key in scales)]
+    return [
+        row["name"],
+        row["count"],
+        "" if row["macs"] == 0 else units.count(row["macs"]),
+        units.count(row["parameters"]) if row["parameters"] else "",
+        units.size(row["weight_bytes"]) if row["weight_bytes"] else "",
+        units.size(row["activation_bytes"]) if row["activation_bytes"] != 0 else "",
+        " ".join(stored),
+        "" if row["zero_share"] is None else f"{row['zero_share']:.1%}",
+    ]
+
+
+def _lines(lines: Sequence[str]) -> Group | None:
+    return Group(*(_text(line) for line in lines)) if lines else None
+
+
+def _islands(found: Mapping[str, Any] | None) -> list[str]:
+    """Say what a quantized model leaves in float."""
+    if found is None:
+        return []
+    if not found["n_operators"]:
+        return [f"none; {found['conversions']} QUANTIZE or DEQUANTIZE at run time"]
+    names = ", ".join(f"{count} {name}" for name, count in found["operators"].items())
+    share = "" if found["macs_share"] is None else f", {found['macs_share']:.1%} of the MACs"
+    lines = [f"{names}{share}; {found['conversions']} QUANTIZE or DEQUANTIZE at run time"]
+    if found["by_design"]:
+        lines.append(f"{', '.join(found['by_design'])} has no quantized form: it is float by design")
+    if len(found["islands"]) > 1:
+        shown = found["islands"][:MAX_ISLANDS]
+        lines += [f"island of {len(island)}: {', '.join(dict.fromkeys(island))}" for island in shown]
+        more = len(found["islands"]) - len(shown)
+        lines += [f"and {more} more"] if more else []
+    return lines
+
+
+def _nms(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    kind = "regular (class by class)" if found["use_regular_nms"] else "fast (all classes at once)"
+    scales = ", ".join(f"{found[key]:g}" for key in ("y_scale", "x_scale", "h_scale", "w_scale"))
+    return [
+        f"{kind}, {found['num_classes']} classes, at most {found['max_detections']} boxes, "
+        f"{found['detections_per_class']} a class",
+        f"score threshold {found['nms_score_threshold']:g}, IoU threshold {found['nms_iou_threshold']:g}, "
+        f"{found['max_classes_per_detection']} class a box, box scales {scales}",
+    ]
+
+
+def _metadata(found: Mapping[str, Any]) -> list[str]:
+    labels = found["labels"]
+    lines = [
+        ("description", found["description"]),
+        ("entries", ", ".join(found["entries"])),
+        ("normalization", _normalization(found)),
+        ("labels", _labels(labels, found["label_file"]) if labels else None),
+        ("damaged", found["damaged"]),
+    ]
+    return [f"{label}: {value}" for label, value in lines if value]
+
+
+def _normalization(found: Mapping[str, Any]) -> str | None:
+    if found["mean"] is None or found["std"] is None:
+        return None
+    return f"mean {', '.join(map(str, found['mean']))}, std {', '.join(map(str, found['std']))}"
+
+
+def _labels(labels: Sequence[str], file: str | None) -> str:
+    more = ", …" if len(labels) > MAX_LABELS else ""
+    return f"{len(labels)} in {file or 'the file'}: {', '.join(labels[:MAX_LABELS])}{more}"
+
+
+def _delegates(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = [
+        ("delegate", ""),
+        ("of", ""),
+        ("operators", "right"),
+        ("partitions", "right"),
+        ("MACs", "right"),
+    ]
+    return _grid([*columns, ("unknown", "right")], map(_delegate, rows))
+
+
+def _delegate(row: Mapping[str, Any]) -> list[object]:
+    low, high = row["delegated_nodes_low"], row["delegated_nodes_high"]
+    return [
+        _DELEGATE_NAMES.get(row["delegate"], row["delegate"]),
+        row["condition"] or "",
+        f"{_span(str(low), str(high))} of {row['total_nodes']}",
+        "unknown" if row["partitions"] is None else row["partitions"],
+        _shares(row),
+        row["unknown"] or "",
+    ]
+
+
+def _shares(row: Mapping[str, Any]) -> str | None:
+    low, high = row["macs_share_low"], row["macs_share_high"]
+    return None if low is None or high is None else _span(f"{low:.0%}", f"{high:.0%}")
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low}–{high}"
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
+    """Return what each delegate does not take and why, then what the figures rest on."""
+    lines = [Text("")]
+    for row in rows:
+        words = [_reason(item) for item in row["refused"][:MAX_REASONS]]
+        words += [f"unknown: {_reason(item)}" for item in row["undecided"][:MAX_REASONS]]
+        if words:
+            name = " ".join(filter(None, (row["delegate"], _short(row["condition"]))))
+            lines.append(_text(f"{name}: {'; '.join(words)}"))
+    return [*lines, Text(""), _text(FOOTNOTE)]
+
+
+def _short(condition: str | None) -> str:
+    """Return the Android version of a condition."""
+    return (condition or "").partition(" (")[0] if (condition or "").startswith("Android") else ""
+
+
+def _reason(item: Mapping[str, Any]) -> str:
+    return f"{item['count']} {item['operator']} ({item['reason']})"
+
+
+FOOTNOTE = (
+    "What the documentation says (--format json names it): what a delegate takes of the graph, not that a device "
+    "has it. `harness run` measures what really ran."
+)

@@ -1,0 +1,321 @@
+"""The public columns of a result: one table that all formats, DataFrame and `results/README.md` share.
+
+A column's `take` gets a `Cell` and returns a plain value or None. What is unknown is None, and so is what may
+not be read as the accelerator's: the speed and memory of a cell that fell back, gave wrong outputs or did not
+end, and the accuracy of one that fell back. The samples stay on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from harness import units
+from harness.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from harness.records.records import CocoFigures, Record
+    from harness.statistics.latency import LatencySummary
+
+TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
+"""The pandas dtypes in use; all can hold unknown values. `object` is a list of texts."""
+
+HAVE_LATENCY = frozenset({"ok", "partial"})
+"""Status of the cells whose times are those of the delegate that was asked for, with right outputs."""
+NO_ACCURACY = frozenset({"fallback"})
+"""Status of the cells whose accuracy is not that of the delegate that was asked for."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the columns are taken from.
+
+    Attributes:
+        record: The cell's record.
+        latency: What its samples say; None when there are none or they must not be shown.
+        verdict: How far the latency can be trusted.
+        reasons: What qualifies the row, one sentence each.
+    """
+
+    record: Record
+    latency: LatencySummary | None
+    verdict: str | None
+    reasons: tuple[str, ...]
+
+    @property
+    def figures(self) -> CocoFigures | None:
+        """The COCO figures, where they are those of the delegate that was asked for."""
+        accuracy = self.record.accuracy
+        return None if accuracy is None or self.record.status in NO_ACCURACY else accuracy.figures
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """Takes a value as it stands in one part of a cell, `record`, `latency` or `figures`; None without that part.
+
+    `take_row` asks each part once for all its values: a large report takes half a million of them.
+    """
+
+    part: str
+    path: str
+
+    def __call__(self, cell: Cell) -> Any:
+        """Take it from one cell."""
+        part = getattr(cell, self.part)
+        return None if part is None else attrgetter(self.path)(part)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One public column.
+
+    Attributes:
+        name: Its public name, with the unit where there is one.
+        dtype: Its pandas dtype.
+        unit: The unit in words; empty for a column without one.
+        meaning: One line.
+        take: Takes the value from a cell.
+    """
+
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+    take: Callable[[Cell], Any]
+
+
+def _record(path: str) -> Attribute:
+    return Attribute("record", path)
+
+
+def _latency(field: str) -> Attribute:
+    return Attribute("latency", field)
+
+
+def _figure(field: str) -> Attribute:
+    return Attribute("figures", field)
+
+
+def _accuracy(field: str) -> Callable[[Cell], Any]:
+    return lambda cell: None if cell.record.accuracy is None else getattr(cell.record.accuracy, field, None)
+
+
+def _own_accuracy(field: str) -> Callable[[Cell], Any]:
+    """A value that is the requested delegate's, or nobody's."""
+    return lambda cell: None if cell.record.status in NO_ACCURACY else _accuracy(field)(cell)
+
+
+def _processes(
+    field: str, put_together: Callable[[list[int]], float], divisor: float
+) -> Callable[[Cell], Any]:
+    def take(cell: Cell) -> float | None:
+        if cell.record.status not in HAVE_LATENCY:
+            return None
+        known = [value for p in cell.record.processes if (value := getattr(p, field)) is not None]
+        return put_together(known) / divisor if known else None
+
+    return take
+
+
+def _median(values: list[int]) -> float:
+    from statistics import median
+
+    return median(values)
+
+
+_MS, _MIB = units.NS_PER_MS, 2**20
+_AREA = {"small": "below 32² pixels", "medium": "32² to 96² pixels", "large": "above 96² pixels"}
+
+COLUMNS: tuple[Column, ...] = (
+    Column("run_id", TEXT, "", "the run that the cell belongs to", _record("run_id")),
+    Column("started_at", TEXT, "", "when the cell was begun, ISO 8601 in UTC", _record("started_at")),
+    Column("model", TEXT, "", "name of the model card", _record("model.name")),
+    Column("model_sha256", TEXT, "", "hash of the .tflite file that was measured", _record("model.sha256")),
+    Column(
+        "quantization",
+        TEXT,
+        "",
+        "how the model is quantized, read from the file",
+        _record("model.quantization"),
+    ),
+    Column("size_bytes", INTEGER, "bytes", "size of the .tflite file", _record("model.size_bytes")),
+    Column("device", TEXT, "", "name of the device", _record("device.name")),
+    Column("device_kind", TEXT, "", "how it is reached: local, adb, ssh, …", _record("device.kind")),
+    Column("delegate_requested", TEXT, "", "the delegate that was asked for", _record("delegate.requested")),
+    Column(
+        "delegate_actual",
+        TEXT,
+        "",
+        "the delegate that ran, as far as it is proven",
+        _record("delegate.actual"),
+    ),
+    Column(
+        "delegated_nodes",
+        INTEGER,
+        "nodes",
+        "graph nodes that the delegate took",
+        _record("delegate.delegated_nodes"),
+    ),
+    Column("total_nodes", INTEGER, "nodes", "graph nodes of the model", _record("delegate.total_nodes")),
+    Column("threads", INTEGER, "", "CPU threads", _record("threads")),
+    Column("runtime", TEXT, "", "the inference runtime and its version", _record("runtime")),
+    Column(
+        "status", TEXT, "", "ok, fallback, partial, incorrect, failed, timeout or skipped", _record("status")
+    ),
+    Column(
+        "verdict",
+        TEXT,
+        "",
+        "trusted, noisy, throttled, too-few-samples or unverified",
+        lambda cell: cell.verdict,
+    ),
+    Column("reasons", LIST, "", "why status and verdict are what they are", lambda cell: list(cell.reasons)),
+    Column(
+        "n_samples",
+        INTEGER,
+        "inferences",
+        "steady inferences that the latency is computed from",
+        _latency("n_samples"),
+    ),
+    Column("latency_mean_ms", NUMBER, "ms", "mean of the steady inferences", _latency("mean_ms")),
+    Column("latency_std_ms", NUMBER, "ms", "their standard deviation", _latency("std_ms")),
+    Column("latency_median_ms", NUMBER, "ms", "their median", _latency("median_ms")),
+    Column(
+        "latency_median_low_ms",
+        NUMBER,
+        "ms",
+        "lower end of the median's 95 % interval",
+        _latency("median_low_ms"),
+    ),
+    Column(
+        "latency_median_high_ms",
+        NUMBER,
+        "ms",
+        "upper end of the median's 95 % interval",
+        _latency("median_high_ms"),
+    ),
+    Column(
+        "latency_p90_ms",
+        NUMBER,
+        "ms",
+        "90th percentile; null when the samples cannot bound it",
+        _latency("p90_ms"),
+    ),
+    Column(
+        "latency_p95_ms",
+        NUMBER,
+        "ms",
+        "95th percentile; null when the samples cannot bound it",
+        _latency("p95_ms"),
+    ),
+    Column(
+        "latency_p99_ms",
+        NUMBER,
+        "ms",
+        "99th percentile; null when the samples cannot bound it",
+        _latency("p99_ms"),
+    ),
+    Column("latency_min_ms", NUMBER, "ms", "fastest steady inference", _latency("min_ms")),
+    Column("latency_max_ms", NUMBER, "ms", "slowest steady inference", _latency("max_ms")),
+    Column("fps", NUMBER, "inferences/s", "inferences a second, one after the other", _latency("fps")),
+    Column(
+        "init_ms",
+        NUMBER,
+        "ms",
+        "loading the model and the delegate, median over processes",
+        _processes("init_ns", _median, _MS),
+    ),
+    Column(
+        "first_inference_ms",
+        NUMBER,
+        "ms",
+        "the first inference of a process, median over processes",
+        _processes("first_inference_ns", _median, _MS),
+    ),
+    Column(
+        "peak_memory_mb",
+        NUMBER,
+        "MB of 2^20 bytes",
+        "peak resident memory, the largest of the processes",
+        _processes("peak_memory_bytes", max, _MIB),
+    ),
+    Column("dataset", TEXT, "", "the dataset that the accuracy was measured on", _accuracy("dataset")),
+    Column("n_images", INTEGER, "images", "images that were evaluated", _accuracy("n_images")),
+    Column(
+        "images_per_second",
+        NUMBER,
+        "images/s",
+        "speed of the evaluation, with decoding",
+        _own_accuracy("images_per_second"),
+    ),
+    Column("map", NUMBER, "0…1", "COCO mAP: AP averaged over IoU 0.50…0.95", _figure("map")),
+    Column(
+        "map_low", NUMBER, "0…1", "lower end of the mAP's 95 % interval over images", _own_accuracy("map_low")
+    ),
+    Column(
+        "map_high",
+        NUMBER,
+        "0…1",
+        "upper end of the mAP's 95 % interval over images",
+        _own_accuracy("map_high"),
+    ),
+    Column("ap50", NUMBER, "0…1", "AP at IoU 0.50", _figure("ap50")),
+    Column("ap75", NUMBER, "0…1", "AP at IoU 0.75", _figure("ap75")),
+    *(
+        Column(f"ap_{area}", NUMBER, "0…1", f"AP of objects {size}", _figure(f"ap_{area}"))
+        for area, size in _AREA.items()
+    ),
+    Column("ar1", NUMBER, "0…1", "average recall with 1 detection an image", _figure("ar1")),
+    Column("ar10", NUMBER, "0…1", "average recall with 10 detections an image", _figure("ar10")),
+    Column("ar100", NUMBER, "0…1", "average recall with 100 detections an image", _figure("ar100")),
+    *(
+        Column(f"ar_{area}", NUMBER, "0…1", f"average recall of objects {size}", _figure(f"ar_{area}"))
+        for area, size in _AREA.items()
+    ),
+)
+"""Every public column, in the public order."""
+
+BY_NAME = {column.name: column for column in COLUMNS}
+NAMES = tuple(BY_NAME)
+
+
+def _together(part: str) -> tuple[str, list[str], attrgetter[tuple[Any, ...]]]:
+    """Return the names of a part's columns, and what takes their values in one call."""
+    own = {c.name: c.take.path for c in COLUMNS if isinstance(c.take, Attribute) and c.take.part == part}
+    return part, list(own), attrgetter(*own.values())
+
+
+_TOGETHER = tuple(map(_together, ("record", "latency", "figures")))
+_ONE_BY_ONE = tuple(column for column in COLUMNS if not isinstance(column.take, Attribute))
+_TEXTS = tuple(column.name for column in COLUMNS if column.dtype == TEXT)
+
+
+def take_row(cell: Cell) -> dict[str, Any]:
+    """Return a cell as a row: every public column with a plain value, None where it is unknown."""
+    row: dict[str, Any] = dict.fromkeys(NAMES)
+    for part, names, values_of in _TOGETHER:
+        source = getattr(cell, part)
+        if source is not None:
+            row.update(zip(names, values_of(source), strict=True))
+    for column in _ONE_BY_ONE:
+        row[column.name] = column.take(cell)
+    for name in _TEXTS:
+        row[name] = (
+            row[name] or None
+        )  # an empty text says nothing, so it is unknown like any other absent value
+    return row
+
+
+def check_names(names: Iterable[str]) -> list[str]:
+    """Return the names as they are.
+
+    Raises:
+        UnknownNameError: One is not a public column; near misses are listed.
+    """
+    chosen = list(names)
+    for name in chosen:
+        if name not in BY_NAME:
+            raise UnknownNameError("column", name, NAMES)
+    return chosen

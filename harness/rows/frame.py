@@ -1,0 +1,176 @@
+"""Records → rows → DataFrame. Summaries are computed here, from the samples, each time records are read."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import units
+from harness.errors import RecordError
+from harness.records import records
+from harness.records.records import StoredRecord
+from harness.rows import columns
+from harness.rows.columns import Cell
+from harness.workspace import find_workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.statistics.latency import LatencySummary
+
+Row = dict[str, Any]
+"""A cell with the public columns and plain values."""
+
+
+class UnreadableRecordWarning(UserWarning):
+    """A record that was passed over because it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found in one or several folders.
+
+    Attributes:
+        records: The cells, oldest run first, in the order they were planned.
+        runs: The folders of the runs.
+        warnings: One sentence for each file that could not be read.
+    """
+
+    records: tuple[StoredRecord, ...]
+    runs: tuple[Path, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def read_results(paths: Iterable[Path]) -> Results:
+    """Read the records of runs, or of all runs in folders. A file that cannot be read hides no other.
+
+    Raises:
+        RecordError: A path holds no run at all.
+    """
+    runs = tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
+    found: list[StoredRecord] = []
+    unread: list[str] = []
+    for path in (cell for run in runs for cell in _record_files(run)):
+        try:
+            found.append(_read(path))
+        except RecordError as error:
+            unread.append(f"passed over: {error}")
+    return Results(tuple(found), runs, tuple(unread))
+
+
+def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
+    """Read runs, or folders of runs, into a DataFrame with the public columns, one row a cell.
+
+    A record that cannot be read is passed over with an `UnreadableRecordWarning`.
+
+    Args:
+        paths: One or several folders; none for the `results/` of the workspace.
+
+    Raises:
+        RecordError: A path holds no run at all.
+    """
+    several = [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+    results = read_results(several or [find_workspace().results])
+    for text in results.warnings:
+        warnings.warn(text, UnreadableRecordWarning, stacklevel=2)
+    return to_frame(results.records)
+
+
+def to_rows(stored: Iterable[StoredRecord]) -> list[Row]:
+    """Return one row of plain values a record, with every public column; None where it is unknown."""
+    from harness.rows.summary_cache import summarize_all
+
+    several = list(stored)
+    pairs = zip(several, summarize_all(several), strict=True)
+    return [columns.take_row(_cell(one.record, found)) for one, found in pairs]
+
+
+def to_frame(stored: Iterable[StoredRecord]) -> pd.DataFrame:
+    """Return one row a record, with pandas' nullable types."""
+    return rows_to_frame(to_rows(stored))
+
+
+def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = columns.NAMES) -> pd.DataFrame:
+    """Return rows as a DataFrame with the types of the public columns.
+
+    Raises:
+        UnknownNameError: A name is not a public column.
+    """
+    import pandas as pd
+
+    chosen = columns.check_names(names)
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in rows], dtype=columns.BY_NAME[name].dtype)
+            for name in chosen
+        },
+        columns=pd.Index(chosen),
+    )
+
+
+def to_cell(stored: StoredRecord) -> Cell:
+    """Summarize a record: its latency, its verdict, and what qualifies them."""
+    from harness.rows.summary_cache import summarize_all
+
+    return _cell(stored.record, next(summarize_all([stored])))
+
+
+def _cell(record: records.Record, found: LatencySummary | Exception | None) -> Cell:
+    latency, unread = (None, (str(found),)) if isinstance(found, Exception) else (found, ())
+    verdict, judged = _judge(record, latency)
+    reasons = (*record.reasons, *_instead(record, latency), *unread, *judged)
+    if not record.complete:
+        reasons = (
+            "interrupted: not all of this cell was measured; continue with harness run --resume",
+            *reasons,
+        )
+    shown = latency if record.status in columns.HAVE_LATENCY else None
+    return Cell(record, shown, verdict, tuple(dict.fromkeys(reasons)))
+
+
+def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[str | None, tuple[str, ...]]:
+    from harness.rows import verdict as checks
+
+    judgement = checks.judge(record, latency)
+    return judgement.verdict, tuple(judgement.reasons)
+
+
+def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:
+    """Say what ran in place of the delegate, since the number must not stand in the delegate's row."""
+    if record.status != "fallback" or latency is None:
+        return ()
+    took = units.milliseconds(latency.median_ms)
+    return (f"{record.delegate.actual} ran instead of {record.delegate.requested}: median {took} ms there",)
+
+
+def _runs(path: Path) -> list[Path]:
+    found = records.find_runs(path)
+    if not found:
+        raise RecordError(
+            f"{path}: no run found; expected a folder with run.json, or a folder of such folders"
+        )
+    return found
+
+
+def _record_files(run: Path) -> Iterator[Path]:
+    """A folder without a record is a cell that was only begun."""
+    cells = run / "cells"
+    with contextlib.suppress(OSError), os.scandir(cells) as entries:
+        for name in sorted(entry.name for entry in entries):
+            file = cells / name / "record.json"
+            if file.exists():
+                yield file
+
+
+def _read(path: Path) -> StoredRecord:
+    record = records.load(path, records.Record)
+    if record.format > records.FORMAT:
+        raise RecordError(
+            f"{path}: its format {record.format} is newer than {records.FORMAT}; upgrade ondevice-harness"
+        )
+    return StoredRecord(record, path.parent)

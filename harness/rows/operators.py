@@ -1,0 +1,129 @@
+"""Where the time goes inside a graph: the operators of cells, put together by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from harness import units
+from harness.errors import RecordError
+from harness.records.records import OperatorTime, StoredRecord
+from harness.text import clean
+
+COLUMNS = (
+    "run_id",
+    "model",
+    "device",
+    "delegate_requested",
+    "operator",
+    "delegated",
+    "count",
+    "time_ms",
+    "share_percent",
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """All operators of one kind that the same thing executed.
+
+    Attributes:
+        name: The kind: an operator of the model, or what the delegate made of some.
+        delegated: Whether a delegate executed them, and not a builtin kernel.
+        count: How many there are in the graph as it was executed.
+        time_ms: Their time of one inference.
+        share: Of the time of all operators, 0…1.
+    """
+
+    name: str
+    delegated: bool
+    count: int
+    time_ms: float
+    share: float
+
+
+def by_kind(operators: Iterable[OperatorTime]) -> list[Kind]:
+    """Put operators together by kind and by who executed them, the costliest first."""
+    groups: dict[tuple[str, bool], list[OperatorTime]] = {}
+    for one in operators:
+        groups.setdefault((one.kind, one.delegated), []).append(one)
+    times = {key: sum(one.time_ns for one in group) for key, group in groups.items()}
+    whole = sum(times.values()) or 1
+    kinds = [
+        Kind(key[0], key[1], len(group), times[key] / units.NS_PER_MS, times[key] / whole)
+        for key, group in groups.items()
+    ]
+    return sorted(kinds, key=lambda kind: -kind.time_ms)
+
+
+def operator_rows(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
+    """Return one row a kind of operator of each cell; cells whose operators were not recorded have none.
+
+    Raises:
+        RecordError: A file with operators is missing, or is not one of ours.
+    """
+    return [_row(one, kind) for one in stored for kind in by_kind(one.operators())]
+
+
+def remarks(stored: Iterable[StoredRecord]) -> list[str]:
+    """Say of which cells the operators were asked for and could not be recorded."""
+    told = []
+    for one in stored:
+        facts, record = one.record.operators, one.record
+        if facts is not None and facts.status != "ok":
+            reasons = "; ".join(facts.reasons)
+            told.append(f"no operators of {record.model.name} on {record.delegate.requested}: {reasons}")
+    return told
+
+
+def _row(stored: StoredRecord, kind: Kind) -> dict[str, Any]:
+    record = stored.record
+    return {
+        "run_id": record.run_id,
+        "model": record.model.name,
+        "device": record.device.name,
+        "delegate_requested": record.delegate.requested,
+        "operator": kind.name,
+        "delegated": kind.delegated,
+        "count": kind.count,
+        "time_ms": kind.time_ms,
+        "share_percent": 100 * kind.share,
+    }
+
+
+def for_page(stored: StoredRecord) -> dict[str, Any] | None:
+    """Return what the HTML page shows of a cell's operators; None where they were not asked for."""
+    facts = stored.record.operators
+    if facts is None:
+        return None
+    try:
+        operators = stored.operators()
+    except RecordError as error:
+        return {"missing": [clean(error)]}
+    if not operators:
+        return {"missing": list(map(clean, facts.reasons))}
+    whole = sum(one.time_ns for one in operators)
+    return {
+        "n": units.count(facts.n_inferences),
+        "sum": units.milliseconds(whole / units.NS_PER_MS),
+        "runtime": clean(facts.runtime or units.MISSING),
+        "kinds": [_page_kind(kind) for kind in by_kind(operators)],
+        "each": [_page_operator(one, whole) for one in operators],
+    }
+
+
+def _page_kind(kind: Kind) -> list[Any]:
+    shown = (units.count(kind.count), units.milliseconds(kind.time_ms), f"{100 * kind.share:.1f}%")
+    return [clean(kind.name), kind.delegated, round(kind.share, 4), *shown]
+
+
+def _page_operator(one: OperatorTime, whole_ns: int) -> list[Any]:
+    time = units.milliseconds(one.time_ns / units.NS_PER_MS)
+    return [
+        clean(one.kind),
+        clean(one.name),
+        one.delegated,
+        time,
+        f"{100 * one.time_ns / (whole_ns or 1):.1f}%",
+    ]

@@ -1,0 +1,62 @@
+"""A record's latency figures, computed from its samples (law 2: summaries are computed, not stored).
+
+A native tool keeps its samples to itself; the summary that it prints of each process then stands for one sample.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.records.records import StoredRecord
+from harness.rows import process_summaries as stats_summaries
+from harness.statistics import latency as stats
+from harness.statistics import mlperf
+from harness.statistics.latency import Durations, LatencySummary
+from harness.units import NS_PER_MS
+
+MLPERF_QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
+
+
+def steady_durations(stored: StoredRecord) -> list[Durations]:
+    """Return the steady durations in ns of every process that came to its end and settled.
+
+    Raises:
+        RecordError: A file of samples is missing or is not one of ours.
+    """
+    kept = [process for process in stored.record.processes if process.samples]
+    return [
+        samples["duration_ns"][steady]
+        for process, samples in zip(kept, stored.samples(), strict=True)
+        if process.status not in {"failed", "timeout"} and (steady := samples["steady"]).any()
+    ]
+
+
+def summarize_record(stored: StoredRecord) -> LatencySummary | None:
+    """Summarize a record's latency; None where nothing steady was measured.
+
+    Raises:
+        RecordError: A file of samples is missing or is not one of ours.
+    """
+    told = stats_summaries.summaries_of(stored.record)
+    if told:
+        return stats_summaries.summarize_processes(told)
+    durations = steady_durations(stored)
+    summary = stats.summarize(durations)
+    if summary is None or not stored.record.settings.get("mlperf"):
+        return summary
+    return _with_early_stopping(summary, np.concatenate(durations))
+
+
+def _with_early_stopping(summary: LatencySummary, durations: Durations) -> LatencySummary:
+    """Put LoadGen's early-stopping estimates in place of the sample quantiles."""
+    found = {name: mlperf.early_stopping_estimate(durations, q) for name, q in MLPERF_QUANTILES.items()}
+    estimates = {name: None if s.estimate is None else s.estimate / NS_PER_MS for name, s in found.items()}
+    return replace(
+        summary,
+        p90_ms=estimates["p90"],
+        p95_ms=estimates["p95"],
+        p99_ms=estimates["p99"],
+        runs_needed={name: stop.queries_needed for name, stop in found.items() if stop.estimate is None},
+    )

@@ -1,0 +1,139 @@
+"""Summaries of the samples of large reports, kept so that they need not be computed again. A cache and nothing else.
+
+It lies in the user's cache folder, never beside the records. A summary is used only while the cell's files have the
+size and time of change that they had when it was computed, and while the code that computes it is the same; otherwise
+it is computed from the samples, as everywhere. Whatever goes wrong with the cache, figures are right and at most slow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from harness.cards import cache_folder
+from harness.records import samples
+from harness.records.records import StoredRecord
+from harness.rows import process_summaries as stats_summaries
+from harness.rows import summary
+from harness.statistics import distributions, mlperf
+from harness.statistics import latency as stats
+from harness.statistics.latency import LatencySummary
+
+LEAST_CELLS = 50
+"""Fewer cells than this are summarized in some hundredths of a second, and are not cached."""
+_SETTLED_S = 5.0
+"""A file that changed so recently may change again without another time of change; its cell is not kept."""
+_CODE = (distributions, mlperf, samples, stats, stats_summaries, summary)
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""(name, time of change in ns, size) of the files that belong to a cell."""
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    stamp: Stamp
+    summary: LatencySummary | None
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    code: Stamp
+    cells: dict[str, _Entry]
+
+
+def summarize_all(stored: Sequence[StoredRecord]) -> Iterator[LatencySummary | Exception | None]:
+    """Summarize records, in order; in place of a summary that fails, its `RecordError`."""
+    from harness.errors import RecordError
+
+    by_run = _Runs(enabled=len(stored) >= LEAST_CELLS)
+    for one in stored:
+        try:
+            yield by_run.summary(one)
+        except RecordError as error:
+            yield error
+    by_run.save()
+
+
+class _Runs:
+    """The summaries of the run that is being read; records come run by run."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._code = _code_stamp() if enabled else ()
+        self._run: Path | None = None
+        self._known: dict[str, _Entry] = {}
+        self._is_new = False
+
+    def summary(self, stored: StoredRecord) -> LatencySummary | None:
+        """Return the summary that is kept, or compute it."""
+        if not self._enabled:
+            return summary.summarize_record(stored)
+        self._turn_to(stored.folder.parent)
+        stamp = _stamp(stored)
+        entry = self._known.get(stored.folder.name)
+        if entry is not None and entry.stamp == stamp:
+            return entry.summary
+        found = summary.summarize_record(stored)
+        if _is_settled(stamp):
+            self._known[stored.folder.name] = _Entry(stamp, found)
+            self._is_new = True
+        return found
+
+    def _turn_to(self, run: Path) -> None:
+        if run != self._run:
+            self.save()
+            self._run, self._known, self._is_new = run, _read(run, self._code), False
+
+    def save(self) -> None:
+        """Keep what was computed, if the folder can be written."""
+        if self._run is not None and self._is_new:
+            with contextlib.suppress(OSError):
+                _write(_file(self._run), msgspec.msgpack.encode(_Kept(self._code, self._known)))
+
+
+def _read(run: Path, code: Stamp) -> dict[str, _Entry]:
+    try:
+        kept = msgspec.msgpack.decode(_file(run).read_bytes(), type=_Kept)
+    except (OSError, msgspec.MsgspecError):
+        return {}
+    return kept.cells if kept.code == code else {}
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Whole or absent; not forced to the disk, since it can be lost without harm."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(file)
+
+
+def _file(run: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(run.resolve())).hexdigest()[:32]
+    return cache_folder() / "summaries" / f"{name}.msgpack"
+
+
+def _stamp(stored: StoredRecord) -> Stamp:
+    """Stamp the files that a summary is computed from; nothing where one of them is missing."""
+    folder = str(stored.folder)
+    names = ("record.json", *(process.samples for process in stored.record.processes if process.samples))
+    try:
+        return tuple([(name, *_change(os.stat(f"{folder}/{name}"))) for name in names])  # noqa: PTH116 (60,000 files)
+    except (OSError, ValueError):
+        return ()
+
+
+def _change(found: os.stat_result) -> tuple[int, int]:
+    return found.st_mtime_ns, found.st_size
+
+
+def _is_settled(stamp: Stamp) -> bool:
+    return bool(stamp) and time.time() - max(change for _, change, _ in stamp) / 1e9 > _SETTLED_S
+
+
+def _code_stamp() -> Stamp:
+    files = [Path(module.__file__ or "") for module in _CODE]
+    return tuple((file.name, *_change(file.stat())) for file in files)

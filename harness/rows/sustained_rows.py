@@ -1,0 +1,78 @@
+"""Latency over a long run as rows: both ends of each cell, its knee, and its rank at both ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from harness import units
+from harness.records.records import StoredRecord
+from harness.rows.sustained import Sustained, analyse
+
+COLUMNS = (
+    "model",
+    "delegate_requested",
+    "device",
+    "seconds",
+    "first_ms",
+    "last_ms",
+    "change_percent",
+    "knee_s",
+    "rank_first",
+    "rank_last",
+)
+
+
+def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
+    """Return one row a cell that was measured under sustained load and came to its end.
+
+    Ranks are by device, the fastest 1.
+    """
+    found = [
+        (stored, result)
+        for stored in records
+        if stored.record.settings.get("sustained") is not None and stored.record.status in {"ok", "partial"}
+        for result in [_result(stored)]
+        if result is not None
+    ]
+    return [_row(stored, result, found) for stored, result in found]
+
+
+def _result(stored: StoredRecord) -> Sustained | None:
+    samples = stored.samples()
+    return analyse(samples[0]) if samples else None
+
+
+def _row(
+    stored: StoredRecord, result: Sustained, all_found: list[tuple[StoredRecord, Sustained]]
+) -> dict[str, Any]:
+    record = stored.record
+    same = [
+        other for other_stored, other in all_found if other_stored.record.device.name == record.device.name
+    ]
+    return {
+        "model": record.model.name,
+        "delegate_requested": record.delegate.requested,
+        "device": record.device.name,
+        "seconds": result.seconds,
+        "first_ms": result.first_ms,
+        "last_ms": result.last_ms,
+        "change_percent": result.change_percent,
+        "knee_s": result.knee_s,
+        "rank_first": 1 + sum(other.first_ms < result.first_ms for other in same),
+        "rank_last": 1 + sum(other.last_ms < result.last_ms for other in same),
+    }
+
+
+def shown(row: dict[str, Any]) -> dict[str, str]:
+    """Return a row as a table prints it."""
+    return {
+        "model": row["model"],
+        "delegate": row["delegate_requested"],
+        "ran": units.duration(row["seconds"]),
+        "first ms": units.milliseconds(row["first_ms"]),
+        "last ms": units.milliseconds(row["last_ms"]),
+        "change": units.percent(row["change_percent"]),
+        "knee at": "none" if row["knee_s"] is None else units.duration(row["knee_s"]),
+        "rank": f"{row['rank_first']} → {row['rank_last']}",
+    }

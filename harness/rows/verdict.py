@@ -1,0 +1,251 @@
+"""Whether a row can be trusted: a verdict with reasons in sentences that carry the numbers and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+from statistics import median
+from typing import Any
+
+from harness import units
+from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
+from harness.records.records import ProcessFacts, Record
+from harness.statistics.latency import LatencySummary, half_width_percent
+
+MIN_PROCESSES = 3
+"""With fewer independent processes the spread from one to the next is not known well enough for an interval."""
+MAX_HALF_WIDTH_PERCENT = 5.0
+"""Half the width of the 95 % interval of the median, against the median."""
+MAX_SPREAD = 0.5
+"""(p90 - median) / median; pyperf warns when the extremes are 50 % off."""
+MAX_OUTLIERS = 0.10
+"""Share of samples with a modified z-score above 3.5 (Iglewicz & Hoaglin, see `stats.outliers`)."""
+HOT_CHARGING_C = 35.0
+"""A battery this warm while it is charged warms the phone by itself."""
+THROTTLED = 1.10
+"""A CPU probe this much slower than its best means throttling (Jetpack Microbenchmark's rule)."""
+MAX_OTHER_LOAD = 0.10
+"""CPU cores that other programs used meanwhile."""
+
+Finding = tuple[str, str]
+"""(verdict, reason)."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict of design.md (`trusted`, `noisy`, …; None where nothing was timed) and why."""
+
+    verdict: str | None
+    reasons: tuple[str, ...]
+
+
+def judge(record: Record, summary: LatencySummary | None) -> Judgement:
+    """Judge a cell's figures: the first check that speaks gives the verdict, all of them give their reasons."""
+    if not record.processes or record.status not in {"ok", "partial"}:
+        return Judgement(None, ())
+    found = [finding for check in CHECKS for finding in check(record, summary)]
+    reasons = (*(reason for _, reason in found), *_unbounded(summary), *_switching(record, summary))
+    return Judgement(found[0][0] if found else "trusted", tuple(dict.fromkeys(reasons)))
+
+
+def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
+    """Say why a quantile is not given, and how many inferences it would take."""
+    if summary is None or not summary.runs_needed:
+        return
+    needed = [f"{name} {units.count(n)}" for name, n in summary.runs_needed.items()]
+    yield f"too few inferences ({units.count(summary.n_samples)}) to bound a quantile: needed for {', '.join(needed)}"
+
+
+def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
+    """Say what an inference takes right after another model's, where that was measured (`--switch-models`)."""
+    told = [process.telemetry.get("after_other_model") for process in record.processes]
+    durations = [duration for one in told if one for duration in one["durations_ns"]]
+    if not durations or summary is None:
+        return
+    name = next(one["model"] for one in told if one)
+    yield (
+        f"right after {name} an inference takes {units.milliseconds(median(durations) / 1e6)} ms (median of "
+        f"{len(durations)}) instead of {units.milliseconds(summary.median_ms)} ms: what switching models costs"
+    )
+
+
+def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    if record.delegate.actual == "unknown":
+        evidence = "; ".join(record.delegate.evidence) or "no evidence"
+        yield "unverified", f"what ran is not proven: {evidence}"
+
+
+def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    ratios = [ratio for process in record.processes if (ratio := _slow_down(process)) is not None]
+    if ratios and median(ratios) > THROTTLED:
+        yield (
+            "throttled",
+            f"a CPU probe right after took {median(ratios):.2f}× its best time in this run (limit {THROTTLED:.2f}×): "
+            "let the device cool down, or fix its clock, and measure again",
+        )
+    drops = [drop for process in record.processes if (drop := _clock_drop(process)) is not None]
+    if drops and median(drops) > THROTTLED - 1:
+        yield (
+            "throttled",
+            f"the clock fell by {median(drops):.0%} during the measurement: let the device cool down",
+        )
+
+
+def _slow_down(process: ProcessFacts) -> float | None:
+    """The CPU probe after a process against the best of the run."""
+    after = process.telemetry.get("after", {}).get("probe_ns")
+    best = process.telemetry.get("fastest_probe_ns")
+    return after / best if after and best else None
+
+
+def _clock_drop(process: ProcessFacts) -> float | None:
+    before, after = (process.telemetry.get(when, {}).get("mhz") for when in ("before", "after"))
+    return 1 - after / before if before and after else None
+
+
+def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    """What the firmware of a Raspberry Pi says of its clock (`harness.firmware`)."""
+    told = [_flags_of(process) for process in record.processes]
+    meanwhile = _any(now | fresh for now, fresh, _ in told)
+    if meanwhile:
+        words = ", ".join(text for bit, text in FLAGS if meanwhile >> bit & 1)
+        remedy = "use the power supply made for the board" if meanwhile & UNDER_VOLTAGE else "cool it better"
+        yield "throttled", f"the board's firmware says that during the measurement {words}: {remedy}"
+    elif _any(past for _, _, past in told) & UNDER_VOLTAGE:
+        yield (
+            "noisy",
+            "the board's firmware says that its voltage was too low at some time since it was started: use the power "
+            "supply made for it, and start it again",
+        )
+
+
+def _flags_of(process: ProcessFacts) -> tuple[int, int, int]:
+    """What was so before or after the process, what came up meanwhile, and what was so at any time since the start."""
+    states = [process.telemetry.get(when, {}).get("firmware_flags") for when in ("before", "after")]
+    before, after = (state if isinstance(state, int) else None for state in states)
+    known = [flags for flags in (before, after) if flags is not None]
+    past = _any(flags >> SINCE_START & NOW for flags in known)
+    fresh = (after & ~before) >> SINCE_START & NOW if before is not None and after is not None else 0
+    return _any(flags & NOW for flags in known), fresh, past
+
+
+def _any(flags: Iterable[int]) -> int:
+    return reduce(or_, flags, 0)
+
+
+def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    unsettled = [
+        str(p.index + 1) for p in record.processes if p.status == "ok" and p.samples and p.steady_from is None
+    ]
+    if unsettled:
+        remedy = _longer(record)
+        yield (
+            "noisy",
+            f"process {', '.join(unsettled)} of {len(record.processes)} never settled and is left out: {remedy}",
+        )
+    if summary is None:
+        return
+    width = half_width_percent(summary)
+    limit = record.settings.get("precision") or MAX_HALF_WIDTH_PERCENT
+    if width is not None and width > limit:
+        yield (
+            "noisy",
+            f"the median is only known to ±{width:.1f}% (wanted ±{limit:g}%): {_more_processes(record)}",
+        )
+    if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
+        times = summary.p90_ms / summary.median_ms
+        yield (
+            "noisy",
+            f"one inference in ten took {times:.1f}× the median or more: other programs or a changing clock disturb it",
+        )
+    elif summary.outlier_share is not None and summary.outlier_share > MAX_OUTLIERS:
+        yield (
+            "noisy",
+            f"{summary.outlier_share:.0%} of the inferences are outliers (modified z-score above 3.5): other programs "
+            "or a changing clock disturb them",
+        )
+
+
+def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    loads = [
+        process.telemetry["other_load"] for process in record.processes if "other_load" in process.telemetry
+    ]
+    if loads and median(loads) > MAX_OTHER_LOAD:
+        yield "noisy", f"other programs used {median(loads):.1f} CPU cores meanwhile: close them"
+
+
+def _too_few(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    n_processes = 0 if summary is None else summary.n_processes
+    if _is_single(record.settings):
+        if record.settings.get("mlperf") and summary is not None and summary.p90_ms is None:
+            needed = summary.runs_needed.get("p90")
+            yield (
+                "too-few-samples",
+                f"MLPerf's rule needs {needed} queries for p90, found {summary.n_samples}",
+            )
+        return
+    if n_processes < MIN_PROCESSES:
+        so_far = "" if record.complete else " so far (the run was ended early)"
+        yield (
+            "too-few-samples",
+            f"{units.count(n_processes)} process(es) gave steady samples{so_far}, {MIN_PROCESSES} are needed to see "
+            f"how much figures change from one to the next: {_more_processes(record)}",
+        )
+
+
+def _is_single(settings: dict[str, Any]) -> bool:
+    """MLPerf's mode and sustained load measure one process on purpose."""
+    return bool(settings.get("mlperf")) or settings.get("sustained") is not None
+
+
+def _power(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    states = [process.telemetry for process in record.processes]
+    governors = {state["governor"] for state in states if "governor" in state}
+    slow = sorted(governors - {"performance"})
+    if slow:
+        yield "noisy", f"the CPU governor is {', '.join(slow)}: set it to performance for figures that repeat"
+    if any(state.get("on_battery") for state in states):
+        yield "noisy", "the machine ran on its battery, which lowers clocks: plug it in"
+
+
+def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    facts = record.device.facts
+    if facts.get("screen_on") == "yes":
+        yield "noisy", "the phone's screen was on, which takes power and heats: turn it off"
+    celsius = facts.get("battery_temperature_c")
+    if facts.get("charging") == "yes" and isinstance(celsius, (int, float)) and celsius > HOT_CHARGING_C:
+        yield "noisy", f"the phone was charging at {celsius:g} °C: let it cool, or use --max-start-temp"
+
+
+def _longer(record: Record) -> str:
+    """What to do about a process that does not settle, knowing what was done already."""
+    from harness.settings import DEFAULT_MIN_SECONDS
+
+    if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
+        return "close other programs (it was given more time already)"
+    return "close other programs, or give it more time with --min-seconds"
+
+
+def _more_processes(record: Record) -> str:
+    """What to do about a wide interval, knowing how many processes were used already."""
+    repetitions = record.settings.get("repetitions", 0)
+    if record.settings.get("precision") is not None:
+        return f"--max-seconds {record.settings.get('max_seconds'):g} was reached first; raise it"
+    if repetitions >= 2 * MIN_PROCESSES:
+        return f"close other programs ({repetitions} processes were used already)"
+    return "close other programs, or raise --repetitions"
+
+
+CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
+    _unverified,
+    _throttled,
+    _firmware,
+    _too_few,
+    _noisy,
+    _other_load,
+    _power,
+    _phone,
+)
+"""In the order of their weight: the first that speaks gives the verdict."""

@@ -1,0 +1,246 @@
+"""A run from a request to its folder: prepare (all bad input is found here), carry out, resume."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.bench.engines.base import Engine
+from harness.bench.engines.choose import find_engine
+from harness.bench.environment import describe_environment
+from harness.bench.plan import Cell, Plan, plan_facts
+from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
+from harness.bench.resolve import ON_THIS_COMPUTER, Station, Subject, find_subjects, make_cells
+from harness.bench.run import Observer, Runner
+from harness.drivers.registry import find_devices
+from harness.errors import IncomparableError, UsageError
+from harness.records.records import FORMAT, Record, RunFacts, load_records, load_run
+from harness.records.store import RunStore, new_run_folder, now
+from harness.version import __version__
+from harness.workspace import ensure_writable, find_workspace
+
+if TYPE_CHECKING:
+    from harness.farm.session import Farm
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan that can be carried out: everything it needs is there.
+
+    Attributes:
+        request: What was asked for.
+        plan: The cells.
+        stations: The devices, reached.
+        engines: What measures on each of them.
+        results: Folder for the run, proven to be writable.
+        remarks: What the user should know before the figures.
+        resumes: The folder of the run that is continued; None for a new one.
+        farm: The farm that measures, with engines of its own; None for this computer.
+    """
+
+    request: Request
+    plan: Plan
+    stations: tuple[Station, ...]
+    engines: tuple[Engine, ...]
+    results: Path
+    remarks: tuple[str, ...] = ()
+    resumes: Path | None = None
+    farm: Farm | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that was carried out."""
+
+    folder: Path
+    records: tuple[Record, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
+        return any(
+            record.status in {"failed", "timeout", "incorrect"} or not record.complete
+            for record in self.records
+        )
+
+
+def prepare(request: Request) -> Prepared:
+    """Find the models, the devices and the data and make the plan.
+
+    Raises:
+        UsageError: Anything that is wrong with the request or with what it names.
+    """
+    workspace = find_workspace(request.workspace)
+    results = Path(request.output) if request.output else workspace.results
+    subjects, remarks = find_subjects(request, workspace)
+    if request.farm.scheduler is not None:
+        return _prepare_farm(request, subjects, results, remarks)
+    stations = _reach(request, workspace)
+    cells = make_cells(request, subjects, stations)
+    remarks += shared_computer(stations, cells)
+    engines = tuple(find_engine(station, request) for station in stations)
+    ensure_writable(results)
+    return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
+
+
+def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[str]:
+    """Say what devices that are parts of this computer do to each other.
+
+    Raises:
+        UsageError: Two of them would use one Edge TPU at the same time, which one process alone can hold.
+    """
+    here = {s.device.name for s in stations if s.profile.data.connection.kind in ON_THIS_COMPUTER}
+    users: dict[str, str] = {}
+    for cell in cells:
+        if cell.delegate.kind != "edgetpu" or cell.device not in here or cell.skip is not None:
+            continue
+        port = cell.delegate.library_options.get("device", "usb:0")
+        if users.setdefault(port, cell.device) != cell.device:
+            raise UsageError(
+                f"{users[port]} and {cell.device} are measured at the same time and would share the Edge TPU {port}: "
+                "name one of them, or another TPU for the other"
+            )
+    if len(here) < 2 or all(cell.delegate.kind == "edgetpu" for cell in cells if cell.device in here):
+        return []
+    return [
+        f"{' and '.join(sorted(here))} are parts of one computer and are measured at the same time, which disturbs the "
+        "figures of its CPU: for those that repeat, measure the CPU in a run of its own"
+    ]
+
+
+def _prepare_farm(
+    request: Request, subjects: Sequence[Subject], results: Path, remarks: Sequence[str]
+) -> Prepared:
+    from harness.farm.session import reach
+
+    farm = reach(request)
+    try:
+        plan = Plan(make_cells(request, subjects, farm.stations), request.settings.seed)
+        ensure_writable(results)
+    except BaseException:
+        farm.close()
+        raise
+    return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
+
+
+def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
+    found: dict[str, Station] = {}
+    for text in request.devices:
+        for profile, device in find_devices(text, workspace):
+            if device.name in found:
+                raise UsageError(f"device {device.name!r} is named twice")
+            found[device.name] = Station(profile, device, device.describe())
+    return tuple(found.values())
+
+
+def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:
+    """Prepare to go on with a run that was ended early, on its farm or the one that is given.
+
+    Raises:
+        RecordError: It is not a run.
+        IncomparableError: Models, data, settings or environment differ; names what, and both values.
+    """
+    facts = load_run(folder)
+    request = request_from_facts(facts.request, folder / "run.json")
+    prepared = prepare(request if farm is None else replace(request, farm=farm))
+    if prepared.farm is not None:
+        prepared.farm.refuse_other_devices(folder)
+    _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
+    _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
+    return replace(prepared, resumes=folder)
+
+
+def _as_json(facts: object) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(facts))
+
+
+def _refuse_difference(stored: Any, present: Any, key: str) -> None:
+    """Raise for the first value that differs between what a run was begun with and what there is now."""
+    if isinstance(stored, dict) and isinstance(present, dict):
+        for name in stored.keys() | present.keys():
+            if name != "load_average":
+                _refuse_difference(stored.get(name), present.get(name), f"{key}.{name}")
+    elif isinstance(stored, list) and isinstance(present, list) and len(stored) == len(present):
+        for index, (a, b) in enumerate(zip(stored, present, strict=True)):
+            _refuse_difference(a, b, f"{key}[{index}]")
+    elif stored != present:
+        raise IncomparableError(key, stored, present, "parts of a resumed run")
+
+
+def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
+    """Measure what was prepared; every record is on disk when this returns or is ended from outside."""
+    store = RunStore(prepared.resumes or new_run_folder(prepared.results))
+    if prepared.resumes is None:
+        store.save_run(_run_facts(prepared, store.run_id))
+    try:
+        if prepared.farm is not None:
+            prepared.farm.carry_out(prepared.plan, store, observer)
+        else:
+            _run_all(_runners(prepared, store, observer))
+    except BaseException as error:
+        # The folder is named in the error's message for Ctrl-C, which ends a run that can be resumed.
+        error.harness_run = store.folder  # type: ignore[attr-defined]
+        raise
+    finally:
+        for station in prepared.stations:
+            station.device.close()
+        if prepared.farm is not None:
+            prepared.farm.close()
+        store.drop_scratch()
+    return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
+
+
+def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
+    pairs = zip(prepared.stations, prepared.engines, strict=True)
+    return [
+        Runner(prepared.plan.of_device(station.device.name), engine, station.info, store, observer)
+        for station, engine in pairs
+    ]
+
+
+def _run_all(runners: list[Runner]) -> None:
+    """Run each device's part in a thread of its own; a single one in this thread, where Ctrl-C arrives."""
+    if len(runners) == 1:
+        runners[0].run()
+        return
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def work(runner: Runner) -> None:
+        try:
+            runner.run(stop)
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=work, args=(runner,), daemon=True) for runner in runners]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except KeyboardInterrupt:
+        stop.set()
+        raise
+    if errors:
+        raise errors[0]
+
+
+def _run_facts(prepared: Prepared, run_id: str) -> RunFacts:
+    return RunFacts(
+        format=FORMAT,
+        run_id=run_id,
+        started_at=now(),
+        harness_version=__version__,
+        command=prepared.request.command,
+        seed=prepared.plan.seed,
+        request=request_facts(prepared.request),
+        plan=_as_json(plan_facts(prepared.plan)),
+        environment=describe_environment(),
+    )

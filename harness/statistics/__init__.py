@@ -1,0 +1,1 @@
+"""Pure numbers: latency, steady state, distributions, MLPerf, comparing two samples."""

@@ -1,0 +1,309 @@
+"""Summaries of timed inferences. Pure functions of the raw samples; nothing here is ever stored.
+
+A benchmark has two levels: inferences inside a process, and processes. Inferences of one process share its
+memory layout, its core and its clock, so thousands of them say little about the next process (Kalibera &
+Jones, "Rigorous Benchmarking in Reasonable Time", ISMM 2013; Georges et al., "Statistically Rigorous Java
+Performance Evaluation", OOPSLA 2007). The process is therefore the unit of the median's interval:
+
+* What is estimated: the median latency of a typical process, that is the median over processes of a
+  process's median. The estimate is the median of the process medians: one process on a slow core does not
+  move it, and it equals the median of all inferences wherever processes differ only at random.
+* 2 to 5 processes: no distribution-free 95 % interval exists (the widest, minimum to maximum, misses with
+  probability 2^(1-n), 6.25 % for 5), so a shape must be assumed: Student t on the logarithms of the process
+  medians, which is exact where these are normal, but at least from the smallest to the largest process
+  median, which keeps 5 processes at 93.75 % whatever the distribution (two states of a device, for instance).
+* 6 and more: order statistics of the process medians, interpolated between two ranks so that the confidence
+  is 95 % and not the next possible value above (Hettmansperger & Sheather, Stat. Probab. Lett. 4, 1986). No
+  shape is assumed.
+* 1 process: order statistics of the samples, with the number of samples that independent ones would be
+  worth. Nothing is known of other processes then; callers say so.
+
+What it cannot do (figures in `tests/benchmarks/bench_statistics.py`): with fewer than 5 processes, each of
+them in one of two states, all may be in the same one and the interval does not know of the other. With one
+process, states that last a good part of the trace leave too few visits to judge from. And where some
+processes are slow, the typical process is not the median of all inferences: that median lies higher.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.statistics.distributions import binomial_cdf, binomial_quantile, t_quantile
+from harness.units import NS_PER_MS
+
+Durations = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+CONFIDENCE = 0.95
+QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
+_FEWEST_FOR_ORDER_INTERVAL = 6
+"""2^(1-n) <= 5 % from here on: minimum to maximum holds the median with 95 % whatever the distribution."""
+
+
+@dataclass(frozen=True)
+class LatencySummary:
+    """What is known of a cell's latency. Unknown is None; every time is in ms.
+
+    `n_samples` and `mean_ms` … `max_ms` are of all steady inferences of all processes together, except the
+    median and its 95 % interval, which respect the processes (see the module). `std_ms` is the sample
+    standard deviation (divisor n-1). A quantile is None when the sample is too small to bound it from above
+    with 95 % confidence; `runs_needed` then says how many inferences would do, by the quantile's name
+    (`p90`, `p95`, `p99`). `outlier_share` is 0…1 (see `outliers`). `fps` is 1000 / mean: inferences
+    divided by the time they took, the rate that back-to-back inference sustains.
+    """
+
+    n_samples: int
+    n_processes: int
+    mean_ms: float
+    std_ms: float | None
+    median_ms: float
+    median_low_ms: float | None
+    median_high_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    min_ms: float
+    max_ms: float
+    fps: float
+    outlier_share: float | None = None
+    runs_needed: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """How many of `n_samples` lie far from their process's median; `share` is count / n_samples (0…1)."""
+
+    count: int
+    n_samples: int
+
+    @property
+    def share(self) -> float:
+        """Outliers per sample; 0 when there are no samples."""
+        return self.count / self.n_samples if self.n_samples else 0.0
+
+
+def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
+    """Summarize the steady durations of each independent process.
+
+    Args:
+        processes: One array a process, shape (n,), in ns, in the order they ran. Empty ones are passed over.
+
+    Returns:
+        The summary, or None when there is no sample at all.
+    """
+    measured = [np.asarray(durations, dtype=np.int64) for durations in processes if len(durations)]
+    if not measured:
+        return None
+    pooled = np.concatenate(measured) / NS_PER_MS
+    mean, std = _mean_and_std(pooled)
+    inside = [_spread(durations) for durations in measured]
+    medians = np.array([one.median for one in inside])
+    interval = _interval_of(measured, medians)
+    low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
+    pooled.sort()
+    tails = _quantiles(pooled)
+    return LatencySummary(
+        n_samples=pooled.size,
+        n_processes=len(measured),
+        mean_ms=mean,
+        std_ms=std,
+        median_ms=middle(medians) / NS_PER_MS,
+        median_low_ms=low,
+        median_high_ms=high,
+        p90_ms=tails["p90"],
+        p95_ms=tails["p95"],
+        p99_ms=tails["p99"],
+        min_ms=float(pooled[0]),
+        max_ms=float(pooled[-1]),
+        fps=1000.0 / mean if mean > 0 else math.inf,
+        outlier_share=Outliers(sum(one.n_far for one in inside), pooled.size).share,
+        runs_needed={name: runs_needed(QUANTILES[name]) for name, value in tails.items() if value is None},
+    )
+
+
+def _mean_and_std(values: Floats) -> tuple[float, float | None]:
+    """Return what `mean()` and `std(ddof=1)` do, to the last bit, in a third of their time on short arrays."""
+    n = values.size
+    mean = np.add.reduce(values) / n
+    if n < 2:
+        return float(mean), None
+    from_mean = values - mean
+    return float(mean), math.sqrt(np.add.reduce(from_mean * from_mean) / (n - 1))
+
+
+def _quantiles(ordered: Floats) -> dict[str, float | None]:
+    """Return the quantiles that the sorted sample can bound (linear interpolation, Hyndman & Fan type 7)."""
+    return {
+        name: _interpolated(ordered, q) if ordered.size >= runs_needed(q) else None
+        for name, q in QUANTILES.items()
+    }
+
+
+def _interpolated(ordered: Floats, q: float) -> float:
+    """NumPy's number to the last bit, in a tenth of its time on a short sample."""
+    place = (ordered.size - 1) * q
+    rank = math.floor(place)
+    low, high = float(ordered[rank]), float(ordered[min(rank + 1, ordered.size - 1)])
+    share = place - rank
+    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share
+
+
+def median_of(processes: Sequence[Durations]) -> float:
+    """Return the median of the process medians, in the unit of the samples; every process must have some."""
+    return middle(np.array([middle(durations) for durations in processes]))
+
+
+def middle(values: npt.NDArray[Any]) -> float:
+    """Return the median of a non-empty array without NaN: np.median's number in a fifth of its time on short ones."""
+    return _middle_of_sorted(np.sort(values))
+
+
+def _middle_of_sorted(ordered: npt.NDArray[Any]) -> float:
+    half = len(ordered) // 2
+    if len(ordered) % 2:
+        return float(ordered[half])
+    return float((ordered.item(half - 1) + ordered.item(half)) / 2)
+
+
+def median_interval(processes: Sequence[Durations]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the median (see the module for what is estimated and how).
+
+    Args:
+        processes: One non-empty array a process, shape (n,), any unit of time.
+
+    Returns:
+        (low, high) in the unit of the samples, or None when one process has too few samples for it.
+    """
+    return _interval_of(processes, np.array([middle(durations) for durations in processes]))
+
+
+def _interval_of(processes: Sequence[Durations], medians: Floats) -> tuple[float, float] | None:
+    if len(processes) == 1:
+        return _within_process(processes[0])
+    if medians.size < _FEWEST_FOR_ORDER_INTERVAL:
+        return _student_interval(np.sort(medians))
+    return _interpolated_interval(np.sort(medians))
+
+
+def _student_interval(medians: Floats) -> tuple[float, float]:
+    """Student t on logarithms (latencies differ by factors), never narrower than the process medians."""
+    logs = np.log(np.maximum(medians, 1.0))
+    centre, std = _mean_and_std(logs)
+    half = t_quantile(0.5 + CONFIDENCE / 2, logs.size - 1) * (std or 0.0) / math.sqrt(logs.size)
+    return min(math.exp(centre - half), float(medians[0])), max(math.exp(centre + half), float(medians[-1]))
+
+
+def _interpolated_interval(ordered: Floats) -> tuple[float, float]:
+    """Hettmansperger & Sheather (1986), eq. 1-2: between the ranks just above and just below 95 %."""
+    n = ordered.size
+    rank = max(order_ranks(n, 0.5)[0], 1)
+    wide, narrow = (1.0 - 2.0 * binomial_cdf(k - 1, n, 0.5) for k in (rank, rank + 1))
+    share = (wide - CONFIDENCE) / (wide - narrow)
+    weight = (n - rank) * share / (rank + (n - 2 * rank) * share)
+    low = (1.0 - weight) * ordered[rank - 1] + weight * ordered[rank]
+    high = (1.0 - weight) * ordered[n - rank] + weight * ordered[n - rank - 1]
+    return float(low), float(high)
+
+
+def _within_process(durations: Durations) -> tuple[float, float] | None:
+    """Stretch the ranks of the effective number of independent samples to the real number."""
+    n = len(durations)
+    effective = min(n, max(1, int(effective_samples(durations))))
+    low, high = order_ranks(effective, 0.5)
+    if low < 1 or high > effective:
+        return None
+    stretch = (n + 1) / (effective + 1)
+    ranks = max(math.floor(low * stretch), 1), min(math.ceil(high * stretch), n)
+    found = np.partition(durations, [rank - 1 for rank in ranks])
+    return float(found[ranks[0] - 1]), float(found[ranks[1] - 1])
+
+
+def order_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, int]:
+    """Return the ranks (1-based) of the order statistics that hold quantile `q` with at least `confidence`.
+
+    David & Nagaraja, Order Statistics (3rd ed., 2003), § 7.1: the number of samples below the quantile is
+    binomial. A rank of 0 or n + 1 means that the sample of `n` cannot bound the quantile on that side.
+    """
+    tail = (1.0 - confidence) / 2.0
+    return binomial_quantile(tail, n, q), binomial_quantile(1.0 - tail, n, q) + 1
+
+
+def runs_needed(q: float, confidence: float = CONFIDENCE) -> int:
+    """Return the smallest n whose largest sample bounds quantile `q`: 1 - q^n >= (1 + confidence) / 2.
+
+    This is where the upper rank of `order_ranks` stops being n + 1. It counts independent samples: where slow
+    inferences come in bursts even more are needed.
+    """
+    return max(1, math.ceil(math.log((1.0 - confidence) / 2.0) / math.log(q) - 1e-12))
+
+
+def effective_samples(durations: Durations) -> float:
+    """Return how many independent samples would fix the median as well as these do: n / tau, at most n.
+
+    What matters to a quantile is the autocorrelation of the indicator "at most the median" (Heidelberger &
+    Lewis, "Quantile Estimation in Dependent Sequences", Oper. Res. 32, 1984). tau = 1 + 2 sum(rho_k) is cut
+    off by Geyer's initial monotone sequence ("Practical Markov Chain Monte Carlo", Stat. Sci. 7, 1992).
+    Negative correlation is not credited.
+    """
+    n = len(durations)
+    if n < 4:
+        return float(n)
+    below = (durations <= np.median(durations)).astype(np.float64)
+    covariance = _autocovariance(below - below.mean())
+    if covariance[0] <= 0.0:
+        return float(n)
+    pairs = covariance[: n // 2 * 2].reshape(-1, 2).sum(axis=1) / covariance[0]
+    negative = np.flatnonzero(pairs <= 0.0)
+    positive = pairs[: negative[0]] if negative.size else pairs
+    tau = 2.0 * float(np.minimum.accumulate(positive).sum()) - 1.0
+    return n / max(tau, 1.0)
+
+
+def _autocovariance(centred: Floats) -> Floats:
+    """Return the autocovariance of every lag (Wiener-Khinchin; padded so that nothing wraps around)."""
+    size = 1 << (2 * centred.size - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    full: Floats = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)
+    return full[: centred.size] / centred.size
+
+
+def half_width_percent(summary: LatencySummary) -> float | None:
+    """Return how far the median's interval reaches from the median, on the longer side, in percent."""
+    if summary.median_low_ms is None or summary.median_high_ms is None or summary.median_ms <= 0:
+        return None
+    reach = max(summary.median_high_ms - summary.median_ms, summary.median_ms - summary.median_low_ms)
+    return 100.0 * reach / summary.median_ms
+
+
+def outliers(processes: Sequence[Durations]) -> Outliers:
+    """Count the samples whose modified z-score exceeds 3.5 in their own process.
+
+    Iglewicz & Hoaglin, How to Detect and Handle Outliers (ASQC, 1993): |0.6745 (x - median) / MAD| > 3.5;
+    where more than half of the samples are equal (MAD = 0) the mean absolute deviation takes its place, with
+    the factor 0.7979. A share of more than a few percent does not mean outliers but a second state of the
+    device.
+    """
+    counts = [_spread(np.asarray(durations)).n_far for durations in processes if len(durations)]
+    return Outliers(count=sum(counts), n_samples=sum(len(durations) for durations in processes))
+
+
+class _Spread(NamedTuple):
+    """The median of a process's samples, and how many of them are far from it."""
+
+    median: float
+    n_far: int
+
+
+def _spread(durations: Durations) -> _Spread:
+    median = middle(durations)
+    distance = np.sort(np.abs(durations - median))
+    spread = _middle_of_sorted(distance) / 0.6745
+    if spread == 0.0:
+        spread = float(distance.mean()) / 0.7979
+    return _Spread(median, len(distance) - int(distance.searchsorted(3.5 * spread, side="right")))

@@ -1,0 +1,1 @@
+"""A .tflite file looked at: operators, cost, weights, islands."""

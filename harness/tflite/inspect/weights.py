@@ -1,0 +1,79 @@
+"""How a model's weights are stored: by tensor or by channel, and how many of them are zero."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.tflite.graph import Graph, Tensor
+from harness.tflite.inspect.nodes import Node
+
+LAYERS = {
+    "CONV_2D": 1,
+    "DEPTHWISE_CONV_2D": 1,
+    "TRANSPOSE_CONV": 1,
+    "CONV_3D": 1,
+    "FULLY_CONNECTED": 1,
+    "BATCH_MATMUL": 1,
+}
+"""Operators with weights, and which input these are."""
+_DTYPES = {"float32", "float16", "int8", "uint8", "int16", "int32"}
+
+
+def weights(graph: Graph, nodes: Sequence[Node]) -> dict[str, Any]:
+    """Return `granularity` (counts), `dtypes` (counts), `zero_share` of the weights, and `sparse_tensors`.
+
+    A zero is a stored value that stands for 0, that is q = zero point. What is stored in TFLite's sparse format
+    is counted in `sparse_tensors` and left out of the share.
+    """
+    found = {tensor.buffer: tensor for tensor in map(_weight, nodes) if tensor is not None}
+    dense = [tensor for tensor in found.values() if _is_dense(graph, tensor)]
+    zeros = sum(_zeros(graph, tensor) for tensor in dense)
+    elements = sum(tensor.n_elements for tensor in dense)
+    return {
+        "granularity": dict(Counter(_granularity(tensor) for tensor in found.values())),
+        "dtypes": dict(Counter(tensor.dtype for tensor in found.values())),
+        "zero_share": zeros / elements if elements else None,
+        "sparse_tensors": sum(node.name == "DENSIFY" for node in nodes),
+    }
+
+
+def _weight(node: Node) -> Tensor | None:
+    position = LAYERS.get(node.name)
+    return None if position is None else node.stored(position)
+
+
+def _granularity(tensor: Tensor) -> str:
+    if tensor.quantization is None:
+        return "none"
+    return "per-channel" if len(tensor.quantization.scales) > 1 else "per-tensor"
+
+
+def _is_dense(graph: Graph, tensor: Tensor) -> bool:
+    if tensor.dtype not in _DTYPES:
+        return False
+    return len(graph.data(tensor)) == tensor.n_elements * np.dtype(tensor.dtype).itemsize
+
+
+def _zeros(graph: Graph, tensor: Tensor) -> int:
+    """Count the stored values that mean 0."""
+    values = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
+    zero_points = tensor.quantization.zero_points if tensor.quantization else (0,)
+    return int(np.count_nonzero(_shifted(values, tensor, zero_points) == 0))
+
+
+def _shifted(
+    values: npt.NDArray[np.generic], tensor: Tensor, zero_points: tuple[int, ...]
+) -> npt.NDArray[np.generic]:
+    if not any(zero_points):
+        return values
+    wide = values.astype(np.float32).reshape(tensor.shape)
+    if len(zero_points) == 1:
+        return np.asarray(wide - zero_points[0])
+    shape = [1] * wide.ndim
+    shape[tensor.quantization.axis if tensor.quantization else 0] = len(zero_points)
+    return np.asarray(wide - np.asarray(zero_points, np.float32).reshape(shape))
