@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-PARTS = ("accuracy", "bench", "detectors", "tflite", "worker")
+PARTS = ("accuracy", "detectors", "records", "statistics", "tflite", "worker")
 """Packages that a worker imports from; the modules of the package itself come with them."""
 NAME = "harness-worker.zip"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
