@@ -13,7 +13,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.cards import Model
-    from harness.convert.workflow import Job
+    from harness.conversion.workflow import Job
 
 MODES = ("float32", "float16", "dynamic", "int8", "qat-uint8")
 
@@ -95,7 +95,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     SOURCE may also be the name of a card whose source has to be converted.
     """
     from harness.cli.run_progress import Shown
-    from harness.convert import workflow
+    from harness.conversion import workflow
 
     job = _job(ctx.obj, options)
     with progress() as shown:
@@ -108,8 +108,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
-    from harness.convert.workflow import Job
-    from harness.quantize.representative import find_representative
+    from harness.conversion.workflow import Job
+    from harness.quantization.representative import find_representative
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 

@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     Zeros save room in a compressed file only: the .tflite keeps its size, and dense kernels keep their speed.
     """
     from harness.cli.run_progress import Shown
-    from harness.quantize import variants
+    from harness.quantization import variants
 
     model, how = subject(ctx.obj, options)
     with progress() as shown:

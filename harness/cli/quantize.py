@@ -11,8 +11,8 @@ from harness.cli.common import CONTEXT, emit, examples, format_option, note, pro
 from harness.errors import ModelError
 
 if TYPE_CHECKING:
-    from harness.quantize.findings import Finding
-    from harness.quantize.workflow import Job
+    from harness.quantization.findings import Finding
+    from harness.quantization.workflow import Job
 
 MODES = ("dynamic", "float16", "weight-only", "int8", "int8-float-fallback")
 TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "cosine", "map", "ap50")
@@ -61,7 +61,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     MODEL is a .tflite file, a card's name or a card's path. The representative data is checked first.
     """
     from harness.cli.run_progress import Shown
-    from harness.quantize import workflow
+    from harness.quantization import workflow
 
     job = _job(ctx.obj, options)
     if options["check_only"]:
@@ -77,9 +77,9 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
     from harness.accuracy.dataset import find_dataset
-    from harness.quantize.modes import find_mode
-    from harness.quantize.representative import find_representative
-    from harness.quantize.workflow import Job
+    from harness.quantization.modes import find_mode
+    from harness.quantization.representative import find_representative
+    from harness.quantization.workflow import Job
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
@@ -108,8 +108,8 @@ def _job(workspace: str | None, options: dict[str, Any]) -> Job:
 
 
 def _check(ctx: click.Context, job: Job, format_: str) -> None:
-    from harness.quantize import workflow
-    from harness.quantize.findings import COLUMNS
+    from harness.quantization import workflow
+    from harness.quantization.findings import COLUMNS
 
     findings = workflow.find_faults(job)
     if findings or format_ != "table":

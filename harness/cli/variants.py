@@ -13,7 +13,7 @@ from harness.errors import ModelError
 
 if TYPE_CHECKING:
     from harness.cards import Model
-    from harness.quantize.measure import How
+    from harness.quantization.measure import How
 
 F = TypeVar("F", bound=Callable[..., Any])
 TABLE = (
@@ -49,7 +49,7 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
     Raises:
         ModelError: The model is not on this computer.
     """
-    from harness.quantize.measure import How, can_be_evaluated
+    from harness.quantization.measure import How, can_be_evaluated
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
@@ -71,7 +71,7 @@ def show(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:
 
     A reason that holds of all rows is told once.
     """
-    from harness.quantize.variants import COLUMNS
+    from harness.quantization.variants import COLUMNS
 
     emit(rows, TABLE if format_ == "table" else COLUMNS, format_)
     told: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
 """The latency of a cell from what a tool tells of each process, where it keeps the samples to itself.
 
-The same two levels as in `harness.statistics.latency`: the process is the unit of the median's interval. Its median is all
-that is needed of it, and benchmark_model prints it. What needs the samples of all processes together is unknown: a
+The same two levels as in `harness.statistics.latency`: the process is the unit of the median's interval. Its median is
+all that is needed of it, and benchmark_model prints it. What needs the samples of all processes together is unknown: a
 quantile of the whole is no function of the quantiles of its parts.
 """
 

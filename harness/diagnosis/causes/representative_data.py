@@ -12,7 +12,7 @@ from harness.diagnosis.remedies import remedies, samples
 from harness.diagnosis.runs import fed_values as feeding
 from harness.diagnosis.runs import scratch
 from harness.errors import DatasetError
-from harness.quantize.findings import Finding as Fault
+from harness.quantization.findings import Finding as Fault
 
 CAUSE = "representative-data"
 

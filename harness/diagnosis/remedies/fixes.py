@@ -15,8 +15,8 @@ from harness.edit.card_settings import with_settings, write_card
 from harness.edit.card_toml import changed_entries
 from harness.edit.files import edit_cut, edit_nms
 from harness.errors import ModelError
-from harness.quantize import engine, fold, prove
-from harness.quantize.modes import find_mode
+from harness.quantization import engine, fold, prove
+from harness.quantization.modes import find_mode
 from harness.tflite.reader import read_bytes
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from harness.cards import InputSpec
 from harness.diagnosis.causes.evidence import Evidence
 from harness.errors import DatasetError
-from harness.quantize import lint
-from harness.quantize.findings import Finding
-from harness.quantize.representative import SUFFIXES, Images, Representative, find_representative
+from harness.quantization import lint
+from harness.quantization.findings import Finding
+from harness.quantization.representative import SUFFIXES, Images, Representative, find_representative
 
 MOST = 100
 """TensorFlow's guide asks for 100–500 samples; more take longer and change little."""

@@ -8,7 +8,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ModelError, UsageError
-from harness.quantize import prune
+from harness.quantization import prune
 from harness.tflite.model import describe, load
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")

@@ -4,8 +4,8 @@ import pytest
 
 from harness.cards import InputSpec
 from harness.errors import ModelError
-from harness.quantize import stats
-from harness.quantize.stats import InputStats
+from harness.quantization import stats
+from harness.quantization.stats import InputStats
 from harness.tflite.tensor_info import TensorInfo
 
 

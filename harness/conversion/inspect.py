@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.convert.facts import POSTPROCESS, Facts, Order, Tensor
+from harness.conversion.facts import POSTPROCESS, Facts, Order, Tensor
 
 _FAKE_QUANT = "FakeQuant"
 _NO_RESULT = frozenset({"Const", "NoOp", "Assert", "Placeholder", "VariableV2", "VarHandleOp"})

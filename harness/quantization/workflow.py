@@ -15,10 +15,10 @@ from harness.bench.run import Observer
 from harness.cards import Model
 from harness.edit.flatbuffer import join_archive
 from harness.errors import ModelError, UsageError
-from harness.quantize import compare, engine, fold, lint, measure, prove, stats, table
-from harness.quantize.findings import Finding, refuse_errors
-from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
-from harness.quantize.representative import Images, Representative, Tensor
+from harness.quantization import compare, engine, fold, lint, measure, prove, stats, table
+from harness.quantization.findings import Finding, refuse_errors
+from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
+from harness.quantization.representative import Images, Representative, Tensor
 from harness.tflite import model as tflite
 from harness.tflite import postprocess, reader
 from harness.tflite.graph import POSTPROCESS, Graph

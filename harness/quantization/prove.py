@@ -1,6 +1,6 @@
 """A model file is good when LiteRT has loaded it and run it; only then does it get its name.
 
-`python -m harness.quantize.prove FILE` does so in a process of its own: a model that crashes the runtime takes
+`python -m harness.quantization.prove FILE` does so in a process of its own: a model that crashes the runtime takes
 nothing with it.
 """
 
@@ -58,7 +58,7 @@ def prove(file: Path, what: str) -> None:
     """
     from harness.drivers.local import LocalDevice
 
-    done = LocalDevice().run([sys.executable, "-m", "harness.quantize.prove", str(file)], timeout_s=TIMEOUT_S)
+    done = LocalDevice().run([sys.executable, "-m", "harness.quantization.prove", str(file)], timeout_s=TIMEOUT_S)
     if done.timed_out:
         raise JobError(f"{what}: LiteRT did not run it within {TIMEOUT_S:.0f} s; nothing was written")
     code = done.exit_code

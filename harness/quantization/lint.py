@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from harness.cards import InputSpec
-from harness.quantize import distribution, statistics, value_range
-from harness.quantize.findings import Finding, sorted_by_severity
-from harness.quantize.representative import Arrays, Images, Representative
-from harness.quantize.statistics import ImageFacts
+from harness.quantization import distribution, statistics, value_range
+from harness.quantization.findings import Finding, sorted_by_severity
+from harness.quantization.representative import Arrays, Images, Representative
+from harness.quantization.statistics import ImageFacts
 
 FEW, TOO_FEW = 100, 10
 """TensorFlow's guide asks for 100–500 samples (post-training integer quantization); below 10 it is guesswork."""

@@ -8,9 +8,9 @@ from PIL import Image, ImageEnhance
 
 from harness.cards import InputSpec
 from harness.errors import DatasetError
-from harness.quantize import lint
-from harness.quantize.findings import refuse_errors
-from harness.quantize.representative import find_representative
+from harness.quantization import lint
+from harness.quantization.findings import refuse_errors
+from harness.quantization.representative import find_representative
 
 SPEC = InputSpec(width=96, height=96, mean=(127.5,) * 3, std=(127.5,) * 3)
 

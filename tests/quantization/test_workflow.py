@@ -14,9 +14,9 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import JobError, ModelError, OutputError, UsageError
-from harness.quantize import compare, prove, table, workflow
-from harness.quantize.modes import MODES, find_mode
-from harness.quantize.representative import find_representative
+from harness.quantization import compare, prove, table, workflow
+from harness.quantization.modes import MODES, find_mode
+from harness.quantization.representative import find_representative
 from harness.tflite.model import describe, load
 from tests.example_training.measure import evaluate
 

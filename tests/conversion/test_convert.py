@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from harness.cli.main import main
-from harness.convert import workflow
+from harness.conversion import workflow
 from harness.errors import JobError, ModelError, UsageError
-from harness.quantize.representative import find_representative
+from harness.quantization.representative import find_representative
 from harness.tflite.model import describe
 
 pytestmark = pytest.mark.tensorflow

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.prepare import Preparation
-from harness.quantize.representative import Tensor
+from harness.quantization.representative import Tensor
 from harness.runtime import load_runtime
 from harness.tflite import model, postprocess
 from harness.tflite.tensor_info import TensorInfo

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import ModelError
-from harness.quantize import fold
+from harness.quantization import fold
 from harness.tflite.model import describe, load
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")

@@ -3,11 +3,11 @@
 import pytest
 
 from harness.cli.main import main
-from harness.convert import routes, workflow
-from harness.convert.facts import MODES, Facts, Order, Tensor
-from harness.convert.inspect import qat_configured
+from harness.conversion import routes, workflow
+from harness.conversion.facts import MODES, Facts, Order, Tensor
+from harness.conversion.inspect import qat_configured
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
-from harness.quantize.stats import InputStats
+from harness.quantization.stats import InputStats
 
 FAKE = ("input_quant", "first/act_quant")
 IMAGE = Tensor("normalized_input_image_tensor", (1, 320, 320, 3), "float32")

@@ -4,9 +4,9 @@ import pytest
 
 from harness.api import Silent
 from harness.errors import UsageError
-from harness.quantize.modes import find_mode
-from harness.quantize.representative import find_representative
-from harness.quantize.workflow import Job, quantize
+from harness.quantization.modes import find_mode
+from harness.quantization.representative import find_representative
+from harness.quantization.workflow import Job, quantize
 from harness.tflite.model import load
 
 

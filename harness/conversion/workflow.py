@@ -15,14 +15,14 @@ import msgspec
 from harness import errors
 from harness.bench.run import Observer
 from harness.cards import InputSpec, Model
-from harness.convert import routes
-from harness.convert.facts import POSTPROCESS, Kind, ModeName, Order, Result
+from harness.conversion import routes
+from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
 from harness.drivers.local import LocalDevice
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
-from harness.quantize import lint, measure, prove, stats, table
-from harness.quantize.findings import Finding, refuse_errors
-from harness.quantize.modes import WHY_POSTPROCESS_STAYS_FLOAT
-from harness.quantize.representative import Arrays, Images, Representative
+from harness.quantization import lint, measure, prove, stats, table
+from harness.quantization.findings import Finding, refuse_errors
+from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
+from harness.quantization.representative import Arrays, Images, Representative
 
 COLUMNS = (
     "model",
@@ -230,7 +230,7 @@ def run_child(order: Order, folder: Path, on_step: OnStep) -> tuple[Result, byte
             if event["event"] == "step":
                 on_step(event.get("done", 0), event.get("total", 1), event["text"])
 
-    argv = [sys.executable, "-m", "harness.convert.child", str(folder / "order.json")]
+    argv = [sys.executable, "-m", "harness.conversion.child", str(folder / "order.json")]
     done = LocalDevice().run(argv, timeout_s=TIMEOUT_S, on_line=on_line)
     last = events[-1] if events else {}
     if last.get("event") == "done" and output.is_file():

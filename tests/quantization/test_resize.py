@@ -9,7 +9,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ModelError
-from harness.quantize import resize
+from harness.quantization import resize
 from harness.tflite.graph import Graph, Operator, Subgraph, Tensor
 from harness.tflite.model import describe
 

@@ -1,4 +1,4 @@
-"""The child process that imports TensorFlow: `python -m harness.convert.child ORDER.json`.
+"""The child process that imports TensorFlow: `python -m harness.conversion.child ORDER.json`.
 
 It writes one JSON object a line to stdout: `{"event": "step" | "error" | "done", …}`. TensorFlow can crash, use all
 memory or print what it likes; the parent process sees only these lines and the exit status.
@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.convert import inspect, routes
-from harness.convert.facts import Facts, Order, Result, Route
+from harness.conversion import inspect, routes
+from harness.conversion.facts import Facts, Order, Result, Route
 from harness.errors import HarnessError
 
 
@@ -139,7 +139,7 @@ def _samples(order: Order, facts: Facts) -> Iterator[list[Any]]:
     """Yield the representative inputs, prepared as for inference."""
     from harness.accuracy.prepare import Preparation
     from harness.cards import InputSpec
-    from harness.quantize.representative import Images, find_representative
+    from harness.quantization.representative import Images, find_representative
     from harness.tflite.tensor_info import TensorInfo
 
     shape = routes.input_shape(order, facts)

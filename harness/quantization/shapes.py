@@ -1,4 +1,4 @@
-"""The shapes of a graph at another input size, by LiteRT: `python -m harness.quantize.shapes FILE H W`.
+"""The shapes of a graph at another input size, by LiteRT: `python -m harness.quantization.shapes FILE H W`.
 
 In a process of its own: a kernel that meets a size it was not made for may crash. The builtin kernels without a
 delegate are used, so that every tensor has its shape.
@@ -34,7 +34,7 @@ def resized_shapes(file: Path, height: int, width: int) -> dict[int, tuple[int, 
     """
     from harness.drivers.local import LocalDevice
 
-    argv = [sys.executable, "-m", "harness.quantize.shapes", str(file), str(height), str(width)]
+    argv = [sys.executable, "-m", "harness.quantization.shapes", str(file), str(height), str(width)]
     done = LocalDevice().run(argv, timeout_s=TIMEOUT_S)
     if done.exit_code == 0 and not done.timed_out:
         values = json.loads(done.stdout.strip().splitlines()[-1])

@@ -12,8 +12,8 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from harness.quantize.findings import Finding
-from harness.quantize.statistics import ImageFacts
+from harness.quantization.findings import Finding
+from harness.quantization.statistics import ImageFacts
 
 LARGE_EFFECT = 0.8
 CERTAIN_Z = 3.0

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ModelError
-from harness.quantize.shapes import resized_shapes
+from harness.quantization.shapes import resized_shapes
 from harness.tflite import postprocess, reader, schema
 from harness.tflite.graph import Graph, Operator, Subgraph
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import JobError, ModelError
-from harness.quantize.modes import Mode, quantizer_module, recipe
+from harness.quantization.modes import Mode, quantizer_module, recipe
 
 Tensor = npt.NDArray[np.generic]
 OnImage = Callable[[int], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.convert.facts import POSTPROCESS, Facts, Order, Route
+from harness.conversion.facts import POSTPROCESS, Facts, Order, Route
 from harness.errors import ModelError, UsageError
 
 FLOAT_RESULTS = (

@@ -10,10 +10,10 @@ from typing import Any
 from harness.bench.run import Observer
 from harness.cards import Model
 from harness.errors import JobError, ModelError, UsageError
-from harness.quantize import measure, prove, table
-from harness.quantize.measure import How, Variant
-from harness.quantize.prune import Scope, compressed_size, prune, sparsity_of
-from harness.quantize.resize import resize
+from harness.quantization import measure, prove, table
+from harness.quantization.measure import How, Variant
+from harness.quantization.prune import Scope, compressed_size, prune, sparsity_of
+from harness.quantization.resize import resize
 from harness.tflite import reader
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import InputSpec
-from harness.quantize.findings import Finding
+from harness.quantization.findings import Finding
 
 BEYOND, FILLS = 0.1, 0.6
 """Values may leave the range by a tenth of its width (resampling, padding), and should fill six tenths of it."""

@@ -8,8 +8,8 @@ from msgspec.structs import replace as changed
 from harness.api import Silent
 from harness.cards import AnchorSpec, load_card
 from harness.errors import UsageError
-from harness.quantize import measure
-from harness.quantize.measure import How, Variant
+from harness.quantization import measure
+from harness.quantization.measure import How, Variant
 
 
 def test_a_variant_has_the_models_card_but_its_own_name_file_and_size(shapes, tmp_path):
