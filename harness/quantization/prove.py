@@ -58,7 +58,9 @@ def prove(file: Path, what: str) -> None:
     """
     from harness.drivers.local import LocalDevice
 
-    done = LocalDevice().run([sys.executable, "-m", "harness.quantization.prove", str(file)], timeout_s=TIMEOUT_S)
+    done = LocalDevice().run(
+        [sys.executable, "-m", "harness.quantization.prove", str(file)], timeout_s=TIMEOUT_S
+    )
     if done.timed_out:
         raise JobError(f"{what}: LiteRT did not run it within {TIMEOUT_S:.0f} s; nothing was written")
     code = done.exit_code
