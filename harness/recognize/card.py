@@ -13,7 +13,6 @@ from harness.recognize import normalization
 from harness.recognize.family import Facts, Family
 from harness.recognize.registry import recognise
 from harness.tflite import reader
-from harness.tflite.metadata import ENTRY, read_metadata
 from harness.tflite.model import describe_graph
 from harness.tflite.tensor_info import TensorInfo
 
@@ -100,7 +99,7 @@ def _facts(path: Path) -> Facts:
     graph = reader.read_graph(data, path)
     with reader.malformed(path):
         description = describe_graph(graph, data, path)
-    return Facts(description, graph, read_metadata(data, graph.metadata.get(ENTRY, b"")))
+    return Facts(description, graph, description.said)
 
 
 def _no_family(facts: Facts) -> Family:

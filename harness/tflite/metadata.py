@@ -2,7 +2,8 @@
 
 Two habits exist. TFLite Model Metadata: a flatbuffer in the buffer `TFLITE_METADATA` (tflite-support,
 `metadata_schema.fbs`) and label files in a zip archive appended to the model. Ultralytics: a JSON or
-Python-literal file with the key `names` in such an archive.
+Python-literal file in such an archive (`metadata.json`, `temp_meta.txt`; `ultralytics/engine/exporter.py`) that says
+the names, the task, the size of the input and whether NMS is part of the model.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from flatbuffers import encode, number_types, packer
 from flatbuffers.table import Table
@@ -47,6 +49,10 @@ class Metadata:
         std: As `mean`.
         label_file: Name of the file that `labels` come from.
         labels: One name a class, as the file lists them (a background line may stand first).
+        names: One name a class by an Ultralytics file, class 0 first; () without such a file.
+        task: What such a file says the model does (`detect`, `segment`, `pose`, `obb`, `classify`); None: not said.
+        end2end: Whether it says that the outputs are final detections; None when it does not say.
+        imgsz: Height and width of the input that it states; None when it does not.
         damaged: Why a part could not be read; empty when all could.
     """
 
@@ -54,6 +60,10 @@ class Metadata:
     std: tuple[float, ...] | None = None
     label_file: str = ""
     labels: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    task: str | None = None
+    end2end: bool | None = None
+    imgsz: tuple[int, int] | None = None
     damaged: str = ""
 
 
@@ -75,10 +85,15 @@ def read_metadata(data: bytes, buffer: bytes) -> Metadata:
     except FOREIGN as error:
         damaged = f"{ENTRY}: {type(error).__name__}: {error}"
     try:
-        name, labels = _labels(_members(data), wanted)
+        members = _members(data)
+        file, export = _export(members, wanted)
+        names = _names(export)
+        name, labels = (file, names) if names else _label_lines(members, wanted)
+        return Metadata(
+            mean, std, name, labels, names, _task(export), _end2end(export), _imgsz(export), damaged
+        )
     except (*FOREIGN, *_ZIP_ERRORS, SyntaxError) as error:
-        name, labels, damaged = "", (), f"appended archive: {type(error).__name__}: {error}"
-    return Metadata(mean, std, name, labels, damaged)
+        return Metadata(mean, std, damaged=f"appended archive: {type(error).__name__}: {error}")
 
 
 def _members(data: bytes) -> dict[str, bytes]:
@@ -95,13 +110,9 @@ def _members(data: bytes) -> dict[str, bytes]:
         return members
 
 
-def _labels(members: dict[str, bytes], wanted: list[str]) -> tuple[str, tuple[str, ...]]:
-    """Choose the label file: the one that the metadata names, an Ultralytics one, or the only text file."""
+def _label_lines(members: dict[str, bytes], wanted: list[str]) -> tuple[str, tuple[str, ...]]:
+    """Choose the label file: the one that the metadata names, or the only text file; one name a line."""
     texts = [name for name in members if name.endswith(".txt")]
-    for name in [*(n for n in wanted if n in members), *members]:
-        names = _ultralytics_names(members[name])
-        if names:
-            return name, names
     for name in [*(n for n in wanted if n in members), *(texts if len(texts) == 1 else [])]:
         return name, tuple(
             line.strip() for line in members[name].decode("utf-8", "replace").strip().splitlines()
@@ -109,19 +120,53 @@ def _labels(members: dict[str, bytes], wanted: list[str]) -> tuple[str, tuple[st
     return "", ()
 
 
-def _ultralytics_names(content: bytes) -> tuple[str, ...]:
-    """Return the key `names` of a JSON object or Python literal; () when the content is neither."""
+def _export(members: dict[str, bytes], wanted: list[str]) -> tuple[str, Mapping[str, Any]]:
+    """Find the file that an Ultralytics export carries: its name and what it says."""
+    for name in [*(n for n in wanted if n in members), *members]:
+        values = _literal(members[name])
+        if _names(values):
+            return name, values
+    return "", {}
+
+
+def _literal(content: bytes) -> Mapping[str, Any]:
+    """Read a JSON object or Python literal with the key `names`; {} when the content is neither."""
     text = content.decode("utf-8", "replace").strip()
     if not text.startswith("{") or "names" not in text or len(text) > MAX_LITERAL_CHARACTERS:
-        return ()
+        return {}
     try:
         values = json.loads(text)
     except ValueError:
         values = ast.literal_eval(text)
-    names = values.get("names") if isinstance(values, dict) else None
+    return values if isinstance(values, dict) else {}
+
+
+def _names(values: Mapping[str, Any]) -> tuple[str, ...]:
+    names = values.get("names")
     if isinstance(names, dict):
         return tuple(str(names[key]) for key in sorted(names, key=int))
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+
+def _task(values: Mapping[str, Any]) -> str | None:
+    task = values.get("task")
+    return task if isinstance(task, str) else None
+
+
+def _end2end(values: Mapping[str, Any]) -> bool | None:
+    """Whether NMS, or a head that needs none, is part of the graph: stated itself or among the export's arguments."""
+    arguments = values.get("args")
+    nms = arguments.get("nms") if isinstance(arguments, dict) else None
+    stated = [value for value in (values.get("end2end"), nms) if isinstance(value, bool)]
+    return any(stated) if stated else None
+
+
+def _imgsz(values: Mapping[str, Any]) -> tuple[int, int] | None:
+    size = values.get("imgsz")
+    if not isinstance(size, (list, tuple)) or len(size) != 2:
+        return None
+    whole = [side for side in size if isinstance(side, int) and not isinstance(side, bool)]
+    return (whole[0], whole[1]) if len(whole) == 2 else None
 
 
 def _root(buffer: bytes) -> Table:

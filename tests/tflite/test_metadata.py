@@ -45,6 +45,21 @@ def test_names_of_an_ultralytics_export_are_read(content, with_archive):
     assert read_metadata(with_archive(b"model", metadata__json=content), b"").labels == ("cat", "dog")
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"task": "segment", "imgsz": [320, 640]}, ("segment", None, (320, 640))),
+        ({"end2end": True, "args": {"nms": False}}, (None, True, None)),
+        ({"args": {"nms": True}, "imgsz": 640}, (None, True, None)),
+        ({"args": {"nms": False}, "task": 5, "imgsz": ["a", 2]}, (None, False, None)),
+    ],
+)
+@pytest.mark.parametrize("write", [json.dumps, str])
+def test_what_an_ultralytics_export_says_of_itself_is_read(said, expected, write, with_archive):
+    read = read_metadata(with_archive(b"model", temp_meta__txt=write({"names": ["cat"], **said})), b"")
+    assert (read.names, (read.task, read.end2end, read.imgsz)) == (("cat",), expected)
+
+
 def test_a_model_without_metadata_has_none():
     assert read_metadata(b"TFL3" * 100, b"") == Metadata()
 

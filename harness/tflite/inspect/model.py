@@ -15,7 +15,7 @@ from harness.tflite.inspect.islands import float_islands
 from harness.tflite.inspect.nodes import Node, read_nodes
 from harness.tflite.inspect.tensors import tensor_row
 from harness.tflite.inspect.weights import weights
-from harness.tflite.metadata import ENTRY, read_metadata
+from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription, describe_graph
 from harness.tflite.postprocess import PostProcess
 from harness.tflite.support.predict import TABLES, Prediction, predict
@@ -78,7 +78,7 @@ def _inspection(
         "macs": total(each).macs,
         "float_islands": float_islands(nodes, each),
         "nms": _nms(description.postprocess),
-        "metadata": _metadata(graph, data),
+        "metadata": _metadata(graph, description.said),
         "delegates": [_delegate(predict(nodes, table), each, description.edgetpu) for table in TABLES],
     }
 
@@ -118,8 +118,7 @@ def _nms(options: PostProcess | None) -> dict[str, Any] | None:
     return {**values, **dict(zip(("y_scale", "x_scale", "h_scale", "w_scale"), scales, strict=True))}
 
 
-def _metadata(graph: Graph, data: bytes) -> dict[str, Any]:
-    found = read_metadata(data, graph.metadata.get(ENTRY, b""))
+def _metadata(graph: Graph, found: Metadata) -> dict[str, Any]:
     return {
         "description": graph.description or None,
         "entries": sorted(graph.metadata),
