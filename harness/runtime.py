@@ -5,6 +5,7 @@ LiteRT (`ai-edge-litert`) first; its predecessor `tflite-runtime` where that is 
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Any
@@ -49,15 +50,35 @@ def load_runtime() -> Runtime:
     )
 
 
-def make_interpreter(runtime: Runtime, model: str, delegate: str, threads: int) -> Any:
+def make_interpreter(
+    runtime: Runtime, model: str, delegate: str, threads: int, keep_tensors: bool = False
+) -> Any:
     """Make an interpreter and allocate its tensors.
+
+    Args:
+        runtime: What makes it.
+        model: Path of the .tflite.
+        delegate: `cpu` or `cpu-reference`.
+        threads: CPU threads.
+        keep_tensors: Keep the memory of every tensor, so that it can be read after a run.
+
+    Raises:
+        ValueError: The model cannot be loaded or has an operator the runtime does not have.
+        RuntimeError: Its tensors cannot be allocated.
+    """
+    interpreter = load_model(runtime, model, delegate, threads, keep_tensors)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def load_model(runtime: Runtime, model: str, delegate: str, threads: int, keep_tensors: bool = False) -> Any:
+    """Make an interpreter without memory for its tensors yet: its input can still be resized.
 
     `cpu` takes the default resolver, which applies XNNPACK where it can; `cpu-reference` the builtin kernels
     without any default delegate.
 
     Raises:
         ValueError: The model cannot be loaded or has an operator the runtime does not have.
-        RuntimeError: Its tensors cannot be allocated.
     """
     settings: dict[str, Any] = {"model_path": model, "num_threads": threads}
     if delegate == "cpu-reference":
@@ -66,6 +87,8 @@ def make_interpreter(runtime: Runtime, model: str, delegate: str, threads: int) 
         )
     elif delegate != "cpu":
         raise ValueError(f"the Python runtime has no delegate {delegate!r}")
-    interpreter = runtime.module.Interpreter(**settings)
-    interpreter.allocate_tensors()
-    return interpreter
+    if not keep_tensors:
+        return runtime.module.Interpreter(**settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
+        return runtime.module.Interpreter(**settings, experimental_preserve_all_tensors=True)

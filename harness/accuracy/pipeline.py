@@ -8,23 +8,18 @@ few images a thread are under way.
 
 from __future__ import annotations
 
-import queue
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.interpreters import Engine, Pool, map_in_order
 from harness.accuracy.labels import category_ids
-from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
+from harness.accuracy.prepare import Geometry, Preparation, UnreadableImageError
 from harness.cards import Labels
 from harness.detectors.base import Decoder, Detections
-
-IN_FLIGHT_PER_THREAD = 3
 
 
 @dataclass(frozen=True)
@@ -46,26 +41,9 @@ class ImageDetections:
     problem: str | None = None
 
 
-class Engine(Protocol):
-    """Runs a model on one prepared input. One thread at a time."""
-
-    def infer(self, tensor: Tensor) -> list[npt.NDArray[np.generic]]:
-        """Return the output tensors in the order of the model's output list."""
-
-
-class InterpreterEngine:
-    """A TFLite interpreter as an engine."""
-
-    def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
-        self._input = interpreter.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
-
-    def infer(self, tensor: Tensor) -> list[npt.NDArray[np.generic]]:
-        """Set the input, invoke, return copies of the outputs."""
-        self._interpreter.set_tensor(self._input, tensor)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+def unreadable(image_id: int, error: UnreadableImageError) -> ImageDetections:
+    """Return what stands for an image that could not be read."""
+    return ImageDetections(image_id, np.empty((0, 4)), np.empty(0), np.empty(0, np.int64), str(error))
 
 
 @dataclass(frozen=True)
@@ -105,39 +83,16 @@ def detect(
         engines: One or more engines; each is used by one thread at a time.
         threads: Threads that work at the same time.
     """
-    idle: queue.SimpleQueue[Engine] = queue.SimpleQueue()
-    for engine in engines:
-        idle.put(engine)
+    pool = Pool(engines)
 
     def work(item: tuple[int, Path]) -> ImageDetections:
         image_id, path = item
         try:
             tensor, geometry = recipe.preparation.load(path)
         except UnreadableImageError as error:
-            return ImageDetections(image_id, np.empty((0, 4)), np.empty(0), np.empty(0, np.int64), str(error))
-        engine = idle.get()
-        try:
+            return unreadable(image_id, error)
+        with pool.lend() as engine:
             outputs = engine.infer(tensor)
-        finally:
-            idle.put(engine)
         return recipe.decode(image_id, outputs, geometry)
 
-    yield from _ordered(work, images, threads)
-
-
-def _ordered(
-    work: Callable[[tuple[int, Path]], ImageDetections], items: Iterable[tuple[int, Path]], threads: int
-) -> Iterator[ImageDetections]:
-    """Map with threads, in order, with a bounded number of items under way."""
-    with ThreadPoolExecutor(threads, thread_name_prefix="image") as pool:
-        under_way: deque[Future[ImageDetections]] = deque()
-        try:
-            for item in items:
-                under_way.append(pool.submit(work, item))
-                if len(under_way) >= threads * IN_FLIGHT_PER_THREAD:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
-        finally:
-            for future in under_way:
-                future.cancel()
+    yield from map_in_order(work, images, threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import inf, log10, sqrt
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from harness.accuracy.prepare import Preparation
 from harness.quantization.representative import Tensor
-from harness.runtime import load_runtime
+from harness.runtime import load_runtime, make_interpreter
 from harness.tflite import model, postprocess
 from harness.tflite.tensor_info import TensorInfo
 
@@ -53,13 +52,7 @@ class Probe:
         self.input = description.inputs[0]
         watched = found[1].inputs[:2] if found else graph.primary.outputs
         self.names = tuple(graph.primary.tensors[index].name for index in watched)
-        runtime = load_runtime().module
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
-            self._interpreter = runtime.Interpreter(
-                model_path=str(path), num_threads=1, experimental_preserve_all_tensors=True
-            )
-        self._interpreter.allocate_tensors()
+        self._interpreter = make_interpreter(load_runtime(), str(path), "cpu", 1, keep_tensors=True)
         self._feed = self._interpreter.get_input_details()[0]["index"]
         self._watched = [int(index) for index in watched]
 

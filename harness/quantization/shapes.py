@@ -52,11 +52,9 @@ def _explain(text: str) -> str:
 
 
 def _main(file: str, height: int, width: int) -> None:
-    from harness.runtime import load_runtime
+    from harness.runtime import load_model, load_runtime
 
-    runtime = load_runtime().module
-    plain = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = runtime.Interpreter(model_path=file, num_threads=1, experimental_op_resolver_type=plain)
+    interpreter = load_model(load_runtime(), file, "cpu-reference", 1)
     entry = interpreter.get_input_details()[0]
     batch, channels = int(entry["shape"][0]), int(entry["shape"][3])
     interpreter.resize_tensor_input(entry["index"], [batch, height, width, channels])

@@ -8,10 +8,7 @@ after another, each time from the best reading so far.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +16,9 @@ import numpy.typing as npt
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import Dataset, ImageEntry
+from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
 from harness.accuracy.labels import category_ids
-from harness.accuracy.pipeline import ImageDetections, InterpreterEngine, Recipe
+from harness.accuracy.pipeline import ImageDetections, Recipe, unreadable
 from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.cards import Labels, Model, ModelCard
 from harness.delegates import available_cores
@@ -131,10 +129,9 @@ class _Bench:
     on_progress: OnProgress | None
 
     def __post_init__(self) -> None:
-        self._engines: SimpleQueue[InterpreterEngine] = SimpleQueue()
         self._threads = available_cores()
-        for _ in range(self._threads):
-            self._engines.put(_make_engine(self.model.file))
+        engines = (InterpreterEngine(make_here(self.model.file)) for _ in range(self._threads))
+        self._engines = Pool(engines)
         self._done = 0
 
     def explore(self, first: str) -> list[Tried]:
@@ -187,36 +184,21 @@ class _Bench:
             try:
                 tensor, geometry = preparation.load(image.path)
             except UnreadableImageError as error:
-                nothing = np.empty(0)
-                return [
-                    ImageDetections(image.id, np.empty((0, 4)), nothing, np.empty(0, np.int64), str(error))
-                ] * len(recipes)
-            engine = self._engines.get()
+                return [unreadable(image.id, error)] * len(recipes)
             try:
-                outputs = engine.infer(tensor)
+                with self._engines.lend() as engine:
+                    outputs = engine.infer(tensor)
             except (RuntimeError, ValueError) as error:
                 raise JobError(
                     f"model {self.model.name!r}: it failed on {image.path.name}: {error}"
                 ) from error
-            finally:
-                self._engines.put(engine)
             return [recipe.decode(image.id, outputs, geometry) for recipe in recipes]
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            by_image = list(pool.map(work, self.images))
+        by_image = list(map_in_order(work, self.images, self._threads))
         return [list(images) for images in zip(*by_image, strict=True)]
 
     def _decoder(self, card: ModelCard, context: ModelContext) -> Decoder:
         return make_decoder(card.decoder, self.facts.outputs, context)
-
-
-def _make_engine(file: Path) -> InterpreterEngine:
-    from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
-
-    try:
-        return InterpreterEngine(make_interpreter(load_runtime(), str(file), "cpu", 1))
-    except (RuntimeMissingError, RuntimeError, ValueError) as error:
-        raise JobError(f"{file}: cannot be run: {error}") from error
 
 
 def _rows(image: ImageDetections, labels: Labels) -> npt.NDArray[np.float64]:

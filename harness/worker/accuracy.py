@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from harness.accuracy.detections import DetectionWriter
-from harness.accuracy.pipeline import ImageDetections, InterpreterEngine, Recipe, detect
+from harness.accuracy.interpreters import InterpreterEngine
+from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.cards import DecoderSpec, InputSpec, Labels
 from harness.detectors.base import ModelContext

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.interpreters import InterpreterEngine
 from harness.runtime import Runtime, make_interpreter
 from harness.tflite.graph import POSTPROCESS
 from harness.worker import evidence
@@ -153,13 +154,7 @@ def _pairs(reference: Any, interpreter: Any, feeds: Sequence[Feed]) -> Iterator[
     for k, (_, value) in enumerate(feeds[:N_INPUTS]):
         if k and time.monotonic() > until:
             return
-        yield _outputs(reference, value), _outputs(interpreter, value)
-
-
-def _outputs(interpreter: Any, value: npt.NDArray[np.generic]) -> Outputs:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], value)
-    interpreter.invoke()
-    return [np.array(interpreter.get_tensor(detail["index"])) for detail in interpreter.get_output_details()]
+        yield InterpreterEngine(reference).infer(value), InterpreterEngine(interpreter).infer(value)
 
 
 def _detection_outputs(interpreter: Any) -> tuple[int, ...] | None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.accuracy.pipeline import IN_FLIGHT_PER_THREAD, Recipe, detect
+from harness.accuracy.interpreters import IN_FLIGHT_PER_THREAD
+from harness.accuracy.pipeline import Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.cards import InputSpec, Labels
 from harness.detectors.base import Detections

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from harness.accuracy.dataset import find_dataset
-from harness.accuracy.pipeline import InterpreterEngine, Recipe, detect
+from harness.accuracy.interpreters import InterpreterEngine
+from harness.accuracy.pipeline import Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.delegates import available_cores
 from harness.detectors.registry import make_decoder

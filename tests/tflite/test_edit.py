@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.accuracy.pipeline import InterpreterEngine, Recipe
+from harness.accuracy.interpreters import InterpreterEngine
+from harness.accuracy.pipeline import Recipe
 from harness.accuracy.prepare import Preparation
 from harness.cards import load_card
 from harness.detectors.base import ModelContext

@@ -239,7 +239,8 @@ TARGETS = {
 def test_a_bare_model_reaches_its_known_accuracy_by_automatic_mapping_alone(shared_data, name):
     from harness.accuracy.coco import evaluate
     from harness.accuracy.dataset import find_dataset
-    from harness.accuracy.pipeline import InterpreterEngine, Recipe, detect
+    from harness.accuracy.interpreters import InterpreterEngine
+    from harness.accuracy.pipeline import Recipe, detect
     from harness.accuracy.prepare import Preparation
     from harness.runtime import load_runtime, make_interpreter
     from harness.worker.tensors import input_infos, output_infos

@@ -6,22 +6,22 @@ Both models run on the builtin kernels without a delegate, because a delegate ke
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.interpreters import Pool
 from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.runs import OnStep
 from harness.diagnosis.runs.sides import Pair, Side
 from harness.errors import JobError
+from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 from harness.tflite.graph import Subgraph, Tensor
 
 Floats = npt.NDArray[np.float32]
@@ -82,19 +82,10 @@ class Reader:
     """A model of which every tensor can be read after it ran."""
 
     def __init__(self, file: Path) -> None:
-        from harness.runtime import RuntimeMissingError, load_runtime
-
         try:
-            module = load_runtime().module
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
-                self._interpreter = module.Interpreter(
-                    model_path=str(file),
-                    num_threads=1,
-                    experimental_preserve_all_tensors=True,
-                    experimental_op_resolver_type=module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                )
-            self._interpreter.allocate_tensors()
+            self._interpreter = make_interpreter(
+                load_runtime(), str(file), "cpu-reference", 1, keep_tensors=True
+            )
         except (RuntimeMissingError, RuntimeError, ValueError) as error:
             raise JobError(f"{file}: its tensors cannot be read: {error}") from error
         self._feed = self._interpreter.get_input_details()[0]["index"]
@@ -219,25 +210,21 @@ def compare(pair: Pair, pairs: Sequence[Compared], images: Sequence[Path], on_st
     sides = (pair.float, pair.quantized)
     preparations = [Preparation(side.model.card.input, side.description.inputs[0]) for side in sides]
     engines = Engines(threads=_threads(sides, Engines().threads))
-    idle: SimpleQueue[_Bench] = SimpleQueue()
     benches = [
         _Bench((Reader(sides[0].file), Reader(sides[1].file)), Sums.of(pairs)) for _ in range(engines.threads)
     ]
-    for bench in benches:
-        idle.put(bench)
+    pool = Pool(benches)
 
     def work(path: Path) -> None:
         try:
             inputs = [preparation.load(path)[0] for preparation in preparations]
         except UnreadableImageError:
             return
-        bench = idle.get()
         try:
-            _add(bench, pairs, inputs)
+            with pool.lend() as bench:
+                _add(bench, pairs, inputs)
         except (RuntimeError, ValueError) as error:
             raise JobError(f"{path.name}: the tensors could not be compared: {error}") from error
-        finally:
-            idle.put(bench)
 
     for done, _ in enumerate(engines.map(work, images), 1):
         on_step(done, len(images), "comparing tensors")
