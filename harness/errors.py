@@ -29,6 +29,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from harness.vocabulary import Status
+
 
 class HarnessError(Exception):
     """Base of all errors raised on purpose. `exit_status` is what the command line ends with."""
@@ -159,7 +161,7 @@ class DeviceTimeoutError(DeviceError):
 class MeasurementError(JobError):
     """One cell could not be measured. `status` is the cell's status (`failed`, `timeout`, …)."""
 
-    def __init__(self, message: str, status: str = "failed") -> None:
+    def __init__(self, message: str, status: Status = Status.FAILED) -> None:
         self.status = status
         super().__init__(message)
 

@@ -22,6 +22,7 @@ from harness.errors import IncomparableError, UsageError
 from harness.records.records import FORMAT, Record, RunFacts, load_records, load_run
 from harness.records.store import RunStore, new_run_folder, now
 from harness.version import __version__
+from harness.vocabulary import FAILURES
 from harness.workspace import ensure_writable, find_workspace
 
 if TYPE_CHECKING:
@@ -63,10 +64,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
-        return any(
-            record.status in {"failed", "timeout", "incorrect"} or not record.complete
-            for record in self.records
-        )
+        return any(record.status in FAILURES or not record.complete for record in self.records)
 
 
 def prepare(request: Request) -> Prepared:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError
+from harness.vocabulary import Status
 
 _BLOCK = 1 << 18
 _BOX_DECIMALS = 3
@@ -222,7 +223,7 @@ class DetectionWriter:
         values = np.asarray(scores, np.float64).reshape(-1)
         if not (np.isfinite(boxes).all() and np.isfinite(values).all()):
             raise MeasurementError(
-                f"image {image_id}: a detected box or score is not a finite number", "incorrect"
+                f"image {image_id}: a detected box or score is not a finite number", Status.INCORRECT
             )
         rounded = (np.round(boxes, _BOX_DECIMALS) + 0.0).tolist()
         ids = [int(value) for value in np.asarray(category_ids).reshape(-1)]

@@ -10,6 +10,7 @@ from harness.bench.plan import Cell
 from harness.errors import RecordError
 from harness.records.records import Record, load
 from harness.records.samples import load_samples
+from harness.vocabulary import Status
 
 START_S = 0.6
 """Starting a worker and loading a model, measured on two cores of a 2021 server."""
@@ -41,7 +42,7 @@ def _known_latency_s(cell: Cell, results: Path) -> float | None:
     for path in paths:
         try:
             record = load(path, Record)
-            if record.model.sha256 != cell.facts.sha256 or record.status != "ok":
+            if record.model.sha256 != cell.facts.sha256 or record.status != Status.OK:
                 continue
             names = [process.samples for process in record.processes if process.samples]
             if names:

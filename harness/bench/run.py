@@ -37,6 +37,7 @@ from harness.records.status import conclude, merged_delegate
 from harness.records.store import RunStore, now
 from harness.rows.summary import summarize_record
 from harness.statistics.latency import half_width_percent
+from harness.vocabulary import CUT_SHORT, Status
 
 MAX_PROCESSES = 1_000
 """More rounds than any plan needs; `max_seconds` ends a precision that is out of reach."""
@@ -181,7 +182,7 @@ class Runner:
         record = new_record(cell, self.info, self.store.run_id)
         if not (cell.wants_latency or cell.wants_accuracy):
             reason = cell.skip or "only accuracy was asked for, and this model has no dataset"
-            record = replace(record, status="skipped", reasons=(reason,), complete=True)
+            record = replace(record, status=Status.SKIPPED, reasons=(reason,), complete=True)
             self.store.save_record(record)
         return record
 
@@ -224,7 +225,7 @@ class Runner:
             lost = isinstance(error, DeviceError)
             return OperatorFacts(status=_status(error), reasons=(str(error),), device_lost=lost)
         return OperatorFacts(
-            status="ok", runtime=found.runtime, n_inferences=found.n_inferences, operators=name
+            status=Status.OK, runtime=found.runtime, n_inferences=found.n_inferences, operators=name
         )
 
     def _accuracy(self, task: Task) -> AccuracyFacts:
@@ -232,7 +233,7 @@ class Runner:
         cell, dataset = task.cell, task.cell.dataset
         assert dataset is not None
         base = AccuracyFacts(
-            status="ok",
+            status=Status.OK,
             dataset=dataset.name,
             annotations_sha256=dataset.annotations_sha256,
             n_images=len(dataset.images),
@@ -270,8 +271,8 @@ class Runner:
         )
 
 
-def _status(error: Exception) -> str:
-    return error.status if isinstance(error, MeasurementError) else "failed"
+def _status(error: Exception) -> Status:
+    return error.status if isinstance(error, MeasurementError) else Status.FAILED
 
 
 def _lost_device(record: Record) -> bool:
@@ -291,7 +292,7 @@ def without_lost(record: Record) -> Record:
 
 def _has_failed(record: Record) -> bool:
     """A cell of which a process failed is not tried again: it would fail again, or hide that it failed once."""
-    return any(process.status in {"failed", "timeout"} for process in record.processes)
+    return any(process.status in CUT_SHORT for process in record.processes)
 
 
 def _unreadable_reason(unreadable: tuple[str, ...]) -> tuple[str, ...]:
@@ -332,7 +333,7 @@ def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
         model=model,
         device=device,
         delegate=DelegateFacts(requested=str(cell.delegate), actual="unknown"),
-        status="skipped",
+        status=Status.SKIPPED,
         threads=cell.delegate.threads,
         reasons=("not measured yet",),
         settings=asdict(cell.settings),

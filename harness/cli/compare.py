@@ -13,7 +13,7 @@ from harness.cli.common import CONTEXT, emit, emit_bytes, emit_text, examples, f
 
 if TYPE_CHECKING:
     from harness.comparison.compare import Compared
-    from harness.comparison.gate import Verdict
+    from harness.comparison.gate import GateResult
 
 
 @click.command(
@@ -92,7 +92,7 @@ def command(
     ctx.exit(gate.EXIT_STATUS[verdict.outcome])
 
 
-def _print(compared: Compared, verdict: Verdict, rows: Sequence[dict[str, Any]], format_: str) -> None:
+def _print(compared: Compared, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str) -> None:
     from harness.comparison.rows import COLUMNS
     from harness.report import comparison_summary as summary
 

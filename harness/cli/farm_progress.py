@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import units
 from harness.cli.common import Progress
+from harness.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from harness.bench.plan import Task
@@ -54,7 +55,7 @@ class FarmShown:
             self._done += 1
             self._complete += record.complete
             self._busy.pop(_who(task), None)
-            if record.status in {"failed", "timeout", "incorrect"} and record.complete:
+            if record.status in FAILURES and record.complete:
                 where = f"{record.device.name}: {task.cell.model.name} {task.cell.delegate}"
                 self._shown.say(f"{where}: {record.status}: {'; '.join(record.reasons)}")
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from harness.cli.common import Progress
+from harness.vocabulary import Status
 
 if TYPE_CHECKING:
     from harness.bench.plan import Task
@@ -45,7 +46,7 @@ class Shown:
             self._parts.pop(task.cell.device, None)
             last = record.processes[-1] if record.processes else None
             part = {"latency": last, "operators": record.operators, "accuracy": record.accuracy}[task.kind]
-            if part is not None and part.status != "ok":
+            if part is not None and part.status != Status.OK:
                 what = "operators " if task.kind == "operators" else ""
                 reasons = "; ".join(part.reasons)
                 self._shown.say(

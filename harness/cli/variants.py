@@ -10,6 +10,7 @@ import rich_click as click
 
 from harness.cli.common import emit, note, warn
 from harness.errors import ModelError
+from harness.vocabulary import Status
 
 if TYPE_CHECKING:
     from harness.cards import Model
@@ -80,4 +81,4 @@ def show(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:
             told.setdefault(reason, []).append(str(row["model"]))
     for reason, names in told.items():
         note(f"{'all' if len(names) == len(rows) else ', '.join(names)}: {reason}")
-    return any(row.get("status") == "failed" for row in rows)
+    return any(row.get("status") == Status.FAILED for row in rows)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.comparison.match import Pair
 from harness.errors import HarnessError
 from harness.records.records import AccuracyFacts, StoredRecord, load_run
-from harness.rows.columns import NO_ACCURACY
+from harness.vocabulary import NO_ACCURACY
 from harness.workspace import Workspace
 
 if TYPE_CHECKING:

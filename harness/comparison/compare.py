@@ -13,8 +13,9 @@ from harness.comparison.accuracy import AccuracyDifference, Truths, accuracy_dif
 from harness.comparison.match import Matching, Pair, match
 from harness.errors import RecordError, UsageError
 from harness.records.records import StoredRecord
-from harness.rows import columns, frame
+from harness.rows import frame
 from harness.statistics.comparing import Difference
+from harness.vocabulary import MEASURED
 from harness.workspace import Workspace
 
 Row = dict[str, Any]
@@ -59,7 +60,7 @@ class Comparison:
 
 
 def _problem(row: Row, column: str) -> str:
-    if row["status"] not in columns.HAVE_LATENCY:
+    if row["status"] not in MEASURED:
         return f"is {row['status']}{_because(row)}"
     if row[column] is None:
         return f"has no {column}{_because(row)}"

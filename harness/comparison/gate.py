@@ -28,7 +28,8 @@ from harness.comparison.compare import Compared, Comparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
-from harness.rows.columns import BY_NAME, HAVE_LATENCY
+from harness.rows.columns import BY_NAME
+from harness.vocabulary import MEASURED, Verdict
 
 Outcome = Literal["pass", "fail", "undecided"]
 EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
@@ -68,7 +69,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """The findings of a gate, those of matched cells by their place, and what they come to."""
 
     of_cells: tuple[tuple[Finding, ...], ...]
@@ -94,7 +95,7 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     return "undecided" if "undecided" in outcomes else "pass"
 
 
-def judge(compared: Compared, conditions: Sequence[Condition]) -> Verdict:
+def judge(compared: Compared, conditions: Sequence[Condition]) -> GateResult:
     """Judge every cell of the base by every condition."""
     cells = tuple(
         tuple(judge_cell(comparison, condition) for condition in conditions)
@@ -107,7 +108,7 @@ def judge(compared: Compared, conditions: Sequence[Condition]) -> Verdict:
         others = [
             Finding("no cell", condition, "undecided", "nothing was measured") for condition in conditions
         ]
-    return Verdict(cells, tuple(others))
+    return GateResult(cells, tuple(others))
 
 
 def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
@@ -116,7 +117,7 @@ def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
     outcome = decide(estimate, condition)
     cell = name_of(comparison.pair.new.record)
     status = comparison.base["status"]
-    if estimate.change is None and status == comparison.new["status"] and status not in HAVE_LATENCY:
+    if estimate.change is None and status == comparison.new["status"] and status not in MEASURED:
         return Finding(cell, condition, "pass", f"not judged: {status} before and after", judged=False)
     return Finding(cell, condition, outcome, _text(estimate, condition, outcome))
 
@@ -144,7 +145,9 @@ def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
 
 def _of_processes(comparison: Comparison, condition: Condition) -> Estimate:
     """An absolute threshold is held against the percentage times the base's figure."""
-    throttled = [side for side in ("base", "new") if getattr(comparison, side)["verdict"] == "throttled"]
+    throttled = [
+        side for side in ("base", "new") if getattr(comparison, side)["verdict"] == Verdict.THROTTLED
+    ]
     found = comparison.difference(condition.column, LEAST_PROCESSES)
     base = comparison.base[condition.column]
     if throttled:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
 from harness.comparison.compare import Compared
-from harness.comparison.gate import Finding, Outcome, Verdict
+from harness.comparison.gate import Finding, GateResult, Outcome
 from harness.text import clean
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -20,7 +20,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAGS: dict[Outcome, str] = {"fail": "failure", "undecided": "error"}
 
 
-def to_junit(compared: Compared, verdict: Verdict) -> bytes:
+def to_junit(compared: Compared, verdict: GateResult) -> bytes:
     """Return the document; without conditions each matched cell is one case that passed."""
     suite = ET.Element("testsuite", _counts("harness compare", verdict.findings, len(compared.comparisons)))
     cases = verdict.findings

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.compare import Compared, Comparison
-from harness.comparison.gate import Finding, Verdict, worst
+from harness.comparison.gate import Finding, GateResult, worst
 from harness.rows.columns import BY_NAME, LIST, NUMBER, TEXT
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ DTYPES: dict[str, str] = {
 COLUMNS = tuple(DTYPES)
 
 
-def to_rows(compared: Compared, verdict: Verdict) -> list[dict[str, Any]]:
+def to_rows(compared: Compared, verdict: GateResult) -> list[dict[str, Any]]:
     """Return one row of plain values a matched cell; None where something is unknown."""
     return [
         to_row(comparison, findings)

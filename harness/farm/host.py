@@ -36,6 +36,7 @@ from harness.farm.wire import (
     refuse_other_version,
 )
 from harness.records.samples import to_bytes
+from harness.vocabulary import Status
 
 _LOG = logging.getLogger(__name__)
 _COMPRESSION = 1
@@ -151,7 +152,7 @@ class Host:
             return self._failure(step, "failed", error)
 
     def _failure(self, step: Step, outcome: Outcome, error: Exception) -> Result:
-        status = error.status if isinstance(error, MeasurementError) else "failed"
+        status = error.status if isinstance(error, MeasurementError) else Status.FAILED
         name = error.device if isinstance(error, DeviceError) else ""
         return self._result(step, outcome, message=str(error).removeprefix(f"{name}: "), status=status)
 

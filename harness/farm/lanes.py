@@ -24,6 +24,7 @@ from harness.farm.shards import Job, Shards
 from harness.farm.wire import Offer
 from harness.records.records import Record
 from harness.records.store import RunStore
+from harness.vocabulary import Status
 
 WAIT_S = 0.5
 
@@ -212,5 +213,5 @@ def give_up(cells: Sequence[Cell], store: RunStore, info: DeviceInfo, reason: st
         measured = len(record.processes)
         kept = f"; {units.count(measured)} process(es) of it are kept" if measured else ""
         reasons = (f"{reason}{kept}; --resume goes on with it",)
-        store.save_record(replace(record, status="skipped", reasons=reasons))
+        store.save_record(replace(record, status=Status.SKIPPED, reasons=reasons))
     return n_given_up

@@ -15,6 +15,7 @@ from harness.profiles import DeviceProfile
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.schema import look_into
 from harness.version import __version__
+from harness.vocabulary import Status
 
 PROTOCOL = 1
 """Raised when what travels changes its meaning."""
@@ -141,7 +142,7 @@ class Result(Wire, frozen=True, kw_only=True):
     outcome: Outcome
     host: str
     message: str = ""
-    status: str = "failed"
+    status: Status = Status.FAILED
     process: ProcessFacts | None = None
     samples: bytes | None = None
     inferences: Inferences | None = None

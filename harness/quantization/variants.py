@@ -15,6 +15,7 @@ from harness.quantization.measure import How, Variant
 from harness.quantization.prune import Scope, compressed_size, prune, sparsity_of
 from harness.quantization.resize import resize
 from harness.tflite import reader
+from harness.vocabulary import Status
 
 Row = dict[str, Any]
 COLUMNS = ("model", "input", "sparsity", "compressed_bytes", *measure.COLUMNS[1:], "reasons")
@@ -115,7 +116,7 @@ def _table(model: Model, made: Sequence[Made], how: How, observer: Observer) -> 
 def _row(variant: Made, measured: Row) -> Row:
     row: Row = {"model": variant.name, "input": f"{variant.size[0]}x{variant.size[1]}"}
     if variant.file is None:
-        return row | {"status": "failed", "reasons": [variant.reason]}
+        return row | {"status": str(Status.FAILED), "reasons": [variant.reason]}
     data = reader.read_bytes(variant.file)
     stated = table.row_of(variant.file)
     row |= (

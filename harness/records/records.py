@@ -26,6 +26,7 @@ from harness import atomic
 from harness.errors import RecordError
 from harness.records.samples import Samples, load_samples, read_whole
 from harness.schema import look_into
+from harness.vocabulary import Status
 
 FORMAT = 1
 
@@ -91,7 +92,7 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
 
     index: int
     started_at: str
-    status: str
+    status: Status
     reasons: tuple[str, ...] = ()
     delegate: DelegateFacts | None = None
     runtime: str | None = None
@@ -126,7 +127,7 @@ class CocoFigures(Fact, frozen=True, kw_only=True):
 class AccuracyFacts(Fact, frozen=True, kw_only=True):
     """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images."""
 
-    status: str
+    status: Status
     dataset: str
     annotations_sha256: str
     n_images: int
@@ -169,7 +170,7 @@ class OperatorFacts(Fact, frozen=True, kw_only=True):
     `operators` names the file with its `OperatorProfile`, whose times are the mean of `n_inferences`.
     """
 
-    status: str
+    status: Status
     reasons: tuple[str, ...] = ()
     runtime: str | None = None
     n_inferences: int | None = None
@@ -188,7 +189,7 @@ class Record(Fact, frozen=True, kw_only=True):
     model: ModelFacts
     device: DeviceFacts
     delegate: DelegateFacts
-    status: str
+    status: Status
     threads: int | None = None
     runtime: str | None = None
     reasons: tuple[str, ...] = ()

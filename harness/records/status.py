@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 from harness.records.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
+from harness.vocabulary import WORST_FIRST, Status
 
 ON_CPU = frozenset({"cpu", "cpu-reference"})
 PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference", "external": "external", "edgetpu": "edgetpu"}
 """What the actual delegate must be for the requested one to have run."""
 
 
-def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
+def conclude(record: Record) -> tuple[Status, tuple[str, ...]]:
     """Return status and reasons of a cell.
 
     A failure of any of its processes is the cell's; then come outputs that cannot be right, then a delegate other
@@ -21,20 +22,20 @@ def conclude(record: Record) -> tuple[str, tuple[str, ...]]:
     parts: list[ProcessFacts | AccuracyFacts] = [*record.processes]
     if record.accuracy is not None:
         parts.append(record.accuracy)
-    for status in ("failed", "timeout", "incorrect", "fallback", "partial"):
+    for status in WORST_FIRST:
         reasons = tuple(reason for part in parts if part.status == status for reason in part.reasons)
         if any(part.status == status for part in parts):
             return status, tuple(dict.fromkeys(reasons))
     for delegate in _delegates(record):
         fallback = _fallback(delegate)
         if fallback is not None:
-            return "fallback", (fallback,)
+            return Status.FALLBACK, (fallback,)
     for delegate in _delegates(record):
         partial = _partial(delegate)
         if partial is not None:
-            return "partial", (partial,)
+            return Status.PARTIAL, (partial,)
     remarks = tuple(reason for part in parts for reason in part.reasons)
-    return "ok", tuple(dict.fromkeys(remarks))
+    return Status.OK, tuple(dict.fromkeys(remarks))
 
 
 def _delegates(record: Record) -> Iterator[DelegateFacts]:

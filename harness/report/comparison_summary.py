@@ -8,10 +8,11 @@ from typing import Any
 
 from harness import units
 from harness.comparison.compare import Compared
-from harness.comparison.gate import Finding, Outcome, Verdict
+from harness.comparison.gate import Finding, GateResult, Outcome
 from harness.comparison.match import name_of
 from harness.report import plain
 from harness.text import clean
+from harness.vocabulary import Status
 
 Row = dict[str, Any]
 
@@ -51,7 +52,7 @@ def _short(row: Row) -> dict[str, Any]:
 def _speed(row: Row, side: str) -> str:
     """The median, or what stands in its place."""
     median, status = row[f"{side}_latency_median_ms"], row[f"{side}_status"]
-    return units.milliseconds(median) if median is not None or status == "ok" else str(status)
+    return units.milliseconds(median) if median is not None or status == Status.OK else str(status)
 
 
 def change(row: Row) -> str:
@@ -108,7 +109,7 @@ def _cut(value: Any) -> str:
     return f"{text[:12]}…" if len(text) == 64 else text
 
 
-def to_markdown(compared: Compared, verdict: Verdict, rows: Sequence[Row]) -> str:
+def to_markdown(compared: Compared, verdict: GateResult, rows: Sequence[Row]) -> str:
     """Return a summary for a pull request: the decision, what led to it, and the table."""
     parts = [_heading(verdict, rows), *_findings(verdict)]
     if rows:
@@ -120,7 +121,7 @@ def to_markdown(compared: Compared, verdict: Verdict, rows: Sequence[Row]) -> st
     return "\n".join(parts) + "\n"
 
 
-def _heading(verdict: Verdict, rows: Sequence[Row]) -> str:
+def _heading(verdict: GateResult, rows: Sequence[Row]) -> str:
     devices = ", ".join(dict.fromkeys(_text(row["device"]) for row in rows))
     cells = f"{len(rows)} cell{'' if len(rows) == 1 else 's'}{' on ' if devices else ''}{devices}"
     if not verdict.findings:
@@ -129,7 +130,7 @@ def _heading(verdict: Verdict, rows: Sequence[Row]) -> str:
     return f"### {mark} Benchmark gate {WORDS[verdict.outcome]} ({cells})"
 
 
-def _findings(verdict: Verdict) -> Iterator[str]:
+def _findings(verdict: GateResult) -> Iterator[str]:
     grave = [finding for finding in verdict.findings if finding.outcome != "pass"]
     if grave:
         yield ""

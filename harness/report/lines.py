@@ -9,11 +9,11 @@ from typing import Any
 from harness.report import notes
 from harness.report.notes import Note
 from harness.rows import pareto
-from harness.rows.columns import HAVE_LATENCY
 from harness.rows.pareto import Change
+from harness.vocabulary import MEASURED, Verdict
 
 MOST_NOTES = 6
-SHORT = {"too-few-samples": "few samples", "trusted": ""}
+SHORT: dict[str, str] = {Verdict.TOO_FEW_SAMPLES: "few samples", Verdict.TRUSTED: ""}
 """Labels that are too long for a column; the footnote spells them out."""
 
 
@@ -41,7 +41,7 @@ class Line:
     @property
     def has_figures(self) -> bool:
         """Whether its figures may be shown as those of the delegate that was asked for."""
-        return self.row["status"] in HAVE_LATENCY
+        return self.row["status"] in MEASURED
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Page:
 
 def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
     """Find out what is to be said about the rows."""
-    figures = [index for index, row in enumerate(rows) if row["status"] in HAVE_LATENCY]
+    figures = [index for index, row in enumerate(rows) if row["status"] in MEASURED]
     labels, footnotes = _remarks([rows[index] for index in figures])
     label_of = dict(zip(figures, labels, strict=True))
     marks, changes = pareto.optimal(rows), pareto.changes(rows)

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-GRAVITY = ("partial", "unverified", "throttled", "noisy", "too-few-samples", "trusted")
+from harness.vocabulary import Status, Verdict
+
+GRAVITY: tuple[str, ...] = (
+    Status.PARTIAL,
+    Verdict.UNVERIFIED,
+    Verdict.THROTTLED,
+    Verdict.NOISY,
+    Verdict.TOO_FEW_SAMPLES,
+    Verdict.TRUSTED,
+)
 """Labels of rows with figures, the gravest first; a label that is not here comes before them all."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -32,7 +41,7 @@ class Note:
 
 def label(row: Mapping[str, Any]) -> str:
     """Return the word that says how far to trust a row: its status, or its verdict where that is ok."""
-    return str(row["status"]) if row["status"] != "ok" else str(row["verdict"] or "")
+    return str(row["status"]) if row["status"] != Status.OK else str(row["verdict"] or "")
 
 
 def gather(rows: Sequence[Mapping[str, Any]]) -> list[Note]:

@@ -14,9 +14,10 @@ from typing import Any
 from harness import units
 from harness.report import plain
 from harness.rows import pareto
-from harness.rows.columns import HAVE_LATENCY, check_names
+from harness.rows.columns import check_names
 from harness.rows.published import PUBLISHED
 from harness.text import clean
+from harness.vocabulary import MEASURED, Status, Verdict
 
 Row = Mapping[str, Any]
 
@@ -150,7 +151,7 @@ def _age(row: Row) -> str:
 
 def _leaders(rows: Sequence[Row]) -> tuple[set[int], set[int]]:
     """Return the ids of the fastest and the most accurate rows; accuracy is ranked where all was measured alike."""
-    ranked = [row for row in rows if row["status"] == "ok"]
+    ranked = [row for row in rows if row["status"] == Status.OK]
     timed = [row for row in ranked if row["latency_median_ms"] is not None]
     judged = [row for row in ranked if row["map"] is not None]
     alike = len({(row["dataset"], row["n_images"]) for row in judged}) == 1
@@ -165,13 +166,13 @@ def _leaders(rows: Sequence[Row]) -> tuple[set[int], set[int]]:
 def _cell(row: Row, *, star: bool, fastest: bool, best: bool) -> str:
     if row["status"] == PUBLISHED:
         return _figures(row["latency_mean_ms"], row["map"])
-    if row["status"] not in HAVE_LATENCY:
+    if row["status"] not in MEASURED:
         return clean(row["status"])
-    doubt = DOUBT if row["verdict"] not in {"trusted", None} else ""
+    doubt = DOUBT if row["verdict"] not in {Verdict.TRUSTED, None} else ""
     text = _figures(
         row["latency_median_ms"], row["map"], doubt, FASTEST if fastest else "", BEST if best else ""
     )
-    partial = " partial" if row["status"] == "partial" else ""
+    partial = " partial" if row["status"] == Status.PARTIAL else ""
     return f"{STAR + ' ' if star else ''}{text}{partial}"
 
 

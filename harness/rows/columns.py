@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.errors import UnknownNameError
+from harness.vocabulary import MEASURED, NO_ACCURACY, Status, Verdict
 
 if TYPE_CHECKING:
     from harness.records.records import CocoFigures, Record
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
 """The pandas dtypes in use; all can hold unknown values. `object` is a list of texts."""
-
-HAVE_LATENCY = frozenset({"ok", "partial"})
-"""Status of the cells whose times are those of the delegate that was asked for, with right outputs."""
-NO_ACCURACY = frozenset({"fallback"})
-"""Status of the cells whose accuracy is not that of the delegate that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ class Cell:
 
     record: Record
     latency: LatencySummary | None
-    verdict: str | None
+    verdict: Verdict | None
     reasons: tuple[str, ...]
 
     @property
@@ -111,12 +107,17 @@ def _processes(
     field: str, put_together: Callable[[list[int]], float], divisor: float
 ) -> Callable[[Cell], Any]:
     def take(cell: Cell) -> float | None:
-        if cell.record.status not in HAVE_LATENCY:
+        if cell.record.status not in MEASURED:
             return None
         known = [value for p in cell.record.processes if (value := getattr(p, field)) is not None]
         return put_together(known) / divisor if known else None
 
     return take
+
+
+def _one_of(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} or {last}"
 
 
 def _median(values: list[int]) -> float:
@@ -161,15 +162,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("total_nodes", INTEGER, "nodes", "graph nodes of the model", _record("delegate.total_nodes")),
     Column("threads", INTEGER, "", "CPU threads", _record("threads")),
     Column("runtime", TEXT, "", "the inference runtime and its version", _record("runtime")),
-    Column(
-        "status", TEXT, "", "ok, fallback, partial, incorrect, failed, timeout or skipped", _record("status")
-    ),
+    Column("status", TEXT, "", _one_of(Status), lambda cell: str(cell.record.status)),
     Column(
         "verdict",
         TEXT,
         "",
-        "trusted, noisy, throttled, too-few-samples or unverified",
-        lambda cell: cell.verdict,
+        _one_of(Verdict),
+        lambda cell: None if cell.verdict is None else str(cell.verdict),
     ),
     Column("reasons", LIST, "", "why status and verdict are what they are", lambda cell: list(cell.reasons)),
     Column(

@@ -16,6 +16,7 @@ from harness.records import records
 from harness.records.records import StoredRecord
 from harness.rows import columns
 from harness.rows.columns import Cell
+from harness.vocabulary import MEASURED, NO_ACCURACY, Verdict
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
@@ -129,11 +130,11 @@ def _cell(record: records.Record, found: LatencySummary | Exception | None) -> C
             "interrupted: not all of this cell was measured; continue with harness run --resume",
             *reasons,
         )
-    shown = latency if record.status in columns.HAVE_LATENCY else None
+    shown = latency if record.status in MEASURED else None
     return Cell(record, shown, verdict, tuple(dict.fromkeys(reasons)))
 
 
-def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[str | None, tuple[str, ...]]:
+def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[Verdict | None, tuple[str, ...]]:
     from harness.rows import verdict as checks
 
     judgement = checks.judge(record, latency)
@@ -142,7 +143,7 @@ def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[str 
 
 def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:
     """Say what ran in place of the delegate, since the number must not stand in the delegate's row."""
-    if record.status != "fallback" or latency is None:
+    if record.status not in NO_ACCURACY or latency is None:
         return ()
     took = units.milliseconds(latency.median_ms)
     return (f"{record.delegate.actual} ran instead of {record.delegate.requested}: median {took} ms there",)

@@ -10,6 +10,7 @@ from harness import units
 from harness.errors import RecordError
 from harness.records.records import OperatorTime, StoredRecord
 from harness.text import clean
+from harness.vocabulary import Status
 
 COLUMNS = (
     "run_id",
@@ -71,7 +72,7 @@ def remarks(stored: Iterable[StoredRecord]) -> list[str]:
     told = []
     for one in stored:
         facts, record = one.record.operators, one.record
-        if facts is not None and facts.status != "ok":
+        if facts is not None and facts.status != Status.OK:
             reasons = "; ".join(facts.reasons)
             told.append(f"no operators of {record.model.name} on {record.delegate.requested}: {reasons}")
     return told

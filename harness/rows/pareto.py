@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.vocabulary import Status
+
 Row = Mapping[str, Any]
 
 QUANTIZATION_WORDS = (
@@ -77,7 +79,7 @@ def changes(rows: Sequence[Row]) -> list[Change]:
 
 
 def _takes_part(row: Row) -> bool:
-    return row["status"] == "ok" and row["latency_median_ms"] is not None and row["map"] is not None
+    return row["status"] == Status.OK and row["latency_median_ms"] is not None and row["map"] is not None
 
 
 def _front(rows: Sequence[Row], group: Iterable[int]) -> Iterator[int]:

@@ -16,13 +16,12 @@ from harness.records.records import Record, SummaryFacts
 from harness.statistics import latency as stats
 from harness.statistics.latency import LatencySummary
 from harness.units import NS_PER_MS
-
-_ENDED_EARLY = frozenset({"failed", "timeout"})
+from harness.vocabulary import CUT_SHORT
 
 
 def summaries_of(record: Record) -> list[SummaryFacts]:
     """Return the summaries of the processes that came to their end."""
-    return [p.summary for p in record.processes if p.summary is not None and p.status not in _ENDED_EARLY]
+    return [p.summary for p in record.processes if p.summary is not None and p.status not in CUT_SHORT]
 
 
 def summarize_processes(summaries: Sequence[SummaryFacts]) -> LatencySummary | None:

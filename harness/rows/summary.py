@@ -15,6 +15,7 @@ from harness.statistics import latency as stats
 from harness.statistics import mlperf
 from harness.statistics.latency import Durations, LatencySummary
 from harness.units import NS_PER_MS
+from harness.vocabulary import CUT_SHORT
 
 MLPERF_QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 
@@ -29,7 +30,7 @@ def steady_durations(stored: StoredRecord) -> list[Durations]:
     return [
         samples["duration_ns"][steady]
         for process, samples in zip(kept, stored.samples(), strict=True)
-        if process.status not in {"failed", "timeout"} and (steady := samples["steady"]).any()
+        if process.status not in CUT_SHORT and (steady := samples["steady"]).any()
     ]
 
 

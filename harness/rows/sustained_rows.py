@@ -8,6 +8,7 @@ from typing import Any
 from harness import units
 from harness.records.records import StoredRecord
 from harness.rows.sustained import Sustained, analyse
+from harness.vocabulary import MEASURED
 
 COLUMNS = (
     "model",
@@ -31,7 +32,7 @@ def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
     found = [
         (stored, result)
         for stored in records
-        if stored.record.settings.get("sustained") is not None and stored.record.status in {"ok", "partial"}
+        if stored.record.settings.get("sustained") is not None and stored.record.status in MEASURED
         for result in [_result(stored)]
         if result is not None
     ]

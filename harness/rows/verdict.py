@@ -13,6 +13,7 @@ from harness import units
 from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 from harness.records.records import ProcessFacts, Record
 from harness.statistics.latency import LatencySummary, half_width_percent
+from harness.vocabulary import MEASURED, Status, Verdict
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is not known well enough for an interval."""
@@ -29,7 +30,7 @@ THROTTLED = 1.10
 MAX_OTHER_LOAD = 0.10
 """CPU cores that other programs used meanwhile."""
 
-Finding = tuple[str, str]
+Finding = tuple[Verdict, str]
 """(verdict, reason)."""
 
 
@@ -37,17 +38,17 @@ Finding = tuple[str, str]
 class Judgement:
     """A verdict of design.md (`trusted`, `noisy`, …; None where nothing was timed) and why."""
 
-    verdict: str | None
+    verdict: Verdict | None
     reasons: tuple[str, ...]
 
 
 def judge(record: Record, summary: LatencySummary | None) -> Judgement:
     """Judge a cell's figures: the first check that speaks gives the verdict, all of them give their reasons."""
-    if not record.processes or record.status not in {"ok", "partial"}:
+    if not record.processes or record.status not in MEASURED:
         return Judgement(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
     reasons = (*(reason for _, reason in found), *_unbounded(summary), *_switching(record, summary))
-    return Judgement(found[0][0] if found else "trusted", tuple(dict.fromkeys(reasons)))
+    return Judgement(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
 
 
 def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
@@ -74,21 +75,21 @@ def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
 def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     if record.delegate.actual == "unknown":
         evidence = "; ".join(record.delegate.evidence) or "no evidence"
-        yield "unverified", f"what ran is not proven: {evidence}"
+        yield Verdict.UNVERIFIED, f"what ran is not proven: {evidence}"
 
 
 def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     ratios = [ratio for process in record.processes if (ratio := _slow_down(process)) is not None]
     if ratios and median(ratios) > THROTTLED:
         yield (
-            "throttled",
+            Verdict.THROTTLED,
             f"a CPU probe right after took {median(ratios):.2f}× its best time in this run (limit {THROTTLED:.2f}×): "
             "let the device cool down, or fix its clock, and measure again",
         )
     drops = [drop for process in record.processes if (drop := _clock_drop(process)) is not None]
     if drops and median(drops) > THROTTLED - 1:
         yield (
-            "throttled",
+            Verdict.THROTTLED,
             f"the clock fell by {median(drops):.0%} during the measurement: let the device cool down",
         )
 
@@ -112,10 +113,10 @@ def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Findin
     if meanwhile:
         words = ", ".join(text for bit, text in FLAGS if meanwhile >> bit & 1)
         remedy = "use the power supply made for the board" if meanwhile & UNDER_VOLTAGE else "cool it better"
-        yield "throttled", f"the board's firmware says that during the measurement {words}: {remedy}"
+        yield Verdict.THROTTLED, f"the board's firmware says that during the measurement {words}: {remedy}"
     elif _any(past for _, _, past in told) & UNDER_VOLTAGE:
         yield (
-            "noisy",
+            Verdict.NOISY,
             "the board's firmware says that its voltage was too low at some time since it was started: use the power "
             "supply made for it, and start it again",
         )
@@ -137,12 +138,14 @@ def _any(flags: Iterable[int]) -> int:
 
 def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     unsettled = [
-        str(p.index + 1) for p in record.processes if p.status == "ok" and p.samples and p.steady_from is None
+        str(p.index + 1)
+        for p in record.processes
+        if p.status == Status.OK and p.samples and p.steady_from is None
     ]
     if unsettled:
         remedy = _longer(record)
         yield (
-            "noisy",
+            Verdict.NOISY,
             f"process {', '.join(unsettled)} of {len(record.processes)} never settled and is left out: {remedy}",
         )
     if summary is None:
@@ -151,18 +154,18 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     limit = record.settings.get("precision") or MAX_HALF_WIDTH_PERCENT
     if width is not None and width > limit:
         yield (
-            "noisy",
+            Verdict.NOISY,
             f"the median is only known to ±{width:.1f}% (wanted ±{limit:g}%): {_more_processes(record)}",
         )
     if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
         times = summary.p90_ms / summary.median_ms
         yield (
-            "noisy",
+            Verdict.NOISY,
             f"one inference in ten took {times:.1f}× the median or more: other programs or a changing clock disturb it",
         )
     elif summary.outlier_share is not None and summary.outlier_share > MAX_OUTLIERS:
         yield (
-            "noisy",
+            Verdict.NOISY,
             f"{summary.outlier_share:.0%} of the inferences are outliers (modified z-score above 3.5): other programs "
             "or a changing clock disturb them",
         )
@@ -173,7 +176,7 @@ def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Find
         process.telemetry["other_load"] for process in record.processes if "other_load" in process.telemetry
     ]
     if loads and median(loads) > MAX_OTHER_LOAD:
-        yield "noisy", f"other programs used {median(loads):.1f} CPU cores meanwhile: close them"
+        yield Verdict.NOISY, f"other programs used {median(loads):.1f} CPU cores meanwhile: close them"
 
 
 def _too_few(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
@@ -182,14 +185,14 @@ def _too_few(record: Record, summary: LatencySummary | None) -> Iterator[Finding
         if record.settings.get("mlperf") and summary is not None and summary.p90_ms is None:
             needed = summary.runs_needed.get("p90")
             yield (
-                "too-few-samples",
+                Verdict.TOO_FEW_SAMPLES,
                 f"MLPerf's rule needs {needed} queries for p90, found {summary.n_samples}",
             )
         return
     if n_processes < MIN_PROCESSES:
         so_far = "" if record.complete else " so far (the run was ended early)"
         yield (
-            "too-few-samples",
+            Verdict.TOO_FEW_SAMPLES,
             f"{units.count(n_processes)} process(es) gave steady samples{so_far}, {MIN_PROCESSES} are needed to see "
             f"how much figures change from one to the next: {_more_processes(record)}",
         )
@@ -205,18 +208,21 @@ def _power(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     governors = {state["governor"] for state in states if "governor" in state}
     slow = sorted(governors - {"performance"})
     if slow:
-        yield "noisy", f"the CPU governor is {', '.join(slow)}: set it to performance for figures that repeat"
+        yield (
+            Verdict.NOISY,
+            f"the CPU governor is {', '.join(slow)}: set it to performance for figures that repeat",
+        )
     if any(state.get("on_battery") for state in states):
-        yield "noisy", "the machine ran on its battery, which lowers clocks: plug it in"
+        yield Verdict.NOISY, "the machine ran on its battery, which lowers clocks: plug it in"
 
 
 def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     facts = record.device.facts
     if facts.get("screen_on") == "yes":
-        yield "noisy", "the phone's screen was on, which takes power and heats: turn it off"
+        yield Verdict.NOISY, "the phone's screen was on, which takes power and heats: turn it off"
     celsius = facts.get("battery_temperature_c")
     if facts.get("charging") == "yes" and isinstance(celsius, (int, float)) and celsius > HOT_CHARGING_C:
-        yield "noisy", f"the phone was charging at {celsius:g} °C: let it cool, or use --max-start-temp"
+        yield Verdict.NOISY, f"the phone was charging at {celsius:g} °C: let it cool, or use --max-start-temp"
 
 
 def _longer(record: Record) -> str:

@@ -20,6 +20,7 @@ from harness.bench.engines.python_worker import PythonWorker, WorkerResult, read
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, OnLine
 from harness.errors import MeasurementError
+from harness.vocabulary import Status
 from harness.worker.jobs import AccuracyJob, Job
 
 BUSY, NO_FOLDER = 96, 97
@@ -131,7 +132,7 @@ class RemoteWorker(PythonWorker):
             if time.monotonic() - begin > BUSY_S:
                 raise MeasurementError(
                     f"another harness has been measuring on {self.device.name} for {BUSY_S:.0f} s: wait for its end",
-                    status="timeout",
+                    status=Status.TIMEOUT,
                 )
             self.sleep(POLL_S)
 

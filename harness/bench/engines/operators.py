@@ -21,6 +21,7 @@ from harness.errors import MeasurementError
 from harness.records.records import OperatorTime
 from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
 from harness.units import NS_PER_MS
+from harness.vocabulary import Status
 
 if TYPE_CHECKING:
     from harness.bench.engines.native.engine import NativeEngine
@@ -89,7 +90,7 @@ def record(engine: Engine, cell: Cell, scratch: Path) -> Recorded:
 
 def _with_tool(engine: NativeEngine, cell: Cell, scratch: Path) -> Recorded:
     output = engine.profile(cell, scratch)
-    if output.status != "ok":
+    if output.status != Status.OK:
         raise MeasurementError("; ".join(output.reasons), status=output.status)
     if not output.profile:
         raise MeasurementError(f"{engine.runtime} told no operators: it may be built without a profiler")

@@ -23,6 +23,7 @@ from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.records.records import DelegateFacts, ProcessFacts
 from harness.records.samples import load_samples
 from harness.records.store import now
+from harness.vocabulary import Status
 from harness.worker.jobs import AccuracyJob, Job, LatencyJob, dump_job, parse_event
 
 START_TIMEOUT_S = 60.0
@@ -57,7 +58,7 @@ class PythonWorker:
         facts = ProcessFacts(
             index=repetition,
             started_at=started,
-            status="incorrect" if wrong else "ok",
+            status=Status.INCORRECT if wrong else Status.OK,
             reasons=wrong or remarks,
             delegate=delegate_facts(cell, result, self.library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
@@ -77,7 +78,7 @@ class PythonWorker:
         timeout_s = timeout_of(job, len(cell.dataset.images))
         result = self.carry_out(job, scratch, timeout_s, on_progress)
         if result.facts["wrong_outputs"]:
-            raise MeasurementError("; ".join(result.facts["wrong_outputs"]), status="incorrect")
+            raise MeasurementError("; ".join(result.facts["wrong_outputs"]), status=Status.INCORRECT)
         return Inferred(
             detections=scratch / "detections.json",
             n_images=result.facts["n_images"],
@@ -217,7 +218,7 @@ def watch(
     try:
         ended = run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
     except DeviceTimeoutError as error:
-        raise MeasurementError(str(error), status="timeout") from error
+        raise MeasurementError(str(error), status=Status.TIMEOUT) from error
     _check(ended, events, job)
     return ended
 
@@ -246,7 +247,7 @@ def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> Non
     if ended.timed_out:
         raise MeasurementError(
             f"the worker gave no result within {ended.duration_s:.0f} s ({_stage(events)}) and was killed",
-            status="timeout",
+            status=Status.TIMEOUT,
         )
     if "failed" in events:
         raise MeasurementError(str(events["failed"].get("message")))

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Literal
 
 from harness.drivers.benchmark_tool.lines import number, signed, split, whole
 from harness.drivers.benchmark_tool.parse import how_it_ended
+from harness.vocabulary import Status
 
 _LATENCY = re.compile(
     r"(Preprocessing|Inference|Reference run|Test run) latency: avg=(\S+)\(us\), std_dev=(\S+)\(us\)"
@@ -77,7 +77,7 @@ class EvalOutput:
         warnings: What it warned of.
     """
 
-    status: Literal["ok", "failed"]
+    status: Status
     exit_code: int | None
     reasons: tuple[str, ...] = ()
     n_runs: int | None = None
@@ -96,11 +96,11 @@ def parse_eval(stdout: str, stderr: str, exit_code: int | None) -> EvalOutput:
         reader.read(level, words.strip())
     reader.end_image(whole=False)
     complete = reader.own_map is not None or bool(reader.differences)
-    status: Literal["ok", "failed"] = "ok" if exit_code == 0 and complete else "failed"
+    succeeded = exit_code == 0 and complete
     return EvalOutput(
-        status=status,
+        status=Status.OK if succeeded else Status.FAILED,
         exit_code=exit_code,
-        reasons=() if status == "ok" else (reader.why(exit_code),),
+        reasons=() if succeeded else (reader.why(exit_code),),
         n_runs=reader.n_runs,
         latencies=reader.latencies,
         own_precision=reader.own_precision,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.vocabulary import Status
+
 Flavour = Literal["tflite", "litert"]
 """Two programs are called benchmark_model: `tflite/tools/benchmark` and `litert/tools`; their flags differ."""
 
@@ -159,7 +161,7 @@ class ToolOutput:
         notes: What was found odd on the way.
     """
 
-    status: Literal["ok", "failed", "timeout"]
+    status: Status
     exit_code: int | None
     log: TextLog
     reasons: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from harness.drivers.benchmark_tool import protos
 from harness.drivers.benchmark_tool.facts import Statistics, TextLog, ToolOutput
 from harness.drivers.benchmark_tool.protos import BenchmarkResult
 from harness.drivers.benchmark_tool.text_log import parse_log
+from harness.vocabulary import Status
 
 _MAX_ERRORS = 4
 _SHELL_SIGNAL = 128
@@ -43,7 +44,7 @@ def parse(
     """
     log = parse_log(f"{stdout}\n{stderr}")
     found = ToolOutput(
-        status="ok",
+        status=Status.OK,
         exit_code=exit_code,
         log=log,
         warm_up=log.warm_up,
@@ -54,9 +55,11 @@ def parse(
         profile=(protos.parse_profile(profile) if profile else None) or log.profile,
     )
     if timed_out:
-        return replace(found, status="timeout", reasons=("benchmark_model was killed: it took too long",))
+        return replace(
+            found, status=Status.TIMEOUT, reasons=("benchmark_model was killed: it took too long",)
+        )
     if exit_code != 0:
-        return replace(found, status="failed", reasons=(why_failed(exit_code, log),))
+        return replace(found, status=Status.FAILED, reasons=(why_failed(exit_code, log),))
     return _with_numbers(found, protos.parse_result(result) if result else None)
 
 
@@ -78,7 +81,7 @@ def _with_numbers(found: ToolOutput, result: BenchmarkResult | None) -> ToolOutp
         )
     problem = _why_unusable(log)
     if problem is not None:
-        return replace(found, status="failed", reasons=(problem,), notes=notes)
+        return replace(found, status=Status.FAILED, reasons=(problem,), notes=notes)
     return replace(found, steady=log.steady, notes=notes)
 
 

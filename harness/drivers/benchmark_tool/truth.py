@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from harness.delegates import Delegate
 from harness.drivers.benchmark_tool.facts import Mention, RuntimeGraph, ToolOutput
 from harness.drivers.benchmark_tool.flags import WITHOUT_THEM, flag_name
+from harness.vocabulary import Status
 
 KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # what we call it   parts of the names that runtimes and vendors give it, in small letters
@@ -48,7 +49,7 @@ class Truth:
         reasons: Why it is not `ok`.
     """
 
-    status: str
+    status: Status
     actual: str
     delegated_nodes: int | None = None
     total_nodes: int | None = None
@@ -64,20 +65,20 @@ def judge(delegate: Delegate, output: ToolOutput, missing: Sequence[str] = ()) -
         output: What the run left.
         missing: Libraries of the delegate that are not on the device.
     """
-    found = Truth("ok", "unknown", evidence=_evidence(output))
-    if output.status != "ok":
+    found = Truth(Status.OK, "unknown", evidence=_evidence(output))
+    if output.status != Status.OK:
         return replace(found, status=output.status, reasons=output.reasons)
     if missing:
         reason = (
             f"{delegate} needs {', '.join(missing)}, not found on the device; the tool says nothing of it"
         )
-        return replace(found, status="failed", reasons=(reason,))
+        return replace(found, status=Status.FAILED, reasons=(reason,))
     misunderstood = [f for f in output.unconsumed if not (_chooses(f) or flag_name(f) in WITHOUT_THEM)]
     if misunderstood:
         reason = (
             f"this benchmark_model does not know {', '.join(misunderstood)}, so it measured something else"
         )
-        return replace(found, status="failed", reasons=(f"{reason}; use a newer one",))
+        return replace(found, status=Status.FAILED, reasons=(f"{reason}; use a newer one",))
     return (
         _judge_cpu(delegate, output, found)
         if delegate.is_cpu
@@ -114,7 +115,7 @@ def _judge_cpu(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
     expected = "xnnpack" if delegate.kind == "cpu" else "cpu-reference"
     if actual in {expected, "unknown"}:
         return ran
-    return replace(ran, status="fallback", reasons=(_sentence(delegate, f"{actual} ran", found),))
+    return replace(ran, status=Status.FALLBACK, reasons=(_sentence(delegate, f"{actual} ran", found),))
 
 
 def _cpu_runner(output: ToolOutput) -> tuple[str, int | None, int | None]:
@@ -141,7 +142,7 @@ def _judge_accelerator(delegate: Delegate, output: ToolOutput, found: Truth) -> 
     mentions = [m for m in output.log.mentions if _is_it(delegate, m.delegate) and m.kind in _SAYS_OF_NODES]
     if not mentions:
         reason = "neither the log nor a runtime graph shows that it took a node"
-        return replace(found, status="fallback", reasons=(f"{delegate} was asked for, but {reason}",))
+        return replace(found, status=Status.FALLBACK, reasons=(f"{delegate} was asked for, but {reason}",))
     return _by_log(delegate, mentions, found)
 
 
@@ -165,7 +166,7 @@ def _fallback(delegate: Delegate, output: ToolOutput, found: Truth, denial: str)
     actual = "cpu" if runner == "unknown" else runner
     reason = _sentence(delegate, denial, found)
     return replace(
-        found, status="fallback", actual=actual, delegated_nodes=0, total_nodes=total, reasons=(reason,)
+        found, status=Status.FALLBACK, actual=actual, delegated_nodes=0, total_nodes=total, reasons=(reason,)
     )
 
 
@@ -177,7 +178,7 @@ def _by_graph(delegate: Delegate, output: ToolOutput, graph: RuntimeGraph, found
     if nodes >= graph.total_nodes:
         return ran
     reason = f"{delegate} took {nodes} of {graph.total_nodes} nodes, the rest ran on the CPU"
-    return replace(ran, status="partial", reasons=(reason,))
+    return replace(ran, status=Status.PARTIAL, reasons=(reason,))
 
 
 def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Truth:
@@ -191,7 +192,7 @@ def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Tr
             f"{nodes} of {total} nodes" if nodes is not None and total is not None else "a part of the graph"
         )
         return replace(
-            ran, status="partial", reasons=(f"{delegate} took {counted}, the rest ran on the CPU",)
+            ran, status=Status.PARTIAL, reasons=(f"{delegate} took {counted}, the rest ran on the CPU",)
         )
     return ran
 

@@ -22,6 +22,7 @@ from harness.records.records import StoredRecord
 from harness.report.html import thumbnails
 from harness.rows.frame import Results
 from harness.units import metric
+from harness.vocabulary import MEASURED
 from harness.workspace import find_workspace
 
 MOST_CURVES, MOST_GALLERIES, MOST_BYTES = 16, 4, 40_000_000
@@ -75,7 +76,7 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
 
 def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
     """The cells with detections, the highest mAP first, as many as the rules allow."""
-    known = [(index, one, one.detections) for index, one in stored if one.record.status in {"ok", "partial"}]
+    known = [(index, one, one.detections) for index, one in stored if one.record.status in MEASURED]
     scored = [(index, _map(one), path) for index, one, path in known if path is not None and path.is_file()]
     read = 0
     for index, _, path in sorted(scored, key=lambda entry: -entry[1])[:MOST_CURVES]:

@@ -20,6 +20,7 @@ from harness.records.samples import Samples
 from harness.rows import operators
 from harness.rows.sustained import Sustained, analyse
 from harness.text import clean
+from harness.vocabulary import NO_ACCURACY
 
 POINTS, SUSTAINED_POINTS, BINS = 100, 400, 48
 _TAIL = 0.995
@@ -168,7 +169,7 @@ def _ends(found: Sustained) -> dict[str, Any]:
 def _classes(record: Record) -> list[tuple[str, float, str]]:
     """AP by class, best first; classes without ground truth are left out."""
     accuracy = record.accuracy
-    if accuracy is None or record.status == "fallback":
+    if accuracy is None or record.status in NO_ACCURACY:
         return []
     known = [(name, ap) for name, ap in accuracy.ap_per_category.items() if ap is not None]
     return [(clean(name), _digits(ap), units.metric(ap)) for name, ap in sorted(known, key=lambda p: -p[1])]

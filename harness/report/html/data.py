@@ -19,9 +19,10 @@ from harness.records.records import DelegateFacts, Record, RunFacts, StoredRecor
 from harness.report import plain
 from harness.report.console import FORMS
 from harness.report.html import accuracy, cells
-from harness.rows.columns import COLUMNS, HAVE_LATENCY, INTEGER, LIST, NUMBER, Column
+from harness.rows.columns import COLUMNS, INTEGER, LIST, NUMBER, Column
 from harness.rows.frame import Results, Row
 from harness.text import clean
+from harness.vocabulary import MEASURED
 
 MOST_DETAILS = 150
 """Cells whose samples and classes are in the file: those of the newest runs. Keeps a file of 10,000 cells small."""
@@ -40,7 +41,7 @@ def make_document(results: Results, rows: Sequence[Row], sort: str | None = None
         "n": len(rows),
         "sort": sort,
         "missing": units.MISSING,
-        "ranked": sorted(HAVE_LATENCY),
+        "ranked": sorted(MEASURED),
         "columns": [_column(column, [row[column.name] for row in rows]) for column in COLUMNS],
         "evidence": encode([_evidence(one.record) for one in stored]),
         "settings": encode([_pairs(one.record.settings) for one in stored]),

@@ -38,6 +38,7 @@ from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import DeviceError, MeasurementError
 from harness.records.records import DelegateFacts
 from harness.tflite.tensor_info import TensorInfo
+from harness.vocabulary import MEASURED, Status
 
 if TYPE_CHECKING:
     from harness.bench.engines.native.engine import NativeEngine, Placed
@@ -47,7 +48,7 @@ BATCH_IMAGES = 64
 START_TIMEOUT_S = 120.0
 SECONDS_PER_IMAGE = 20.0
 _SINGLE = Runs(n=1, seconds=0.0, warm_up_n=0, warm_up_seconds=0.0)
-_WEIGHT = {"ok": 0, "partial": 1, "fallback": 2}
+_WEIGHT = {Status.OK: 0, Status.PARTIAL: 1, Status.FALLBACK: 2}
 _OUTPUTS = Outputs(graph="graph.pb", tensors="out.bin")
 
 
@@ -244,7 +245,7 @@ def _run(
 def _check(ended: Completed, told: Told, n_images: int) -> None:
     if ended.timed_out:
         raise MeasurementError(
-            f"benchmark_model hung after {told.done} of {n_images} images", status="timeout"
+            f"benchmark_model hung after {told.done} of {n_images} images", status=Status.TIMEOUT
         )
     if ended.exit_code == NO_FOLDER:
         raise MeasurementError(f"no folder to work in on the device: {ended.stderr.strip()}")
@@ -264,7 +265,7 @@ def _truth(cell: Cell, told: Told) -> Truth:
     graph = told.files.get("graph.pb")
     truths = [judge(cell.delegate, parse(log, "", told.exit_code, graph=graph)) for log in told.tool]
     worst = max(truths, key=lambda truth: _WEIGHT.get(truth.status, len(_WEIGHT)))
-    if worst.status in {"ok", "partial"} or (cell.delegate.is_cpu and worst.status == "fallback"):
+    if worst.status in MEASURED or (cell.delegate.is_cpu and worst.status == Status.FALLBACK):
         return worst
     raise MeasurementError("; ".join(worst.reasons), status=worst.status)
 

@@ -32,6 +32,7 @@ from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import MeasurementError, UsageError
 from harness.records.records import DelegateFacts, ProcessFacts, SummaryFacts
 from harness.records.store import now
+from harness.vocabulary import MEASURED, Status
 
 START_TIMEOUT_S = 120.0
 """For loading, and for the compilation of the graph that some accelerators begin with."""
@@ -89,7 +90,7 @@ class NativeEngine:
         truth = judge(cell.delegate, output, told.missing)
         facts = _process_facts(cell, _with_median(truth, output), output, told, ended)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
-        if facts.status in {"ok", "partial"}:
+        if facts.status in MEASURED:
             facts = self._with_check(cell, facts, scratch)
         return Timed(facts)
 
@@ -124,7 +125,7 @@ class NativeEngine:
         """
         wrong = self._checked_outputs(cell, scratch)
         if wrong:
-            raise MeasurementError("; ".join(wrong), status="incorrect")
+            raise MeasurementError("; ".join(wrong), status=Status.INCORRECT)
         if self.eval_tool is not None and native_eval.why_not(cell) is None:
             return native_eval.infer(self, self.eval_tool, cell, scratch, on_progress)
         return native_batches.infer(self, cell, scratch, on_progress)
@@ -259,7 +260,7 @@ class NativeEngine:
                 why = "no CPU runs a model that is compiled for the Edge TPU"
             remark = f"its outputs were not held against the CPU's: {why}"
             return replace_facts(facts, reasons=(*facts.reasons, remark))
-        return replace_facts(facts, status="incorrect", reasons=wrong) if wrong else facts
+        return replace_facts(facts, status=Status.INCORRECT, reasons=wrong) if wrong else facts
 
     def _checked_outputs(self, cell: Cell, scratch: Path) -> tuple[str, ...] | None:
         """Return what is wrong with a cell's outputs; None where it cannot be told."""
@@ -321,7 +322,7 @@ def _process_facts(
         init_ns=output.init_ns,
         first_inference_ns=output.first_ns,
         peak_memory_bytes=None if output.memory.peak_mb is None else round(output.memory.peak_mb * 2**20),
-        summary=None if truth.status == "failed" else _summary_facts(output.steady),
+        summary=None if truth.status == Status.FAILED else _summary_facts(output.steady),
         duration_s=ended.duration_s,
         telemetry=told.telemetry,
     )
@@ -329,10 +330,10 @@ def _process_facts(
 
 def _with_median(truth: Truth, output: ToolOutput) -> Truth:
     """A process is known by its median, which versions before 2023 do not print."""
-    if truth.status not in {"ok", "partial"} or output.steady is None or output.steady.median_ns is not None:
+    if truth.status not in MEASURED or output.steady is None or output.steady.median_ns is not None:
         return truth
     reason = "this benchmark_model prints no median: use a version of 2023 or later"
-    return replace(truth, status="failed", reasons=(reason,))
+    return replace(truth, status=Status.FAILED, reasons=(reason,))
 
 
 def _summary_facts(steady: Statistics | None) -> SummaryFacts | None:

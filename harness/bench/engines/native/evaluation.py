@@ -31,6 +31,7 @@ from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, parse_eval
 from harness.errors import MeasurementError
 from harness.records.records import DelegateFacts
+from harness.vocabulary import Status
 
 if TYPE_CHECKING:
     from harness.bench.engines.native.engine import NativeEngine
@@ -140,11 +141,13 @@ def _run(
     )
     told = read_told(ended.stdout, folder.token)
     if ended.timed_out:
-        raise MeasurementError("eval_coco_object_detection was killed: it took too long", status="timeout")
+        raise MeasurementError(
+            "eval_coco_object_detection was killed: it took too long", status=Status.TIMEOUT
+        )
     if ended.exit_code == NO_FOLDER or told.problem:
         raise MeasurementError(told.problem or f"no folder to work in on the device: {ended.stderr.strip()}")
     output = parse_eval(told.tool[0] if told.tool else "", ended.stderr, told.exit_code)
-    if output.status != "ok":
+    if output.status != Status.OK:
         raise MeasurementError("; ".join(output.reasons))
     return output
 

@@ -1,0 +1,62 @@
+"""The words of the public columns `status` and `verdict`, and the sets of them that decide what a row may show.
+
+Standard library only: boards import this with the worker.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Word(str, Enum):
+    """A value of a closed vocabulary, which prints, formats and serializes as its plain text.
+
+    `enum.StrEnum` is the same, from Python 3.11 on.
+    """
+
+    __str__ = str.__str__
+
+    def __format__(self, spec: str) -> str:
+        return str.__format__(self, spec)
+
+    __repr__ = str.__repr__
+
+
+class Status(Word):
+    """What became of a cell, or of one of its processes."""
+
+    OK = "ok"
+    FALLBACK = "fallback"
+    """Something other than the requested delegate ran."""
+    PARTIAL = "partial"
+    """A part of the graph left the accelerator."""
+    INCORRECT = "incorrect"
+    """The outputs are wrong, so the speed means nothing."""
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    SKIPPED = "skipped"
+    """Known in advance not to work, or not measured yet."""
+
+
+WORST_FIRST = (Status.FAILED, Status.TIMEOUT, Status.INCORRECT, Status.FALLBACK, Status.PARTIAL)
+"""What is not ok of one process is not ok of its cell: the first of these that any of them has."""
+
+MEASURED = frozenset({Status.OK, Status.PARTIAL})
+"""The requested delegate ran with right outputs: the times are its own."""
+NO_ACCURACY = frozenset({Status.FALLBACK})
+"""Something other than the requested delegate ran to the end: the accuracy is not the delegate's."""
+CUT_SHORT = frozenset({Status.FAILED, Status.TIMEOUT})
+"""It did not come to its end: what there is of samples means nothing."""
+FAILURES = CUT_SHORT | {Status.INCORRECT}
+"""What ends the command with exit status 1. A fallback is a finding, not a failure."""
+
+
+class Verdict(Word):
+    """How far the figures of a row can be trusted."""
+
+    TRUSTED = "trusted"
+    NOISY = "noisy"
+    THROTTLED = "throttled"
+    TOO_FEW_SAMPLES = "too-few-samples"
+    UNVERIFIED = "unverified"
+    """What ran is not proven."""
