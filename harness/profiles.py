@@ -15,6 +15,19 @@ from harness.errors import SchemaError, UnknownNameError, UsageError
 from harness.schema import Strict
 from harness.workspace import Workspace, expand_user
 
+ConnectionKind = Literal["local", "fake", "adb", "ssh", "coral"]
+"""How a device is reached; `harness.drivers.registry` has a driver for each."""
+ON_HOST: frozenset[ConnectionKind] = frozenset({"local", "fake", "coral"})
+"""Parts of the computer that the harness runs on: every host of a farm has its own, and commands run beside us."""
+ON_HOST_HARDWARE: frozenset[ConnectionKind] = frozenset({"local", "coral"})
+"""Those whose figures are of that computer's hardware; a fake stands for a device of its own."""
+ALWAYS_ATTACHED: frozenset[ConnectionKind] = frozenset({"local", "fake"})
+"""Those that nobody can unplug."""
+COMPUTERS: frozenset[ConnectionKind] = frozenset({"local"})
+"""Whole computers."""
+PHONES: frozenset[ConnectionKind] = frozenset({"adb"})
+"""Android phones."""
+
 
 class Connection(Strict, frozen=True, kw_only=True):
     """How the device is reached.
@@ -25,7 +38,7 @@ class Connection(Strict, frozen=True, kw_only=True):
     What is empty or None is the driver's own default.
     """
 
-    kind: Literal["local", "fake", "adb", "ssh", "coral"]
+    kind: ConnectionKind
     serial: str = ""
     host: str = ""
     port: int | None = None
@@ -35,13 +48,23 @@ class Connection(Strict, frozen=True, kw_only=True):
     root: str = ""
     python: str = ""
 
+    @property
+    def on_host(self) -> bool:
+        """Whether the device is part of the computer that the harness runs on."""
+        return self.kind in ON_HOST
+
+    @property
+    def is_computer(self) -> bool:
+        """Whether the device is that computer itself."""
+        return self.kind in COMPUTERS
+
     def settings(self) -> dict[str, object]:
         """Return what is said of the connection besides its kind."""
         said = {name: getattr(self, name) for name in self.__struct_fields__ if name != "kind"}
         return {name: value for name, value in said.items() if value not in {"", None}}
 
 
-CONNECTION_KEYS: dict[str, tuple[str, ...]] = {
+CONNECTION_KEYS: dict[ConnectionKind, tuple[str, ...]] = {
     "adb": ("serial", "host", "port", "root"),
     "ssh": ("host", "port", "user", "identity", "jump", "root", "python"),
     "coral": ("serial",),

@@ -15,7 +15,7 @@ from harness.bench.engines.choose import find_engine
 from harness.bench.environment import describe_environment
 from harness.bench.plan import Cell, Plan, plan_facts
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
-from harness.bench.resolve import ON_THIS_COMPUTER, Station, Subject, find_subjects, make_cells
+from harness.bench.resolve import Station, Subject, find_subjects, make_cells
 from harness.bench.run import Observer, Runner
 from harness.drivers.registry import find_devices
 from harness.errors import IncomparableError, UsageError
@@ -92,7 +92,7 @@ def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[
     Raises:
         UsageError: Two of them would use one Edge TPU at the same time, which one process alone can hold.
     """
-    here = {s.device.name for s in stations if s.profile.data.connection.kind in ON_THIS_COMPUTER}
+    here = {station.device.name for station in stations if station.info.on_host_hardware}
     users: dict[str, str] = {}
     for cell in cells:
         if cell.delegate.kind != "edgetpu" or cell.device not in here or cell.skip is not None:

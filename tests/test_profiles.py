@@ -1,5 +1,6 @@
 """Device profiles: the bundled ones, the keys' documentation, and what a wrong profile is answered with."""
 
+import ast
 import re
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -10,7 +11,15 @@ import pytest
 from harness.delegates import SPELLINGS
 from harness.drivers.registry import DRIVERS
 from harness.errors import SchemaError, UnknownNameError, UsageError
-from harness.profiles import Connection, DeviceProfile, Fact, find_profile, list_profiles, load_profile
+from harness.profiles import (
+    Connection,
+    ConnectionKind,
+    DeviceProfile,
+    Fact,
+    find_profile,
+    list_profiles,
+    load_profile,
+)
 from harness.workspace import Workspace
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -54,6 +63,20 @@ def test_every_kind_of_connection_is_documented_and_has_a_driver() -> None:
     kinds = get_args(get_type_hints(Connection)["kind"])
     assert set(kinds) == set(DRIVERS)
     assert all(f"`{kind}`" in table_under("`[connection]`")["kind"][0] for kind in kinds)
+
+
+def test_only_drivers_and_profiles_know_what_a_kind_of_connection_is_called() -> None:
+    """Whoever else wants to know something of a device asks it: `DeviceInfo` has the answers."""
+    kinds = set(get_args(ConnectionKind)) - {"local"}  # which is the name of a device as well
+    for path in sorted((REPOSITORY / "harness").rglob("*.py")):
+        if "drivers" in path.parts or path.name == "profiles.py":
+            continue
+        words = {
+            node.value
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Constant)
+        }
+        assert not kinds & words, f"{path} names {kinds & words}: ask the device"
 
 
 def test_the_example_of_the_documentation_is_a_valid_profile(tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-f
 NO_DECODER = "none"
 TAKE_OPTIONS = frozenset({"external", "edgetpu", "qnn"})
 """Delegates that come from a library, which can be told things."""
-ON_THIS_COMPUTER = frozenset({"local", "coral"})
 
 
 @dataclass(frozen=True)
@@ -123,8 +122,7 @@ def make_cells(
 
 def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
     names = (subject.model.name, station.device.name, str(delegate))
-    connection = station.profile.data.connection
-    bound = bind(delegate, connection.serial) if connection.kind == "coral" else delegate
+    bound = bind(delegate, station.profile.data.connection)
     return Cell(
         index,
         subject.model,
@@ -204,8 +202,7 @@ def _why_skip(station: Station, subject: Subject, delegate: Delegate, request: R
 
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
     """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
-    here = station.profile.data.connection.kind in ON_THIS_COMPUTER and not station.far
-    if delegate.kind == "edgetpu" and here:
+    if delegate.kind == "edgetpu" and station.info.on_host_hardware and not station.far:
         return why_not(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:

@@ -143,11 +143,6 @@ def _limit(record: Record) -> object:
     return "all images" if limit is None else limit
 
 
-def _device_model(record: Record) -> str | None:
-    """The make of a device; of a computer it is the host's name, which says nothing of the hardware."""
-    return None if record.device.kind == "local" else record.device.model
-
-
 def _setting(name: str) -> Callable[[Record], Any]:
     return lambda record: record.settings.get(name) or False
 
@@ -159,7 +154,7 @@ COMPARED: dict[str, Callable[[Record], Any]] = {
     "threads": lambda record: record.threads,
     "input size": _input_size,
     "device_kind": lambda record: record.device.kind,
-    "device model": _device_model,
+    "device model": lambda record: record.device.make,
     "soc": lambda record: record.device.soc,
     "mlperf": _setting("mlperf"),
     "sustained": _setting("sustained"),

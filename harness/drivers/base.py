@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.drivers.device_python import DevicePython
+from harness.profiles import ALWAYS_ATTACHED, COMPUTERS, ON_HOST, ON_HOST_HARDWARE, PHONES, ConnectionKind
+
 OnLine = Callable[[str], None]
 """Called with each line of standard output as it arrives, without its line end."""
 
@@ -17,20 +20,21 @@ class DeviceInfo:
 
     Attributes:
         name: How the user names it.
-        kind: `local`, `adb`, `ssh`, `coral`, `fake`.
+        kind: How it is reached.
         address: Serial or host; empty for this computer.
         state: `ready`, or why not: `offline`, `unauthorized`, `missing`, …
-        model: What it is called in the shop.
+        model: Marketing name.
         soc: Its processor.
         os: Operating system and version.
         abi: `x86_64`, `arm64-v8a`, …
         delegates: The delegates that can be expected to work.
         reason: Why it is not ready, or what is not to be had and why; empty when all is well.
         facts: Further facts for the record (cores, memory, governor, …).
+        python: A Python of its own, for our worker; None on a phone, and where commands run beside this process.
     """
 
     name: str
-    kind: str
+    kind: ConnectionKind
     address: str = ""
     state: str = "ready"
     model: str | None = None
@@ -40,6 +44,37 @@ class DeviceInfo:
     delegates: tuple[str, ...] = ()
     reason: str = ""
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    python: DevicePython | None = None
+
+    @property
+    def on_host(self) -> bool:
+        """Whether it is part of the computer that its driver runs on."""
+        return self.kind in ON_HOST
+
+    @property
+    def on_host_hardware(self) -> bool:
+        """Whether its figures are of that computer's hardware."""
+        return self.kind in ON_HOST_HARDWARE
+
+    @property
+    def always_attached(self) -> bool:
+        """Whether nobody can unplug it."""
+        return self.kind in ALWAYS_ATTACHED
+
+    @property
+    def is_computer(self) -> bool:
+        """Whether it is a whole computer."""
+        return self.kind in COMPUTERS
+
+    @property
+    def is_phone(self) -> bool:
+        """Whether it is an Android phone."""
+        return self.kind in PHONES
+
+    @property
+    def has_python(self) -> bool:
+        """Whether there is a Python that may run our worker: this process's, or one of its own."""
+        return self.on_host or self.python is not None
 
 
 @dataclass(frozen=True)

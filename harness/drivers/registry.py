@@ -7,10 +7,10 @@ from typing import Any
 
 from harness.drivers.base import Device, DeviceInfo
 from harness.errors import HarnessError, UnknownNameError, UsageError
-from harness.profiles import Profile, list_profiles
+from harness.profiles import ConnectionKind, Profile, list_profiles
 from harness.workspace import Workspace
 
-DRIVERS = {
+DRIVERS: dict[ConnectionKind, str] = {
     # kind    module:class
     "local": "harness.drivers.local:LocalDevice",
     "fake": "harness.drivers.fake:FakeDevice",

@@ -26,12 +26,9 @@ from harness.profiles import Profile, list_profiles
 from harness.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
-HOST_BOUND = frozenset({"local", "fake", "coral"})
-"""Kinds of connection that every host has of its own: their names are completed with the host's, `local@rack3`."""
 COUNTED_DELEGATES = ("edgetpu",)
 """A device that offers one of these counts as a kind of that name."""
 LOCAL_KIND = "local-cpu"
-ALWAYS_THERE = frozenset({"local", "fake"})
 ASK_AGAIN_S = 20.0
 """A phone that is a file or a socket away is asked whether it is still there so often, while nothing runs on it."""
 
@@ -95,9 +92,8 @@ class ThisHost:
 
     def _is_stale(self, attached: Attached) -> bool:
         """What no list tells to be unplugged is asked itself now and then."""
-        kind = attached.profile.data.connection.kind
-        name = attached.offer.name
-        if kind in ALWAYS_THERE or (kind not in HOST_BOUND and name not in self._named_ones):
+        info, name = attached.offer.info, attached.offer.name
+        if info.always_attached or (not info.on_host and name not in self._named_ones):
             return False
         return time.monotonic() - self._asked.get(name, 0.0) > ASK_AGAIN_S
 
@@ -116,7 +112,9 @@ class ThisHost:
         from harness.drivers.adb.discovery import attached, resolve_devices, safe
 
         for profile in list_profiles(self._workspace):
-            if profile.data.connection.kind in HOST_BOUND:
+            if (
+                profile.data.connection.on_host
+            ):  # every host has its own: the name is completed with the host's
                 yield f"{profile.name}@{self._host}", profile
         for phone in attached():
             name = safe(phone.serial)
@@ -143,7 +141,7 @@ class ThisHost:
             with closing(open_device(profile)) as device:
                 info = device.describe()
         except HarnessError as error:
-            self._say(name, str(error), profile.data.connection.kind)
+            self._say(name, str(error), no_news=profile.data.connection.on_host)
             return None
         if info.state != "ready":
             self._say(name, info.reason or info.state)
@@ -151,11 +149,11 @@ class ThisHost:
         self._said.pop(name, None)
         return Attached(make_offer(name, profile, info, self._host), profile)
 
-    def _say(self, name: str, text: str, kind: str = "") -> None:
+    def _say(self, name: str, text: str, *, no_news: bool = False) -> None:
         """Say once why a device is not offered; a TPU that nobody plugged in is no news."""
         if self._said.get(name) != text:
             self._said[name] = text
-            level = logging.DEBUG if kind in HOST_BOUND else logging.WARNING
+            level = logging.DEBUG if no_news else logging.WARNING
             _LOG.log(level, "%s is not offered: %s", name, text)
 
 
@@ -169,9 +167,9 @@ def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offe
 def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
     """Return what a device counts as: its profile, its model, `local-cpu`, `edgetpu`."""
     own = [slug(profile.origin.stem)]
-    if info.kind == "local":
+    if info.is_computer:
         own.append(LOCAL_KIND)
-    elif info.kind not in HOST_BOUND and info.model:
+    elif not info.on_host and info.model:
         own.append(slug(info.model))
     own += [kind for kind in COUNTED_DELEGATES if kind in info.delegates]
     return tuple(dict.fromkeys(filter(None, own)))

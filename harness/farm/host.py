@@ -135,8 +135,8 @@ class Host:
         """Profiles of this very computer share one lock: they are the same processor."""
         with self._guard:
             attached = self._attached.get(device)
-            is_local = attached is not None and attached.profile.data.connection.kind == "local"
-            return self._locks.setdefault("local" if is_local else device, threading.Lock())
+            whole = attached is not None and attached.profile.data.connection.is_computer
+            return self._locks.setdefault("local" if whole else device, threading.Lock())
 
     def _guarded(self, step: Step, attached: Attached) -> Result:
         """Measure, and turn what goes wrong into a result."""

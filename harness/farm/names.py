@@ -41,7 +41,7 @@ def find_meant(text: str, offers: Sequence[Offer]) -> list[Meant]:
         UsageError: Several devices fit.
     """
     if text == ALL_ANDROID:
-        return [Meant(offer.name, (offer,)) for offer in offers if offer.info.kind == "adb"] or _unknown(
+        return [Meant(offer.name, (offer,)) for offer in offers if offer.info.is_phone] or _unknown(
             text, offers
         )
     if text == "local":

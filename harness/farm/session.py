@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from harness.bench.engines.choose import WITHOUT_PYTHON
 from harness.bench.plan import Cell, Plan
 from harness.bench.request import FarmChoice, Request
 from harness.bench.resolve import Station
@@ -85,7 +84,7 @@ class Farm:
             UsageError: The native tool is needed and is not to be had.
             FetchError: It could not be fetched.
         """
-        needs_native = offer.info.kind in WITHOUT_PYTHON and not offer.profile.benchmark_binary
+        needs_native = not offer.info.has_python and not offer.profile.benchmark_binary
         abi = offer.info.abi if needs_native else None
         if abi not in self._tools:
             request = self.request

@@ -20,7 +20,6 @@ from harness.accuracy.dataset import ImageEntry
 from harness.bench.engines.base import Inferred, OnProgress
 from harness.bench.plan import Cell
 from harness.errors import HarnessError, IncomparableError, MeasurementError
-from harness.farm.attached import HOST_BOUND
 from harness.farm.names import ANY
 from harness.farm.wire import Inferences, Offer
 
@@ -37,7 +36,7 @@ def build_of(offer: Offer) -> Build:
     """Return what devices must have in common for their detections to be one device's: (key, value)."""
     info = offer.info
     facts = {"kind": info.kind, "soc": info.soc, "os": info.os, "abi": info.abi}
-    if info.kind not in HOST_BOUND:
+    if not info.on_host:
         facts["model"] = info.model
     facts.update({key: str(info.facts[key]) for key in ("build", "fingerprint") if key in info.facts})
     return tuple(sorted((key, str(value)) for key, value in facts.items()))

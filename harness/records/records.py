@@ -24,6 +24,7 @@ import msgspec
 
 from harness import atomic
 from harness.errors import RecordError
+from harness.profiles import COMPUTERS
 from harness.records.samples import Samples, load_samples, read_whole
 from harness.schema import look_into
 from harness.vocabulary import Status
@@ -56,6 +57,11 @@ class DeviceFacts(Fact, frozen=True, kw_only=True):
     os: str | None = None
     abi: str | None = None
     facts: dict[str, str | int | float] = msgspec.field(default_factory=dict)
+
+    @property
+    def make(self) -> str | None:
+        """Make of the device; None of a computer, whose model is its host name and says nothing of the hardware."""
+        return None if self.kind in COMPUTERS else self.model
 
 
 class DelegateFacts(Fact, frozen=True, kw_only=True):

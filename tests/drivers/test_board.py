@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from harness import firmware
 from harness.drivers.checkup.board import check_board
 from harness.drivers.checkup.check import Check
+from harness.drivers.device_python import DevicePython
 from harness.drivers.ssh import facts as board
-from harness.drivers.ssh.facts import BoardPython
 from harness.firmware import describe_flags, parse_flags
 
 PI = """@@uname
@@ -121,7 +121,7 @@ ALL = {"ai-edge-litert": "2.3", "numpy": "2", "msgspec": "1", "pillow": "11"}
     ],
 )
 def test_a_python_that_cannot_run_our_worker_says_what_it_lacks(version, lacks, accuracy, reason):
-    python = BoardPython(version, {name: v for name, v in ALL.items() if name not in lacks})
+    python = DevicePython(version, {name: v for name, v in ALL.items() if name not in lacks})
     assert python.why_not(accuracy=accuracy) == reason
 
 
@@ -135,7 +135,7 @@ def test_a_board_that_answers_is_read_in_one_round_trip(sshd, ssh_device):
     assert ssh_device.round_trips - before == 1
     assert info.facts["firmware_flags"] == "0x50005"
     assert info.facts["free_mb"] > 0
-    assert ssh_device.facts().python.why_not(accuracy=True) is None
+    assert ssh_device.describe().python.why_not(accuracy=True) is None
 
 
 def test_a_python_below_the_home_there_is_found_and_its_folder_too(sshd):
@@ -144,7 +144,7 @@ def test_a_python_below_the_home_there_is_found_and_its_folder_too(sshd):
     script.rename(sshd.home / "v" / "python")
     device = sshd.device(python="~/v/python", root="~/kept here")
     assert device.python == f"{sshd.home}/v/python" and device.root == f"{sshd.home}/kept here"
-    assert device.facts().python.why_not() is None
+    assert device.describe().python.why_not() is None
     (there,) = device.push([sshd.config])
     assert there.startswith(f"{sshd.home}/kept here/")
     assert device.run(["cat", there], timeout_s=5).stdout == sshd.config.read_text()

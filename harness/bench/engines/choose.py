@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from harness.bench.engines.base import Engine
 from harness.bench.engines.cooldown import CoolEngine
@@ -17,9 +18,11 @@ from harness.bench.request import Request
 from harness.bench.resolve import Station
 from harness.errors import FetchError, UsageError
 
+if TYPE_CHECKING:
+    from harness.bench.engines.board_images import Board
+    from harness.drivers.device_python import DevicePython
+
 _LOG = logging.getLogger(__name__)
-WITHOUT_PYTHON = frozenset({"adb"})
-"""Kinds of device that have no Python to run our worker with."""
 
 
 def find_engine(station: Station, request: Request) -> Engine:
@@ -36,27 +39,25 @@ def find_engine(station: Station, request: Request) -> Engine:
 
 
 def _engine(station: Station, request: Request) -> Engine:
-    kind = station.info.kind
+    info = station.info
     binary = request.benchmark_binary or station.profile.data.benchmark_binary or None
-    if binary is None and kind == "ssh":
-        return _of_board(station, request)
-    if binary is None and kind not in WITHOUT_PYTHON:
+    if binary is None and info.on_host:
         return PythonWorker(station.device)
+    if binary is None and info.python is not None:
+        return _of_board(station, info.python, request)
     return _native(station, request, binary)
 
 
-def _of_board(station: Station, request: Request) -> Engine:
+def _of_board(station: Station, python: DevicePython, request: Request) -> Engine:
     """Our own worker where the board's Python can run it, else the native tool for its ABI."""
     from harness.bench.engines.board_worker import RemoteWorker
-    from harness.drivers.ssh.device import SshDevice
 
-    assert isinstance(station.device, SshDevice)
-    python = station.device.facts().python
     problem = python.why_not()
     if problem is None:
         cores = station.info.facts.get("cores")
         n_cores = cores if isinstance(cores, int) else 1
-        return RemoteWorker(station.device, n_cores, python.why_not(accuracy=True))
+        # what tells of a Python of its own packs as well
+        return RemoteWorker(cast(Board, station.device), n_cores, python.why_not(accuracy=True))
     try:
         engine = _native(station, request, None)
     except (UsageError, FetchError) as error:

@@ -8,13 +8,13 @@ from harness.drivers.adb.facts import PhoneFacts, big_cores, clusters, mask
 from harness.drivers.base import DeviceInfo
 
 
-def info(name: str, address: str, facts: PhoneFacts, kind: str = "adb") -> DeviceInfo:
+def info(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
     """Put a phone's facts into the form that every device has."""
     from harness.drivers.adb.expectations import expect, refusals, remarks
 
     return DeviceInfo(
         name=name,
-        kind=kind,
+        kind="adb",
         address=address,
         model=" ".join(filter(None, _names(facts))) or None,
         soc=facts.soc,

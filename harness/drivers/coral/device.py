@@ -14,7 +14,7 @@ from harness.drivers.coral import attached as coral_list
 from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, Tpu
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, UsageError
-from harness.profiles import Profile, list_profiles
+from harness.profiles import Connection, Profile, list_profiles
 from harness.workspace import Workspace
 
 SHOP_NAMES = {"usb": "Coral USB Accelerator", "pci": "Coral PCIe Accelerator"}
@@ -139,11 +139,12 @@ def _tie(profile: Profile, port: str, named: bool = False) -> Profile:
     return replace(profile, data=msgspec.structs.replace(profile.data, name=name, connection=connection))
 
 
-def bind(delegate: Delegate, port: str) -> Delegate:
-    """Say on which TPU a bare `edgetpu` is to run: the one of the device."""
-    if delegate.kind != "edgetpu" or delegate.option("usb") or delegate.option("pci"):
+def bind(delegate: Delegate, connection: Connection) -> Delegate:
+    """Say on which TPU a bare `edgetpu` is to run: the one of the device, where that is a TPU."""
+    said = delegate.option("usb") or delegate.option("pci")
+    if connection.kind != "coral" or delegate.kind != "edgetpu" or said:
         return delegate
-    bus, _, index = port.partition(":")
+    bus, _, index = connection.serial.partition(":")
     return replace(delegate, options=((bus, index), *delegate.options))
 
 

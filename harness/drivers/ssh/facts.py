@@ -7,7 +7,6 @@ a guess.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -15,28 +14,10 @@ from dataclasses import dataclass, field
 
 from harness.drivers.adb import facts as phone
 from harness.drivers.base import DeviceInfo
+from harness.drivers.device_python import PROBE, DevicePython, parse_python
 from harness.firmware import READ_FLAGS, describe_flags, parse_flags
 from harness.text import clean
 
-PACKAGES = ("ai-edge-litert", "tflite-runtime", "numpy", "msgspec", "pillow")
-MIN_PYTHON = (3, 10)
-FOR_LATENCY = ("numpy",)
-FOR_ACCURACY = ("msgspec", "pillow")
-RUNTIMES = PACKAGES[:2]
-"""In order of preference, as in `harness.runtime`."""
-
-_PROBE = f"""
-import json, sys
-try:
-    from importlib.metadata import version
-except ImportError:
-    version = lambda name: None
-found = {{}}
-for name in {PACKAGES!r}:
-    try: found[name] = version(name)
-    except Exception: pass
-print(json.dumps({{"version": list(sys.version_info[:3]), "packages": found}}))
-"""
 _EDGETPU = r"""s edgetpu; for d in /sys/bus/usb/devices/*; do
   [ -r $d/idVendor ] && read v <$d/idVendor && read p <$d/idProduct && case $v:$p in
   1a6e:089a|18d1:9302) echo usb;; esac; done 2>/dev/null
@@ -61,38 +42,9 @@ s celsius; cat /sys/class/thermal/thermal_zone*/temp 2>/dev/null
 s firmware; {READ_FLAGS}
 {_EDGETPU}
 s room; d={where}; while [ ! -d "$d" ] && [ "$d" != / ]; do d=$(dirname "$d"); done; stat -f -c '%a %S' "$d" 2>/dev/null
-s python; {interpreter} -c {shlex.quote(_PROBE)} 2>/dev/null
+s python; {interpreter} -c {shlex.quote(PROBE)} 2>/dev/null
 s end
 exit 0"""
-
-
-@dataclass(frozen=True)
-class BoardPython:
-    """The Python on a board.
-
-    Attributes:
-        version: (major, minor, micro); None where there is none.
-        packages: Versions of those of `PACKAGES` that are installed.
-    """
-
-    version: tuple[int, ...] | None = None
-    packages: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def runtime(self) -> str | None:
-        """Name and version of the TFLite runtime; None without one."""
-        name = next((name for name in RUNTIMES if name in self.packages), None)
-        return f"{name} {self.packages[name]}" if name else None
-
-    def why_not(self, *, accuracy: bool = False) -> str | None:
-        """Say why our worker cannot run with it; None where it can."""
-        if self.version is None:
-            return "no Python was found"
-        if self.version[:2] < MIN_PYTHON:
-            return f"its Python is {'.'.join(map(str, self.version))}, 3.10 or later is needed"
-        lacking = [] if self.runtime else ["ai-edge-litert (or tflite-runtime)"]
-        lacking += [n for n in (*FOR_LATENCY, *(FOR_ACCURACY if accuracy else ())) if n not in self.packages]
-        return f"its Python lacks {', '.join(lacking)}" if lacking else None
 
 
 @dataclass(frozen=True)
@@ -119,7 +71,7 @@ class BoardFacts:
     flags: int | None = None
     edgetpus: tuple[str, ...] = ()
     free_mb: int | None = None
-    python: BoardPython = BoardPython()
+    python: DevicePython = field(default_factory=DevicePython)
 
     @property
     def abi(self) -> str | None:
@@ -150,18 +102,8 @@ def parse(text: str) -> BoardFacts:
         flags=parse_flags(part.get("firmware", "")),
         edgetpus=tuple(word for word in part.get("edgetpu", "").split() if word in {"usb", "pci"}),
         free_mb=phone.free_mb(part.get("room", "")),
-        python=_python(part.get("python", "")),
+        python=parse_python(part.get("python", "")),
     )
-
-
-def _python(text: str) -> BoardPython:
-    try:
-        told = json.loads(text.strip().splitlines()[-1])
-        version = tuple(int(n) for n in told["version"])
-        packages = {str(k): clean(v) for k, v in told["packages"].items() if k in PACKAGES and v}
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return BoardPython()
-    return BoardPython(version, packages)
 
 
 def _hottest(text: str) -> float | None:
@@ -186,6 +128,7 @@ def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
         delegates=("cpu", "cpu-reference", *(("edgetpu",) if facts.edgetpus else ())),
         reason=reason,
         facts=_flat(facts),
+        python=facts.python,
     )
 
 
