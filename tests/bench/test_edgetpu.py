@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from harness.accuracy.dataset import find_dataset
 from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
 from harness.bench.request import Request, load_plan
 from harness.delegates import parse_delegate
@@ -301,7 +302,9 @@ def test_the_native_tool_runs_a_compiled_model_and_does_not_ask_the_cpu_for_it(
     spec.loader.exec_module(launcher)
     (tmp_path / "tool").mkdir()
     shutil.copy(edgetpu_library, tmp_path / "tool")
-    engine = NativeEngine(LocalDevice(), tool_from_file(launcher.make_launcher(tmp_path / "tool")))
+    engine = NativeEngine(
+        NativeTool(LocalDevice(), tool_from_file(launcher.make_launcher(tmp_path / "tool")))
+    )
     dataset = find_dataset(repository / "models" / "shapes" / "dataset").limited(2)
     cell = Cell(
         1,

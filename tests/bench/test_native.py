@@ -13,8 +13,9 @@ import pytest
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
 from harness.bench.engines.base import Engine
-from harness.bench.engines.native.batches import Kept
-from harness.bench.engines.native.engine import _PLAIN, Bench, NativeEngine, Placed
+from harness.bench.engines.native.batches import PartialBatches
+from harness.bench.engines.native.engine import _PLAIN, NativeEngine
+from harness.bench.engines.native.tool import DeviceFiles, NativeTool, ProbedTool
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Cell
 from harness.cards import Model
@@ -61,7 +62,9 @@ def native(make_launcher, tmp_path):
     def make(device=None, **plays):
         folder = tmp_path / "tool"
         folder.mkdir(exist_ok=True)
-        return NativeEngine(device or LocalDevice(), tool_from_file(make_launcher(folder, **plays)))
+        return NativeEngine(
+            NativeTool(device or LocalDevice(), tool_from_file(make_launcher(folder, **plays)))
+        )
 
     return make
 
@@ -99,7 +102,7 @@ class CountedDevice(FakeDevice):
 
 def test_it_is_an_engine(native):
     engine: Engine = native()
-    assert engine.tool.flavour is None
+    assert engine.tool.program.flavour is None
 
 
 def test_a_process_gives_its_summary_and_what_ran(native, shapes, scratch):
@@ -108,7 +111,7 @@ def test_a_process_gives_its_summary_and_what_ran(native, shapes, scratch):
     facts = timed.facts
     assert timed.samples is None
     assert (facts.index, facts.status, facts.reasons) == (2, "ok", ())
-    assert facts.runtime == f"benchmark_model tflite sha256:{engine.tool.sha256[:16]}"
+    assert facts.runtime == f"benchmark_model tflite sha256:{engine.tool.program.sha256[:16]}"
     assert facts.summary.count >= 3
     assert 0 < facts.summary.min_ns <= facts.summary.median_ns <= facts.summary.max_ns
     assert facts.init_ns > 0
@@ -161,7 +164,7 @@ def test_no_behaviour_of_the_tool_is_taken_for_the_delegate(case, native, shapes
 
 
 def test_a_hang_is_a_timeout_and_leaves_nothing_running(native, shapes, scratch, monkeypatch):
-    monkeypatch.setattr("harness.bench.engines.native.engine.START_TIMEOUT_S", 2.0)
+    monkeypatch.setattr("harness.bench.engines.native.tool.START_TIMEOUT_S", 2.0)
     cell = shapes("gpu", n_images=0, settings=replace(SETTINGS, min_seconds=0.0))
     monkeypatch.setattr(Settings, "patience_s", 0.1)
     facts = native(gpu="hang").time(cell, 0, scratch).facts
@@ -276,7 +279,7 @@ def test_a_tool_that_cannot_be_started_is_a_failure_that_says_so(shapes, scratch
     tool.write_text("#!/bin/sh\necho hello; exit 3\n")
     tool.chmod(0o755)
     with pytest.raises(MeasurementError, match=r"is no benchmark_model: .*hello"):
-        NativeEngine(LocalDevice(), tool_from_file(tool)).time(shapes(), 0, scratch)
+        NativeEngine(NativeTool(LocalDevice(), tool_from_file(tool))).time(shapes(), 0, scratch)
 
 
 def test_a_tool_that_is_no_file_is_refused(tmp_path):
@@ -344,7 +347,7 @@ def test_an_external_library_that_is_there_and_does_nothing_is_a_fallback(native
 
 def test_the_cpus_to_run_on_are_told_to_taskset(native, shapes, scratch):
     engine = native()
-    engine.cpu_mask = "1"
+    engine.tool.cpu_mask = "1"
     assert engine.time(shapes(), 0, scratch).facts.status == "ok"
 
 
@@ -372,7 +375,7 @@ def test_a_flavour_that_cannot_be_fed_is_timed_and_says_that_its_outputs_were_no
     native, shapes, scratch
 ):
     engine = native(gpu="works")
-    engine.tool = replace(engine.tool, flavour="litert")
+    engine.tool.program = replace(engine.tool.program, flavour="litert")
     facts = engine.time(shapes("gpu"), 0, scratch).facts
     assert (facts.status, facts.delegate.actual) == ("fallback", "cpu"), (
         "the stand-in is of the other flavour"
@@ -393,7 +396,11 @@ def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch
     tool = tmp_path / "benchmark_model"
     tool.write_text(f"#!/bin/sh\necho 'Graph: [x]'; cat <<'END'\n{log}\nEND\n")
     tool.chmod(0o755)
-    facts = NativeEngine(LocalDevice(), tool_from_file(tool)).time(shapes(n_images=0), 0, scratch).facts
+    facts = (
+        NativeEngine(NativeTool(LocalDevice(), tool_from_file(tool)))
+        .time(shapes(n_images=0), 0, scratch)
+        .facts
+    )
     assert (facts.status, facts.summary) == ("failed", None)
     assert "prints no median" in facts.reasons[0]
 
@@ -414,7 +421,7 @@ def test_outputs_of_no_fixed_size_are_refused(native, shapes, scratch):
 
 
 def test_a_kept_batch_that_is_damaged_is_run_again(tmp_path):
-    kept = Kept(tmp_path)
+    kept = PartialBatches(tmp_path)
     (tmp_path / "k.json").write_text('{"images": [')
     assert kept.load("k") is None
     assert kept.load("absent") is None
@@ -439,13 +446,13 @@ def test_libraries_are_linked_into_one_folder_and_told_to_the_tool(native, shape
         (folder / name).touch()
     engine = native()
     bench, placed = (
-        Bench("/d", "tflite"),
-        Placed("/t/benchmark_model", "/m/x.tflite", tuple(f"/h/{n}" for n in names)),
+        ProbedTool("/d", "tflite"),
+        DeviceFiles("/t/benchmark_model", "/m/x.tflite", tuple(f"/h/{n}" for n in names)),
     )
-    argv = engine.command(shapes("qnn:htp"), placed, bench, "token", _PLAIN)
+    argv = engine.tool.command(shapes("qnn:htp"), placed, bench, "token", _PLAIN)
     lib = "/d/harness-run-token/lib"
     assert f"--external_delegate_path={lib}/libQnnTFLiteDelegate.so" in argv
     assert f"--external_delegate_options=backend_type:htp;library_path:{lib}/libQnnHtp.so" in argv
-    assert engine.environment(placed, bench, "token")["LD_LIBRARY_PATH"] == lib
+    assert engine.tool.environment(placed, bench, "token")["LD_LIBRARY_PATH"] == lib
     facts = engine.time(shapes("qnn:htp", n_images=0), 0, scratch).facts
     assert (facts.status, facts.delegate.actual) == ("fallback", "xnnpack"), "empty libraries take no node"

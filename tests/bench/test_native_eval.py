@@ -10,7 +10,7 @@ import pytest
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import ImageEntry, find_dataset
 from harness.bench.engines.native import evaluation as native_eval
-from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Cell
 from harness.cards import Labels
@@ -56,8 +56,8 @@ def ignore(done, total):
 
 
 def test_its_detections_give_the_map_of_the_model(tools, cell, scratch, tmp_path):
-    engine = NativeEngine(LocalDevice(), tools[0])
-    found = native_eval.infer(engine, tools[1], cell, scratch, ignore)
+    tool = NativeTool(LocalDevice(), tools[0])
+    found = native_eval.infer(tool, tools[1], cell, scratch, ignore)
     other = tmp_path / "local"
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(cell, other, ignore)
@@ -76,9 +76,9 @@ def test_its_batches_are_bounded_and_removed(tools, cell, scratch, tmp_path, mon
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(native_eval, "BATCH_BYTES", 1)
     seen = []
-    engine = NativeEngine(LocalDevice(), tools[0])
+    tool = NativeTool(LocalDevice(), tools[0])
     small = replace(cell, dataset=cell.dataset.limited(3))
-    native_eval.infer(engine, tools[1], small, scratch, lambda done, total: seen.append((done, total)))
+    native_eval.infer(tool, tools[1], small, scratch, lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert list(tmp_path.glob("harness-run-*")) == []
     assert not (scratch / "images.tar").exists()
@@ -99,9 +99,9 @@ def test_a_failure_of_the_tool_is_told(tools, cell, scratch, tmp_path):
     broken = tmp_path / "broken"
     broken.write_text("#!/bin/sh\necho 'ERROR: Could not run the task evaluation!' >&2\nexit 1\n")
     broken.chmod(0o755)
-    engine = NativeEngine(LocalDevice(), tools[0])
+    tool = NativeTool(LocalDevice(), tools[0])
     with pytest.raises(MeasurementError, match="Could not run the task evaluation"):
-        native_eval.infer(engine, tool_from_file(broken), cell, scratch, ignore)
+        native_eval.infer(tool, tool_from_file(broken), cell, scratch, ignore)
 
 
 def test_an_image_that_the_tool_left_out_is_told(cell):

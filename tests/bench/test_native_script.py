@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.bench.engines.native.scripts import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_told
+from harness.bench.engines.native.scripts import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_report
 
 T = "harness-0123456789abcdef"
 SHELLS = [
@@ -50,13 +50,13 @@ def test_a_whole_output_is_read():
             *("", f"{T} file graph.pb hex", " 00 ff", " 10", f"{T} missing /a b/lib.so", f"{T} done 7"),
         ]
     )
-    told = read_told(text, T)
-    assert told.tool == (f"INFO: STARTING!\n {T} code 9\ncount=1\n\n",)
-    assert told.exit_code == 139
-    assert told.files == {"result.pb": bytes(range(256)), "graph.pb": b"\x00\xff\x10"}
-    assert told.missing == ("/a b/lib.so",)
-    assert told.done == 7
-    assert told.telemetry == {
+    report = read_report(text, T)
+    assert report.tool == (f"INFO: STARTING!\n {T} code 9\ncount=1\n\n",)
+    assert report.exit_code == 139
+    assert report.files == {"result.pb": bytes(range(256)), "graph.pb": b"\x00\xff\x10"}
+    assert report.missing == ("/a b/lib.so",)
+    assert report.done == 7
+    assert report.telemetry == {
         "before": {"mhz": 2400.0, "celsius": 41.0, "battery": {"temp": "310"}},
         "after": {"mhz": 600.0, "celsius": 55.0},
         "governor": "x",
@@ -64,12 +64,12 @@ def test_a_whole_output_is_read():
 
 
 def test_an_output_that_was_cut_has_no_exit_code():
-    told = read_told(f"{T} tool\nINFO: count", T)
-    assert (told.exit_code, told.tool) == (None, ("INFO: count",))
+    report = read_report(f"{T} tool\nINFO: count", T)
+    assert (report.exit_code, report.tool) == (None, ("INFO: count",))
 
 
 def test_a_damaged_file_is_as_if_it_was_not_written():
-    assert read_told(f"{T} file a base64\n!!!\n{T} file b hex\nzz\n", T).files == {"a": b"", "b": b""}
+    assert read_report(f"{T} file a base64\n!!!\n{T} file b hex\nzz\n", T).files == {"a": b"", "b": b""}
 
 
 @settings(max_examples=150, deadline=None)
@@ -80,7 +80,7 @@ def test_a_damaged_file_is_as_if_it_was_not_written():
     )
 )
 def test_no_output_whatever_raises(parts):
-    read_told("".join(parts), T)
+    read_report("".join(parts), T)
 
 
 def test_tokens_differ():

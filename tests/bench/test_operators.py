@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.bench.engines import operators
 from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
@@ -116,7 +117,7 @@ def test_the_native_tool_records_them_too(cell, scratch, repository, tmp_path):
     spec = importlib.util.spec_from_file_location("stand_in_launcher", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    engine = NativeEngine(LocalDevice(), tool_from_file(module.make_launcher(tmp_path)))
+    engine = NativeEngine(NativeTool(LocalDevice(), tool_from_file(module.make_launcher(tmp_path))))
     found = operators.record(engine, cell(), scratch)
     assert found.runtime == engine.runtime
     assert len(found.operators) == len(graph_of(cell().model.file).operators)

@@ -57,7 +57,7 @@ def _of_board(station: Station, python: DevicePython, request: Request) -> Engin
         cores = station.info.facts.get("cores")
         n_cores = cores if isinstance(cores, int) else 1
         # what tells of a Python of its own packs as well
-        return RemoteWorker(cast(Board, station.device), n_cores, python.why_not(accuracy=True))
+        return RemoteWorker(cast("Board", station.device), n_cores, python.why_not(accuracy=True))
     try:
         engine = _native(station, request, None)
     except (UsageError, FetchError) as error:
@@ -74,19 +74,21 @@ def _of_board(station: Station, python: DevicePython, request: Request) -> Engin
 
 def _native(station: Station, request: Request, binary: str | None) -> Engine:
     from harness.bench.engines.native.engine import NativeEngine
+    from harness.bench.engines.native.tool import NativeTool
     from harness.drivers.benchmark_tool.binaries import fetch_tool, tool_from_file
 
     if binary is not None:
-        tool = tool_from_file(_located(binary, station))
+        program = tool_from_file(_located(binary, station))
     else:
         if station.info.abi is None:
             raise UsageError(
                 f"{station.device.name}: its ABI is not known, so no benchmark_model can be fetched for it; "
                 "give one with --benchmark-binary"
             )
-        tool = fetch_tool(station.info.abi)
+        program = fetch_tool(station.info.abi)
     evaluation = None if request.eval_binary is None else tool_from_file(Path(request.eval_binary))
-    return NativeEngine(station.device, tool, request.cpu_mask or big_cores(station), evaluation)
+    tool = NativeTool(station.device, program, request.cpu_mask or big_cores(station))
+    return NativeEngine(tool, evaluation)
 
 
 def _located(binary: str, station: Station) -> Path:

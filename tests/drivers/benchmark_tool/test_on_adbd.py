@@ -11,6 +11,7 @@ import pytest
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
 from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
@@ -55,7 +56,7 @@ def ignore(done, total):
 
 
 def test_a_cell_takes_few_round_trips(adb_device, tool, cell, scratch):
-    engine = NativeEngine(adb_device, tool())
+    engine = NativeEngine(NativeTool(adb_device, tool()))
     cold = engine.time(cell("cpu:1"), 0, scratch)
     before = adb_device.round_trips
     warm = engine.time(cell("cpu:1"), 1, scratch)
@@ -67,12 +68,12 @@ def test_a_cell_takes_few_round_trips(adb_device, tool, cell, scratch):
 
 
 def test_a_phone_without_exit_codes_gives_the_same(old_adb_device, tool, cell, scratch):
-    facts = NativeEngine(old_adb_device, tool(gpu="partial")).time(cell("gpu"), 0, scratch).facts
+    facts = NativeEngine(NativeTool(old_adb_device, tool(gpu="partial"))).time(cell("gpu"), 0, scratch).facts
     assert (facts.status, facts.delegate.actual, facts.delegate.delegated_nodes) == ("partial", "gpu", 54)
 
 
 def test_a_crash_on_the_phone_is_the_cells_and_the_phone_goes_on(adb_device, tool, cell, scratch):
-    engine = NativeEngine(adb_device, tool(gpu="crash"))
+    engine = NativeEngine(NativeTool(adb_device, tool(gpu="crash")))
     facts = engine.time(cell("gpu"), 0, scratch).facts
     assert (facts.status, facts.reasons) == ("failed", ("benchmark_model crashed with SIGSEGV",))
     assert engine.time(cell("cpu:1"), 0, scratch).facts.status == "ok"
@@ -80,7 +81,7 @@ def test_a_crash_on_the_phone_is_the_cells_and_the_phone_goes_on(adb_device, too
 
 def test_the_map_on_the_phone_equals_the_local_one(adb_device, tool, cell, scratch, tmp_path):
     asked = cell("cpu:1")
-    found = NativeEngine(adb_device, tool()).infer(asked, scratch, ignore)
+    found = NativeEngine(NativeTool(adb_device, tool())).infer(asked, scratch, ignore)
     other = tmp_path / "local"
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(asked, other, ignore)
@@ -93,7 +94,7 @@ def test_the_map_on_the_phone_equals_the_local_one(adb_device, tool, cell, scrat
 
 
 def test_a_phone_that_goes_away_in_a_run_is_noticed_at_once(adbd, adb_device, tool, cell, scratch):
-    engine = NativeEngine(adb_device, tool(gpu="hang"))
+    engine = NativeEngine(NativeTool(adb_device, tool(gpu="hang")))
     engine.time(cell("cpu:1"), 0, scratch)
     killed = []
 
@@ -120,7 +121,7 @@ def infer_and_kill(adbd, tool, asked, scratch, after_s):
     timer.start()
     late = 0.0
     try:
-        NativeEngine(device, tool()).infer(asked, scratch, lambda done, total: seen.append(done))
+        NativeEngine(NativeTool(device, tool())).infer(asked, scratch, lambda done, total: seen.append(done))
     except DeviceError:
         late = time.monotonic() - killed[0]
     timer.join()
@@ -141,7 +142,7 @@ def test_kills_at_random_instants_hang_nothing_and_lose_no_finished_batch(
         finished = 0 if done == len(asked.dataset.images) else done
         adbd.start()
     last = adbd.device()
-    found = NativeEngine(last, tool()).infer(asked, scratch, ignore)
+    found = NativeEngine(NativeTool(last, tool())).infer(asked, scratch, ignore)
     last.close()
     other = tmp_path / "local"
     other.mkdir()
@@ -154,6 +155,8 @@ def test_an_external_library_is_pushed_and_loaded_there_with_its_options(
 ):
     asked = cell(f"external:{delegate_library}")
     delegate = replace(asked.delegate, options=(*asked.delegate.options, ("option.take", "CONV_2D")))
-    facts = NativeEngine(adb_device, tool()).time(replace(asked, delegate=delegate), 0, scratch).facts
+    facts = (
+        NativeEngine(NativeTool(adb_device, tool())).time(replace(asked, delegate=delegate), 0, scratch).facts
+    )
     assert (facts.status, facts.delegate.actual) == ("partial", "external")
     assert (facts.delegate.delegated_nodes, facts.delegate.total_nodes) == (20, 55)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -26,7 +25,8 @@ from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import Recipe
 from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
 from harness.bench.engines.base import Inferred, OnProgress
-from harness.bench.engines.native.scripts import BATCH, NO_FOLDER, Told, new_token, read_told
+from harness.bench.engines.native.scripts import BATCH, NO_FOLDER, RunReport, new_token, read_report
+from harness.bench.engines.native.tool import GRAPH, DeviceFiles, NativeTool, delegate_facts
 from harness.bench.plan import Cell
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
@@ -36,12 +36,8 @@ from harness.drivers.benchmark_tool.parse import parse, why_failed
 from harness.drivers.benchmark_tool.text_log import parse_log
 from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import DeviceError, MeasurementError
-from harness.records.records import DelegateFacts
 from harness.tflite.tensor_info import TensorInfo
 from harness.vocabulary import MEASURED, Status
-
-if TYPE_CHECKING:
-    from harness.bench.engines.native.engine import NativeEngine, Placed
 
 BATCH_BYTES = 32_000_000
 BATCH_IMAGES = 64
@@ -49,11 +45,11 @@ START_TIMEOUT_S = 120.0
 SECONDS_PER_IMAGE = 20.0
 _SINGLE = Runs(n=1, seconds=0.0, warm_up_n=0, warm_up_seconds=0.0)
 _WEIGHT = {Status.OK: 0, Status.PARTIAL: 1, Status.FALLBACK: 2}
-_OUTPUTS = Outputs(graph="graph.pb", tensors="out.bin")
+_OUTPUTS = Outputs(graph=GRAPH, tensors="out.bin")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedImage:
     """One image as the model takes it, and where it lies in the input."""
 
     image_id: int
@@ -69,7 +65,7 @@ class BatchResult:
     truth: Truth
 
 
-class FoundImage(msgspec.Struct, frozen=True):
+class PlainDetections(msgspec.Struct, frozen=True):
     """The detections of one image as plain values (see `ImageDetections`); reading them back changes no bit."""
 
     image_id: int
@@ -78,24 +74,26 @@ class FoundImage(msgspec.Struct, frozen=True):
     categories: list[int]
 
 
-class FoundBatch(msgspec.Struct, frozen=True):
+class BatchDetections(msgspec.Struct, frozen=True):
     """The detections of one batch: what is kept of it, since raw outputs can be megabytes an image."""
 
-    images: list[FoundImage]
+    images: list[PlainDetections]
     truth: Truth
 
 
-def decoded(result: BatchResult, cell: Cell, batch: Sequence[Prepared], recipe: Recipe) -> FoundBatch:
+def decoded(
+    result: BatchResult, cell: Cell, batch: Sequence[PreparedImage], recipe: Recipe
+) -> BatchDetections:
     """Turn the raw outputs of a batch into detections."""
     images = []
     for prepared, outputs in zip(batch, split_outputs(result.outputs, cell, len(batch)), strict=True):
         found = recipe.decode(prepared.image_id, outputs, prepared.at)
         values = (found.boxes.tolist(), found.scores.tolist(), found.categories.tolist())
-        images.append(FoundImage(found.image_id, *values))
-    return FoundBatch(images, result.truth)
+        images.append(PlainDetections(found.image_id, *values))
+    return BatchDetections(images, result.truth)
 
 
-def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
     """Run a cell over its dataset.
 
     Raises:
@@ -106,14 +104,14 @@ def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgre
     begin = time.monotonic()
     recipe = recipe_of(cell)
     unreadable: list[str] = []
-    kept = Kept(scratch.parent.with_name(".partial") / cell.id)
+    kept = PartialBatches(scratch.parent.with_name(".partial") / cell.id)
     truth: Truth | None = None
     total, done = len(cell.dataset.images), 0
-    with DetectionWriter(scratch / "detections.json") as writer, Folder(engine) as folder:
+    with DetectionWriter(scratch / "detections.json") as writer, RunFolder(tool) as folder:
         for batch in batches(cell, recipe.preparation, unreadable):
-            key = key_of(engine, cell, batch)
+            key = key_of(tool, cell, batch)
             found = kept.load(key) or decoded(
-                run_batch(engine, cell, batch, scratch, folder), cell, batch, recipe
+                run_batch(tool, cell, batch, scratch, folder), cell, batch, recipe
             )
             kept.save(key, found)
             truth = truth or found.truth
@@ -129,8 +127,8 @@ def infer(engine: NativeEngine, cell: Cell, scratch: Path, on_progress: OnProgre
         n_images=total - len(unreadable),
         unreadable=tuple(unreadable),
         seconds=time.monotonic() - begin,
-        delegate=_delegate_facts(cell, truth),
-        runtime=engine.runtime,
+        delegate=delegate_facts(cell, truth),
+        runtime=tool.runtime,
     )
 
 
@@ -156,10 +154,10 @@ def recipe_of(cell: Cell) -> Recipe:
 
 def batches(
     cell: Cell, preparation: Preparation, unreadable: list[str], limit: int | None = None
-) -> Iterator[list[Prepared]]:
+) -> Iterator[list[PreparedImage]]:
     """Prepare the images of a cell's dataset, a batch at a time; note what cannot be read."""
     assert cell.dataset is not None
-    batch: list[Prepared] = []
+    batch: list[PreparedImage] = []
     size, out_size = 0, sum(_n_bytes(info) for info in cell.facts.outputs)
     for entry in cell.dataset.images[:limit]:
         try:
@@ -170,30 +168,30 @@ def batches(
         if batch and (len(batch) >= BATCH_IMAGES or size + max(tensor.nbytes, out_size) > BATCH_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(Prepared(entry.id, tensor, at))
+        batch.append(PreparedImage(entry.id, tensor, at))
         size += max(tensor.nbytes, out_size)
     if batch:
         yield batch
 
 
-class Folder:
+class RunFolder:
     """A folder on the device for the batches of one dataset, removed at the end."""
 
-    def __init__(self, engine: NativeEngine) -> None:
-        self._engine = engine
+    def __init__(self, tool: NativeTool) -> None:
+        self._tool = tool
         self.token = new_token()
 
-    def __enter__(self) -> Folder:
+    def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *error: object) -> None:
         """Remove it; a device that is gone keeps it until the next run there."""
         with contextlib.suppress(DeviceError):
-            self._engine.clean(self.token)
+            self._tool.clean(self.token)
 
 
 def run_batch(
-    engine: NativeEngine, cell: Cell, batch: Sequence[Prepared], scratch: Path, folder: Folder
+    tool: NativeTool, cell: Cell, batch: Sequence[PreparedImage], scratch: Path, folder: RunFolder
 ) -> BatchResult:
     """Push a batch, run it, and bring its outputs back: three round trips.
 
@@ -203,67 +201,67 @@ def run_batch(
     """
     source = scratch / "batch.bin"
     source.write_bytes(b"".join(prepared.tensor.tobytes() for prepared in batch))
-    placed = engine.place(cell, [source])
-    ended = _run(engine, cell, batch, placed, folder)
-    told = read_told(ended.stdout, folder.token)
-    _check(ended, told, len(batch))
-    truth = _truth(cell, told)
+    files = tool.place(cell, [source])
+    ended = _run(tool, cell, batch, files, folder)
+    report = read_report(ended.stdout, folder.token)
+    _check(ended, report, len(batch))
+    truth = _truth(cell, report)
     local = scratch / "outputs.bin"
-    engine.device.pull(f"{engine.work_folder(folder.token)}/outputs.bin", local)
+    tool.device.pull(f"{tool.work_folder(folder.token)}/outputs.bin", local)
     return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
 
 
 def _run(
-    engine: NativeEngine, cell: Cell, batch: Sequence[Prepared], placed: Placed, folder: Folder
+    tool: NativeTool, cell: Cell, batch: Sequence[PreparedImage], files: DeviceFiles, folder: RunFolder
 ) -> Completed:
-    bench = engine.bench(placed.tool)
-    inputs = engine.named_inputs(cell, bench)
+    probed = tool.probe(files.tool)
+    inputs = tool.named_inputs(cell, probed)
     if not inputs:
         raise MeasurementError(
-            f"benchmark_model of the flavour {bench.flavour} cannot be fed images; accuracy needs the flavour tflite"
+            f"benchmark_model of the flavour {probed.flavour} cannot be fed images; accuracy needs the flavour tflite"
         )
     plain = Command("tflite", "", cell.delegate, _SINGLE, inputs, _OUTPUTS)
-    command = engine.command(cell, placed, bench, folder.token, plain)
-    sizes = (str(batch[0].tensor.nbytes), str(len(batch)), str(len(placed.libraries)))
+    command = tool.command(cell, files, probed, folder.token, plain)
+    sizes = (str(batch[0].tensor.nbytes), str(len(batch)), str(len(files.libraries)))
     head = [
         "sh",
         "-c",
         BATCH,
         "sh",
         folder.token,
-        engine.work_folder(folder.token),
-        placed.further[0],
+        tool.work_folder(folder.token),
+        files.further[0],
         *sizes,
     ]
-    return engine.device.run(
-        [*head, *placed.libraries, *command],
+    return tool.device.run(
+        [*head, *files.libraries, *command],
         timeout_s=START_TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
-        env=engine.environment(placed, bench, folder.token),
+        env=tool.environment(files, probed, folder.token),
     )
 
 
-def _check(ended: Completed, told: Told, n_images: int) -> None:
+def _check(ended: Completed, report: RunReport, n_images: int) -> None:
     if ended.timed_out:
         raise MeasurementError(
-            f"benchmark_model hung after {told.done} of {n_images} images", status=Status.TIMEOUT
+            f"benchmark_model hung after {report.done} of {n_images} images", status=Status.TIMEOUT
         )
     if ended.exit_code == NO_FOLDER:
         raise MeasurementError(f"no folder to work in on the device: {ended.stderr.strip()}")
-    if told.problem:
-        raise MeasurementError(told.problem)
-    if told.exit_code != 0 or told.done != n_images:
-        log = parse_log(told.tool[-1] if told.tool else "")
-        raise MeasurementError(f"image {told.done + 1} of the batch: {why_failed(told.exit_code, log)}")
+    if report.problem:
+        raise MeasurementError(report.problem)
+    if report.exit_code != 0 or report.done != n_images:
+        log = parse_log(report.tool[-1] if report.tool else "")
+        raise MeasurementError(f"image {report.done + 1} of the batch: {why_failed(report.exit_code, log)}")
 
 
-def _truth(cell: Cell, told: Told) -> Truth:
+def _truth(cell: Cell, report: RunReport) -> Truth:
     """Judge every log that says something else of delegates; what the worst of them proves counts.
 
     Raises:
         MeasurementError: An accelerator that was asked for did not run, so there is no accuracy of it.
     """
-    graph = told.files.get("graph.pb")
-    truths = [judge(cell.delegate, parse(log, "", told.exit_code, graph=graph)) for log in told.tool]
+    graph = report.files.get(GRAPH)
+    truths = [judge(cell.delegate, parse(log, "", report.exit_code, graph=graph)) for log in report.tool]
     worst = max(truths, key=lambda truth: _WEIGHT.get(truth.status, len(_WEIGHT)))
     if worst.status in MEASURED or (cell.delegate.is_cpu and worst.status == Status.FALLBACK):
         return worst
@@ -296,12 +294,12 @@ def split_outputs(data: bytes, cell: Cell, n_images: int) -> Iterator[list[npt.N
         yield outputs
 
 
-def key_of(engine: NativeEngine, cell: Cell, batch: Sequence[Prepared]) -> str:
+def key_of(tool: NativeTool, cell: Cell, batch: Sequence[PreparedImage]) -> str:
     """Return what the detections of a batch depend on, as a hash."""
     digest = hashlib.sha256()
     delegate = (str(cell.delegate), *map(str, cell.delegate.options))
     card = (cell.model.card.decoder, cell.model.card.labels)
-    for part in (engine.tool.sha256, cell.facts.sha256, *delegate, *map(str, card)):
+    for part in (tool.program.sha256, cell.facts.sha256, *delegate, *map(str, card)):
         digest.update(part.encode() + b"\0")
     for prepared in batch:
         digest.update(f"{prepared.image_id} {prepared.at}".encode() + b"\0" + prepared.tensor.tobytes())
@@ -309,19 +307,19 @@ def key_of(engine: NativeEngine, cell: Cell, batch: Sequence[Prepared]) -> str:
 
 
 @dataclass(frozen=True)
-class Kept:
+class PartialBatches:
     """Batches of a dataset that is not through yet."""
 
     folder: Path
 
-    def load(self, key: str) -> FoundBatch | None:
+    def load(self, key: str) -> BatchDetections | None:
         """Return what a batch gave; None where it is not there, or damaged."""
         try:
-            return msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=FoundBatch)
+            return msgspec.json.decode((self.folder / f"{key}.json").read_bytes(), type=BatchDetections)
         except (OSError, msgspec.MsgspecError):
             return None
 
-    def save(self, key: str, found: FoundBatch) -> None:
+    def save(self, key: str, found: BatchDetections) -> None:
         """Keep what a batch gave."""
         path = self.folder / f"{key}.json"
         if not path.exists():
@@ -330,15 +328,3 @@ class Kept:
     def drop(self) -> None:
         """Forget them: the dataset is through."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _delegate_facts(cell: Cell, truth: Truth | None) -> DelegateFacts:
-    if truth is None:
-        return DelegateFacts(requested=str(cell.delegate), actual="unknown")
-    return DelegateFacts(
-        requested=str(cell.delegate),
-        actual=truth.actual,
-        delegated_nodes=truth.delegated_nodes,
-        total_nodes=truth.total_nodes,
-        evidence=truth.evidence,
-    )

@@ -9,21 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.accuracy.pipeline import ImageDetections
-from harness.bench.engines.native import batches as native_batches
+from harness.bench.engines.native import batches
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
 from harness.delegates import Delegate
 from harness.worker.agreement import OTHER_KERNELS, SAME_KERNELS, Detected, Tolerance, differing_detections
 
-if TYPE_CHECKING:
-    from harness.bench.engines.native.engine import NativeEngine
-
 N_IMAGES = 4
 
 
-def wrong_outputs(engine: NativeEngine, cell: Cell, scratch: Path) -> tuple[str, ...]:
+def wrong_outputs(tool: NativeTool, cell: Cell, scratch: Path) -> tuple[str, ...]:
     """Return why the outputs of a cell's delegate are wrong; nothing where they agree with the CPU's.
 
     Raises:
@@ -32,19 +29,17 @@ def wrong_outputs(engine: NativeEngine, cell: Cell, scratch: Path) -> tuple[str,
     """
     own = cell.delegate.is_cpu
     one_thread = Delegate(cell.delegate.kind if own else "cpu", threads=1)
-    expected, found = (
-        _detections(engine, one, scratch) for one in (replace(cell, delegate=one_thread), cell)
-    )
+    expected, found = (_detections(tool, one, scratch) for one in (replace(cell, delegate=one_thread), cell))
     return compare(expected, found, str(cell.delegate), SAME_KERNELS if own else OTHER_KERNELS)
 
 
-def _detections(engine: NativeEngine, cell: Cell, scratch: Path) -> list[ImageDetections]:
-    recipe = native_batches.recipe_of(cell)
+def _detections(tool: NativeTool, cell: Cell, scratch: Path) -> list[ImageDetections]:
+    recipe = batches.recipe_of(cell)
     found = []
-    with native_batches.Folder(engine) as folder:
-        for batch in native_batches.batches(cell, recipe.preparation, [], N_IMAGES):
-            result = native_batches.run_batch(engine, cell, batch, scratch, folder)
-            outputs = native_batches.split_outputs(result.outputs, cell, len(batch))
+    with batches.RunFolder(tool) as folder:
+        for batch in batches.batches(cell, recipe.preparation, [], N_IMAGES):
+            result = batches.run_batch(tool, cell, batch, scratch, folder)
+            outputs = batches.split_outputs(result.outputs, cell, len(batch))
             found += [recipe.decode(p.image_id, o, p.at) for p, o in zip(batch, outputs, strict=True)]
     return found
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -23,8 +22,9 @@ from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import ImageDetections, Recipe
 from harness.accuracy.prepare import Geometry
 from harness.bench.engines.base import Inferred, OnProgress
-from harness.bench.engines.native import batches as native_batches
-from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_told
+from harness.bench.engines.native import batches
+from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_report
+from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
 from harness.detectors.base import Detections
 from harness.drivers.benchmark_tool.binaries import Tool
@@ -32,9 +32,6 @@ from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, 
 from harness.errors import MeasurementError
 from harness.records.records import DelegateFacts
 from harness.vocabulary import Status
-
-if TYPE_CHECKING:
-    from harness.bench.engines.native.engine import NativeEngine
 
 CLASS_OFFSET = 1
 """The tool adds it to the model's class (`class_offset` of ObjectDetectionParams in evaluation_config.proto)."""
@@ -63,12 +60,12 @@ def why_not(cell: Cell) -> str | None:
     return None
 
 
-def infer(engine: NativeEngine, tool: Tool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
     """Run a cell over its dataset with the evaluation tool.
 
     Args:
-        engine: Holds the device; its own tool must have been probed or can be.
-        tool: eval_coco_object_detection.
+        tool: benchmark_model on the device; it says where to work there.
+        program: eval_coco_object_detection.
         cell: What is run.
         scratch: An empty folder.
         on_progress: Told after each batch.
@@ -82,9 +79,9 @@ def infer(engine: NativeEngine, tool: Tool, cell: Cell, scratch: Path, on_progre
     if problem is not None:
         raise MeasurementError(problem)
     begin, unreadable, done = time.monotonic(), list[str](), 0
-    with DetectionWriter(scratch / "detections.json") as writer, native_batches.Folder(engine) as folder:
+    with DetectionWriter(scratch / "detections.json") as writer, batches.RunFolder(tool) as folder:
         for batch in _batches(cell.dataset.images, unreadable):
-            output = _run(engine, tool, cell, batch, scratch, folder)
+            output = _run(tool, program, cell, batch, scratch, folder)
             for found in detections_of(output, batch, cell):
                 writer.add(found.image_id, found.boxes, found.scores, found.categories)
             done += len(batch)
@@ -99,7 +96,7 @@ def infer(engine: NativeEngine, tool: Tool, cell: Cell, scratch: Path, on_progre
             actual="unknown",
             evidence=("eval_coco_object_detection does not tell what ran",),
         ),
-        runtime=f"eval_coco_object_detection sha256:{tool.sha256[:16]}",
+        runtime=f"eval_coco_object_detection sha256:{program.sha256[:16]}",
     )
 
 
@@ -120,33 +117,35 @@ def _batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterator[li
 
 
 def _run(
-    engine: NativeEngine,
-    tool: Tool,
+    tool: NativeTool,
+    program: Tool,
     cell: Cell,
     batch: Sequence[ImageEntry],
     scratch: Path,
-    folder: native_batches.Folder,
+    folder: batches.RunFolder,
 ) -> EvalOutput:
     archive, labels = scratch / "images.tar", scratch / "labels.txt"
     with tarfile.open(archive, "w") as tar:
         for entry in batch:
             tar.add(entry.path, f"{entry.id}.jpg", recursive=False)
     labels.write_text("".join(f"{n}\n" for n in range(1000)), encoding="utf-8")
-    placed = replace(engine, tool=tool).place(cell, [archive, labels])
-    engine.bench(engine.place(cell, []).tool)
-    argv = eval_argv(cell, placed.tool, placed.model, placed.further[1])
-    ended = engine.device.run(
-        ["sh", "-c", EVAL, "sh", folder.token, engine.work_folder(folder.token), placed.further[0], *argv],
+    files = replace(tool, program=program).place(cell, [archive, labels])
+    tool.probe(tool.place(cell, []).tool)
+    argv = eval_argv(cell, files.tool, files.model, files.further[1])
+    ended = tool.device.run(
+        ["sh", "-c", EVAL, "sh", folder.token, tool.work_folder(folder.token), files.further[0], *argv],
         timeout_s=TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
     )
-    told = read_told(ended.stdout, folder.token)
+    report = read_report(ended.stdout, folder.token)
     if ended.timed_out:
         raise MeasurementError(
             "eval_coco_object_detection was killed: it took too long", status=Status.TIMEOUT
         )
-    if ended.exit_code == NO_FOLDER or told.problem:
-        raise MeasurementError(told.problem or f"no folder to work in on the device: {ended.stderr.strip()}")
-    output = parse_eval(told.tool[0] if told.tool else "", ended.stderr, told.exit_code)
+    if ended.exit_code == NO_FOLDER or report.problem:
+        raise MeasurementError(
+            report.problem or f"no folder to work in on the device: {ended.stderr.strip()}"
+        )
+    output = parse_eval(report.tool[0] if report.tool else "", ended.stderr, report.exit_code)
     if output.status != Status.OK:
         raise MeasurementError("; ".join(output.reasons))
     return output
@@ -173,7 +172,7 @@ def detections_of(output: EvalOutput, batch: Sequence[ImageEntry], cell: Cell) -
         MeasurementError: The tool told nothing of an image.
     """
     found = {image.name: image for image in output.images if image.whole}
-    recipe = native_batches.recipe_of(cell)
+    recipe = batches.recipe_of(cell)
     for entry in batch:
         image = found.get(f"{entry.id}.jpg")
         if image is None:

@@ -123,7 +123,7 @@ CLEAN = 'rm -rf "$1"'
 
 
 @dataclass(frozen=True)
-class Told:
+class RunReport:
     """What a script printed.
 
     Attributes:
@@ -150,7 +150,7 @@ def new_token() -> str:
     return f"harness-{secrets.token_hex(8)}"
 
 
-def read_told(stdout: str, token: str) -> Told:
+def read_report(stdout: str, token: str) -> RunReport:
     """Read a script's output."""
     sections = _sections(stdout, token)
     logs: list[str] = []
@@ -177,7 +177,7 @@ def read_told(stdout: str, token: str) -> Told:
                 problem = (
                     f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
                 )
-    return Told(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem)
+    return RunReport(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem)
 
 
 def _sections(stdout: str, token: str) -> list[tuple[list[str], str]]:

@@ -1,0 +1,257 @@
+"""benchmark_model on one device: its files there, its command line, one run of it, and what that run printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.bench.engines.native.scripts import (
+    CLEAN,
+    NO_FOLDER,
+    ONE_RUN,
+    PROBE,
+    RunReport,
+    new_token,
+    read_report,
+)
+from harness.bench.plan import Cell
+from harness.delegates import Delegate
+from harness.drivers.base import Completed, Device
+from harness.drivers.benchmark_tool import binaries, text_log
+from harness.drivers.benchmark_tool.binaries import Tool
+from harness.drivers.benchmark_tool.facts import Flavour, ToolOutput
+from harness.drivers.benchmark_tool.flags import Command, Input, Libraries
+from harness.drivers.benchmark_tool.parse import parse
+from harness.drivers.benchmark_tool.truth import Truth
+from harness.errors import MeasurementError, UsageError
+from harness.records.records import DelegateFacts
+
+START_TIMEOUT_S = 120.0
+"""For loading, and for the compilation of the graph that some accelerators begin with."""
+PROBE_TIMEOUT_S = 60.0
+RESULT, GRAPH, OPERATORS, INPUT = "result.pb", "graph.pb", "operators.pb", "in.bin"
+"""Files of one run, in its folder on the device."""
+
+
+@dataclass(frozen=True)
+class ProbedTool:
+    """What the probe of the tool on a device found.
+
+    Attributes:
+        folder: Where to work there.
+        flavour: Which of the two programs of this name it is.
+    """
+
+    folder: str
+    flavour: Flavour
+
+    def work_folder(self, token: str) -> str:
+        """Return the folder of one run on the device."""
+        return f"{self.folder}/harness-run-{token}"
+
+
+@dataclass(frozen=True)
+class DeviceFiles:
+    """Files as the device calls them."""
+
+    tool: str
+    model: str
+    libraries: tuple[str, ...]
+    further: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """One run of the tool.
+
+    Attributes:
+        output: What the tool says of itself, with how it ended.
+        report: What the script around it saw.
+        duration_s: Wall time of both.
+    """
+
+    output: ToolOutput
+    report: RunReport
+    duration_s: float
+
+
+@dataclass
+class NativeTool:
+    """A native program on one device.
+
+    Attributes:
+        device: Where it runs.
+        program: The program and the libraries that delegates need.
+        cpu_mask: CPUs to run on, as `taskset` takes it (hexadecimal); None for all.
+    """
+
+    device: Device
+    program: Tool
+    cpu_mask: str | None = None
+    _probed: ProbedTool | None = None
+
+    @property
+    def probed(self) -> ProbedTool | None:
+        """What the probe found; None before it."""
+        return self._probed
+
+    @property
+    def runtime(self) -> str:
+        """What stands in the column `runtime`, once the tool was probed."""
+        if self._probed is None:
+            return f"benchmark_model {self.program.sha256[:16]}"
+        return self.program.describe(self._probed.flavour)
+
+    def probe(self, tool: str) -> ProbedTool:
+        """Look once where to work on the device, and ask the tool, by its path there, what it is.
+
+        Raises:
+            MeasurementError: The tool cannot be started there, or is neither of the two.
+        """
+        if self._probed is None:
+            ended = self.device.run(["sh", "-c", PROBE, "sh", tool], timeout_s=PROBE_TIMEOUT_S)
+            self._probed = _read_probe(ended, self.program)
+        return self._probed
+
+    def work_folder(self, token: str) -> str:
+        """Return the folder of one run on the device; the tool must have been probed."""
+        assert self._probed is not None
+        return self._probed.work_folder(token)
+
+    def clean(self, token: str) -> None:
+        """Remove the folder of a run."""
+        if self._probed is not None:
+            self.device.run(["sh", "-c", CLEAN, "sh", self.work_folder(token)], timeout_s=PROBE_TIMEOUT_S)
+
+    def place(self, cell: Cell, further: list[Path]) -> DeviceFiles:
+        """Make the tool, the model and all it takes available on the device, in one push."""
+        libraries = self._libraries(cell.delegate)
+        files = [self.program.file, cell.model.file.resolve(), *libraries, *further]
+        paths = self.device.push(files)
+        split = 2 + len(libraries)
+        return DeviceFiles(paths[0], paths[1], tuple(paths[2:split]), tuple(paths[split:]))
+
+    def _libraries(self, delegate: Delegate) -> tuple[Path, ...]:
+        lacking = binaries.missing_libraries(self.program, delegate.kind)
+        if lacking:
+            raise MeasurementError(
+                f"{delegate} needs {', '.join(lacking)}: put them beside {self.program.file.name}, the file given with "
+                "--benchmark-binary"
+            )
+        path = delegate.option("path")
+        own = (Path(path).resolve(),) if path and Path(path).is_file() else ()
+        return (*self.program.libraries.get(delegate.kind, ()), *own)
+
+    def command(
+        self, cell: Cell, files: DeviceFiles, probed: ProbedTool, token: str, plain: Command
+    ) -> list[str]:
+        """Return the tool's command line for a cell, with files of the run relative to its folder.
+
+        Raises:
+            MeasurementError: The flavour has no such delegate.
+        """
+        libraries = self._named_libraries(cell.delegate, files, f"{probed.work_folder(token)}/lib")
+        asked = replace(
+            plain, flavour=probed.flavour, graph=files.model, delegate=cell.delegate, libraries=libraries
+        )
+        try:
+            argv = asked.argv(files.tool)
+        except UsageError as error:
+            raise MeasurementError(str(error)) from error
+        return ["taskset", self.cpu_mask, *argv] if self.cpu_mask else argv
+
+    def _named_libraries(self, delegate: Delegate, files: DeviceFiles, folder: str) -> Libraries:
+        """Name the delegate's own library and its back end among those that are linked into a folder there."""
+        names = [path.rpartition("/")[2] for path in files.libraries]
+        main = next((name for name in names if not name.startswith(("libQnnHtp", "libQnnGpu"))), "")
+        main = next((name for name in names if name in {"libQnnTFLiteDelegate.so", "libedgetpu.so.1"}), main)
+        backend = binaries.qnn_backend(self.program, delegate.option("backend"))
+        default = "libedgetpu.so.1" if delegate.kind == "edgetpu" else delegate.option("path") or ""
+        own = f"{folder}/{main}" if main else default
+        return Libraries(folder, own, f"{folder}/{backend}" if backend else "")
+
+    def environment(self, files: DeviceFiles, probed: ProbedTool, token: str) -> Mapping[str, str]:
+        """Return the variables by which a delegate's libraries find each other."""
+        if not files.libraries:
+            return {}
+        lib = f"{probed.work_folder(token)}/lib"
+        dsp = f"{lib};/system/lib/rfsa/adsp;/vendor/lib/rfsa/adsp;/vendor/dsp;/dsp"
+        return {"LD_LIBRARY_PATH": lib, "ADSP_LIBRARY_PATH": dsp}
+
+    def named_inputs(self, cell: Cell, probed: ProbedTool) -> tuple[Input, ...]:
+        """Return the model's one input as read from `in.bin`; none where the flavour cannot be fed."""
+        if probed.flavour == "litert" or len(cell.facts.inputs) != 1:
+            return ()
+        tensor = cell.facts.inputs[0]
+        return (Input(tensor.name, tensor.shape, INPUT),)
+
+    def can_be_fed(self, cell: Cell) -> bool:
+        """Whether the model can be given an image, as far as that is known before the probe."""
+        return self._probed is None or bool(self.named_inputs(cell, self._probed))
+
+    def run(self, cell: Cell, plain: Command, image: Path | None) -> ToolRun:
+        """Run the tool once on a cell: a push that finds everything there, and one run.
+
+        Args:
+            cell: What is run.
+            plain: What is asked of the tool, without what depends on the cell and the device.
+            image: One prepared image as raw bytes; None for noise that the tool makes.
+
+        Raises:
+            MeasurementError: The tool cannot be started or asked for this delegate, or there is no folder to work in.
+            DeviceError: The device went away, or has no room.
+        """
+        files = self.place(cell, [image] if image else [])
+        probed = self.probe(files.tool)
+        inputs = self.named_inputs(cell, probed) if image else ()
+        token = new_token()
+        command = self.command(cell, files, probed, token, replace(plain, inputs=inputs))
+        path = cell.delegate.option("path") or ""
+        check = path if "/" in path and not files.libraries else ""
+        source = files.further[0] if image else ""
+        head = ["sh", "-c", ONE_RUN, "sh", token, probed.work_folder(token), source, check]
+        ended = self.device.run(
+            [*head, str(len(files.libraries)), *files.libraries, *command],
+            timeout_s=START_TIMEOUT_S + 3 * plain.runs.max_seconds,
+            env=self.environment(files, probed, token),
+        )
+        return self._read(ended, token)
+
+    def _read(self, ended: Completed, token: str) -> ToolRun:
+        report = read_report(ended.stdout, token)
+        if ended.exit_code == NO_FOLDER:
+            raise MeasurementError(f"{self.device.name}: no folder to work in: {ended.stderr.strip()}")
+        printed = report.tool[0] if report.tool else ""
+        exit_code = ended.exit_code if report.exit_code is None and ended.exit_code else report.exit_code
+        names = {"result": RESULT, "graph": GRAPH, "profile": OPERATORS}
+        files = {what: report.files.get(name) for what, name in names.items()}
+        output = parse(printed, ended.stderr, exit_code, timed_out=ended.timed_out, **files)
+        return ToolRun(output, report, ended.duration_s)
+
+
+def delegate_facts(cell: Cell, truth: Truth | None) -> DelegateFacts:
+    """Return what was asked for and what is proven to have run; nothing is proven without a truth."""
+    if truth is None:
+        return DelegateFacts(requested=str(cell.delegate), actual="unknown")
+    return DelegateFacts(
+        requested=str(cell.delegate),
+        actual=truth.actual,
+        delegated_nodes=truth.delegated_nodes,
+        total_nodes=truth.total_nodes,
+        evidence=truth.evidence,
+    )
+
+
+def _read_probe(ended: Completed, program: Tool) -> ProbedTool:
+    head, _, printed = ended.stdout.partition("\n")
+    if ended.exit_code != 0 or not head.startswith("base "):
+        detail = ended.stderr.strip() or f"exit code {ended.exit_code}"
+        raise MeasurementError(f"no folder on the device can be written to, or it has no shell ({detail})")
+    flavour = program.flavour or text_log.flavour_of(printed)
+    if flavour is None:
+        last = (printed + ended.stderr).strip().splitlines()[-3:]
+        raise MeasurementError(
+            f"{program.file.name} cannot be started on the device, or is no benchmark_model: {'; '.join(last)}"
+        )
+    return ProbedTool(head.removeprefix("base ").strip(), flavour)
