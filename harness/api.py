@@ -7,35 +7,15 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.bench.plan import Task
+from harness.bench.observer import Silent
 from harness.bench.request import Request
 from harness.errors import UnknownNameError
-from harness.records.records import Record
 from harness.rows import frame
 from harness.session import carry_out, prepare
 from harness.settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Silent:
-    """An observer that says nothing."""
-
-    def begin(self, n_tasks: int) -> None:
-        """A device starts."""
-
-    def more(self, n_tasks: int) -> None:
-        """Tasks are added."""
-
-    def task(self, task: Task) -> None:
-        """A task starts."""
-
-    def images(self, task: Task, done: int, total: int) -> None:
-        """An accuracy task goes on."""
-
-    def done(self, task: Task, record: Record) -> None:
-        """A task ended."""
 
 
 def run(

@@ -13,10 +13,11 @@ import msgspec
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import find_engine
 from harness.bench.environment import describe_environment
+from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Plan, plan_facts
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
 from harness.bench.resolve import Station, Subject, find_subjects, make_cells
-from harness.bench.run import Observer, Runner
+from harness.bench.run import Runner
 from harness.drivers.registry import find_devices
 from harness.errors import IncomparableError, UsageError
 from harness.records.records import FORMAT, Record, RunFacts, load_records, load_run
@@ -65,6 +66,14 @@ class Outcome:
     def failed(self) -> bool:
         """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
         return any(record.status in FAILURES or not record.complete for record in self.records)
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a run, which can be resumed from its folder; what was measured is there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"interrupted; harness run --resume {folder.name} goes on")
+        self.folder = folder
 
 
 def prepare(request: Request) -> Prepared:
@@ -171,26 +180,37 @@ def _refuse_difference(stored: Any, present: Any, key: str) -> None:
 
 
 def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
-    """Measure what was prepared; every record is on disk when this returns or is ended from outside."""
+    """Measure what was prepared; every record is on disk when this returns or is ended from outside.
+
+    Raises:
+        RunInterrupted: Ctrl-C ended it; names the folder.
+        OutputError: A record cannot be written.
+    """
     store = RunStore(prepared.resumes or new_run_folder(prepared.results))
     if prepared.resumes is None:
         store.save_run(_run_facts(prepared, store.run_id))
     try:
-        if prepared.farm is not None:
-            prepared.farm.carry_out(prepared.plan, store, observer)
-        else:
-            _run_all(_runners(prepared, store, observer))
-    except BaseException as error:
-        # The folder is named in the error's message for Ctrl-C, which ends a run that can be resumed.
-        error.harness_run = store.folder  # type: ignore[attr-defined]
-        raise
+        _measure(prepared, store, observer)
+    except KeyboardInterrupt as error:
+        raise RunInterrupted(store.folder) from error
     finally:
-        for station in prepared.stations:
-            station.device.close()
-        if prepared.farm is not None:
-            prepared.farm.close()
+        _let_go(prepared)
         store.drop_scratch()
     return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
+
+
+def _measure(prepared: Prepared, store: RunStore, observer: Observer) -> None:
+    if prepared.farm is not None:
+        prepared.farm.carry_out(prepared.plan, store, observer)
+    else:
+        _run_all(_runners(prepared, store, observer))
+
+
+def _let_go(prepared: Prepared) -> None:
+    for station in prepared.stations:
+        station.device.close()
+    if prepared.farm is not None:
+        prepared.farm.close()
 
 
 def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
@@ -208,15 +228,7 @@ def _run_all(runners: list[Runner]) -> None:
         return
     stop = threading.Event()
     errors: list[BaseException] = []
-
-    def work(runner: Runner) -> None:
-        try:
-            runner.run(stop)
-        except BaseException as error:
-            errors.append(error)
-            stop.set()
-
-    threads = [threading.Thread(target=work, args=(runner,), daemon=True) for runner in runners]
+    threads = [threading.Thread(target=_run_one, args=(one, stop, errors), daemon=True) for one in runners]
     for thread in threads:
         thread.start()
     try:
@@ -228,6 +240,15 @@ def _run_all(runners: list[Runner]) -> None:
         raise
     if errors:
         raise errors[0]
+
+
+def _run_one(runner: Runner, stop: threading.Event, errors: list[BaseException]) -> None:
+    """Run one device's part; what ends it ends the others too."""
+    try:
+        runner.run(stop)
+    except BaseException as error:
+        errors.append(error)
+        stop.set()
 
 
 def _run_facts(prepared: Prepared, run_id: str) -> RunFacts:

@@ -93,6 +93,11 @@ class Settings:
         return 1 if self.mlperf or self.sustained is not None else self.repetitions
 
     @property
+    def seeks_precision(self) -> bool:
+        """Whether processes are added until the median is known well enough."""
+        return self.precision is not None and not self.mlperf and self.sustained is None
+
+    @property
     def runs_a_process(self) -> int:
         """Least number of steady inferences of one process."""
         return ceil(self.min_runs / self.processes)

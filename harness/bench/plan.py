@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
@@ -90,21 +89,16 @@ class Plan:
         """The part of the plan that one device measures."""
         return Plan(tuple(cell for cell in self.cells if cell.device == device), self.seed)
 
-    def shuffled(self, cells: Sequence[Cell], turn: int) -> list[Cell]:
-        """Return the cells of one round in their seeded random order.
+    def in_turn(self, turn: int) -> tuple[Cell, ...]:
+        """Return the cells that are timed, in the seeded random order of one round.
 
         The repetitions of the cells are interleaved in rounds, each in an order of its own, so that drift of the
         machine does not favour one cell (Google Benchmark's random interleaving). The order of a round depends on
         nothing but the seed and its number, so a resumed run goes on as it would have gone.
         """
         chance = random.Random(f"{self.seed}/{turn}")  # noqa: S311 - an order, not a secret
-        return chance.sample(list(cells), len(cells))
-
-    @property
-    def n_tasks(self) -> int:
-        """Processes that are started in any case."""
-        timed = sum(cell.settings.processes for cell in self.cells if cell.wants_latency)
-        return timed + sum(cell.wants_accuracy + cell.wants_operators for cell in self.cells)
+        timed = [cell for cell in self.cells if cell.wants_latency]
+        return tuple(chance.sample(timed, len(timed)))
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,8 +130,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     try:
         with progress() as shown:
             outcome = session.carry_out(prepared, _observer(prepared, shown))
-    except KeyboardInterrupt as error:
-        _say_how_to_resume(getattr(error, "harness_run", None))
+    except session.RunInterrupted as error:
+        _say_how_to_resume(error.folder)
         raise
     from harness.cli.report import print_results
 
@@ -142,7 +143,6 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 def _request(workspace: str | None, options: dict[str, Any]) -> Request:
     """Make the request: a plan file's, or an empty one, with what the options say on top."""
     from harness.bench.request import Request, is_plan, load_plan
-    from harness.bench.run import command_line
 
     models = options["models"]
     plans = [Path(text) for text in models if is_plan(Path(text))]
@@ -161,8 +161,13 @@ def _request(workspace: str | None, options: dict[str, Any]) -> Request:
         farm=farm_choice(options["scheduler"], options["farm_wait"], options, request.farm),
         settings=_settings(request, options),
         workspace=workspace,
-        command=command_line(),
+        command=_command_line(),
     )
+
+
+def _command_line() -> tuple[str, ...]:
+    """The command as it was given, without the path of the interpreter."""
+    return (Path(sys.argv[0]).name, *sys.argv[1:])
 
 
 def _other_farm(options: dict[str, Any]) -> Any:
@@ -239,11 +244,8 @@ def _unfinished(workspace: str | None, options: dict[str, Any]) -> Path:
     raise UsageError(f"{results}: no run there was interrupted; nothing to resume")
 
 
-def _say_how_to_resume(folder: Path | None) -> None:
-    if folder is not None:
-        note(
-            f"Interrupted. What was measured is in {folder}; go on with:\n  harness run --resume {folder.name}"
-        )
+def _say_how_to_resume(folder: Path) -> None:
+    note(f"Interrupted. What was measured is in {folder}; go on with:\n  harness run --resume {folder.name}")
 
 
 def _show_what_was_inferred(prepared: Prepared) -> None:

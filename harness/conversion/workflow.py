@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from harness import errors
-from harness.bench.run import Observer
+from harness.bench.observer import Observer
 from harness.cards import InputSpec, Model
 from harness.conversion import routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result

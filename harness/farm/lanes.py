@@ -14,8 +14,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from harness import units
+from harness.bench.cell_record import new_record
+from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Plan
-from harness.bench.run import Observer, Runner, new_record
+from harness.bench.run import Runner
 from harness.drivers.base import DeviceInfo
 from harness.farm.engine import FarmEngine
 from harness.farm.link import DeviceGoneError

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from harness.bench.observer import Observer
 from harness.bench.request import Request
-from harness.bench.run import Observer
 from harness.cards import Model, ModelCard, Source
 from harness.edit.card_toml import to_toml
 from harness.errors import UsageError

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.bench.run import Observer
+from harness.bench.observer import Observer
 from harness.cards import Model
 from harness.errors import JobError, ModelError, UsageError
 from harness.quantization import measure, prove, table

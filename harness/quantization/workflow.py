@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.prepare import Preparation
-from harness.bench.run import Observer
+from harness.bench.observer import Observer
 from harness.cards import Model
 from harness.edit.flatbuffer import join_archive
 from harness.errors import ModelError, UsageError

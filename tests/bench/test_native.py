@@ -352,7 +352,7 @@ def test_the_cpus_to_run_on_are_told_to_taskset(native, shapes, scratch):
 
 
 def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
-    from harness.bench.run import new_record
+    from harness.bench.cell_record import new_record
 
     facts = native(gpu="partial").time(shapes("gpu", n_images=0), 0, scratch).facts
     record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
@@ -362,7 +362,7 @@ def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
 
 
 def test_a_partial_accuracy_run_is_the_cells(shapes):
-    from harness.bench.run import new_record
+    from harness.bench.cell_record import new_record
     from harness.records.records import AccuracyFacts, DelegateFacts
 
     record = new_record(shapes("gpu"), LocalDevice().describe(), "run")

@@ -17,7 +17,7 @@ from harness.errors import (
     UsageError,
 )
 from harness.records.records import is_finished, load_records, load_run
-from harness.session import carry_out, prepare, prepare_resume
+from harness.session import RunInterrupted, carry_out, prepare, prepare_resume
 
 
 def test_with_nothing_asked_for_the_bundled_example_is_planned(repository, tmp_path):
@@ -219,6 +219,18 @@ def test_a_run_can_be_resumed_from_its_folder_alone(prepared, recorder, tmp_path
     assert again.folder == outcome.folder and is_finished(outcome.folder)
     assert {record.cell for record in recorder.finished} == {first.record.cell}
     assert len(again.records) == 4
+
+
+def test_ctrl_c_names_the_folder_that_the_run_goes_on_from(prepared, recorder):
+    def end(task, record):
+        raise KeyboardInterrupt
+
+    recorder.done = end
+    with pytest.raises(RunInterrupted) as interrupted:
+        carry_out(prepared(), recorder)
+    folder = interrupted.value.folder
+    assert folder.name in str(interrupted.value) and not is_finished(folder)
+    assert len(load_records(folder)) == 1 and not (folder / ".scratch").exists()
 
 
 def test_a_run_is_not_resumed_with_another_model_file(prepared, recorder, tmp_path, repository):

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.api import Silent
+from harness.bench.observer import Silent
 from harness.bench.request import Request
 from harness.records.records import load_records
 from harness.rows import frame

@@ -10,7 +10,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from harness.api import Silent
+from harness.bench.observer import Silent
 from harness.bench.request import Request
 from harness.records.records import load_records
 from harness.rows.summary import steady_durations

@@ -56,7 +56,7 @@ def test_cells_of_one_device_keep_the_interleaved_order_of_a_run_on_one_computer
     told = Ordered()
     carry_out(prepared, told)
     plan: Plan = prepared.plan
-    assert told.order == [(c.id, turn) for turn in range(3) for c in plan.shuffled(list(plan.cells), turn)]
+    assert told.order == [(c.id, turn) for turn in range(3) for c in plan.in_turn(turn)]
 
 
 def test_any_of_a_kind_takes_the_devices_that_are_free_and_the_rows_say_which(farm, quiet, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.api import Silent
+from harness.bench.observer import Silent
 from harness.errors import UsageError
 from harness.quantization.modes import find_mode
 from harness.quantization.representative import find_representative

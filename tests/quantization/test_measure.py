@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as changed
 
-from harness.api import Silent
+from harness.bench.observer import Silent
 from harness.cards import AnchorSpec, load_card
 from harness.errors import UsageError
 from harness.quantization import measure

@@ -1,0 +1,148 @@
+"""One task of a cell, carried out: what its process gave, or why it failed, as facts for the cell's record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
+
+from harness.accuracy.on_dataset import evaluate_on
+from harness.bench.engines import operators
+from harness.bench.engines.base import Engine, Inferred
+from harness.bench.observer import Observer
+from harness.bench.plan import Cell, Task
+from harness.errors import DeviceError, HarnessError, MeasurementError
+from harness.records.records import AccuracyFacts, OperatorFacts, OperatorProfile, ProcessFacts, Record
+from harness.records.samples import to_bytes
+from harness.records.store import RunStore, now
+from harness.vocabulary import Status
+
+
+@dataclass
+class Performer:
+    """Carries out tasks on one device.
+
+    Attributes:
+        engine: What measures.
+        store: Where samples, operators and detections go.
+        observer: Is told how many images are done.
+    """
+
+    engine: Engine
+    store: RunStore
+    observer: Observer
+    _fastest_probe: int | None = None
+
+    def perform(self, task: Task, record: Record) -> Record:
+        """Return the cell's record with what the task gave; a failure is a part of it too."""
+        if task.kind == "accuracy":
+            return replace(record, accuracy=self._accuracy(task))
+        if task.kind == "operators":
+            return replace(record, operators=self._operators(task))
+        return replace(record, processes=(*record.processes, self._process(task)))
+
+    def _process(self, task: Task) -> ProcessFacts:
+        """Measure one repetition in a process of its own; its samples are on disk before it is in a record."""
+        cell, started = task.cell, now()
+        try:
+            scratch = self.store.make_scratch(f"{cell.id}-{task.repetition}")
+            timed = self.engine.time(cell, task.repetition, scratch)
+            facts = replace(timed.facts, telemetry=self._with_baseline(timed.facts.telemetry))
+        except (HarnessError, OSError) as error:
+            return ProcessFacts(index=task.repetition, started_at=started, **_failure(error))
+        if timed.samples is None:
+            return facts
+        name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
+        return replace(facts, samples=name)
+
+    def _with_baseline(self, telemetry: dict[str, Any]) -> dict[str, Any]:
+        """Add the shortest CPU probe of this device so far, which throttling is judged against."""
+        probes = [telemetry.get(when, {}).get("probe_ns") for when in ("before", "after")]
+        known = [probe for probe in (*probes, self._fastest_probe) if probe is not None]
+        if not known:
+            return telemetry
+        self._fastest_probe = min(known)
+        return {**telemetry, "fastest_probe_ns": self._fastest_probe}
+
+    def _operators(self, task: Task) -> OperatorFacts:
+        """Record the operators of a cell; a failure is told, and is none of the cell's."""
+        cell = task.cell
+        try:
+            found = operators.record(self.engine, cell, self.store.make_scratch(f"{cell.id}-operators"))
+            name = self.store.save_operators(cell.id, OperatorProfile(operators=found.operators))
+        except (HarnessError, OSError) as error:
+            return OperatorFacts(**_failure(error))
+        return OperatorFacts(
+            status=Status.OK, runtime=found.runtime, n_inferences=found.n_inferences, operators=name
+        )
+
+    def _accuracy(self, task: Task) -> AccuracyFacts:
+        """Run a cell over its dataset and compute the COCO figures."""
+        cell = task.cell
+        planned = _planned_accuracy(cell)
+        try:
+            scratch = self.store.make_scratch(f"{cell.id}-accuracy")
+            found = self.engine.infer(cell, scratch, lambda done, of: self.observer.images(task, done, of))
+            name = self.store.take_detections(cell.id, found.detections)
+            return self._evaluated(_inferred_accuracy(planned, found, name), cell)
+        except (HarnessError, OSError) as error:
+            return replace(planned, **_failure(error))
+
+    def _evaluated(self, facts: AccuracyFacts, cell: Cell) -> AccuracyFacts:
+        assert cell.dataset is not None
+        assert facts.detections is not None
+        detections = self.store.cell_folder(cell.id) / facts.detections
+        result = evaluate_on(cell.dataset, detections, cell.settings.coco_engine)
+        return replace(
+            facts,
+            engine=result.evaluation.engine,
+            figures=result.evaluation.figures,
+            map_low=result.interval.low,
+            map_high=result.interval.high,
+            ap_per_category=dict(result.evaluation.ap_per_category),
+        )
+
+
+def _planned_accuracy(cell: Cell) -> AccuracyFacts:
+    dataset = cell.dataset
+    assert dataset is not None
+    return AccuracyFacts(
+        status=Status.OK,
+        dataset=dataset.name,
+        annotations_sha256=dataset.annotations_sha256,
+        n_images=len(dataset.images),
+    )
+
+
+def _inferred_accuracy(planned: AccuracyFacts, found: Inferred, detections: str) -> AccuracyFacts:
+    """Add what is known before there are figures; `detections` is the file's name in the cell's folder."""
+    return replace(
+        planned,
+        n_images=found.n_images,
+        unreadable=found.unreadable,
+        reasons=_unreadable_reason(found.unreadable),
+        images_per_second=found.n_images / found.seconds if found.seconds > 0 else None,
+        delegate=found.delegate,
+        runtime=found.runtime,
+        detections=detections,
+    )
+
+
+def _unreadable_reason(unreadable: tuple[str, ...]) -> tuple[str, ...]:
+    if not unreadable:
+        return ()
+    more = ", …" if len(unreadable) > 3 else ""
+    return (
+        f"{len(unreadable)} image(s) could not be read and count as without detections: "
+        f"{'; '.join(unreadable[:3])}{more}",
+    )
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    """What a part says that failed: why, and whether the device went away, so that it may be tried again."""
+    return {
+        "status": error.status if isinstance(error, MeasurementError) else Status.FAILED,
+        "reasons": (str(error),),
+        "device_lost": isinstance(error, DeviceError),
+    }

@@ -1,0 +1,121 @@
+"""What a run wants next, from its plan and what is known of each cell so far. Touches no file and no device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.bench.plan import Cell, Plan, Task
+from harness.records.records import Record
+from harness.vocabulary import CUT_SHORT
+
+MAX_PROCESSES = 1_000
+"""More rounds than any plan needs; `max_seconds` ends a precision that is out of reach."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a cell so far.
+
+    Attributes:
+        n_processes: Processes that timed it.
+        measured_s: Seconds that they measured.
+        half_width_percent: Half the 95 % interval of the median, in percent of it; None where it is unknown.
+        failed: Whether one of them failed. It is not tried again: it would fail again, or hide that it failed once.
+        complete: Whether nothing is wanted of it any more.
+        has_operators: Whether its operators were recorded, or that was tried.
+        has_accuracy: Whether it was run over its dataset, or that was tried.
+    """
+
+    n_processes: int = 0
+    measured_s: float = 0.0
+    half_width_percent: float | None = None
+    failed: bool = False
+    complete: bool = False
+    has_operators: bool = False
+    has_accuracy: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may still be wanted of it."""
+        return not (self.complete or self.failed)
+
+
+def known_of(record: Record, half_width_percent: float | None = None) -> Known:
+    """Return what a cell's record says; how well its median is known, its samples say."""
+    return Known(
+        n_processes=len(record.processes),
+        measured_s=sum(process.duration_s or 0.0 for process in record.processes),
+        half_width_percent=half_width_percent,
+        failed=any(process.status in CUT_SHORT for process in record.processes),
+        complete=record.complete,
+        has_operators=record.operators is not None,
+        has_accuracy=record.accuracy is not None,
+    )
+
+
+def next_round(plan: Plan, known: Mapping[str, Known]) -> tuple[Task, ...]:
+    """Return the tasks to carry out next, in order; none when the plan is done.
+
+    First come the repetitions, a round each: every cell is timed for the k-th time before one is for the k+1-th. Then
+    come the operators, which are not timed, and at last accuracy, because it heats all cores.
+
+    Args:
+        plan: The cells of one device.
+        known: What is known of each, by its id.
+    """
+    timed = [cell for cell in plan.cells if wants_process(cell, known[cell.id])]
+    if timed:
+        return _repetition(plan, timed, known)
+    operators = tuple(Task(c, "operators") for c in plan.cells if wants_operators(c, known[c.id]))
+    return operators or tuple(Task(c, "accuracy") for c in plan.cells if wants_accuracy(c, known[c.id]))
+
+
+def _repetition(plan: Plan, timed: Sequence[Cell], known: Mapping[str, Known]) -> tuple[Task, ...]:
+    """One round of repetitions: those that lag behind come first, as they do when a run is resumed."""
+    turn = min(known[cell.id].n_processes for cell in timed)
+    due = {cell.id for cell in timed if known[cell.id].n_processes == turn}
+    return tuple(Task(cell, "latency", turn) for cell in plan.in_turn(turn) if cell.id in due)
+
+
+def wants_anything(cell: Cell, known: Known) -> bool:
+    """Whether a task of a cell is still to be carried out."""
+    return wants_process(cell, known) or wants_operators(cell, known) or wants_accuracy(cell, known)
+
+
+def wants_process(cell: Cell, known: Known) -> bool:
+    """Whether a cell is to be timed once more."""
+    if not (cell.wants_latency and known.is_open) or known.n_processes >= MAX_PROCESSES:
+        return False
+    return known.n_processes < cell.settings.processes or _wants_precision(cell, known)
+
+
+def _wants_precision(cell: Cell, known: Known) -> bool:
+    settings = cell.settings
+    if not settings.seeks_precision or known.measured_s >= settings.max_seconds:
+        return False
+    reached = known.half_width_percent
+    return reached is None or settings.precision is None or reached > settings.precision
+
+
+def wants_operators(cell: Cell, known: Known) -> bool:
+    """Whether the operators of a cell are to be recorded."""
+    return cell.wants_operators and known.is_open and not known.has_operators
+
+
+def wants_accuracy(cell: Cell, known: Known) -> bool:
+    """Whether a cell is to be run over its dataset."""
+    return cell.wants_accuracy and known.is_open and not known.has_accuracy
+
+
+def count_tasks(cell: Cell, known: Known) -> int:
+    """Return how many tasks a cell has in any case; a precision may add some."""
+    if known.complete:
+        return 0
+    timed = max(0, cell.settings.processes - known.n_processes) if cell.wants_latency else 0
+    return timed + wants_operators(cell, known) + wants_accuracy(cell, known)
+
+
+def count_added(tasks: Sequence[Task]) -> int:
+    """Return how many tasks of a round nobody counted before: those that a precision asks for."""
+    return sum(task.kind == "latency" and task.repetition >= task.cell.settings.processes for task in tasks)

@@ -1,0 +1,165 @@
+"""What a run wants next follows from its plan and what is known, whatever its processes gave and wherever it ended."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.bench.plan import Cell, Plan
+from harness.bench.wanted import (
+    MAX_PROCESSES,
+    Known,
+    count_added,
+    count_tasks,
+    next_round,
+    wants_anything,
+    wants_process,
+)
+from harness.delegates import parse_delegate
+from harness.settings import Settings
+
+DATASET = object()
+
+
+@st.composite
+def cells(draw, index):
+    latency = draw(st.booleans())
+    settings = Settings(
+        latency=latency,
+        accuracy=not latency or draw(st.booleans()),
+        operators=draw(st.booleans()),
+        repetitions=draw(st.integers(1, 4)),
+        precision=draw(st.none() | st.floats(0.5, 5)),
+        max_seconds=draw(st.floats(0.1, 6)),
+        mlperf=draw(st.booleans()),
+    )
+    return Cell(
+        index=index,
+        model=SimpleNamespace(name=f"model{index}"),
+        facts=None,
+        device="local",
+        delegate=parse_delegate("cpu:1"),
+        settings=settings,
+        dataset=draw(st.sampled_from((None, DATASET))),
+        skip=draw(st.sampled_from((None, None, None, "known not to work"))),
+    )
+
+
+@st.composite
+def plans(draw):
+    numbers = range(1, draw(st.integers(1, 5)) + 1)
+    return Plan(tuple(draw(cells(number)) for number in numbers), draw(st.integers(0, 3)))
+
+
+class Outcomes:
+    """What each task would give: the same for a task, whenever it is carried out."""
+
+    def __init__(self, chance):
+        self._chance, self._known = chance, {}
+
+    def __call__(self, task):
+        key = (task.cell.id, task.kind, task.repetition)
+        if key not in self._known:
+            failed, width = self._chance.random() < 0.1, self._chance.choice([None, *range(1, 9)])
+            self._known[key] = (failed, width)
+        return self._known[key]
+
+
+def after(task, known, outcomes):
+    """What is known of a cell once a task was carried out, as the runner keeps it."""
+    if task.kind == "operators":
+        known = replace(known, has_operators=True)
+    elif task.kind == "accuracy":
+        known = replace(known, has_accuracy=True)
+    else:
+        failed, width = outcomes(task)
+        known = replace(
+            known,
+            n_processes=known.n_processes + 1,
+            measured_s=known.measured_s + 0.5,
+            half_width_percent=width,
+            failed=failed,
+        )
+    return replace(known, complete=not wants_anything(task.cell, known))
+
+
+def nothing_known(plan):
+    """What a run begins with: a cell that nothing is wanted of is complete."""
+    return {c.id: Known(complete=not (c.wants_latency or c.wants_accuracy)) for c in plan.cells}
+
+
+def carry_out(plan, known, outcomes, most=None):
+    """Carry out a plan, or the next tasks of it; return them in order."""
+    done = []
+    while tasks := next_round(plan, known):
+        for task in tasks:
+            if len(done) == most:
+                return done
+            known[task.cell.id] = after(task, known[task.cell.id], outcomes)
+            done.append(task)
+    return done
+
+
+@given(plans(), st.randoms(use_true_random=False))
+def test_every_cell_gets_what_it_asks_for_once_and_the_run_ends(plan, chance):
+    known = nothing_known(plan)
+    done = carry_out(plan, known, Outcomes(chance))
+    assert len({(task.cell.id, task.kind, task.repetition) for task in done}) == len(done)
+    assert all(one.complete for one in known.values())
+    for cell in plan.cells:
+        kinds = [task.kind for task in done if task.cell is cell]
+        mine = known[cell.id]
+        timed = kinds.count("latency")
+        assert timed == mine.n_processes
+        if cell.wants_latency and not mine.failed:
+            assert timed >= cell.settings.processes
+            assert timed == cell.settings.processes or cell.settings.seeks_precision
+        assert timed == 0 or cell.wants_latency
+        begun = cell.wants_latency or cell.wants_accuracy
+        assert kinds.count("operators") == (cell.wants_operators and not mine.failed and begun)
+        assert kinds.count("accuracy") == (cell.wants_accuracy and not mine.failed)
+
+
+@given(plans(), st.randoms(use_true_random=False))
+def test_rounds_are_interleaved_and_accuracy_comes_last(plan, chance):
+    done = carry_out(plan, nothing_known(plan), Outcomes(chance))
+    order = {"latency": 0, "operators": 1, "accuracy": 2}
+    stages = [(order[task.kind], task.repetition) for task in done]
+    assert stages == sorted(stages)
+    for cell in plan.cells:
+        turns = [task.repetition for task in done if task.cell is cell and task.kind == "latency"]
+        assert turns == list(range(len(turns)))
+
+
+@given(plans(), st.randoms(use_true_random=False), st.integers(0, 40))
+def test_a_run_that_is_resumed_goes_on_as_it_would_have_gone(plan, chance, most):
+    outcomes = Outcomes(chance)
+    whole = carry_out(plan, nothing_known(plan), outcomes)
+    known = nothing_known(plan)
+    first = carry_out(plan, known, outcomes, most)
+    assert first + carry_out(plan, known, outcomes) == whole
+
+
+@given(plans(), st.randoms(use_true_random=False))
+def test_the_tasks_that_are_announced_are_those_that_come_unless_one_fails(plan, chance):
+    known, outcomes = nothing_known(plan), Outcomes(chance)
+    announced = sum(count_tasks(cell, known[cell.id]) for cell in plan.cells)
+    n_done = 0
+    while tasks := next_round(plan, known):
+        announced += count_added(tasks)
+        for task in tasks:
+            known[task.cell.id] = after(task, known[task.cell.id], outcomes)
+            n_done += 1
+    if any(one.failed for one in known.values()):
+        assert n_done <= announced
+    else:
+        assert n_done == announced
+
+
+def test_a_precision_that_is_never_reached_ends():
+    cell = Cell(1, SimpleNamespace(name="m"), None, "local", parse_delegate("cpu:1"), Settings(precision=1.0))
+    assert wants_process(cell, Known(n_processes=MAX_PROCESSES - 1))
+    assert not wants_process(cell, Known(n_processes=MAX_PROCESSES))
+    assert not wants_process(cell, Known(n_processes=7, measured_s=60.0, half_width_percent=3.0))
+    assert not wants_process(cell, Known(n_processes=7, half_width_percent=0.9))
