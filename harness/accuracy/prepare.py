@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import to_integers
 
 Tensor = npt.NDArray[np.generic]
 
@@ -184,7 +185,4 @@ def _quantize(real: npt.NDArray[np.float64], tensor: TensorInfo, dtype: np.dtype
             f"input {tensor.name!r} is {dtype} without a scale, so mean and std cannot be applied: remove them from "
             "the card's [input] to feed the pixels themselves"
         )
-    bounds = np.iinfo(dtype.name)
-    rounded = np.rint(real / tensor.scale) + (tensor.zero_point or 0)
-    quantized: Tensor = np.clip(rounded, bounds.min, bounds.max).astype(dtype)
-    return quantized
+    return to_integers(real, tensor.scale, tensor.zero_point, dtype.name)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from harness.cards import DecoderSpec
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import to_real
 
 
 @dataclass(frozen=True)
@@ -71,4 +72,4 @@ def dequantize(values: npt.NDArray[np.generic], info: TensorInfo) -> npt.NDArray
     """Return real = scale * (q - zero_point), or the values as float32 where the tensor is not quantized."""
     if info.scale is None or np.issubdtype(values.dtype, np.floating):
         return values.astype(np.float32, copy=False)
-    return np.float32(info.scale) * (values.astype(np.float32) - np.float32(info.zero_point or 0))
+    return to_real(values, info.scale, info.zero_point or 0)

@@ -16,6 +16,7 @@ from harness.quantization.representative import Tensor
 from harness.runtime import load_runtime, make_interpreter
 from harness.tflite import model, postprocess
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import to_integers, to_real
 
 _Floats = npt.NDArray[np.float64]
 
@@ -66,21 +67,16 @@ class Probe:
 
 def _real(values: npt.NDArray[np.generic], entry: Any) -> _Floats:
     scale, zero_point = entry["quantization"]
-    numbers = values.astype(np.float64)
     if not scale or values.dtype.kind == "f":
-        return numbers
-    real: _Floats = (numbers - zero_point) * scale
-    return real
+        return values.astype(np.float64)
+    return to_real(values, scale, zero_point, np.float64)
 
 
 def fed(real: Tensor, info: TensorInfo) -> Tensor:
     """Turn a float input into what a model's own input takes: q = round(real / scale) + zero point."""
     if info.dtype == "float32" or info.scale is None:
         return real.astype(info.dtype, copy=False)
-    limits = np.iinfo(info.dtype)
-    quantized = np.rint(real.astype(np.float64) / info.scale) + (info.zero_point or 0)
-    clipped: Tensor = np.clip(quantized, limits.min, limits.max).astype(info.dtype)
-    return clipped
+    return to_integers(real.astype(np.float64), info.scale, info.zero_point, info.dtype)
 
 
 def compare(reference: Path, changed: Path, inputs: Iterable[Tensor]) -> OutputError | None:

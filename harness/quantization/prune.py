@@ -19,6 +19,7 @@ import numpy.typing as npt
 from harness.errors import ModelError, UsageError
 from harness.tflite import reader
 from harness.tflite.graph import Graph, Operator, Subgraph, Tensor
+from harness.tflite.values import stored
 
 Scope = Literal["tensor", "global"]
 WEIGHT_INPUT = {
@@ -29,7 +30,7 @@ WEIGHT_INPUT = {
     "FULLY_CONNECTED": 1,
 }
 """Where the operators that are pruned keep their weights; biases are few and are left alone."""
-_DTYPES: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float16": np.float16}
+_DTYPES = frozenset({"float32", "float16"})
 _BEHIND = frozenset({"DEQUANTIZE"})
 
 
@@ -98,10 +99,7 @@ def _views(changed: bytearray, path: Path) -> list[npt.NDArray[Any]]:
         cast(bytes, changed), path
     )  # its buffers are views, writable as the bytearray is
     found = {tensor.buffer: tensor for tensor in _weights(graph)}
-    return [
-        np.frombuffer(graph.buffers[buffer], _DTYPES[tensor.dtype], count=tensor.n_elements)
-        for buffer, tensor in found.items()
-    ]
+    return [stored(graph, tensor) for tensor in found.values()]
 
 
 def _weights(graph: Graph) -> Iterable[Tensor]:

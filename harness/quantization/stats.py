@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import EIGHT_BIT, input_stats
 
 SCALE_TOLERANCE, ZERO_TOLERANCE = 0.02, 2
-_LOWEST = {"uint8": 0, "int8": -128}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class InputStats:
 
     def zero_point(self, dtype: str = "uint8") -> int:
         """Return the zero point that follows, for `uint8` or `int8`."""
-        return round(self.mean) + _LOWEST[dtype]
+        return round(self.mean) + EIGHT_BIT[dtype][0]
 
 
 def from_spec(spec: InputSpec) -> InputStats | None:
@@ -48,9 +48,8 @@ def from_spec(spec: InputSpec) -> InputStats | None:
 
 def from_tensor(info: TensorInfo) -> InputStats | None:
     """Return the stats that a file's scale and zero point stand for; None where the input is not quantized."""
-    if info.scale is None or info.zero_point is None or info.dtype not in _LOWEST:
-        return None
-    return InputStats(float(info.zero_point - _LOWEST[info.dtype]), 1.0 / info.scale)
+    found = input_stats(info.dtype, info.scale, info.zero_point)
+    return None if found is None else InputStats(*found)
 
 
 def compare(wanted: InputStats, info: TensorInfo) -> str | None:
@@ -58,7 +57,7 @@ def compare(wanted: InputStats, info: TensorInfo) -> str | None:
 
     A calibrated range may miss the ends by 2 % or two steps: not every image set has black and white.
     """
-    if info.scale is None or info.zero_point is None or info.dtype not in _LOWEST:
+    if info.scale is None or info.zero_point is None or info.dtype not in EIGHT_BIT:
         return None
     zero_point = wanted.zero_point(info.dtype)
     near = abs(info.scale / wanted.scale - 1) <= SCALE_TOLERANCE

@@ -15,10 +15,10 @@ import numpy as np
 from harness.recognize.family import Facts
 from harness.tflite.graph import Graph, Tensor
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import EIGHT_BIT, real_range, stored
 
 Triple = tuple[float, float, float]
 _RANGES = {(0.0, 1.0): (0.0, 255.0), (-1.0, 1.0): (127.5, 127.5), (0.0, 255.0): (0.0, 1.0)}
-_INTEGER_RANGE = {"uint8": (0, 255), "int8": (-128, 127)}
 _TOLERANCE = 0.02
 _SMALL_FACTOR, _LARGE_SHIFT = 0.1, 10.0
 
@@ -43,7 +43,7 @@ def find(facts: Facts, info: TensorInfo | None, habit: tuple[float, float] | Non
     if info is None:
         return Normalization(None, None, "input.mean, input.std: the model has no input.")
     stated = _stated(facts)
-    if info.dtype in _INTEGER_RANGE:
+    if info.dtype in EIGHT_BIT:
         return _for_integers(info, stated)
     return (
         stated
@@ -79,7 +79,7 @@ def _stated(facts: Facts) -> Normalization | None:
 
 def _for_integers(info: TensorInfo, stated: Normalization | None) -> Normalization:
     """Integer inputs: the pixels themselves when the real range is one that pixels map to exactly."""
-    bounds = _real_range(info.dtype, info.scale, info.zero_point)
+    bounds = real_range(info.dtype, info.scale, info.zero_point)
     if bounds is None or _known_range(bounds):
         words = f"scale {info.scale:.6g}, zero point {info.zero_point}" if info.scale else "no scale"
         return Normalization(
@@ -93,13 +93,6 @@ def _for_integers(info: TensorInfo, stated: Normalization | None) -> Normalizati
     return Normalization(
         None, None, f"input.mean, input.std: unknown, the pixels go in as they are: {reason}."
     )
-
-
-def _real_range(dtype: str, scale: float | None, zero_point: int | None) -> tuple[float, float] | None:
-    if not scale or dtype not in _INTEGER_RANGE:
-        return None
-    low, high = _INTEGER_RANGE[dtype]
-    return scale * (low - (zero_point or 0)), scale * (high - (zero_point or 0))
 
 
 def _known_range(bounds: tuple[float, float]) -> tuple[float, float] | None:
@@ -117,9 +110,9 @@ def _of_quantize(graph: Graph, info: TensorInfo) -> Normalization | None:
         if operator.name != "QUANTIZE" or not operator.outputs:
             continue
         output = graph.primary.tensors[operator.outputs[0]]
-        if output.quantization is None:
+        if output.quantization is None or output.dtype not in EIGHT_BIT:
             continue
-        bounds = _real_range(output.dtype, output.quantization.scales[0], output.quantization.zero_points[0])
+        bounds = real_range(output.dtype, output.quantization.scales[0], output.quantization.zero_points[0])
         known = _known_range(bounds) if bounds else None
         if known:
             return _both(
@@ -155,7 +148,7 @@ def _constant(graph: Graph, tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dt
     """Return the values of a small float constant: one, or one a channel."""
     if not tensor.constant or tensor.dtype != "float32" or tensor.n_elements not in {1, 3}:
         return None
-    return np.frombuffer(graph.data(tensor), np.float32, count=tensor.n_elements).astype(np.float64)
+    return stored(graph, tensor).astype(np.float64)
 
 
 def _input_tensor(graph: Graph, info: TensorInfo) -> Tensor | None:

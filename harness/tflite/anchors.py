@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from harness.tflite import postprocess, reader
 from harness.tflite.graph import Graph, Tensor
+from harness.tflite.values import stored, to_real
 
 FEWEST = 16
 """Fewer rows than this are no anchors but some other constant."""
@@ -53,9 +54,7 @@ def _could_be(tensor: Tensor) -> bool:
 
 def read_values(graph: Graph, tensor: Tensor) -> npt.NDArray[np.float32]:
     """Return a constant's real values as float32 [N, 4]."""
-    raw = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
-    values = raw.astype(np.float32).reshape(-1, 4)
+    values = stored(graph, tensor).reshape(-1, 4)
     if tensor.quantization is None or "float" in tensor.dtype:
-        return values
-    scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]
-    return np.float32(scale) * (values - np.float32(zero_point))
+        return values.astype(np.float32)
+    return to_real(values, tensor.quantization.scales[0], tensor.quantization.zero_points[0])

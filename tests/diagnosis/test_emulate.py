@@ -7,11 +7,12 @@ from faults import library
 
 from harness.cards import load_card
 from harness.diagnosis.layers.emulate import Parts, Stored, emulate, stored_for
-from harness.diagnosis.layers.float_twin import by_channel, find_twin, real_values
+from harness.diagnosis.layers.float_twin import by_channel, find_twin
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.sides import Pair, load_side
 from harness.errors import ModelError
 from harness.tflite.model import load
+from harness.tflite.values import real_values
 
 
 @pytest.fixture(scope="module")

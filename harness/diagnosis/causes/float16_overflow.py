@@ -9,10 +9,10 @@ from harness.diagnosis.causes.evidence import Evidence
 from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.layers.emulations import open_emulations
-from harness.diagnosis.layers.float_twin import real_values
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.sides import Side
+from harness.tflite.values import real_values
 
 CAUSE = "float16-overflow"
 LARGEST = 65504.0

@@ -10,7 +10,6 @@ from harness.diagnosis.causes.confidence import judge, words
 from harness.diagnosis.causes.evidence import Evidence
 from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.layers.emulate import BOUNDS
 from harness.diagnosis.layers.ranges import fit, of_wrong_images
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import fed_values as feeding
@@ -19,6 +18,7 @@ from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.fed_values import Fed
 from harness.diagnosis.runs.input_scale import with_input_scale
 from harness.tflite.reader import read_bytes
+from harness.tflite.values import EIGHT_BIT, input_stats
 
 CAUSE = "input-stats"
 
@@ -41,8 +41,8 @@ def examine(evidence: Evidence) -> Finding | None:
     verdict = judge(trial.difference, evidence, seen=True)
     if verdict is None:
         return None
-    mean, std = _stats(info.scale or 1.0, info.zero_point or 0, info.dtype)
-    right = _stats(scale, zero_point, info.dtype)
+    mean, std = input_stats(info.dtype, info.scale or 1.0, info.zero_point) or (0.0, 1.0)
+    right = input_stats(info.dtype, scale, zero_point) or (0.0, 1.0)
     return Finding(
         CAUSE,
         verdict.confidence,
@@ -70,9 +70,4 @@ def examine(evidence: Evidence) -> Finding | None:
 def _stored(wanted: Fed, dtype: str) -> tuple[float, int]:
     """Return the scale and zero point with which pixel 0 means the least and 255 the greatest value."""
     scale = (wanted.high - wanted.low) / 255
-    return scale, round(BOUNDS[dtype][0] - wanted.low / scale)
-
-
-def _stats(scale: float, zero_point: int, dtype: str) -> tuple[float, float]:
-    """Return (mean, std) for pixels of 0…255, as the converter takes them."""
-    return zero_point - BOUNDS[dtype][0], 1 / scale
+    return scale, round(EIGHT_BIT[dtype][0] - wanted.low / scale)

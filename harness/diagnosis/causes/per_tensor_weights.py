@@ -9,10 +9,11 @@ from harness.diagnosis.causes.evidence import Evidence
 from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.layers.emulations import Emulations, open_emulations
-from harness.diagnosis.layers.float_twin import Weights, by_channel, channel_axis, real_values, spread
+from harness.diagnosis.layers.float_twin import Weights, by_channel, channel_axis, spread
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.tflite.graph import Graph
+from harness.tflite.values import real_values
 
 CAUSE = "per-tensor-weights"
 DEPTHWISE = "DEPTHWISE_CONV_2D"

@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from harness.errors import MissingExtraError
 from harness.tflite import reader, schema
+from harness.tflite.values import EIGHT_BIT
 
 Floats = npt.NDArray[np.float32]
-BOUNDS: dict[str, tuple[int, int]] = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Stored:
     @property
     def range(self) -> tuple[float, float]:
         """The least and the greatest value that can be stored."""
-        low, high = BOUNDS[self.dtype]
+        low, high = EIGHT_BIT[self.dtype]
         return self.scale * (low - self.zero_point), self.scale * (high - self.zero_point)
 
 

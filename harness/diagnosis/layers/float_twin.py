@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from harness.diagnosis.layers.emulate import BOUNDS, Floats, Parts, Stored
+from harness.diagnosis.layers.emulate import Floats, Parts, Stored
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import CONVERTING, FUSED, match_tensors
 from harness.diagnosis.runs.sides import Pair
 from harness.tflite.graph import Graph, Operator, Tensor
 from harness.tflite.reader import malformed
+from harness.tflite.values import EIGHT_BIT, real_values
 
 READABLE = frozenset({"float32", "float16", "int8", "uint8", "int16", "int32", "int64"})
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"})
@@ -107,7 +107,7 @@ def _is_float(graph: Graph) -> bool:
 def stored_as(tensor: Tensor) -> Stored | None:
     """Return how a tensor is stored; None for a float one, or one of another type than 8-bit integers."""
     found = tensor.quantization
-    if found is None or len(found.scales) != 1 or tensor.dtype not in BOUNDS or not found.scales[0] > 0:
+    if found is None or len(found.scales) != 1 or tensor.dtype not in EIGHT_BIT or not found.scales[0] > 0:
         return None
     return Stored(found.scales[0], found.zero_points[0], "uint8" if tensor.dtype == "uint8" else "int8")
 
@@ -168,21 +168,6 @@ def _weights(
         n_scales=len(quantization.scales) if quantization else 0,
         axis=quantization.axis if quantization else 0,
     )
-
-
-def real_values(graph: Graph, tensor: Tensor) -> Floats:
-    """Return the real values that a constant stands for, float32."""
-    raw: npt.NDArray[np.generic] = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype))
-    values = raw[: tensor.n_elements].reshape(tensor.shape)
-    found = tensor.quantization
-    if found is None or np.issubdtype(values.dtype, np.floating):
-        return values.astype(np.float32)
-    shape = [1] * values.ndim
-    if len(found.scales) > 1:
-        shape[found.axis] = len(found.scales)
-    scales, zeros = (np.asarray(v, np.float64).reshape(shape) for v in (found.scales, found.zero_points))
-    real: Floats = ((values.astype(np.float64) - zeros) * scales).astype(np.float32)
-    return real
 
 
 def by_channel(values: Floats, axis: int, bits: int = 8) -> Floats:

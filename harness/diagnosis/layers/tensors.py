@@ -23,6 +23,7 @@ from harness.diagnosis.runs.sides import Pair, Side
 from harness.errors import JobError
 from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 from harness.tflite.graph import Subgraph, Tensor
+from harness.tflite.values import real_range, to_real
 
 Floats = npt.NDArray[np.float32]
 Totals = npt.NDArray[np.float64]
@@ -43,10 +44,7 @@ class Stored:
     @property
     def limits(self) -> tuple[float, float] | None:
         """The least and greatest real value that can be held; None for a float tensor."""
-        if self.scale is None:
-            return None
-        info = np.iinfo(self.tensor.dtype)
-        return self.scale * (info.min - self.zero_point), self.scale * (info.max - self.zero_point)
+        return real_range(self.tensor.dtype, self.scale, self.zero_point)
 
 
 def stored(tensor: Tensor) -> Stored | None:
@@ -170,9 +168,7 @@ def _real(values: Any, how: Stored, scratch: Floats) -> Floats:
     flat = values.reshape(-1)
     if how.scale is None:
         return np.asarray(flat, np.float32)
-    into = scratch[: flat.size]
-    np.subtract(flat, np.float32(how.zero_point), out=into, dtype=np.float32, casting="unsafe")
-    return np.multiply(into, np.float32(how.scale), out=into)
+    return to_real(flat, how.scale, how.zero_point, out=scratch[: flat.size])
 
 
 def _outside(values: Floats, low: float, high: float, how: Stored) -> int:

@@ -12,9 +12,9 @@ from PIL import Image
 from harness.accuracy.prepare import Preparation
 from harness.cards import InputSpec
 from harness.detectors.base import dequantize
-from harness.diagnosis.layers.emulate import BOUNDS
 from harness.diagnosis.runs.sides import Side
 from harness.tflite.tensor_info import TensorInfo
+from harness.tflite.values import EIGHT_BIT, real_range
 
 PROBES = (0, 64, 128, 192, 255)
 """Grey levels that are fed; the preparation is affine in the pixel, but for the clipping of integers."""
@@ -92,15 +92,12 @@ def holds(info: TensorInfo, wanted: Fed) -> bool | None:
 
 def held(info: TensorInfo) -> tuple[float, float] | None:
     """Return the least and the greatest value that an integer input can store; None for another input."""
-    if info.scale is None or info.dtype not in BOUNDS:
-        return None
-    low, high = (info.scale * (bound - (info.zero_point or 0)) for bound in BOUNDS[info.dtype])
-    return low, high
+    return real_range(info.dtype, info.scale, info.zero_point) if info.dtype in EIGHT_BIT else None
 
 
 def is_integer(side: Side) -> bool:
     """Whether a side's input takes integers."""
-    return side.description.inputs[0].dtype in BOUNDS
+    return side.description.inputs[0].dtype in EIGHT_BIT
 
 
 def asked(spec: InputSpec, info: TensorInfo) -> Fed | None:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.tflite import reader, schema
 from harness.tflite.graph import Graph, Operator, Tensor
+from harness.tflite.values import stored
 
 UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 """Operators that turn a stored constant into the constant that a layer reads."""
@@ -83,8 +82,7 @@ class Node:
             return None
         if tensor.n_elements > MAX_VALUES:
             return None
-        data = np.frombuffer(self.graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
-        return tuple(int(value) for value in data)
+        return tuple(int(value) for value in stored(self.graph, tensor))
 
     @property
     def unpacks(self) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.tflite.graph import Graph, Tensor
 from harness.tflite.inspect.nodes import Node
+from harness.tflite.values import channels_shape, stored
 
 LAYERS = {
     "CONV_2D": 1,
@@ -61,19 +61,9 @@ def _is_dense(graph: Graph, tensor: Tensor) -> bool:
 
 def _zeros(graph: Graph, tensor: Tensor) -> int:
     """Count the stored values that mean 0."""
-    values = np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
-    zero_points = tensor.quantization.zero_points if tensor.quantization else (0,)
-    return int(np.count_nonzero(_shifted(values, tensor, zero_points) == 0))
-
-
-def _shifted(
-    values: npt.NDArray[np.generic], tensor: Tensor, zero_points: tuple[int, ...]
-) -> npt.NDArray[np.generic]:
-    if not any(zero_points):
-        return values
-    wide = values.astype(np.float32).reshape(tensor.shape)
-    if len(zero_points) == 1:
-        return np.asarray(wide - zero_points[0])
-    shape = [1] * wide.ndim
-    shape[tensor.quantization.axis if tensor.quantization else 0] = len(zero_points)
-    return np.asarray(wide - np.asarray(zero_points, np.float32).reshape(shape))
+    values, found = stored(graph, tensor), tensor.quantization
+    if found is None or not any(found.zero_points):
+        return int(np.count_nonzero(values == 0))
+    shaped = values.reshape(tensor.shape)
+    zeros = np.reshape(found.zero_points, channels_shape(found, shaped.ndim))
+    return int(np.count_nonzero(shaped == zeros))
