@@ -126,7 +126,7 @@ def compare(
         comparing.refuse_nothing_in_common(compared)
     verdict = gate.judge(compared, conditions)
     result = rows.to_frame(rows.to_rows(compared, verdict))
-    result.attrs["gate"] = verdict.outcome if conditions else None
+    result.attrs["gate"] = str(verdict.outcome) if conditions else None
     result.attrs["remarks"] = list(summary.remarks(compared))
     return result
 

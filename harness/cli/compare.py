@@ -93,6 +93,7 @@ def command(
 
 
 def _print(compared: Compared, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str) -> None:
+    from harness.comparison.gate import Outcome
     from harness.comparison.rows import COLUMNS
     from harness.report import comparison_summary as summary
 
@@ -109,7 +110,7 @@ def _print(compared: Compared, verdict: GateResult, rows: Sequence[dict[str, Any
         for change in dict.fromkeys(summary.changed_things(rows)):
             note(change)
     for finding in verdict.findings:
-        if finding.outcome != "pass":
+        if finding.outcome != Outcome.PASS:
             note(f"{finding.outcome}: {finding.condition}: {summary.describe(finding)}")
     if verdict.findings:
         note(f"gate {summary.WORDS[verdict.outcome]}")

@@ -59,7 +59,9 @@ def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, fo
     """
     checks = _checks(ctx.obj, devices, Path(output) if output else None)
     emit([_row(check) for check in checks], COLUMNS if format_ == "table" else ALL_COLUMNS, format_)
-    if any(check.state == "failed" for check in checks):
+    from harness.drivers.checkup.check import State
+
+    if any(check.state == State.FAILED for check in checks):
         ctx.exit(1)
 
 
@@ -84,7 +86,7 @@ def _row(check: Check) -> dict[str, Any]:
         **{name: told.get(name) for name in ALL_COLUMNS},
         "name": check.device,
         "check": check.check,
-        "state": check.state,
+        "state": str(check.state),
         "found": check.found,
         "reason": check.reason,
     }

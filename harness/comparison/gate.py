@@ -22,17 +22,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.comparison.compare import Compared, Comparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
 from harness.rows.columns import BY_NAME
-from harness.vocabulary import MEASURED, Verdict
+from harness.vocabulary import MEASURED, Verdict, Word
 
-Outcome = Literal["pass", "fail", "undecided"]
-EXIT_STATUS: dict[Outcome, int] = {"pass": 0, "fail": 1, "undecided": 3}
+
+class Outcome(Word):
+    """A decision; the module says when it is which."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+
+
+EXIT_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNDECIDED: 3}
 
 
 LEAST_PROCESSES = 3
@@ -84,15 +91,15 @@ class GateResult:
     def outcome(self) -> Outcome:
         """What they come to together; where nothing at all could be judged, nothing is decided."""
         if self.findings and not any(finding.judged for finding in self.findings):
-            return "undecided"
+            return Outcome.UNDECIDED
         return worst([finding.outcome for finding in self.findings])
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
     """Return what several decisions come to together."""
-    if "fail" in outcomes:
-        return "fail"
-    return "undecided" if "undecided" in outcomes else "pass"
+    if Outcome.FAIL in outcomes:
+        return Outcome.FAIL
+    return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.PASS
 
 
 def judge(compared: Compared, conditions: Sequence[Condition]) -> GateResult:
@@ -103,10 +110,13 @@ def judge(compared: Compared, conditions: Sequence[Condition]) -> GateResult:
     )
     gone = [(name_of(stored.record), "missing from the new run") for stored in compared.matching.missing]
     gone += [(name_of(odd.pair.new.record), str(odd.error())) for odd in compared.matching.incomparable]
-    others = [Finding(cell, condition, "undecided", why) for cell, why in gone for condition in conditions]
+    others = [
+        Finding(cell, condition, Outcome.UNDECIDED, why) for cell, why in gone for condition in conditions
+    ]
     if conditions and not cells and not others:
         others = [
-            Finding("no cell", condition, "undecided", "nothing was measured") for condition in conditions
+            Finding("no cell", condition, Outcome.UNDECIDED, "nothing was measured")
+            for condition in conditions
         ]
     return GateResult(cells, tuple(others))
 
@@ -118,19 +128,19 @@ def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
     cell = name_of(comparison.pair.new.record)
     status = comparison.base["status"]
     if estimate.change is None and status == comparison.new["status"] and status not in MEASURED:
-        return Finding(cell, condition, "pass", f"not judged: {status} before and after", judged=False)
+        return Finding(cell, condition, Outcome.PASS, f"not judged: {status} before and after", judged=False)
     return Finding(cell, condition, outcome, _text(estimate, condition, outcome))
 
 
 def decide(estimate: Estimate, condition: Condition) -> Outcome:
     """Hold an interval against a threshold; see the module for the rule."""
     if estimate.low is None or estimate.high is None:
-        return "undecided"
+        return Outcome.UNDECIDED
     near, far = (estimate.low, estimate.high) if condition.rises else (-estimate.high, -estimate.low)
     threshold = abs(condition.threshold)
     if near > threshold:
-        return "fail"
-    return "pass" if far <= threshold or threshold == 0 else "undecided"
+        return Outcome.FAIL
+    return Outcome.PASS if far <= threshold or threshold == 0 else Outcome.UNDECIDED
 
 
 def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
@@ -191,9 +201,9 @@ def _text(estimate: Estimate, condition: Condition, outcome: Outcome) -> str:
         change += f" (95 %: {_form(estimate.low, condition)} to {_form(estimate.high, condition)})"
     limit = _form(condition.threshold, condition)
     return {
-        "fail": f"{change}, all of it beyond {limit}",
-        "pass": f"{change}, not beyond {limit}",
-        "undecided": f"{change}, an interval that holds {limit}: {_remedy(condition)}",
+        Outcome.FAIL: f"{change}, all of it beyond {limit}",
+        Outcome.PASS: f"{change}, not beyond {limit}",
+        Outcome.UNDECIDED: f"{change}, an interval that holds {limit}: {_remedy(condition)}",
     }[outcome]
 
 

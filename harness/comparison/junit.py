@@ -17,7 +17,7 @@ from harness.text import clean
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no XML 1.0 document may hold, not even escaped (section 2.2 of the standard)."""
 
-_TAGS: dict[Outcome, str] = {"fail": "failure", "undecided": "error"}
+_TAGS = {Outcome.FAIL: "failure", Outcome.UNDECIDED: "error"}
 
 
 def to_junit(compared: Compared, verdict: GateResult) -> bytes:
@@ -40,8 +40,8 @@ def _counts(name: str, findings: Sequence[Finding], n_cells: int) -> dict[str, s
     return {
         "name": name,
         "tests": str(len(findings) or n_cells),
-        "failures": str(outcomes.count("fail")),
-        "errors": str(outcomes.count("undecided")),
+        "failures": str(outcomes.count(Outcome.FAIL)),
+        "errors": str(outcomes.count(Outcome.UNDECIDED)),
         "skipped": str(sum(not finding.judged for finding in findings)),
         "time": "0",
     }

@@ -80,7 +80,7 @@ def to_row(comparison: Comparison, findings: Sequence[Finding]) -> dict[str, Any
     row |= {"map_difference": accuracy.change, "map_difference_low": accuracy.low}
     row |= {"map_difference_high": accuracy.high, "map_p": accuracy.p, "map_decision": accuracy.decision}
     row |= {"map_reason": accuracy.reason or None}
-    row |= {"gate": worst([f.outcome for f in findings]) if findings else None}
+    row |= {"gate": str(worst([f.outcome for f in findings])) if findings else None}
     row |= {"gate_findings": [f"{f.condition}: {f.outcome}: {f.text}" for f in findings]}
     return row
 

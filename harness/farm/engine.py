@@ -19,7 +19,7 @@ from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.courier import Source
 from harness.farm.link import Link
 from harness.farm.shards import Shards
-from harness.farm.wire import Inferences, Offer, Result, Step, Tools, What, encode
+from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, What, encode
 from harness.records.records import DelegateFacts
 from harness.records.samples import from_bytes
 
@@ -114,11 +114,11 @@ class FarmEngine:
 
 def _raise_failure(result: Result, device: str) -> None:
     """Raise what the host could not."""
-    if result.outcome == "done":
+    if result.outcome == Outcome.DONE:
         return
-    if result.outcome == "failed":
+    if result.outcome == Outcome.FAILED:
         raise MeasurementError(result.message, result.status)
-    if result.outcome == "refused":
+    if result.outcome == Outcome.REFUSED:
         raise FarmError(result.message)
     raise DeviceError(device, result.message)
 

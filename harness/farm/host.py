@@ -97,7 +97,7 @@ class Host:
         try:
             refuse_other_version(data, f"host {self.name}")
         except HarnessError as error:
-            return encode(Result(key="", outcome="refused", host=self.name, message=str(error)))
+            return encode(Result(key="", outcome=Outcome.REFUSED, host=self.name, message=str(error)))
         step = decode(data, Step)
         self.spool.drop(step.run, step.done)
         with self._guard:
@@ -120,14 +120,14 @@ class Host:
         missing = self.contents.missing(step.files())
         if missing:
             cache = self.contents.identity
-            return encode(self._result(step, "missing", missing=missing, cache=cache))
+            return encode(self._result(step, Outcome.MISSING, missing=missing, cache=cache))
         with self._lock(step.device):
             attached = self._attached.get(step.device)
             if attached is None:
-                return encode(self._result(step, "absent", message=f"not attached to {self.name}"))
+                return encode(self._result(step, Outcome.ABSENT, message=f"not attached to {self.name}"))
             result = self._guarded(step, attached)
         data = encode(result)
-        if result.outcome in {"done", "failed"}:
+        if result.outcome in {Outcome.DONE, Outcome.FAILED}:
             self.spool.keep(step.run, step.key, data)
         return data
 
@@ -144,12 +144,12 @@ class Host:
             return self._measured(step, self._station(attached))
         except DeviceLostError as error:
             self._lose(step.device)
-            return self._failure(step, "lost", error)
+            return self._failure(step, Outcome.LOST, error)
         except DeviceError as error:
             self._close(step.device)
-            return self._failure(step, "device", error)
+            return self._failure(step, Outcome.DEVICE, error)
         except (HarnessError, OSError) as error:
-            return self._failure(step, "failed", error)
+            return self._failure(step, Outcome.FAILED, error)
 
     def _failure(self, step: Step, outcome: Outcome, error: Exception) -> Result:
         status = error.status if isinstance(error, MeasurementError) else Status.FAILED
@@ -166,13 +166,13 @@ class Host:
             if step.what == "time":
                 timed = engine.time(cell, step.repetition, scratch)
                 samples = None if timed.samples is None else to_bytes(timed.samples)
-                return self._result(step, "done", process=timed.facts, samples=samples)
+                return self._result(step, Outcome.DONE, process=timed.facts, samples=samples)
             if step.what == "operators":
                 recorded = operators.record(engine, cell, scratch)
                 told = Operators(
                     operators=recorded.operators, runtime=recorded.runtime, n_inferences=recorded.n_inferences
                 )
-                return self._result(step, "done", operators=told)
+                return self._result(step, Outcome.DONE, operators=told)
             found = engine.infer(cell, scratch, lambda done, of: None)
             packed = zlib.compress(found.detections.read_bytes(), _COMPRESSION)
             inferences = Inferences(
@@ -183,7 +183,7 @@ class Host:
                 delegate=found.delegate,
                 runtime=found.runtime,
             )
-            return self._result(step, "done", inferences=inferences)
+            return self._result(step, Outcome.DONE, inferences=inferences)
 
     @contextmanager
     def _scratch_of(self, step: Step) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from harness.errors import FarmError
 from harness.farm import tasks
 from harness.farm.batches import Batches
 from harness.farm.hosts import HostTold, ask_hosts
-from harness.farm.wire import Offer, Result, decode
+from harness.farm.wire import Offer, Outcome, Result, decode
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -237,17 +237,17 @@ class Link:
             addresses = await self._present(offer.name, since, patient)
             ticket = await self._batches.attempt(offer, key, payload, addresses)
             if ticket.killed:
-                return Result(key=key, outcome="failed", host="", message=ticket.killed)
+                return Result(key=key, outcome=Outcome.FAILED, host="", message=ticket.killed)
             if ticket.result is None:
                 continue
             result = decode(ticket.result, Result)
-            if result.outcome == "missing":
+            if result.outcome == Outcome.MISSING:
                 shipments += 1
                 if shipments > MOST_SHIPMENTS:
                     raise FarmError(f"{result.host}: {len(result.missing)} file(s) do not arrive there whole")
                 await self.courier.ship(result, addresses, sources)
-            elif result.outcome in {"lost", "absent"}:
-                losses += result.outcome == "lost"
+            elif result.outcome in {Outcome.LOST, Outcome.ABSENT}:
+                losses += result.outcome == Outcome.LOST
                 if losses >= MOST_LOSSES:
                     return result
                 await self._next_look()

@@ -15,7 +15,7 @@ from harness.profiles import DeviceProfile
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.schema import look_into
 from harness.version import __version__
-from harness.vocabulary import Status
+from harness.vocabulary import Status, Word
 
 PROTOCOL = 1
 """Raised when what travels changes its meaning."""
@@ -128,15 +128,26 @@ class Operators(Wire, frozen=True, kw_only=True):
     n_inferences: int | None = None
 
 
-Outcome = Literal["done", "failed", "device", "lost", "absent", "missing", "refused"]
+class Outcome(Word):
+    """What became of a step."""
+
+    DONE = "done"
+    FAILED = "failed"
+    """The cell failed, with a status of its own."""
+    DEVICE = "device"
+    """The device failed."""
+    LOST = "lost"
+    """The device went away meanwhile."""
+    ABSENT = "absent"
+    """The device is not attached to this host."""
+    MISSING = "missing"
+    """The host lacks files, named by their hashes."""
+    REFUSED = "refused"
+    """The host is of another version."""
 
 
 class Result(Wire, frozen=True, kw_only=True):
-    """What became of a step.
-
-    `done`; `failed`, with the cell's status; `device`: the device failed; `lost`: it went away meanwhile; `absent`: it
-    is not attached to this host; `missing`: the host lacks files, named by their hashes; `refused`: another version.
-    """
+    """What became of a step, and what it gave."""
 
     key: str
     outcome: Outcome

@@ -20,9 +20,9 @@ _MARKUP = re.compile(r"[\\`*\[\]|]|\b_|_\b")
 """An underscore inside a word is no markup."""
 
 WORDS: dict[Outcome, str] = {
-    "pass": "passed",
-    "fail": "failed",
-    "undecided": "undecided: the data cannot tell",
+    Outcome.PASS: "passed",
+    Outcome.FAIL: "failed",
+    Outcome.UNDECIDED: "undecided: the data cannot tell",
 }
 
 
@@ -126,12 +126,12 @@ def _heading(verdict: GateResult, rows: Sequence[Row]) -> str:
     cells = f"{len(rows)} cell{'' if len(rows) == 1 else 's'}{' on ' if devices else ''}{devices}"
     if not verdict.findings:
         return f"### Benchmark: {cells} compared"
-    mark = {"pass": "✅", "fail": "❌", "undecided": "❔"}[verdict.outcome]
+    mark = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔"}[verdict.outcome]
     return f"### {mark} Benchmark gate {WORDS[verdict.outcome]} ({cells})"
 
 
 def _findings(verdict: GateResult) -> Iterator[str]:
-    grave = [finding for finding in verdict.findings if finding.outcome != "pass"]
+    grave = [finding for finding in verdict.findings if finding.outcome != Outcome.PASS]
     if grave:
         yield ""
     for finding in grave:

@@ -20,7 +20,7 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
 from harness.worker import check, library
-from harness.worker.jobs import AccuracyJob, emit
+from harness.worker.jobs import AccuracyJob, Event, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.tensors import input_infos, output_infos
 
@@ -101,5 +101,5 @@ def _write(found: Iterator[ImageDetections], path: Path, total: int) -> list[str
                 writer.add(image.image_id, image.boxes, image.scores, image.categories)
             if time.monotonic() - told > PROGRESS_EVERY_S:
                 told = time.monotonic()
-                emit("progress", done=done, total=total)
+                emit(Event.PROGRESS, done=done, total=total)
     return unreadable

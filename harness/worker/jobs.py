@@ -8,7 +8,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.vocabulary import Word
+
 RECORD_SEPARATOR = "\x1e"
+
+
+class Event(Word):
+    """What a worker tells meanwhile."""
+
+    STAGE = "stage"
+    """What it is at, in words: where it dies, this is the last that is heard."""
+    LOADED = "loaded"
+    PROGRESS = "progress"
+    FAILED = "failed"
+    FINISHED = "finished"
 
 
 @dataclass(frozen=True)
@@ -123,7 +136,7 @@ def load_job(path: Path) -> Job:
     return _KINDS[data["kind"]](**data)
 
 
-def emit(event: str, **facts: Any) -> None:
+def emit(event: Event, **facts: Any) -> None:
     """Tell the parent something; called outside the measuring loop only."""
     sys.stdout.write(f"{RECORD_SEPARATOR}{json.dumps({'event': event, **facts})}\n")
     sys.stdout.flush()

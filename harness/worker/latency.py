@@ -21,7 +21,7 @@ from harness.runtime import Runtime
 from harness.statistics.steady import steady_start
 from harness.worker import check, library, switching
 from harness.worker.feeds import make_feeds
-from harness.worker.jobs import LatencyJob, emit
+from harness.worker.jobs import Event, LatencyJob, emit
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.telemetry import Telemetry
 
@@ -39,7 +39,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     interpreter = applied.interpreter
     init_ns = time.perf_counter_ns() - begin
     feeds = make_feeds(interpreter, job)
-    emit("loaded", init_ns=init_ns)
+    emit(Event.LOADED, init_ns=init_ns)
     telemetry = Telemetry()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
     state, peak = telemetry.facts(), peak_memory_bytes()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.runtime import Runtime
-from harness.worker.jobs import OperatorsJob, emit
+from harness.worker.jobs import Event, OperatorsJob, emit
 from harness.worker.litert_c import LIBRARY, LiteRtError, ProfiledModel
 
 KERNELS = {"cpu": "delegate", "cpu-reference": "builtin"}
@@ -30,7 +30,7 @@ def run(job: OperatorsJob, runtime: Runtime) -> None:
     library = Path(runtime.module.__file__).parent / LIBRARY
     if not library.is_file():
         raise RuntimeError(f"{runtime} has no operator profiler: it takes ai-edge-litert 2.3 or later")
-    emit("stage", text="LiteRT's profiler was recording operators")
+    emit(Event.STAGE, text="LiteRT's profiler was recording operators")
     try:
         text, n = _record(job, library)
     except (LiteRtError, AttributeError) as error:

@@ -24,7 +24,7 @@ from harness.records.records import DelegateFacts, ProcessFacts
 from harness.records.samples import load_samples
 from harness.records.store import now
 from harness.vocabulary import Status
-from harness.worker.jobs import AccuracyJob, Job, LatencyJob, dump_job, parse_event
+from harness.worker.jobs import AccuracyJob, Event, Job, LatencyJob, dump_job, parse_event
 
 START_TIMEOUT_S = 60.0
 """For starting the worker and loading the model, on top of the time that the task itself may take."""
@@ -212,7 +212,7 @@ def watch(
         if event is None:
             return
         events[event["event"]] = event
-        if event["event"] == "progress" and on_progress is not None:
+        if event["event"] == Event.PROGRESS and on_progress is not None:
             on_progress(event["done"], event["total"])
 
     try:
@@ -249,21 +249,21 @@ def _check(ended: Completed, events: dict[str, dict[str, Any]], job: Job) -> Non
             f"the worker gave no result within {ended.duration_s:.0f} s ({_stage(events)}) and was killed",
             status=Status.TIMEOUT,
         )
-    if "failed" in events:
-        raise MeasurementError(str(events["failed"].get("message")))
-    if ended.exit_code == 0 and "finished" in events:
+    if Event.FAILED in events:
+        raise MeasurementError(str(events[Event.FAILED].get("message")))
+    if ended.exit_code == 0 and Event.FINISHED in events:
         return
     tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
-    when = f" while {events['stage']['text']}" if "stage" in events else ""
+    when = f" while {events[Event.STAGE]['text']}" if Event.STAGE in events else ""
     how = how_it_ended(ended.exit_code, job)
     raise MeasurementError(f"the worker {how}{when}{': ' + tail if tail else ''}")
 
 
 def _stage(events: dict[str, dict[str, Any]]) -> str:
     """Say how far a worker came, by its last words."""
-    if "stage" in events:
-        return f"while {events['stage']['text']}"
-    return "after the model was loaded" if "loaded" in events else "while the model was being loaded"
+    if Event.STAGE in events:
+        return f"while {events[Event.STAGE]['text']}"
+    return "after the model was loaded" if Event.LOADED in events else "while the model was being loaded"
 
 
 def how_it_ended(exit_code: int | None, job: Job) -> str:

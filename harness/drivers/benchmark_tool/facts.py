@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.vocabulary import Status
+from harness.vocabulary import Status, Word
 
 Flavour = Literal["tflite", "litert"]
 """Two programs are called benchmark_model: `tflite/tools/benchmark` and `litert/tools`; their flags differ."""
 
-Kind = Literal["complete", "partial", "none", "replaced", "refused", "created"]
+
+class MentionKind(Word):
+    """What a line says of a delegate."""
+
+    COMPLETE = "complete"
+    """It is to run the whole graph."""
+    PARTIAL = "partial"
+    """It is to run a part of the graph."""
+    NONE = "none"
+    """It was applied, and runs nothing."""
+    REPLACED = "replaced"
+    """It took so many nodes."""
+    REFUSED = "refused"
+    """It was not applied."""
+    CREATED = "created"
+    """It exists, which proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +72,7 @@ class Mention:
     """A line that speaks of a delegate.
 
     Attributes:
-        kind: `complete`, `partial` or `none` of the graph is executed by it; it `replaced` some nodes; it was
-            `refused`; it was `created`, which proves nothing about nodes.
+        kind: What it says of it.
         delegate: What the tool calls it: `XNNPACK`, `GPU`, `TfLiteGpuDelegateV2`.
         text: The line, without its prefix.
         kernels: Number of partitions.
@@ -66,7 +80,7 @@ class Mention:
         total: Nodes of the graph.
     """
 
-    kind: Kind
+    kind: MentionKind
     delegate: str
     text: str
     kernels: int | None = None

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from harness.drivers.benchmark_tool import profile_text
-from harness.drivers.benchmark_tool.facts import Flavour, Kind, Memory, Mention, Statistics, TextLog
+from harness.drivers.benchmark_tool.facts import Flavour, Memory, Mention, MentionKind, Statistics, TextLog
 from harness.drivers.benchmark_tool.lines import nanoseconds, number, split, whole
 
 _BANNER = "Running benchmark for at least"
@@ -28,46 +28,46 @@ _LITERT_ROW = re.compile(
     r"(Model initialization|Warmup|Inference)(?: \((\w+)\))?: +([0-9.]+)(?: ms)?(?: \(([0-9]+) runs\))?"
 )
 
-_MENTIONS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+_MENTIONS: tuple[tuple[MentionKind, re.Pattern[str]], ...] = (
     (
-        "complete",
+        MentionKind.COMPLETE,
         re.compile(
             r"(?:Explicitly a|A)pplied (?P<name>\S+) delegate, and the model graph will be completely executed"
         ),
     ),
     (
-        "partial",
+        MentionKind.PARTIAL,
         re.compile(
             r"(?:Explicitly a|A)pplied (?P<name>\S+) delegate, and the model graph will be partially executed"
             r"(?: by the delegate w/ (?P<kernels>[0-9]+) delegate kernels)?"
         ),
     ),
     (
-        "none",
+        MentionKind.NONE,
         re.compile(
             r"Though (?P<name>\S+) delegate is explicitly applied, the model graph will not be executed"
         ),
     ),
     (
-        "replaced",
+        MentionKind.REPLACED,
         re.compile(
             r"Replacing (?P<nodes>[0-9]+)(?: out of (?P<total>[0-9]+))? node\(s\) with delegate "
             r"\((?P<name>\S+)\) node, yielding (?P<kernels>[0-9]+) partitions"
         ),
     ),
     (
-        "replaced",
+        MentionKind.REPLACED,
         re.compile(
             r"Node [0-9]+ is a (?P<name>\S+) node \(\S+\), which has delegated (?P<nodes>[0-9]+) nodes"
         ),
     ),
-    ("refused", re.compile(r"Failed to apply (?P<name>\S+) delegate")),
-    ("refused", re.compile(r"Could not create (?:an? )?(?P<name>\S+) delegate")),
-    ("refused", re.compile(r"(?P<name>\S+) acceleration is unsupported on this platform")),
-    ("refused", re.compile(r"(?P<name>\S+) delegate is not (?:supported|available)")),
-    ("created", re.compile(r"Created TensorFlow Lite delegate for (?P<name>\S+)\.")),
-    ("created", re.compile(r"Created TensorFlow Lite (?P<name>\S+) delegate for CPU")),
-    ("created", re.compile(r"(?P<name>\S+) delegate created")),
+    (MentionKind.REFUSED, re.compile(r"Failed to apply (?P<name>\S+) delegate")),
+    (MentionKind.REFUSED, re.compile(r"Could not create (?:an? )?(?P<name>\S+) delegate")),
+    (MentionKind.REFUSED, re.compile(r"(?P<name>\S+) acceleration is unsupported on this platform")),
+    (MentionKind.REFUSED, re.compile(r"(?P<name>\S+) delegate is not (?:supported|available)")),
+    (MentionKind.CREATED, re.compile(r"Created TensorFlow Lite delegate for (?P<name>\S+)\.")),
+    (MentionKind.CREATED, re.compile(r"Created TensorFlow Lite (?P<name>\S+) delegate for CPU")),
+    (MentionKind.CREATED, re.compile(r"(?P<name>\S+) delegate created")),
 )
 """How a delegate is spoken of."""
 

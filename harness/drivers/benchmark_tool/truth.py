@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.delegates import Delegate
-from harness.drivers.benchmark_tool.facts import Mention, RuntimeGraph, ToolOutput
+from harness.drivers.benchmark_tool.facts import Mention, MentionKind, RuntimeGraph, ToolOutput
 from harness.drivers.benchmark_tool.flags import WITHOUT_THEM, flag_name
 from harness.vocabulary import Status
 
@@ -31,7 +31,7 @@ _FROM_LIBRARY = frozenset({"external", "qnn", "edgetpu"})
 _DELEGATE_FLAGS = frozenset(
     {"external_delegate_path", "nnapi_accelerator_name", "hexagon_lib_path", "dispatch_library_path"}
 )
-_SAYS_OF_NODES = frozenset({"complete", "partial", "replaced"})
+_SAYS_OF_NODES = frozenset({MentionKind.COMPLETE, MentionKind.PARTIAL, MentionKind.REPLACED})
 _REFERENCE = "nnapi-reference"
 
 
@@ -125,7 +125,7 @@ def _cpu_runner(output: ToolOutput) -> tuple[str, int | None, int | None]:
         nodes = _nodes(graph, lambda name: kind_of(name) == "xnnpack")
         return "xnnpack" if nodes else "cpu-reference", nodes, graph.total_nodes
     mentions = [m for m in output.log.mentions if kind_of(m.delegate) == "xnnpack"]
-    if any(m.kind == "none" for m in mentions):
+    if any(m.kind == MentionKind.NONE for m in mentions):
         return "cpu-reference", 0, None
     if any(m.kind in _SAYS_OF_NODES for m in mentions):
         return "xnnpack", *_counted(mentions)
@@ -152,7 +152,7 @@ def _denial(delegate: Delegate, output: ToolOutput) -> str | None:
         if _chooses(flag):
             return f"the tool does not know {flag}"
     for mention in output.log.mentions:
-        if mention.kind in {"none", "refused"} and _is_it(delegate, mention.delegate):
+        if mention.kind in {MentionKind.NONE, MentionKind.REFUSED} and _is_it(delegate, mention.delegate):
             return mention.text
     offered = set(output.log.accelerators)
     if delegate.kind == "nnapi" and (offered == {_REFERENCE} or delegate.option("accelerator") == _REFERENCE):
@@ -185,8 +185,8 @@ def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Tr
     nodes, total = _counted(mentions)
     ran = replace(found, actual=delegate.kind, delegated_nodes=nodes, total_nodes=total)
     whole = nodes is not None and nodes == total
-    if any(m.kind == "partial" for m in mentions) or not (
-        whole or any(m.kind == "complete" for m in mentions)
+    if any(m.kind == MentionKind.PARTIAL for m in mentions) or not (
+        whole or any(m.kind == MentionKind.COMPLETE for m in mentions)
     ):
         counted = (
             f"{nodes} of {total} nodes" if nodes is not None and total is not None else "a part of the graph"
@@ -199,7 +199,7 @@ def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Tr
 
 def _counted(mentions: Iterable[Mention]) -> tuple[int | None, int | None]:
     """Add up the nodes of the lines that count them; a line that is told twice counts once."""
-    lines = {m.text: m for m in mentions if m.kind == "replaced" and m.nodes is not None}.values()
+    lines = {m.text: m for m in mentions if m.kind == MentionKind.REPLACED and m.nodes is not None}.values()
     if not lines:
         return None, None
     totals = {m.total for m in lines}

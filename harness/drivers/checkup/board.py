@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness import units
 from harness.drivers.base import DeviceInfo
-from harness.drivers.checkup.check import ROOM_MB, Check
+from harness.drivers.checkup.check import ROOM_MB, Check, State
 from harness.drivers.ssh.facts import BoardFacts
 from harness.firmware import NOW, describe_flags
 
@@ -32,11 +32,11 @@ def check_board(info: DeviceInfo, facts: BoardFacts) -> Iterator[Check]:
 def _room(info: DeviceInfo, facts: BoardFacts) -> Check:
     if facts.free_mb is None:
         reason = f"make sure that {ROOM_MB} MB are free"
-        return Check(info.name, "space", "warning", "unknown", reason, info)
+        return Check(info.name, "space", State.WARNING, "unknown", reason, info)
     found = f"{units.megabytes(facts.free_mb)} MB free"
     if facts.free_mb < ROOM_MB:
-        return Check(info.name, "space", "failed", found, f"free at least {ROOM_MB} MB", info)
-    return Check(info.name, "space", "ok", found, "", info)
+        return Check(info.name, "space", State.FAILED, found, f"free at least {ROOM_MB} MB", info)
+    return Check(info.name, "space", State.OK, found, "", info)
 
 
 def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
@@ -48,33 +48,33 @@ def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
             found = f"{version}: {problem}"
             without = "no accuracy" if accuracy else "benchmark_model is used, which gives no samples"
             return Check(
-                info.name, "python", "warning", found, f"{without}; for it: {WAY_TO_A_RUNTIME}", info
+                info.name, "python", State.WARNING, found, f"{without}; for it: {WAY_TO_A_RUNTIME}", info
             )
-    return Check(info.name, "python", "ok", f"{version} with {python.runtime}", "", info)
+    return Check(info.name, "python", State.OK, f"{version} with {python.runtime}", "", info)
 
 
 def _governor(info: DeviceInfo, facts: BoardFacts) -> Check:
     governor = facts.linux.health.governor
     if governor not in {None, "performance"}:
         reason = f"figures repeat better with performance: echo performance | sudo tee {GOVERNORS}"
-        return Check(info.name, "governor", "warning", str(governor), reason, info)
-    return Check(info.name, "governor", "ok", governor or "unknown", "", info)
+        return Check(info.name, "governor", State.WARNING, str(governor), reason, info)
+    return Check(info.name, "governor", State.OK, governor or "unknown", "", info)
 
 
 def _heat(info: DeviceInfo, facts: BoardFacts) -> Check:
     if facts.hottest_c is None:
-        return Check(info.name, "temperature", "ok", "unknown", "", info)
+        return Check(info.name, "temperature", State.OK, "unknown", "", info)
     found = f"{facts.hottest_c:.0f} °C"
     if facts.hottest_c >= HOT_C:
         reason = "let it cool, or give it a heat sink or a fan: it will lower its clock"
-        return Check(info.name, "temperature", "warning", found, reason, info)
-    return Check(info.name, "temperature", "ok", found, "", info)
+        return Check(info.name, "temperature", State.WARNING, found, reason, info)
+    return Check(info.name, "temperature", State.OK, found, "", info)
 
 
 def _firmware(info: DeviceInfo, flags: int) -> Check:
     found = f"{flags:#x}: {'; '.join(describe_flags(flags)) or 'nothing to say'}"
     if not flags:
-        return Check(info.name, "firmware", "ok", found, "", info)
+        return Check(info.name, "firmware", State.OK, found, "", info)
     now = "it lowers the clock now" if flags & NOW else "it may happen again while something is measured"
     reason = f"{now}: use the power supply made for the board and cool it; a restart clears what was"
-    return Check(info.name, "firmware", "warning", found, reason, info)
+    return Check(info.name, "firmware", State.WARNING, found, reason, info)

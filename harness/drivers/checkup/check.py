@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.drivers.base import DeviceInfo
+from harness.vocabulary import Word
 
-State = Literal["ok", "warning", "failed"]
+
+class State(Word):
+    """What was found of a thing that a run needs."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """A run works, but its numbers may suffer."""
+    FAILED = "failed"
+    """A run does not work."""
 
 
 ROOM_MB = 200
@@ -29,7 +37,7 @@ class Check:
     Attributes:
         device: What it was looked at on.
         check: What was looked at.
-        state: `ok`; `warning`, a run works but its numbers may suffer; `failed`, a run does not work.
+        state: Whether all is well with it.
         found: What was found.
         reason: What to do; empty when all is well.
         info: What the device told of itself; None before it told anything and for this computer.

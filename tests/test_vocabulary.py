@@ -1,0 +1,85 @@
+"""The words of closed vocabularies: each has one home, and is nothing but its text wherever it is written."""
+
+import ast
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pytest
+
+import harness
+from harness.vocabulary import CUT_SHORT, FAILURES, MEASURED, NO_ACCURACY, WORST_FIRST, Status, Verdict
+
+PACKAGE = Path(harness.__file__).parent
+WORDS = frozenset(map(str, (*Status, *Verdict)))
+NO_STATUS = {
+    ("comparison/junit.py", "skipped"): "an attribute and an element of JUnit's XML",
+    ("drivers/content.py", "ok"): "what a script on the device prints",
+    ("drivers/coral/attached.py", "throttled"): "a folder of libedgetpu's builds",
+    ("report/comparison_summary.py", "failed"): "a word of a sentence",
+}
+"""Literals that read like a status or a verdict and are none."""
+
+
+def test_a_status_or_verdict_is_never_spelt_out_in_the_package() -> None:
+    spelt = {
+        (path.relative_to(PACKAGE).as_posix(), word)
+        for path in PACKAGE.rglob("*.py")
+        for word in literals(ast.parse(path.read_text(encoding="utf-8")))
+        if word in WORDS
+    }
+    assert spelt == set(NO_STATUS)
+
+
+def literals(tree: ast.AST) -> Iterator[str]:
+    """The strings of a module without those that are members of a vocabulary."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif not is_vocabulary(node):
+            yield from literals(node)
+
+
+def is_vocabulary(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and [ast.unparse(base) for base in node.bases] == ["Word"]
+
+
+def test_the_scripts_of_the_page_know_no_other_status_or_verdict() -> None:
+    scripts = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("report/html/js/*.js"))
+    compared = re.findall(
+        r'(?:text\(row, "(?:status|verdict)"\)|label\(row\)|status) [!=]== "([^"]+)"', scripts
+    )
+    assert {"ok", "fallback", "trusted"} <= set(compared) <= WORDS
+
+
+@pytest.mark.parametrize("word", [*Status, *Verdict])
+def test_a_word_is_its_text_however_it_is_written(word: Status | Verdict) -> None:
+    text = word.value
+    assert type(text) is str
+    assert (str(word), f"{word}", f"{word:>20}", repr(word)) == (text, text, f"{text:>20}", repr(text))
+    assert json.dumps({word: word}) == json.dumps({text: text})
+    assert msgspec.json.encode({word: [word]}) == msgspec.json.encode({text: [text]})
+    assert msgspec.msgpack.encode(word) == msgspec.msgpack.encode(text)
+    assert pd.Series([word], dtype="string").tolist() == [text]
+    assert pickle.loads(pickle.dumps(word)) is word
+
+
+@pytest.mark.parametrize("word", [*Status, *Verdict])
+def test_a_word_and_its_text_are_interchangeable(word: Status | Verdict) -> None:
+    assert word == word.value
+    assert hash(word) == hash(word.value)
+    assert msgspec.convert(word.value, type(word)) is word
+
+
+def test_every_status_but_ok_and_skipped_has_its_weight() -> None:
+    assert {*WORST_FIRST, Status.OK, Status.SKIPPED} == set(Status)
+
+
+def test_the_sets_of_statuses_say_what_a_row_may_show() -> None:
+    assert MEASURED.isdisjoint(FAILURES | NO_ACCURACY)
+    assert CUT_SHORT < FAILURES
+    assert not FAILURES & NO_ACCURACY
