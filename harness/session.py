@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from harness.bench.cells import make_cells
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import find_engine
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
-from harness.bench.plan import Cell, Plan, plan_facts
+from harness.bench.plan import Plan, plan_facts
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
-from harness.bench.resolve import Station, Subject, find_subjects, make_cells
 from harness.bench.run import Runner
-from harness.drivers.registry import find_devices
-from harness.errors import IncomparableError, UsageError
+from harness.bench.stations import Station, reach_stations, shared_computer
+from harness.bench.subjects import Subject, find_subjects
+from harness.errors import IncomparableError
 from harness.records.records import FORMAT, Record, RunFacts, load_records, load_run
 from harness.records.store import RunStore, new_run_folder, now
 from harness.version import __version__
@@ -87,37 +88,12 @@ def prepare(request: Request) -> Prepared:
     subjects, remarks = find_subjects(request, workspace)
     if request.farm.scheduler is not None:
         return _prepare_farm(request, subjects, results, remarks)
-    stations = _reach(request, workspace)
+    stations = reach_stations(request, workspace)
     cells = make_cells(request, subjects, stations)
     remarks += shared_computer(stations, cells)
     engines = tuple(find_engine(station, request) for station in stations)
     ensure_writable(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
-
-
-def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[str]:
-    """Say what devices that are parts of this computer do to each other.
-
-    Raises:
-        UsageError: Two of them would use one Edge TPU at the same time, which one process alone can hold.
-    """
-    here = {station.device.name for station in stations if station.info.on_host_hardware}
-    users: dict[str, str] = {}
-    for cell in cells:
-        if cell.delegate.kind != "edgetpu" or cell.device not in here or cell.skip is not None:
-            continue
-        port = cell.delegate.library_options.get("device", "usb:0")
-        if users.setdefault(port, cell.device) != cell.device:
-            raise UsageError(
-                f"{users[port]} and {cell.device} are measured at the same time and would share the Edge TPU {port}: "
-                "name one of them, or another TPU for the other"
-            )
-    if len(here) < 2 or all(cell.delegate.kind == "edgetpu" for cell in cells if cell.device in here):
-        return []
-    return [
-        f"{' and '.join(sorted(here))} are parts of one computer and are measured at the same time, which disturbs the "
-        "figures of its CPU: for those that repeat, measure the CPU in a run of its own"
-    ]
 
 
 def _prepare_farm(
@@ -133,16 +109,6 @@ def _prepare_farm(
         farm.close()
         raise
     return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
-
-
-def _reach(request: Request, workspace: Any) -> tuple[Station, ...]:
-    found: dict[str, Station] = {}
-    for text in request.devices:
-        for profile, device in find_devices(text, workspace):
-            if device.name in found:
-                raise UsageError(f"device {device.name!r} is named twice")
-            found[device.name] = Station(profile, device, device.describe())
-    return tuple(found.values())
 
 
 def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:

@@ -1,1 +1,18 @@
-"""Plan, measure, keep: from cells to records."""
+"""Plan, measure, keep: from a request to records.
+
+request      what a user asks for: options, a plan file, Python
+nms_axis     one model with several settings of its suppression
+subjects     the models and their data, found
+stations     the devices, reached
+skips        why a cell is known not to work
+cells        models, devices and delegates crossed
+plan         the cells of a run, and the order of their tasks
+wanted       what a run wants next
+perform      one task, carried out
+cell_record  the record of a cell as it grows
+run          a plan on one device
+observer     who is told how a run goes
+estimate     about how long a cell takes
+environment  what a run was made with
+engines      what measures: our worker, or TFLite's native tool
+"""

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from harness.bench.engines.base import Engine
 from harness.bench.request import Request
-from harness.bench.resolve import Station
+from harness.bench.stations import Station
 from harness.drivers.base import Device, DeviceInfo
 from harness.drivers.registry import open_device
 from harness.errors import HarnessError

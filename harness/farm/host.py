@@ -17,7 +17,7 @@ from typing import Any
 from harness.bench.engines import operators
 from harness.bench.engines.base import Engine
 from harness.bench.request import Request
-from harness.bench.resolve import Station
+from harness.bench.stations import Station
 from harness.drivers.base import Device
 from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError
 from harness.farm import cells

@@ -13,7 +13,7 @@ from typing import Any, cast
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Plan
 from harness.bench.request import FarmChoice, Request
-from harness.bench.resolve import Station
+from harness.bench.stations import Station
 from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
 from harness.drivers.content import safe_name

@@ -15,7 +15,7 @@ from harness.bench.engines.base import Engine
 from harness.bench.engines.cooldown import CoolEngine
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.request import Request
-from harness.bench.resolve import Station
+from harness.bench.stations import Station
 from harness.errors import FetchError, UsageError
 
 if TYPE_CHECKING:

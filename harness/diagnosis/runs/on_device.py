@@ -8,10 +8,12 @@ from pathlib import Path
 
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.detections import load_detections
+from harness.bench.cells import make_cells
 from harness.bench.engines.choose import find_engine
 from harness.bench.plan import Cell
 from harness.bench.request import Request
-from harness.bench.resolve import Station, Subject, make_cells
+from harness.bench.stations import Station
+from harness.bench.subjects import Subject
 from harness.cards import Model
 from harness.diagnosis.runs.changes import Found
 from harness.diagnosis.runs.sides import Place

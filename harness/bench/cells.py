@@ -1,0 +1,128 @@
+"""The cells of a plan: devices, models and delegates crossed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.bench.plan import Cell
+from harness.bench.request import Request
+from harness.bench.skips import why_skip
+from harness.bench.stations import Station
+from harness.bench.subjects import Subject
+from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
+from harness.drivers.coral.device import bind
+from harness.errors import UsageError
+from harness.profiles import Profile
+from harness.settings import Settings
+from harness.tflite.runnable import check_runnable
+
+TAKE_OPTIONS = frozenset({"external", "edgetpu", "qnn"})
+"""Delegates that come from a library, which can be told things."""
+
+
+def make_cells(
+    request: Request, subjects: Sequence[Subject], stations: Sequence[Station]
+) -> tuple[Cell, ...]:
+    """Cross devices, models and delegates, leave out what is excluded, and set what is overridden.
+
+    A delegate that a device does not offer, or that is known not to work there, makes a skipped cell with the reason.
+
+    Raises:
+        UsageError: A misspelt delegate, or nothing is left to measure.
+    """
+    wanted = list(_cross(request, subjects, stations))
+    cells = [_make_cell(index, *parts, request) for index, parts in enumerate(wanted, 1)]
+    if not cells:
+        raise UsageError("nothing is left to measure: every cell is excluded")
+    _refuse_options_for_none(cells, request)
+    _refuse_cpu_alone(cells)
+    return tuple(_with_other(cell, cells) for cell in cells)
+
+
+def _cross(
+    request: Request, subjects: Sequence[Subject], stations: Sequence[Station]
+) -> Iterator[tuple[Subject, Station, Delegate]]:
+    """Yield what is to be measured on what, in the order of the plan, without what is excluded."""
+    for station in stations:
+        delegates = [parse_delegate(text) for text in request.delegates or station.profile.data.delegates]
+        for subject, delegate in itertools.product(subjects, delegates):
+            names = (subject.model.name, station.device.name, str(delegate))
+            if not any(rule.fits(*names) for rule in request.exclude):
+                yield subject, station, delegate
+
+
+def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
+    names = (subject.model.name, station.device.name, str(delegate))
+    bound = bind(delegate, station.profile.data.connection)
+    return Cell(
+        index,
+        subject.model,
+        subject.facts,
+        station.device.name,
+        _with_options(bound, request),
+        _settings(request, station.profile, names),
+        subject.dataset,
+        why_skip(station, subject, bound, request),
+    )
+
+
+def _with_other(cell: Cell, cells: Sequence[Cell]) -> Cell:
+    """With `--switch-models`: the next model of the plan on the same device and delegate.
+
+    Raises:
+        UsageError: There is none, so there is nothing to switch to.
+    """
+    if not (cell.settings.switch_models and cell.wants_latency):
+        return cell
+    place = (cell.device, str(cell.delegate))
+    same = [one for one in cells if (one.device, str(one.delegate)) == place and one.wants_latency]
+    others = [one.model for one in same[same.index(cell) :] + same if one.facts.sha256 != cell.facts.sha256]
+    if not others:
+        raise UsageError(
+            f"--switch-models: {cell.model.name} is the only model on {cell.device} with {cell.delegate}: name two"
+        )
+    return replace(cell, other=others[0])
+
+
+def _refuse_options_for_none(cells: Sequence[Cell], request: Request) -> None:
+    """Refuse options that no delegate of the plan would be told.
+
+    Raises:
+        UsageError: Names the delegates that take options.
+    """
+    if request.delegate_options and not any(cell.delegate.given_options for cell in cells):
+        known = ", ".join(sorted(TAKE_OPTIONS))
+        raise UsageError(f"--delegate-option: none of the delegates takes options, only {known}")
+
+
+def _refuse_cpu_alone(cells: Sequence[Cell]) -> None:
+    """Refuse a model that is compiled for the Edge TPU where nothing but CPUs was asked to run it.
+
+    Raises:
+        ModelError: Names the file and the delegate that it needs.
+    """
+    compiled = {cell.facts.path: cell.facts for cell in cells if cell.facts.edgetpu}
+    for path, facts in compiled.items():
+        if all(cell.delegate.is_cpu for cell in cells if cell.facts.path == path):
+            check_runnable(facts)
+
+
+def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -> Settings:
+    settings = replace(
+        request.settings,
+        repetitions=request.repetitions or profile.data.repetitions,
+        cores=available_cores(),
+    )
+    for override in request.override:
+        if override.fits(*names):
+            settings = replace(settings, **override.set.given())
+    return settings
+
+
+def _with_options(delegate: Delegate, request: Request) -> Delegate:
+    extra = tuple((f"{OPTION}{key}", value) for key, value in request.delegate_options)
+    return (
+        replace(delegate, options=(*delegate.options, *extra)) if delegate.kind in TAKE_OPTIONS else delegate
+    )

@@ -1,0 +1,35 @@
+"""Why a cell is known not to work before it is tried."""
+
+from __future__ import annotations
+
+from harness.bench.request import Request
+from harness.bench.stations import Station
+from harness.bench.subjects import Subject
+from harness.delegates import Delegate, parse_delegate
+from harness.drivers.coral.device import why_not, why_not_model
+
+
+def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
+    """Say why a cell is known not to work; a native tool that was given is asked itself what it can do."""
+    mismatch = why_not_model(subject.model.file.name, subject.facts.edgetpu, delegate)
+    if mismatch is not None:
+        return mismatch
+    for fact in station.profile.data.facts:
+        if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
+            source = f" ({fact.source})" if fact.source else ""
+            return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
+    if delegate.kind == "external":
+        return None  # its library is the user's own; whether it works shows when it is loaded
+    if request.benchmark_binary or station.profile.data.benchmark_binary:
+        return None
+    return _why_not_offered(station, delegate)
+
+
+def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
+    """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
+    if delegate.kind == "edgetpu" and station.info.on_host_hardware and not station.far:
+        return why_not(delegate)
+    offered = {parse_delegate(text).kind for text in station.info.delegates}
+    if delegate.kind in offered:
+        return None
+    return f"{station.device.name} offers {', '.join(station.info.delegates)}, not {delegate.kind}"

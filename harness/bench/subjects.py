@@ -1,0 +1,134 @@
+"""The models of a run and their data, found and read; what cannot be measured is refused before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.accuracy.dataset import Dataset, find_dataset
+from harness.accuracy.prepare import Preparation
+from harness.bench.nms_axis import NmsAxes, expand
+from harness.bench.request import Request
+from harness.cards import Model
+from harness.detectors.base import ModelContext
+from harness.detectors.registry import make_decoder
+from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
+from harness.fetch import verify
+from harness.recognize.find import find_model
+from harness.tflite.graph import EDGETPU
+from harness.tflite.model import ModelDescription, describe
+from harness.tflite.runnable import RUNTIME_CUSTOM_OPERATORS, check_runnable
+from harness.workspace import Workspace, bundled_workspace
+
+EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-full-integer")
+"""What `harness run` measures when it is given nothing."""
+NO_DECODER = "none"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with all that is needed to measure it."""
+
+    model: Model
+    facts: ModelDescription
+    dataset: Dataset | None
+
+
+def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
+    """Find the models and their data; return them with remarks for the user.
+
+    Raises:
+        UsageError: A model or dataset that cannot be used; says what and why.
+    """
+    models = [find_model(name, workspace) for name in request.models] or _example(workspace)
+    _check_distinct(models)
+    described, remarks = _with_nms([(model, _described(model)) for model in models], request.nms)
+    known: dict[Path, Dataset] = {}
+    subjects = []
+    for model, facts in described:
+        dataset = _dataset(model, request, known)
+        problem = _why_no_accuracy(model, facts, dataset) if request.settings.accuracy else None
+        if problem is not None and not request.settings.latency:
+            raise UsageError(problem)
+        if problem is not None:
+            remarks.append(f"{problem}; only latency is measured")
+        subjects.append(Subject(model, facts, dataset if problem is None else None))
+    return subjects, remarks
+
+
+def _dataset(model: Model, request: Request, known: dict[Path, Dataset]) -> Dataset | None:
+    """Read a model's dataset, once for all models that share it."""
+    path = Path(request.dataset) if request.dataset else model.dataset_path
+    if path is None:
+        return None
+    if path not in known:
+        known[path] = find_dataset(path).limited(request.settings.limit)
+    return known[path]
+
+
+def _with_nms(
+    described: list[tuple[Model, ModelDescription]], axes: NmsAxes
+) -> tuple[list[tuple[Model, ModelDescription]], list[str]]:
+    """Put every combination of NMS settings in the place of its model; return them with remarks."""
+    if not axes:
+        return described, []
+    expanded, remarks = [], []
+    for model, facts in described:
+        variants, remark = expand(model, facts, axes)
+        expanded += variants
+        remarks += [remark] if remark else []
+    _check_distinct([model for model, _ in expanded])
+    return expanded, remarks
+
+
+def _example(workspace: Workspace) -> list[Model]:
+    """The bundled example: from the user's workspace where it is, else the copy that came with the program."""
+    try:
+        return [find_model(name, workspace) for name in EXAMPLE]
+    except UnknownNameError:
+        bundled = bundled_workspace()
+        return [find_model(name, bundled) for name in EXAMPLE]
+
+
+def _described(model: Model) -> ModelDescription:
+    """Read the file and refuse what cannot run here.
+
+    Raises:
+        ModelError: It is not there, not a model, not the one the card speaks of, or has operators nobody knows.
+    """
+    if not model.available:
+        raise ModelError(f"model {model.name!r}: {model.why_missing}")
+    verify(model)
+    facts = describe(model.file)
+    check_runnable(facts, RUNTIME_CUSTOM_OPERATORS | {EDGETPU})
+    return facts
+
+
+def _check_distinct(models: Iterable[Model]) -> None:
+    """Two models of one name could not be told apart in a table."""
+    seen: dict[str, Path] = {}
+    for model in models:
+        if model.name in seen:
+            raise UsageError(f"two models are called {model.name!r}: {seen[model.name]} and {model.file}")
+        seen[model.name] = model.file
+
+
+def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | None) -> str | None:
+    """Return why a model's accuracy cannot be measured; None when it can.
+
+    Raises:
+        ModelError: The card and the file do not fit together.
+    """
+    if dataset is None:
+        return f"model {model.name!r} has no dataset (give one with --dataset)"
+    if model.card.decoder.name == NO_DECODER:
+        evidence = "; ".join(model.evidence) or "its card names no decoder"
+        return f"model {model.name!r}: its outputs cannot be decoded ({evidence})"
+    try:
+        Preparation(model.card.input, facts.inputs[0])
+        context = ModelContext(model.card.input.width, model.card.input.height, model.file)
+        make_decoder(model.card.decoder, facts.outputs, context)
+    except HarnessError as error:
+        raise ModelError(f"model {model.name!r}: {error}") from error
+    return None
