@@ -1,27 +1,36 @@
-"""Fixtures that all tests share."""
+"""Fixtures that tests of several rooms share.
 
-import importlib.util
-import shutil
+The builders of networks are imported late: a process that has imported LiteRT's schema cannot import TensorFlow.
+"""
+
 import signal
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from harness.bench.request import Request
+from harness.records.records import DelegateFacts, ProcessFacts
+from harness.session import prepare
+from harness.settings import Settings
+from tests.support import sshd as real_sshd
+from tests.support.delegate import compile_delegate
+from tests.support.observers import Recorder
+from tests.support.paths import REPOSITORY, SHARED_DATA
+from tests.support.quantizing import quantized
+from tests.support.runs_on_disk import RunFactory
+
 # A shell's background job is started with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real images, models and logs, which are not part of the repository."""
-    folder = REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"shared data is absent: {folder}")
-    return folder
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"shared data is absent: {SHARED_DATA}")
+    return SHARED_DATA
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +42,7 @@ def repository() -> Path:
 @pytest.fixture(scope="session")
 def sshd_module() -> ModuleType:
     """What starts a real sshd."""
-    path = REPOSITORY / "tests" / "stand_in" / "sshd.py"
-    spec = importlib.util.spec_from_file_location("stand_in_sshd", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return real_sshd
 
 
 @pytest.fixture(scope="session")
@@ -64,27 +68,6 @@ def sshd(sshd_module, tmp_path, monkeypatch):
     server.kill()
 
 
-def compile_delegate(output: Path, *flags: str) -> Path:
-    """Compile the stand-in delegate (tests/stand_in/external_delegate.c); skips where there is no C compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("no C compiler to build the stand-in delegate with (.ci/adb installs gcc)")
-    source = REPOSITORY / "tests" / "stand_in" / "external_delegate.c"
-    command = [
-        compiler,
-        "-std=gnu11",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-        "-O1",
-        "-shared",
-        "-fPIC",
-        "-fvisibility=hidden",
-    ]
-    subprocess.run([*command, *flags, "-o", str(output), str(source)], check=True, timeout=120)
-    return output
-
-
 @pytest.fixture(scope="session")
 def delegate_library(tmp_path_factory) -> Path:
     """A real shared library with an external delegate that does what its options say."""
@@ -95,3 +78,107 @@ def delegate_library(tmp_path_factory) -> Path:
 def edgetpu_library(tmp_path_factory) -> Path:
     """The same as a stand-in for libedgetpu.so.1: it takes `edgetpu-custom-op` alone."""
     return compile_delegate(tmp_path_factory.mktemp("edgetpu") / "libedgetpu.so.1", "-DEDGETPU")
+
+
+@pytest.fixture(scope="session")
+def make_network():
+    """The builder of networks."""
+    from tests.support.networks import Network
+
+    return Network
+
+
+@pytest.fixture(scope="session")
+def make_detector():
+    """Makes a small SSD."""
+    from tests.support.networks import detector
+
+    return detector
+
+
+@pytest.fixture
+def write_model(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a network or bytes to a file of the given name."""
+
+    def write(content, name="model.tflite") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.bytes())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def quantize() -> Callable[..., bytes]:
+    """Quantizes a float model with litert-quantizer; skips where it is not installed."""
+    pytest.importorskip("litert_quantizer", reason="litert-quantizer (extra `quantize`) is not installed")
+    return quantized
+
+
+@pytest.fixture(scope="session")
+def metadata_buffer() -> Callable[..., bytes]:
+    """Writes the flatbuffer of TFLite Model Metadata."""
+    from tests.support.model_metadata import metadata_buffer
+
+    return metadata_buffer
+
+
+@pytest.fixture(scope="session")
+def with_archive() -> Callable[..., bytes]:
+    """Appends a zip archive to a model."""
+    from tests.support.model_metadata import with_archive
+
+    return with_archive
+
+
+@pytest.fixture
+def make_run(tmp_path) -> Callable[..., RunFactory]:
+    """A function that begins a run of a given id below `tmp_path/results`."""
+    return lambda run_id="20261121-090000-abcd": RunFactory(tmp_path / "results" / run_id)
+
+
+@pytest.fixture
+def recorder():
+    return Recorder()
+
+
+@pytest.fixture
+def quick():
+    """Settings of a run that takes a second or two."""
+    return Settings(repetitions=2, min_runs=2, min_seconds=0.02, accuracy=False)
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, repository: Path, quick):
+    """A prepared run of two bundled models on `cpu:1` and `cpu-reference`."""
+
+    def make(**changes):
+        request = {
+            "models": ("shapes-float32", "shapes-full-integer"),
+            "delegates": ("cpu:1", "cpu-reference"),
+            "workspace": str(repository),
+            "output": str(tmp_path / "results"),
+            "settings": quick,
+            "repetitions": 2,
+            **changes,
+        }
+        return prepare(Request(**request))
+
+    return make
+
+
+@pytest.fixture
+def ok_process():
+    def make(index=0, **changes):
+        facts = {
+            "index": index,
+            "started_at": "2026-11-21T00:00:00Z",
+            "status": "ok",
+            "delegate": DelegateFacts(requested="cpu:1", actual="xnnpack", delegated_nodes=3, total_nodes=4),
+            "runtime": "ai-edge-litert 2.3.0",
+            "steady_from": 1,
+            **changes,
+        }
+        return ProcessFacts(**facts)
+
+    return make

@@ -26,8 +26,8 @@ from harness.detectors.registry import DECODERS
 from harness.errors import ModelError, SchemaError, UnknownNameError
 from harness.recognize.find import find_model
 from harness.workspace import Workspace
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 BUNDLED = sorted((REPOSITORY / "models").glob("*.toml"))
 SECTIONS = {
     "The card": ModelCard,

@@ -21,8 +21,8 @@ from harness.profiles import (
     load_profile,
 )
 from harness.workspace import Workspace
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "devices" / "README.md"
 BUNDLED = sorted((REPOSITORY / "devices").glob("*.toml"))
 MINIMAL = 'name = "bench"\n[connection]\nkind = "local"\n'

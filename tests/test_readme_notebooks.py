@@ -1,13 +1,9 @@
 """The notebooks of the README run as they stand there."""
 
 import re
-import runpy
 import shutil
-from pathlib import Path
 
 import pytest
-
-make_run = runpy.run_path(str(Path(__file__).parent / "report" / "conftest.py"))["make_run"]
 
 
 @pytest.fixture

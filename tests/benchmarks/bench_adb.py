@@ -1,10 +1,9 @@
 """Push throughput and shell round trips, side by side with the adb tool, against one real adbd.
 
-Run as root on Debian with `adbd` and `adb` installed: python tests/benchmarks/bench_adb.py
+Run as root on Debian with `adbd` and `adb` installed: python -m tests.benchmarks.bench_adb
 Fails when a push is slower than 0.2 × adb's or a round trip takes longer than 5 ms.
 """
 
-import importlib.util
 import os
 import shutil
 import statistics
@@ -14,19 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support import adbd
+
 SIZE = 100_000_000
 REPEATS = 5
 CALLS = 50
 LEAST_SHARE, MOST_MS = 0.2, 5.0
-
-
-def load_fixtures():
-    """The network and the daemon are those of the tests."""
-    path = Path(__file__).resolve().parents[1] / "drivers" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("adb_fixtures", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def seconds(action):
@@ -36,12 +28,11 @@ def seconds(action):
 
 
 def main():
-    fixtures = load_fixtures()
     if os.geteuid() != 0 or shutil.which("adb") is None:
         sys.exit("needs root, adbd and adb (.ci/adb installs them)")
-    with tempfile.TemporaryDirectory() as folder, fixtures.Network().entered():
+    with tempfile.TemporaryDirectory() as folder, adbd.Network().entered():
         os.environ["HOME"] = folder
-        daemon = fixtures.Adbd(15555, Path(folder))
+        daemon = adbd.Adbd(15555, Path(folder))
         try:
             sys.exit(measure(daemon, Path(folder)))
         finally:

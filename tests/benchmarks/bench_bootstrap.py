@@ -1,6 +1,6 @@
 """The interval of an mAP over images: its time and memory at the size of COCO val2017, and its coverage.
 
-    python tests/benchmarks/bench_bootstrap.py [--quick] [--images 5000] [--resamples 1000] [--repeat 200]
+    python -m tests.benchmarks.bench_bootstrap [--quick] [--images 5000] [--resamples 1000] [--repeat 200]
 
 Makes a seeded data set as bench_metrics.py does and computes the interval in a process of its own. Then draws
 small data sets from populations whose mAP is known (that of 40,000 images and more) and prints how often the

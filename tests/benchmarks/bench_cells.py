@@ -3,7 +3,7 @@
 1. Seconds a cell outside the timed loop: start a worker, load the model, write samples and record.
 2. Share of a run's wall time that planning, ordering, statistics and records take in the parent process.
 
-    python tests/benchmarks/bench_cells.py [--cells 10]
+    python -m tests.benchmarks.bench_cells [--cells 10]
 """
 
 import argparse
@@ -18,8 +18,7 @@ from harness.records.records import load_records
 from harness.rows import frame
 from harness.session import carry_out, prepare
 from harness.settings import Settings
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import REPOSITORY
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ The models are those of the shared data: SSD MobileNet v1 300×300 (uint8) again
 dequantizing every constant, and YOLOv5n float16 against int8. Each line is a process of its own, so that the peak of
 one is not that of another. Images are repeated where the dataset has fewer than asked for.
 
-    python tests/benchmarks/bench_diagnose.py SHARED_DATA [--images 100]
+    python -m tests.benchmarks.bench_diagnose SHARED_DATA [--images 100]
 """
 
 import argparse

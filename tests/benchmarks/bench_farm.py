@@ -25,7 +25,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import REPOSITORY
+
 CELLS_A_DEVICE = 10
 
 

@@ -1,6 +1,6 @@
 """Break detectors in every way of the fault library, diagnose each, carry the remedies out, and print a table.
 
-    python tests/benchmarks/bench_faults.py [--shared] [--limit N] [--no-try] [NAME…]
+    python -m tests.benchmarks.bench_faults [--shared] [--limit N] [--no-try] [NAME…]
 
 A row a fault: the rank of the true cause, its confidence, the gain that the diagnosis measured for the cause that it
 ranks first, the gain that `--try` then brought in all, what is left against the float side, and the time. Healthy pairs
@@ -13,14 +13,11 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "tests" / "diagnosis"))
-
-from examining import examined  # noqa: E402
-from faults import library  # noqa: E402
-from faults.workshop import Workshop  # noqa: E402
-
-from harness.diagnosis.remedies.attempt import carry_out  # noqa: E402
+from harness.diagnosis.remedies.attempt import carry_out
+from tests.support.examining import examined
+from tests.support.faults import library
+from tests.support.faults.workshop import Workshop
+from tests.support.paths import REPOSITORY
 
 HEAD = ("fault", "true cause", "rank", "first named", "confidence", "lost", "expected", "got", "left", "s")
 WIDTHS = (26, 21, 4, 21, 10, 7, 8, 7, 7, 6)

@@ -1,6 +1,6 @@
 """Feed the reader of edgetpu_compiler's logs damaged logs: it may never raise, nor take long.
 
-    python tests/benchmarks/bench_fuzz_edgetpu_log.py [--cases 100000] [--seed 1]
+    python -m tests.benchmarks.bench_fuzz_edgetpu_log [--cases 100000] [--seed 1]
 
 Each case takes one of the logs of tests/edgetpu/test_log.py and damages it several times: characters replaced, pieces
 cut out, doubled, lines mixed with those of another log, digits made long. It is then read, and what was read is
@@ -11,16 +11,15 @@ brings it back). Exit status 1 when there is a failure.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import random
 import sys
 import time
-from pathlib import Path
 
 from harness.edgetpu.advice import advice
 from harness.edgetpu.compare import remarks, side_by_side
 from harness.edgetpu.log import parse
+from tests.edgetpu import test_log
 
 LIMIT_S = 0.5
 ODD = [
@@ -43,11 +42,7 @@ ODD = [
 
 def logs() -> list[str]:
     """Return the logs that the tests hold."""
-    path = Path(__file__).parents[1] / "edgetpu" / "test_log.py"
-    spec = importlib.util.spec_from_file_location("edgetpu_logs", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return [module.VERSION_16, module.ISSUE_342, module.LOG_FILE, module.PTQ, module.QAT]
+    return [test_log.VERSION_16, test_log.ISSUE_342, test_log.LOG_FILE, test_log.PTQ, test_log.QAT]
 
 
 def damage(text: str, others: list[str], chance: random.Random) -> str:

@@ -1,6 +1,6 @@
 """Feed `inspect` and the edits damaged models: only our errors or sound results may come out, soon and small.
 
-    python tests/benchmarks/bench_fuzz_edit.py [--cases 100000] [--processes 2] [--seed 1] [--max-minutes 60]
+    python -m tests.benchmarks.bench_fuzz_edit [--cases 100000] [--processes 2] [--seed 1] [--max-minutes 60]
         [--run-one-in 500] MODEL…
 
 Each case damages one of the models as `bench_fuzz_models.py` does and inspects it, changes its NMS, cuts it, and
@@ -23,9 +23,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-from bench_fuzz_models import mutate, structural
-
 from harness.edit.attach import attach, heads_of
 from harness.edit.check import run_once
 from harness.edit.cut import cut
@@ -34,6 +31,7 @@ from harness.edit.shapes import change_nms
 from harness.errors import HarnessError, ModelError
 from harness.tflite import reader
 from harness.tflite.inspect.model import inspect
+from tests.benchmarks.bench_fuzz_models import mutate, structural
 
 LIMIT_S, LIMIT_MB = 5.0, 1000
 CHANGE = NmsChange(regular=True, score_threshold=0.1, iou_threshold=0.5, max_detections=33)

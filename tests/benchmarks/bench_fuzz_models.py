@@ -1,6 +1,6 @@
 """Feed the reader of .tflite files a hundred thousand damaged models: only `ModelError` may come out, soon and small.
 
-    python tests/benchmarks/bench_fuzz_models.py [--cases 100000] [--processes 2] [--seed 1] [--max-minutes 30] MODEL…
+    python -m tests.benchmarks.bench_fuzz_models [--cases 100000] [--processes 2] [--seed 1] [--max-minutes 30] MODEL…
 
 Each case flips, cuts, splices or overwrites bytes of one of the models, half of the time in words that look like
 offsets or lengths, and asks for its description, its card and whether it can run. Prints one JSON line: cases, the

@@ -1,6 +1,6 @@
 """Hold the regression gate against simulated runs whose truth is known, and print how often it decides how.
 
-    python tests/benchmarks/bench_gate.py [--pairs N] [--seed N]
+    python -m tests.benchmarks.bench_gate [--pairs N] [--seed N]
 
 Each pair is two runs on disk, written by the code that writes real ones and compared as `harness compare` does: 5
 processes a cell that differ by 1 % from one to the next (normal on logarithms), 60 inferences each with 2 % of noise of

@@ -1,6 +1,6 @@
 """How a report of 10,000 cells (100 runs of 100, raw samples on disk) is read, written and used.
 
-Usage: python tests/benchmarks/bench_html.py [CELLS_A_RUN RUNS] — chromium, its driver and Selenium for the last part.
+Usage: python -m tests.benchmarks.bench_html [CELLS_A_RUN RUNS] — chromium, its driver and Selenium for the last part.
 Wanted for 10,000 cells: table < 3 s and < 500 MB; page < 10 s and < 15 MB; first paint < 2 s; sorting < 200 ms.
 """
 

@@ -1,6 +1,6 @@
 """Kill -9 a 12-cell run at random instants, resume it each time, and check that nothing is lost or measured twice.
 
-    python tests/benchmarks/bench_kills.py [--kills 50] [--seed 0]
+    python -m tests.benchmarks.bench_kills [--kills 50] [--seed 0]
 
 Runs are killed until so many kills are reached; whenever a run ends by itself a new one is begun.
 """
@@ -16,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import REPOSITORY
+
 ARGS = ("--no-accuracy", "--repetitions", "2", "--min-runs", "1", "--min-seconds", "0.01")
 
 

@@ -1,6 +1,6 @@
 """COCO metrics at the size of COCO val2017: this package against pycocotools.
 
-    python tests/benchmarks/bench_metrics.py [--images 5000] [--annotations 36000] [--detections 490000]
+    python -m tests.benchmarks.bench_metrics [--images 5000] [--annotations 36000] [--detections 490000]
 
 Makes a seeded data set, runs each engine in a process of its own from the two files to the 12 figures, and
 prints the times (imports left out, and for the whole process), their ratio, the peak memory and whether the

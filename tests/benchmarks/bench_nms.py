@@ -1,17 +1,13 @@
 """Time of host NMS, beside a plain loop over the same heads.
 
-Run `python tests/benchmarks/bench_nms.py`. The targets are 3 ms for 1917 × 90 heads and 8 ms for a YOLO table of
+Run `python -m tests.benchmarks.bench_nms`. The targets are 3 ms for 1917 × 90 heads and 8 ms for a YOLO table of
 25200 × 85; on a busy machine look at the ratio to the plain loop, which the load slows alike.
 """
 
 import statistics
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.cards import DecoderSpec
 from harness.detectors.base import ModelContext

@@ -3,7 +3,7 @@
 Ideal images/s = cores / (t_invoke + t_prepare), each measured alone, single-threaded, in this process; reached images/s
 is the pipeline's own, in this process too. Also compares t_prepare with Pillow's plain decode + bilinear resize.
 
-    python tests/benchmarks/bench_pipeline.py MODEL.tflite DATASET [--repeat 5]
+    python -m tests.benchmarks.bench_pipeline MODEL.tflite DATASET [--repeat 5]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """False alarms on real processes: one cell measured again and again, compared with itself.
 
-    python tests/benchmarks/bench_same.py [--pairs 20] [--processes 5]
+    python -m tests.benchmarks.bench_same [--pairs 20] [--processes 5]
 
 Measures 2 × pairs × processes workers of the same cell, interleaved, deals them into pairs of groups and counts how
 often `harness.statistics.comparing.compare` calls the groups of a pair different (wanted <= 5 %).
@@ -8,7 +8,6 @@ often `harness.statistics.comparing.compare` calls the groups of a pair differen
 
 import argparse
 import tempfile
-from pathlib import Path
 
 from harness.bench.observer import Silent
 from harness.bench.request import Request
@@ -17,8 +16,7 @@ from harness.rows.summary import steady_durations
 from harness.session import carry_out, prepare
 from harness.settings import Settings
 from harness.statistics.comparing import compare
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import REPOSITORY
 
 
 def main() -> None:

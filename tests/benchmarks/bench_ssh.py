@@ -1,13 +1,12 @@
 """Speed over SSH against one real sshd on loopback: pushes side by side with scp, round trips, and what cells cost.
 
-Needs openssh-server: python tests/benchmarks/bench_ssh.py [--megabytes N] [--repeats N] [--deaths N]
+Needs openssh-server: python -m tests.benchmarks.bench_ssh [--megabytes N] [--repeats N] [--deaths N]
 Fails when a push is slower than 0.5 × scp's, or a warm cell takes more than three round trips. With --deaths the board
 dies so many times at random instants of a push, a command or a pull, and nothing may hang, be half or live on.
 """
 
 import argparse
 import hashlib
-import importlib.util
 import os
 import random
 import statistics
@@ -26,19 +25,11 @@ from harness.recognize.find import find_model
 from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
+from tests.support import sshd as server
+from tests.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LEAST_SHARE, MOST_TRIPS = 0.5, 3
 CALLS = 50
-
-
-def load_server():
-    """The sshd is that of the tests."""
-    path = REPOSITORY / "tests" / "stand_in" / "sshd.py"
-    spec = importlib.util.spec_from_file_location("stand_in_sshd", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def seconds(action):
@@ -56,7 +47,7 @@ def arguments():
 
 
 def main():
-    asked, server = arguments(), load_server()
+    asked = arguments()
     if server.why_not():
         sys.exit(server.why_not())
     with tempfile.TemporaryDirectory() as name:

@@ -1,4 +1,4 @@
-"""How long `harness --help` takes, against `python -c pass`: python tests/benchmarks/bench_startup.py [ROUNDS]
+"""How long `harness --help` takes, against `python -c pass`: python -m tests.benchmarks.bench_startup [ROUNDS]
 
 The two are run alternately, so that a busy computer slows both; medians are compared.
 """

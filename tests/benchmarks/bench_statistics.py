@@ -1,6 +1,6 @@
 """Hold the statistics against simulations whose truth is known, and print tables.
 
-    python tests/benchmarks/bench_statistics.py [--quick] [--seed N] [coverage|compare|steady|speed …]
+    python -m tests.benchmarks.bench_statistics [--quick] [--seed N] [coverage|compare|steady|speed …]
 
 Coverage: the truth is the median over processes of a process's median, which is what `stats` estimates:
 exact where the simulation gives it, else from 20,001 simulated processes. One process is judged by the same

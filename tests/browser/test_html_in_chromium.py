@@ -20,6 +20,8 @@ from harness.report.html import render
 from harness.rows import frame
 from harness.rows.published import published_rows
 from harness.workspace import find_workspace
+from tests.support.paths import DATASET, RECORDS_FORMATS, REPOSITORY
+from tests.support.runs_on_disk import RunFactory
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
@@ -34,21 +36,9 @@ ENDING = "</script><img src=x onerror=alert(2)>"
 DOUBTFUL = {"status": "ok", "spread": 0.9, "n_samples": 60}
 
 
-def make_factory(folder):
-    """The factory of tests/report/conftest.py."""
-    path = Path(__file__).parents[1] / "report" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("report_factory", path)
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.RunFactory(folder)
-
-
 def add_operators(folder):
     """Let a cell have the operators of the run that is kept as a fixture."""
-    (kept,) = frame.read_results([Path(__file__).parents[1] / "records_formats" / "1-operators"]).records
+    (kept,) = frame.read_results([RECORDS_FORMATS / "1-operators"]).records
     shutil.copy(kept.folder / "operators.json", folder)
     path = folder / "record.json"
     record = records.load(path, records.Record)
@@ -59,7 +49,7 @@ def add_operators(folder):
 def page(tmp_path_factory):
     """A report of two devices with one row of each kind."""
     folder = tmp_path_factory.mktemp("page")
-    run = make_factory(folder / "20261121-090000-abcd")
+    run = RunFactory(folder / "20261121-090000-abcd")
     run.example()
     run.example("pixel-4")
     run.cell("shapes-float32", "hexagon", device="pixel-4", status="fallback", reasons=("no DSP access",))
@@ -239,7 +229,7 @@ def test_the_details_of_a_row_have_its_charts(browser):
 
 
 def test_the_operators_of_a_row_are_listed_with_who_ran_them(chromium, tmp_path):
-    folder = Path(__file__).parents[1] / "records_formats" / "1-operators"
+    folder = RECORDS_FORMATS / "1-operators"
     found = frame.read_results([folder])
     file = tmp_path / "operators.html"
     file.write_text(render(found, frame.to_rows(found.records)), encoding="utf-8")
@@ -360,11 +350,10 @@ def diagnosis_page(tmp_path_factory):
     from harness.report.html.diagnosis import render as render_diagnosis
     from harness.workspace import find_workspace
 
-    repository = Path(__file__).parents[2]
-    workspace = find_workspace(str(repository))
+    workspace = find_workspace(str(REPOSITORY))
     models = [find_model(name, workspace) for name in ("shapes-float32", "shapes-full-integer")]
     pair = Pair(load_side("float", models[0]), load_side("quantized", models[1]))
-    dataset = find_dataset(repository / "models/shapes/dataset").limited(12)
+    dataset = find_dataset(DATASET).limited(12)
     found = [
         Finding(ENDING, confidence, HOSTILE, HOSTILE, (Number("share", 0.25),), None, "edit",
                 Remedy(HOSTILE, ("harness", "edit", HOSTILE)))

@@ -3,16 +3,12 @@
 import csv
 import io
 import json
-import runpy
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from harness.cli.main import main
 from harness.comparison.rows import COLUMNS
-
-make_run = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))["make_run"]
 
 
 @pytest.fixture

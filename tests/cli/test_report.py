@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +11,6 @@ from harness.cli import main as front
 from harness.cli.report import command
 from harness.errors import HarnessError
 from harness.rows.columns import NAMES
-
-make_run = runpy.run_path(str(Path(__file__).parents[1] / "report" / "conftest.py"))["make_run"]
 
 
 @pytest.fixture

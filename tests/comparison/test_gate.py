@@ -1,15 +1,12 @@
 """The decision: fail, pass, or the data cannot tell."""
 
-import runpy
-from pathlib import Path
-
 import pytest
 
 from harness.comparison.compare import compare_results
 from harness.comparison.expression import parse
 from harness.comparison.gate import Estimate, decide, judge, worst
+from tests.benchmarks import bench_gate
 
-BENCH = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "bench_gate.py"))
 SLOWER = "latency_median_ms > 5%"
 
 
@@ -196,4 +193,4 @@ def test_a_native_tools_summaries_are_judged_as_samples_are(sides, edit):
     ],
 )
 def test_simulated_pairs_are_decided_rightly(how, outcome, least):
-    assert BENCH["outcomes"](12, seed=1, **how)[outcome] >= 12 * least
+    assert bench_gate.outcomes(12, seed=1, **how)[outcome] >= 12 * least

@@ -1,8 +1,9 @@
 """Sound detectors, broken in known ways: the diagnosis has to name what was done to them."""
 
 import pytest
-from examining import examined
-from faults import library
+
+from tests.support.examining import examined
+from tests.support.faults import library
 
 IMAGES = 40
 """Few, so that the tests are quick; `tests/benchmarks/bench_faults.py` takes all."""
@@ -54,7 +55,7 @@ def test_the_cause_is_found_in_a_real_model(workshop, shared_data, name):
 
 
 def test_the_library_knows_nothing_of_the_diagnosis(repository):
-    for file in (repository / "tests" / "diagnosis" / "faults").glob("*.py"):
+    for file in (repository / "tests" / "support" / "faults").glob("*.py"):
         assert "harness.diagnosis" not in file.read_text(encoding="utf-8"), file.name
 
 

@@ -3,22 +3,16 @@
 A fake, a real adbd and a real sshd, spread over two hosts in a network of their own.
 """
 
-import importlib.util
-import shutil
 import time
-from pathlib import Path
 
 import pytest
-from conftest import RealFarm
-from conftest_of_drivers import Adbd, Network, require_network
 
 from harness.drivers.base import DeviceInfo
+from tests.drivers import test_conformance as suite
+from tests.support.adbd import Adbd, open_network, require_adbd
+from tests.support.farm import RealFarm
 
-SUITE = Path(__file__).resolve().parents[1] / "drivers" / "test_conformance.py"
-_SPEC = importlib.util.spec_from_file_location("conformance_suite", SUITE)
-_MODULE = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_MODULE)
-globals().update({name: value for name, value in vars(_MODULE).items() if name.startswith("test_")})
+globals().update({name: value for name, value in vars(suite).items() if name.startswith("test_")})
 
 
 def call(device, method, arguments, keywords, topic):
@@ -85,15 +79,13 @@ class ThroughWorker:
 @pytest.fixture(scope="module")
 def spread(tmp_path_factory, sshd_module):
     """A farm in a network of its own: a has a phone, b has a board, both have a fake."""
-    require_network()
-    if shutil.which("adbd", path="/usr/bin:/usr/sbin") is None:
-        pytest.skip("adbd is not installed (.ci/adb installs it)")
+    require_adbd()
     why_not = sshd_module.why_not()
     if why_not is not None:
         pytest.skip(why_not)
     from distributed import Client
 
-    folder, network = tmp_path_factory.mktemp("spread"), Network()
+    folder, network = tmp_path_factory.mktemp("spread"), open_network()
     with network.entered(), pytest.MonkeyPatch.context() as patch:
         phone_folder = folder / "phone"
         phone_folder.mkdir()

@@ -5,14 +5,15 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-from conftest_of_drivers import Network, require_network
 
 from harness.errors import IncomparableError
 from harness.records.records import is_finished, load_records
 from harness.session import carry_out, prepare, prepare_resume
+from tests.support.adbd import open_network
+from tests.support.farm import RealFarm
+from tests.support.paths import REPOSITORY
 
 LONG = {"min_seconds": 2.0}
 """A step of two seconds, in the middle of which something is lost."""
@@ -120,10 +121,10 @@ def test_a_scheduler_that_is_killed_and_comes_back_ends_no_run(two_hosts, quiet,
 CLIENT = """
 import sys
 from harness.bench.request import FarmChoice, Request
-from harness.bench.plan import Settings
-from harness.bench.session import carry_out, prepare
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 sys.path.insert(0, sys.argv[1])
-from conftest import Quiet
+from tests.support.observers import Quiet
 settings = Settings(repetitions=1, min_runs=2, min_seconds=2.0, accuracy=False)
 farm = FarmChoice(scheduler=sys.argv[2], wait_s=20.0)
 request = Request(models=("shapes-float32", "shapes-float16"), devices=("fake-1@a", "fake-1@b"), delegates=("cpu:1",),
@@ -135,7 +136,7 @@ carry_out(prepared, Quiet())
 
 
 def test_a_client_that_is_killed_takes_up_what_was_finished_meanwhile(two_hosts, quiet, tmp_path, repository):
-    argv = [sys.executable, "-c", CLIENT, str(Path(__file__).parent), two_hosts.address, str(repository)]
+    argv = [sys.executable, "-c", CLIENT, str(REPOSITORY), two_hosts.address, str(repository)]
     client = subprocess.Popen([*argv, str(tmp_path / "runs")], stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == "measuring\n"
     time.sleep(1.5)
@@ -188,10 +189,7 @@ def test_a_run_goes_on_with_a_device_only_as_it_was(two_hosts, quiet, tmp_path):
 
 
 def test_a_network_that_is_cut_for_20_seconds_ends_no_run(tmp_path, quiet):
-    require_network()
-    from conftest import RealFarm
-
-    network = Network()
+    network = open_network()
     with network.entered():
         farm = RealFarm(tmp_path / "farm", fakes=("fake-1",))
         try:

@@ -9,14 +9,13 @@ from PIL import Image
 
 from harness.cards import Model, load_card
 from tests.example_training.draw import draw_scene, jpeg
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.support.paths import MODELS
 
 
 @pytest.fixture(scope="session")
 def shapes() -> Model:
     """The bundled float32 detector with its card."""
-    return load_card(REPOSITORY / "models" / "shapes-float32.toml")
+    return load_card(MODELS / "shapes-float32.toml")
 
 
 @pytest.fixture(scope="session")

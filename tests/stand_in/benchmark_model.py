@@ -2,7 +2,7 @@
 
 It runs on the LiteRT interpreter and prints what the program of the flavour `tflite` prints on Linux (INFO and WARN to
 standard output, ERROR and FATAL to standard error). It can play the documented misbehaviours, which are told by the
-environment variable STAND_IN, a JSON object (`launcher.py` writes it into the launcher):
+environment variable STAND_IN, a JSON object (`tests/support/launcher.py` writes it into the launcher):
 
     "unknown": ["use_gpu"]     flags that this build does not know
     "gpu": "works"             every node, on the CPU but told as the GPU

@@ -1,11 +1,10 @@
 """How a model is quantized: each kind made by a tool that makes it, or by hand where no tool is at hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from harness.tflite.model import describe
+from tests.support.paths import MODELS
 
 UINT8, INT8 = 3, 9
 
@@ -133,7 +132,7 @@ def test_every_judgement_has_evidence(shared_data):
 
 
 def bundled():
-    return sorted((Path(__file__).resolve().parents[2] / "models" / "shapes").glob("*.tflite"))
+    return sorted((MODELS / "shapes").glob("*.tflite"))
 
 
 @pytest.mark.parametrize("path", bundled(), ids=lambda path: path.stem)

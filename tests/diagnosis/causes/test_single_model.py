@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from examining import examined
-from faults import library
+
+from tests.support.examining import examined
+from tests.support.faults import library
 
 NAMED = {
     "not_normalized": "likely",

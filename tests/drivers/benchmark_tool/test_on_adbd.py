@@ -1,6 +1,5 @@
 """The native tool on a real adbd: what the engine does over ADB is what it does here."""
 
-import importlib.util
 import random
 import threading
 import time
@@ -22,17 +21,14 @@ from harness.recognize.find import find_model
 from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
+from tests.support.launcher import make_launcher
 
 SETTINGS = Settings(repetitions=1, min_runs=3, min_seconds=0.01)
 
 
 @pytest.fixture
 def tool(repository, tmp_path):
-    path = repository / "tests" / "stand_in" / "launcher.py"
-    spec = importlib.util.spec_from_file_location("stand_in_launcher", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return lambda **plays: tool_from_file(module.make_launcher(tmp_path, **plays))
+    return lambda **plays: tool_from_file(make_launcher(tmp_path, **plays))
 
 
 @pytest.fixture

@@ -1,0 +1,125 @@
+"""A float model that rounds as a quantized one does."""
+
+import numpy as np
+import pytest
+
+from harness.cards import load_card
+from harness.diagnosis.layers.emulate import Parts, Stored, emulate, stored_for
+from harness.diagnosis.layers.float_twin import by_channel, find_twin
+from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.sides import Pair, load_side
+from harness.errors import ModelError
+from harness.tflite.model import load
+from harness.tflite.values import real_values
+from tests.support.examining import examined
+from tests.support.faults import library
+
+
+@pytest.fixture(scope="module")
+def float_side(repository):
+    return load_side("float", load_card(repository / "models" / "shapes-float32.toml"))
+
+
+@pytest.fixture(scope="module")
+def quantized_side(repository):
+    return load_side("quantized", load_card(repository / "models" / "shapes-full-integer.toml"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "zero_point"),
+    [(-1.0, 1.0, 2 / 255, 0), (0.0, 6.0, 6 / 255, -128), (2.0, 5.1, 0.02, -128), (0.0, 0.0, 1.0, -128)],
+)
+def test_a_range_is_stored_with_zero_in_it(low, high, scale, zero_point):
+    found = stored_for(low, high)
+    assert found.scale == pytest.approx(scale)
+    assert abs(found.zero_point - zero_point) <= 1  # -1…1 has its zero between two steps
+    assert found.range[0] <= min(low, 0) + found.scale and found.range[1] >= max(high, 0) - found.scale
+
+
+def run(data, image):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=data, num_threads=1)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image)
+    interpreter.invoke()
+    return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()}
+
+
+def test_a_rounded_input_is_the_rounded_input(float_side):
+    """The model gives what it gives for an image that NumPy has rounded."""
+    image = np.random.default_rng(0).uniform(-1, 1, (1, 144, 144, 3)).astype(np.float32)
+    stored = Stored(0.25, 0)
+    (index,) = float_side.graph.primary.inputs
+    data = float_side.file.read_bytes()
+    emulated = run(emulate(data, Parts({index: stored}), float_side.file), image)
+    rounded = (np.clip(np.round(image / 0.25), -128, 127) * 0.25).astype(np.float32)
+    expected = run(data, rounded)
+    for name, values in expected.items():
+        assert emulated[name] == pytest.approx(values, abs=1e-4)
+
+
+def test_replaced_weights_are_those_that_compute(float_side):
+    """All-zero weights and biases in the class heads give the score of sigmoid(0) to every box."""
+    graph = float_side.graph.primary
+    heads = [
+        index
+        for operator in graph.operators
+        if "class" in graph.tensors[operator.outputs[0]].name and operator.name == "CONV_2D"
+        for index in operator.inputs[1:]
+    ]
+    zeros = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in heads}
+    emulated = emulate(float_side.file.read_bytes(), Parts(weights=zeros), float_side.file)
+    scores = [
+        v for v in run(emulated, np.zeros((1, 144, 144, 3), np.float32)).values() if v.shape == (1, 150)
+    ]
+    assert any(np.allclose(values[values > 0], 0.5) and (values > 0).any() for values in scores)
+
+
+def test_the_whole_comes_near_the_quantized_model(workshop):
+    result = examined(library.HEALTHY["full-integer"](workshop), 40)
+    evidence = result.diagnosis.evidence
+    pair = evidence.pair
+    data = emulate(pair.float.file.read_bytes(), find_twin(pair).parts(), pair.float.file)
+    file = workshop.folder / "whole.tflite"
+    file.write_bytes(data)
+    found = evidence.runs.detections(pair.float, Change("emulated", file=file))
+    assert abs(evidence.runs.compare(evidence.loss.quantized.found, found).difference) < 0.01
+
+
+def test_every_activation_and_weight_of_the_example_has_its_twin(float_side, quantized_side):
+    twin = find_twin(Pair(float_side, quantized_side))
+    assert len(twin.weights) == 39 and all(layer.n_scales > 1 for layer in twin.weights)
+    for layer in twin.weights:
+        step = np.abs(layer.float_values).max() / 127
+        assert np.abs(layer.values - layer.float_values).max() <= step
+
+
+def test_without_a_float_twin_there_is_nothing_to_emulate(float_side, quantized_side):
+    assert find_twin(Pair(None, quantized_side)) is None
+    assert find_twin(Pair(quantized_side, float_side)) is None
+    assert find_twin(Pair(float_side, float_side)) is None
+
+
+def test_one_scale_a_channel_keeps_small_channels():
+    """127 steps to the greatest of each channel: 0.01 is 127 steps of its own, and 0 steps of the other's."""
+    values = np.array([[1.27, -1.0], [0.01, -0.006]], np.float32)
+    found = by_channel(values, axis=0)
+    assert found[0].tolist() == pytest.approx([1.27, -1.0])
+    assert found[1].tolist() == pytest.approx([0.01, -76 * 0.01 / 127])
+
+
+def test_stored_weights_stand_for_scale_times_q_less_zero_point(repository):
+    _, graph = load(repository / "models" / "shapes" / "shapes_full_integer.tflite")
+    tensor = next(t for t in graph.primary.tensors if t.constant and t.quantization and t.dtype == "int8")
+    raw = np.frombuffer(bytes(graph.data(tensor)), np.int8).reshape(tensor.shape)
+    axis, k = tensor.quantization.axis, 1
+    expected = (
+        np.take(raw, k, axis).astype(float) - tensor.quantization.zero_points[k]
+    ) * tensor.quantization.scales[k]
+    assert np.take(real_values(graph, tensor), k, axis) == pytest.approx(expected)
+
+
+def test_what_is_no_model_is_refused(tmp_path):
+    with pytest.raises(ModelError):
+        emulate(b"\0\0\0\0TFL3" + bytes(40), Parts({0: Stored(1.0, 0)}), tmp_path / "x.tflite")

@@ -1,0 +1,130 @@
+"""Real farms on this computer: a Dask scheduler and workers, each a process of its own, on loopback."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.bench.request import FarmChoice, Request
+from harness.farm.link import Link
+from harness.settings import Settings
+from tests.support.paths import REPOSITORY
+
+FAKES = ("fake-1", "fake-2")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class RealFarm:
+    """A scheduler and workers that can be killed and started again."""
+
+    def __init__(self, folder: Path, fakes=FAKES):
+        self.folder, self.port = folder, free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self.processes: dict[str, subprocess.Popen] = {}
+        self.workspace = folder / "workspace"
+        self.cache = folder / "cache"
+        (self.workspace / "models").mkdir(parents=True)
+        (self.workspace / "devices").mkdir()
+        self.offer("local", kind="local")
+        for name in fakes:
+            self.offer(name)
+
+    def offer(self, name, kind="fake"):
+        """Write a profile; workers that look for it find the device."""
+        text = f'name = "{name}"\ndelegates = ["cpu:1"]\n[connection]\nkind = "{kind}"\n'
+        (self.workspace / "devices" / f"{name}.toml").write_text(text)
+
+    def withdraw(self, name):
+        (self.workspace / "devices" / f"{name}.toml").unlink()
+
+    def environment(self, **more):
+        return {**os.environ, "HARNESS_CACHE": str(self.cache), "PYTHONSAFEPATH": "1", **more}
+
+    def start_scheduler(self):
+        argv = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1"]
+        self._start(
+            "scheduler", [*argv, "--port", str(self.port), "--no-dashboard", "--dashboard-address", ":0"]
+        )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(self.log("scheduler"))
+
+    def start_worker(self, name, *options, prefix=()):
+        argv = [sys.executable, "-m", "harness", "--workspace", str(self.workspace), "worker", self.address]
+        folder = str(self.folder / f"host-{name}")
+        self._start(name, [*prefix, *argv, "--name", name, "--folder", folder, *options])
+
+    def _start(self, name, argv):
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    def log(self, name):
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def kill(self, name):
+        """As a power cut ends a host: everything of it at once."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self):
+        for name in list(self.processes):
+            self.kill(name)
+
+    def link(self, wait_s=20.0, n_hosts=None):
+        link = Link(f"tcp://{self.address}", wait_s=wait_s)
+        if n_hosts is not None:
+            wait_until(lambda: len([h for h in link.tell() if h.told.offers]) == n_hosts, link.tell)
+        return link
+
+    def wait_for_hosts(self, n_hosts):
+        self.link(n_hosts=n_hosts).close()
+
+    def request(self, output, *devices, wait_s=20.0, **changes):
+        """A request whose cells take a second."""
+        settings = {"repetitions": 1, "min_runs": 2, "min_seconds": 0.02, "accuracy": False}
+        return Request(
+            **{
+                "models": ("shapes-float32",),
+                "devices": devices,
+                "delegates": ("cpu:1",),
+                "workspace": str(REPOSITORY),
+                "output": str(output),
+                "settings": Settings(**{**settings, **changes.pop("settings", {})}),
+                "repetitions": changes.pop("repetitions", 1),
+                "farm": FarmChoice(scheduler=self.address, wait_s=wait_s),
+                **changes,
+            }
+        )
+
+
+def wait_until(what, why=lambda: "", timeout_s=60.0):
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if what():
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"it never came true: {why()}")
