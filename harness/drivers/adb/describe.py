@@ -1,17 +1,17 @@
-"""What a phone told of itself, in the form that every device has."""
+"""The description of a phone, made from its facts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.drivers.adb.facts import PhoneFacts, big_cores, clusters, mask
+from harness.drivers.adb.expectations import expect, refusals, remarks
+from harness.drivers.adb.facts import PhoneFacts
 from harness.drivers.base import DeviceInfo
+from harness.drivers.linux_facts import core_facts, known
 
 
 def info(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
-    """Put a phone's facts into the form that every device has."""
-    from harness.drivers.adb.expectations import expect, refusals, remarks
-
+    """Describe a phone by its facts."""
     return DeviceInfo(
         name=name,
         kind="adb",
@@ -22,7 +22,7 @@ def info(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
         abi=facts.abi,
         delegates=expect(facts),
         reason="; ".join((*(refusal.reason for refusal in refusals(facts)), *remarks(facts))),
-        facts=_flat(facts),
+        facts=known(_facts(facts)),
     )
 
 
@@ -39,20 +39,14 @@ def _os(facts: PhoneFacts) -> str | None:
     return f"Android {facts.android or '?'} (API {facts.api_level})"
 
 
-def _flat(facts: PhoneFacts) -> Mapping[str, str | int | float]:
-    """Only what is known: an absent key is an unknown fact."""
+def _facts(facts: PhoneFacts) -> Mapping[str, str | int | float | None]:
     health = facts.health
-    big = big_cores(facts.cores)
-    everything: dict[str, str | int | float | None] = {
+    return {
         "serial": facts.serial,
         "android": facts.android,
         "api_level": facts.api_level,
         "build": facts.build,
-        "kernel": facts.kernel,
-        "cores": len(facts.cores) or None,
-        "cpu_clusters": clusters(facts.cores),
-        "big_cores": len(big) or None,
-        "big_core_mask": mask(big),
+        **core_facts(facts),
         "gpu": facts.gpu,
         "memory_mb": facts.memory_mb,
         "free_mb": facts.free_mb,
@@ -64,6 +58,5 @@ def _flat(facts: PhoneFacts) -> Mapping[str, str | int | float]:
         "thermal_status": health.thermal_status,
         "hottest_c": health.hottest_c,
         "screen_on": None if health.screen_on is None else ("yes" if health.screen_on else "no"),
-        "governor": health.governor,
+        "governor": facts.governor,
     }
-    return {key: value for key, value in everything.items() if value is not None}

@@ -54,7 +54,7 @@ def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
 
 
 def _governor(info: DeviceInfo, facts: BoardFacts) -> Check:
-    governor = facts.linux.health.governor
+    governor = facts.linux.governor
     if governor not in {None, "performance"}:
         reason = f"figures repeat better with performance: echo performance | sudo tee {GOVERNORS}"
         return Check(info.name, "governor", State.WARNING, str(governor), reason, info)

@@ -1,8 +1,7 @@
-"""What a Linux board tells of itself: one script, and the facts read from what it prints.
+"""Facts that a Linux board tells of itself: one script, and what is read from its output.
 
-What is the same on every Linux is read as on phones (`harness.drivers.adb.facts`); a board adds its device tree, the
-flags of the Raspberry Pi's firmware, and the Python with its TFLite runtime. What is not understood is unknown, never
-a guess.
+A board adds to what every Linux has its device tree, the flags of the Raspberry Pi's firmware, and the Python with its
+TFLite runtime.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.drivers.adb import facts as phone
+from harness.drivers import linux_facts
 from harness.drivers.base import DeviceInfo
 from harness.drivers.device_python import PROBE, DevicePython, parse_python
+from harness.drivers.linux_facts import LinuxFacts, core_facts, known
 from harness.firmware import READ_FLAGS, describe_flags, parse_flags
 from harness.text import clean
 
@@ -34,7 +34,7 @@ def script(root: str, python: str) -> str:
         python: The Python to ask.
     """
     where, interpreter = shlex.quote(root), shlex.quote(python)
-    return f"""{phone.LINUX_SCRIPT}
+    return f"""{linux_facts.SCRIPT}
 s tree; tr '\\0' '\\n' </proc/device-tree/model 2>/dev/null; echo
 s compatible; tr '\\0' '\\n' </proc/device-tree/compatible 2>/dev/null; echo
 s bits; getconf LONG_BIT 2>/dev/null
@@ -49,11 +49,11 @@ exit 0"""
 
 @dataclass(frozen=True)
 class BoardFacts:
-    """What a board tells of itself. Unknown is None.
+    """Facts that a board tells of itself. Unknown is None.
 
     Attributes:
-        linux: What is the same on every Linux.
-        tree: The board's name in its device tree.
+        linux: Those that every Linux has.
+        tree: Its name in its device tree.
         compatible: What the device tree says it is compatible with, the board first and its processor last.
         bits: Word size of its programs: a 64-bit kernel may carry a 32-bit system.
         hottest_c: The hottest thermal zone, degrees Celsius.
@@ -63,7 +63,7 @@ class BoardFacts:
         python: Its Python.
     """
 
-    linux: phone.PhoneFacts
+    linux: LinuxFacts
     tree: str | None = None
     compatible: tuple[str, ...] = ()
     bits: int | None = None
@@ -88,11 +88,11 @@ class BoardFacts:
 
 def parse(text: str) -> BoardFacts:
     """Read what the script printed."""
-    part = phone.sections(text)
+    part = linux_facts.sections(text)
     tree = part.get("tree", "").strip()
     bits = part.get("bits", "").strip()
     return BoardFacts(
-        linux=phone.parse(text),
+        linux=linux_facts.parse(text),
         tree=clean(tree).strip() or None,
         compatible=tuple(
             clean(line).strip() for line in part.get("compatible", "").split("\n") if line.strip()
@@ -101,7 +101,7 @@ def parse(text: str) -> BoardFacts:
         hottest_c=_hottest(part.get("celsius", "")),
         flags=parse_flags(part.get("firmware", "")),
         edgetpus=tuple(word for word in part.get("edgetpu", "").split() if word in {"usb", "pci"}),
-        free_mb=phone.free_mb(part.get("room", "")),
+        free_mb=linux_facts.free_mb(part.get("room", "")),
         python=parse_python(part.get("python", "")),
     )
 
@@ -114,7 +114,7 @@ def _hottest(text: str) -> float | None:
 
 
 def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
-    """Put a board's facts into the form that every device has."""
+    """Describe a board by its facts."""
     problem = facts.python.why_not()
     reason = "" if problem is None else f"measured with benchmark_model: {problem}"
     return DeviceInfo(
@@ -127,26 +127,20 @@ def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
         abi=facts.abi,
         delegates=("cpu", "cpu-reference", *(("edgetpu",) if facts.edgetpus else ())),
         reason=reason,
-        facts=_flat(facts),
+        facts=known(_facts(facts)),
         python=facts.python,
     )
 
 
-def _flat(facts: BoardFacts) -> Mapping[str, str | int | float]:
-    """Only what is known: an absent key is an unknown fact."""
-    linux, big = facts.linux, phone.big_cores(facts.linux.cores)
+def _facts(facts: BoardFacts) -> Mapping[str, str | int | float | None]:
     version = facts.python.version
-    everything: dict[str, str | int | float | None] = {
-        "kernel": linux.kernel,
-        "cores": len(linux.cores) or None,
-        "cpu_clusters": phone.clusters(linux.cores),
-        "big_cores": len(big) or None,
-        "big_core_mask": phone.mask(big),
-        "memory_mb": linux.memory_mb,
+    return {
+        **core_facts(facts.linux),
+        "memory_mb": facts.linux.memory_mb,
         "free_mb": facts.free_mb,
-        "tools": " ".join(linux.tools) or None,
+        "tools": " ".join(facts.linux.tools) or None,
         "hottest_c": facts.hottest_c,
-        "governor": linux.health.governor,
+        "governor": facts.linux.governor,
         "firmware_flags": None if facts.flags is None else f"{facts.flags:#x}",
         "firmware_says": None if not facts.flags else "; ".join(describe_flags(facts.flags)),
         "edgetpus": " ".join(facts.edgetpus) or None,
@@ -154,4 +148,3 @@ def _flat(facts: BoardFacts) -> Mapping[str, str | int | float]:
         "python_runtime": facts.python.runtime,
         "python_packages": ", ".join(f"{k} {v}" for k, v in facts.python.packages.items()) or None,
     }
-    return {key: value for key, value in everything.items() if value is not None}
