@@ -27,10 +27,11 @@ def command_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: s
         env: Variables added to the environment.
         marker: Unique for this run.
     """
-    return "\n".join([*_prelude(argv, env, marker), f"exec {shlex.join(argv)} </dev/null"])
+    return "\n".join([*prelude(argv, env, marker), f"exec {shlex.join(argv)} </dev/null"])
 
 
-def _prelude(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> list[str]:
+def prelude(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> list[str]:
+    """Write the lines of a script before the command itself: its environment, its pid, whether it can be started."""
     program = shlex.quote(argv[0])
     test = (
         f"[ -f {program} ] && [ -x {program} ]" if "/" in argv[0] else f"command -v {program} >/dev/null 2>&1"

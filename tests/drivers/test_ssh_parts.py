@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.drivers.ssh.errors import connection_error, last_words
-from harness.drivers.ssh.run import Begin
+from harness.drivers.ssh.session import Begin
 from harness.drivers.ssh.target import Target, client_argv, parse_target, session_argv
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError, UsageError
 

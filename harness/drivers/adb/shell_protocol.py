@@ -11,7 +11,7 @@ import shlex
 import struct
 from collections.abc import Callable, Mapping, Sequence
 
-from harness.drivers.shell import _prelude
+from harness.drivers.shell import prelude
 
 STDOUT, STDERR, EXIT = 1, 2, 3
 _FRAME = struct.Struct("<BI")
@@ -23,7 +23,7 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
     return "\n".join(
         [
             f"mkdir -p {shlex.quote(folder)}",
-            f"( {chr(10).join([*_prelude(argv, env, marker), shlex.join(argv)])} ) </dev/null 2>{errors}",
+            f"( {chr(10).join([*prelude(argv, env, marker), shlex.join(argv)])} ) </dev/null 2>{errors}",
             f"c=$?; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
         ]
     )

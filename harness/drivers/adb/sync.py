@@ -10,7 +10,7 @@ import struct
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from harness.drivers.adb.link import Link, Stream
 
@@ -104,7 +104,7 @@ class _Replies:
         return taken
 
 
-def receive(link: Link, remote: str, target: BinaryIO, stall_s: float = STALL_S) -> None:
+def receive(link: Link, remote: str, target: IO[bytes], stall_s: float = STALL_S) -> None:
     """Copy one file of the device into an open file.
 
     Raises:

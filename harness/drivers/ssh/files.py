@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO
 
+from harness.drivers.local_file import replaced
 from harness.errors import DeviceError
 
 COPY_BYTES = 1 << 20
@@ -62,26 +62,6 @@ def reason(said: str) -> str:
 
 TRY = 'dd if=/dev/zero of="$1" bs=65536 count=16; code=$?; rm -f "$1"; exit $code'
 """Writes a megabyte: a tar that could write only a part does not say why, the next writer does."""
-
-
-@contextmanager
-def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
-    """Give a temporary file that takes the place of `local` when all went well.
-
-    Raises:
-        DeviceError: It cannot be written.
-    """
-    temporary = local.with_name(f".{local.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-        temporary.replace(local)
-    except OSError as error:
-        if isinstance(error, ConnectionError):
-            raise
-        raise DeviceError(device, f"{local}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

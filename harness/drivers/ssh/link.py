@@ -25,7 +25,7 @@ from harness.drivers import orphans
 from harness.drivers.base import OnLine
 from harness.drivers.shell import MARKER
 from harness.drivers.ssh.errors import MISSING, connection_error
-from harness.drivers.ssh.run import SHELL, Session, end, start
+from harness.drivers.ssh.session import SHELL, Session, end, start
 from harness.drivers.ssh.target import Target, client_argv, session_argv
 from harness.errors import DeviceError, DeviceTimeoutError
 

@@ -117,7 +117,7 @@ class Session:
             return False
         if self.exit_code is None:
             raise ConnectionAbortedError(
-                self.errors().strip() or "the connection ended before the exit code came"
+                self._stderr().strip() or "the connection ended before the exit code came"
             )
         return True
 
@@ -154,12 +154,11 @@ class Session:
             self.exit_code = int(found[1])
             del self._errors[found.start() : found.end()]
 
-    def output(self) -> str:
-        """Return stdout so far."""
-        return self._lines.end().decode("utf-8", "replace")
+    def output(self) -> tuple[str, str]:
+        """Return stdout and stderr so far."""
+        return self._lines.end().decode("utf-8", "replace"), self._stderr()
 
-    def errors(self) -> str:
-        """Return stderr so far."""
+    def _stderr(self) -> str:
         return self._errors.decode("utf-8", "replace")
 
     def close(self) -> None:

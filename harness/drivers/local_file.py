@@ -1,0 +1,36 @@
+"""A file of this computer that something of a device is written into: it is either whole or untouched."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from harness.errors import DeviceError
+
+
+@contextmanager
+def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
+    """Give a temporary file that takes the place of `local` when all went well.
+
+    Args:
+        device: The device's name, for errors.
+        local: The file.
+
+    Raises:
+        DeviceError: It cannot be written.
+    """
+    temporary = local.with_name(f".{local.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+        temporary.replace(local)
+    except OSError as error:
+        if isinstance(error, ConnectionError):
+            raise
+        raise DeviceError(device, f"{local}: cannot be written ({error.strerror or error})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
