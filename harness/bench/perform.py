@@ -8,7 +8,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.accuracy.on_dataset import evaluate_on
-from harness.bench.engines import operators
 from harness.bench.engines.base import Engine, Inferred
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
@@ -69,7 +68,7 @@ class Performer:
         """Record the operators of a cell; a failure is told, and is none of the cell's."""
         cell = task.cell
         try:
-            found = operators.record(self.engine, cell, self.store.make_scratch(f"{cell.id}-operators"))
+            found = self.engine.operators(cell, self.store.make_scratch(f"{cell.id}-operators"))
             name = self.store.save_operators(cell.id, OperatorProfile(operators=found.operators))
         except (HarnessError, OSError) as error:
             return OperatorFacts(**_failure(error))

@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.accuracy.dataset import ImageEntry
-from harness.bench.engines.base import Inferred, OnProgress, Timed
-from harness.bench.engines.operators import Recorded
+from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.plan import Cell
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
@@ -22,6 +21,7 @@ from harness.farm.shards import Shards
 from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, What, encode
 from harness.records.records import DelegateFacts
 from harness.records.samples import from_bytes
+from harness.worker.results import OutputCheck
 
 
 @dataclass
@@ -68,12 +68,18 @@ class FarmEngine:
         self._same_runtime(cell, found.runtime)
         return found
 
-    def record_operators(self, cell: Cell) -> Recorded:
+    def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
         """Record the operators of a cell in one process on this device."""
         result = self._step(cell, "operators", images_for_timing(cell), 0)
         assert result.operators is not None
         found = result.operators
-        return Recorded(found.operators, found.runtime, found.n_inferences)
+        return ProfiledOperators(found.operators, found.runtime, found.n_inferences)
+
+    def check(self, cell: Cell, scratch: Path) -> OutputCheck:
+        """Let the host hold the outputs of a cell against one CPU thread's, on this device."""
+        result = self._step(cell, "check", images_for_timing(cell), 0)
+        assert result.check is not None
+        return result.check
 
     def infer_part(self, cell: Cell, images: Sequence[ImageEntry]) -> Inferences:
         """Run a cell over some of its images, on this device."""

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.bench.engines import operators
 from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.stations import Station
@@ -168,11 +167,13 @@ class Host:
                 samples = None if timed.samples is None else to_bytes(timed.samples)
                 return self._result(step, Outcome.DONE, process=timed.facts, samples=samples)
             if step.what == "operators":
-                recorded = operators.record(engine, cell, scratch)
+                profiled = engine.operators(cell, scratch)
                 told = Operators(
-                    operators=recorded.operators, runtime=recorded.runtime, n_inferences=recorded.n_inferences
+                    operators=profiled.operators, runtime=profiled.runtime, n_inferences=profiled.n_inferences
                 )
                 return self._result(step, Outcome.DONE, operators=told)
+            if step.what == "check":
+                return self._result(step, Outcome.DONE, check=engine.check(cell, scratch))
             found = engine.infer(cell, scratch, lambda done, of: None)
             packed = zlib.compress(found.detections.read_bytes(), _COMPRESSION)
             inferences = Inferences(

@@ -16,6 +16,7 @@ from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.schema import look_into
 from harness.version import __version__
 from harness.vocabulary import Status, Word
+from harness.worker.results import OutputCheck
 
 PROTOCOL = 1
 """Raised when what travels changes its meaning."""
@@ -76,7 +77,7 @@ class Tools(Wire, frozen=True, kw_only=True):
     max_start_temp: float | None = None
 
 
-What = Literal["time", "infer", "operators"]
+What = Literal["time", "infer", "operators", "check"]
 
 
 class Step(Envelope, frozen=True, kw_only=True):
@@ -86,7 +87,8 @@ class Step(Envelope, frozen=True, kw_only=True):
         key: Names the step: the same key is never measured twice by one host.
         run: The run it belongs to.
         device: The device, as the farm names it.
-        what: `time` for one repetition of a cell's latency, `infer` for its images, `operators` for their times.
+        what: `time` for one repetition of a cell's latency, `infer` for its images, `operators` for their times,
+            `check` for its outputs against the CPU's.
         repetition: Which repetition, from 0.
         done: Keys of steps whose results are on the client's disk: the host may drop them.
     """
@@ -121,7 +123,7 @@ class Inferences(Wire, frozen=True, kw_only=True):
 
 
 class Operators(Wire, frozen=True, kw_only=True):
-    """What an `operators` step gave: see `harness.bench.engines.operators.Recorded`."""
+    """What an `operators` step gave: see `harness.bench.engines.base.ProfiledOperators`."""
 
     operators: tuple[OperatorTime, ...]
     runtime: str
@@ -158,6 +160,7 @@ class Result(Wire, frozen=True, kw_only=True):
     samples: bytes | None = None
     inferences: Inferences | None = None
     operators: Operators | None = None
+    check: OutputCheck | None = None
     missing: tuple[str, ...] = ()
     cache: str = ""
 

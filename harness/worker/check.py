@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from harness.worker.agreement import (
     from_corners,
 )
 from harness.worker.jobs import Job
+from harness.worker.results import OutputCheck
 
 Feed = tuple[int, npt.NDArray[np.generic]]
 Outputs = list[npt.NDArray[np.generic]]
@@ -38,23 +38,10 @@ SECONDS = 5.0
 """A slow model is checked on fewer inputs, but on one in any case."""
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What the comparison gave.
-
-    Attributes:
-        wrong: A sentence for each thing that differs; empty where all agrees.
-        remark: Why nothing could be compared; None where it was, or where there is nothing to hold it against.
-    """
-
-    wrong: tuple[str, ...] = ()
-    remark: str | None = None
-
-
-def check_outputs(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> Checked:
+def check_outputs(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> OutputCheck:
     """Say what is wrong with the outputs of the last inference, and of a few more against those of one CPU thread."""
     wrong = not_finite(interpreter)
-    return Checked(tuple(wrong)) if wrong else _against_one_thread(job, runtime, interpreter, feeds)
+    return OutputCheck(tuple(wrong)) if wrong else _against_one_thread(job, runtime, interpreter, feeds)
 
 
 def not_finite(interpreter: Any) -> list[str]:
@@ -68,29 +55,29 @@ def not_finite(interpreter: Any) -> list[str]:
     return wrong
 
 
-def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> Checked:
+def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> OutputCheck:
     """Run a few inputs on the interpreter that was timed and on one CPU thread, and compare the outputs."""
     own = job.delegate_library is None
     if own and job.threads == 1:
-        return Checked()
+        return OutputCheck()
     kind = job.delegate if own else "cpu"
     if job.memory_limit_mb is not None:
-        return Checked(remark=f"its outputs were not held against {kind}:1's: its memory is limited")
+        return OutputCheck(remark=f"its outputs were not held against {kind}:1's: its memory is limited")
     model = before_compiler(job.model) if job.delegate == "edgetpu" else job.model
     if model is None:
-        return Checked(remark=f"its outputs could not be held against {kind}:1's: {NOT_BESIDE}")
+        return OutputCheck(remark=f"its outputs could not be held against {kind}:1's: {NOT_BESIDE}")
     try:
         reference = make_interpreter(runtime, model, kind, 1)
     except (ValueError, RuntimeError) as error:
-        return Checked(remark=f"its outputs could not be held against {kind}:1's: {str(error).strip()}")
+        return OutputCheck(remark=f"its outputs could not be held against {kind}:1's: {str(error).strip()}")
     if _interface(reference) != _interface(interpreter):
-        return Checked(
+        return OutputCheck(
             remark=f"its outputs could not be held against {kind}:1's: {Path(model).name} is another model"
         )
     _feed_others(reference, interpreter)
     who = f"{job.delegate} with {job.threads} threads" if own else job.delegate
     differences = _differences(reference, interpreter, feeds, SAME_KERNELS if own else OTHER_KERNELS)
-    return Checked(
+    return OutputCheck(
         tuple(
             f"{who} gives other {what} than {kind}:1 of the same runtime{where}"
             for what, where in differences

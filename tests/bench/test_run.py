@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.bench.engines.base import Timed
+from harness.bench.engines.base import ProfiledOperators, Timed
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Plan
 from harness.bench.run import Runner
@@ -19,6 +19,7 @@ from harness.records.records import Record, load, load_records
 from harness.records.samples import make_samples
 from harness.records.store import RunStore, new_run_folder
 from harness.session import carry_out
+from harness.worker.results import OutputCheck
 
 
 class Scripted:
@@ -36,6 +37,15 @@ class Scripted:
         level = 1e6 * (1 + self._spread * chance.standard_normal())
         durations = (level * (1 + 0.01 * chance.standard_normal(30))).astype(np.int64)
         return Timed(self._ok(repetition, duration_s=0.1), make_samples(np.cumsum(durations), durations, 1))
+
+    def infer(self, cell, scratch, on_progress):
+        raise MeasurementError("the script holds no images")
+
+    def operators(self, cell, scratch):
+        return ProfiledOperators((), "scripted", 30)
+
+    def check(self, cell, scratch):
+        return OutputCheck()
 
 
 @pytest.fixture

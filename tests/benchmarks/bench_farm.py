@@ -32,7 +32,7 @@ CELLS_A_DEVICE = 10
 
 def idle_devices(host, n):
     """Devices whose measurements take no time and say so: what is left is the farm's own cost."""
-    from harness.bench.engines.base import Timed
+    from harness.bench.engines.base import Engine, Timed
     from harness.drivers.base import DeviceInfo
     from harness.drivers.fake import FakeDevice
     from harness.farm.attached import Attached, make_offer
@@ -43,7 +43,7 @@ def idle_devices(host, n):
 
     samples = make_samples([1000 * i for i in range(50)], [500] * 50, 10)
 
-    class Idle:
+    class Idle(Engine):
         def time(self, cell, repetition, scratch):
             facts = DelegateFacts(
                 requested=str(cell.delegate), actual="xnnpack", evidence=("nothing was run",)

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.engines.base import Timed
+from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceLostError, MeasurementError
 from harness.farm.attached import Attached, ThisHost, kinds_of, make_offer, slug
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
+from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
-from harness.farm.wire import Envelope, Result, Step, Told, decode, encode
+from harness.farm.shards import Shards
+from harness.farm.wire import Envelope, Result, Step, Told, Tools, decode, encode
 from harness.profiles import Connection, DeviceProfile, Profile
-from harness.records.records import ProcessFacts
+from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
+from harness.worker.results import OutputCheck
 from harness.workspace import Workspace
 
 
@@ -52,6 +55,18 @@ class Scripted:
             self.at_once -= 1
         self.n_measured += 1
         return Timed(ProcessFacts(index=repetition, started_at="now", status="ok", runtime="r"))
+
+    def infer(self, cell, scratch, on_progress):
+        detections = scratch / "detections.json"
+        detections.write_text("[]")
+        delegate = DelegateFacts(requested=str(cell.delegate), actual="xnnpack")
+        return Inferred(detections, len(cell.dataset.images), (), 1.0, delegate, "r")
+
+    def operators(self, cell, scratch):
+        return ProfiledOperators((OperatorTime(kind="ADD", name="a", delegated=False, time_ns=5),), "r", 3)
+
+    def check(self, cell, scratch):
+        return OutputCheck(wrong=("other detections",), remark="on 4 images")
 
 
 @pytest.fixture
@@ -100,6 +115,35 @@ def test_a_step_asked_again_is_answered_and_not_measured_again(make):
     first, again = perform(host, step("k")), perform(host, step("k"))
     assert first == again and first.outcome == "done" and attachments.n_measured == 1
     assert perform(host, step("k", done=("k",))).outcome == "done" and attachments.n_measured == 2
+
+
+class Straight:
+    """A link to one host without a network between."""
+
+    def __init__(self, host):
+        self.host = host
+
+    def perform(self, offer, key, payload, sources, patient):
+        return decode(self.host.perform(payload), Result)
+
+
+def test_a_device_of_a_farm_is_a_whole_engine_and_answers_what_its_host_measured(make, cell, tmp_path):
+    host, attachments, _ = make()
+    offer = decode(host.tell(), Told).offers[0]
+    shards = Shards(threading.Condition(), threading.Event())
+    catalogue = Catalogue()
+    engine = FarmEngine(Straight(host), offer, "r", catalogue, Tools(), shards)
+    for file in Step(key="", run="r", device="d", what="time", subject=all_of(cell, catalogue)).files():
+        host.contents.write(file, 0, catalogue.paths[file.sha256].read_bytes())
+    here = Scripted(["d"])
+    assert engine.time(cell, 0, tmp_path).facts.runtime == "r" and attachments.n_measured == 1
+    assert engine.operators(cell, tmp_path) == here.operators(cell, tmp_path)
+    assert engine.check(cell, tmp_path) == here.check(cell, tmp_path)
+    assert engine.infer(cell, tmp_path, lambda done, total: None).detections.read_text() == "[]\n"
+
+
+def all_of(cell, catalogue):
+    return make_subject(cell, catalogue, cell.dataset.images)
 
 
 def test_a_step_that_is_under_way_is_waited_for(make):

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.bench.plan import Cell
-from harness.records.records import DelegateFacts, ProcessFacts
+from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.records.samples import Samples
+from harness.worker.results import OutputCheck
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
@@ -49,10 +50,26 @@ class Inferred:
     runtime: str
 
 
+@dataclass(frozen=True)
+class ProfiledOperators:
+    """What a profiler gave of one process.
+
+    Attributes:
+        operators: In the order of execution.
+        runtime: What ran the model.
+        n_inferences: How many inferences the times are the mean of; None where that is not known.
+    """
+
+    operators: tuple[OperatorTime, ...]
+    runtime: str
+    n_inferences: int | None = None
+
+
 class Engine(Protocol):
     """Measures cells on one device.
 
-    Both methods raise MeasurementError (it becomes the cell's status) or DeviceError (the device went away).
+    Every method takes an empty folder for this call alone, whose parent is shared by all calls of the run, and raises
+    MeasurementError (it becomes the cell's status) or DeviceError (the device went away).
     """
 
     def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
@@ -61,8 +78,14 @@ class Engine(Protocol):
         Args:
             cell: What is timed.
             repetition: Which of the cell's repetitions, from 0.
-            scratch: An empty folder for this call alone; its parent is shared by all calls of the run.
+            scratch: An empty folder.
         """
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run a cell over the images of its dataset, on the delegate that is timed."""
+
+    def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
+        """Record the times of a cell's operators in one process, which a profiler slows down."""
+
+    def check(self, cell: Cell, scratch: Path) -> OutputCheck:
+        """Hold the outputs of a cell against one CPU thread's, on the device and delegate that are timed (law 10)."""

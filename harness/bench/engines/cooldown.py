@@ -14,9 +14,10 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_facts
 
-from harness.bench.engines.base import Engine, Inferred, OnProgress, Timed
+from harness.bench.engines.base import Engine, Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.plan import Cell
 from harness.drivers.base import Device
+from harness.worker.results import OutputCheck
 
 TEMPERATURES = ("battery_temperature_c", "hottest_c")
 """The first that a device tells is its temperature."""
@@ -56,6 +57,14 @@ class CoolEngine:
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run over the dataset; accuracy does not depend on the temperature."""
         return self.engine.infer(cell, scratch, on_progress)
+
+    def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
+        """Record operators at any temperature: a profiler's times are no latency."""
+        return self.engine.operators(cell, scratch)
+
+    def check(self, cell: Cell, scratch: Path) -> OutputCheck:
+        """Check outputs at any temperature: they do not depend on it."""
+        return self.engine.check(cell, scratch)
 
     def _wait(self) -> tuple[float, float | None]:
         """Wait until the device is cool, or until patience ends; (seconds waited, temperature at the end)."""

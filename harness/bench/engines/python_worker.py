@@ -7,15 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 import harness
-from harness.bench.engines.base import Inferred, OnProgress, Timed
+from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.engines.inputs import prepare_inputs
+from harness.bench.engines.operators import parse_summary
 from harness.bench.plan import Cell
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, Device
@@ -23,12 +24,16 @@ from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.records.records import DelegateFacts, ProcessFacts
 from harness.records.samples import load_samples
 from harness.records.store import now
+from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
 from harness.vocabulary import Status
-from harness.worker.jobs import AccuracyJob, Event, Job, LatencyJob, dump_job, parse_event
+from harness.worker.jobs import AccuracyJob, Event, Job, LatencyJob, OperatorsJob, dump_job, parse_event
+from harness.worker.results import OutputCheck
 
 START_TIMEOUT_S = 60.0
 """For starting the worker and loading the model, on top of the time that the task itself may take."""
 SECONDS_PER_IMAGE = 10.0
+SHORT_JOB_TIMEOUT_S = 120.0
+"""For loading, and for some dozens of inferences of a slow model, none of which is timed."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,21 @@ class PythonWorker:
             delegate=delegate_facts(cell, result, self.library_in_words(cell.delegate)),
             runtime=result.facts["runtime"],
         )
+
+    def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
+        """Record the times of a cell's operators with LiteRT's profiler, which knows no other delegate than the CPU."""
+        result = self.carry_out(operators_job(cell, scratch), scratch, SHORT_JOB_TIMEOUT_S)
+        found = parse_summary(result.facts["summary"], result.facts["n_inferences"])
+        if not found:
+            raise MeasurementError(f"the profiler of {result.facts['runtime']} told no operators")
+        return ProfiledOperators(found, result.facts["runtime"], result.facts["n_inferences"])
+
+    def check(self, cell: Cell, scratch: Path) -> OutputCheck:
+        """Infer in a process of its own and compare; a process that times a cell does the same after it."""
+        job = latency_job(cell, prepare_inputs(cell, scratch.parent), 0, scratch)
+        job = replace(job, min_runs=1, min_seconds=0.0, max_seconds=0.0, other_model=None)
+        facts = self.carry_out(job, scratch, SHORT_JOB_TIMEOUT_S).facts
+        return OutputCheck(tuple(facts["wrong_outputs"]), facts["unchecked"])
 
     def carry_out(
         self, job: Job, scratch: Path, timeout_s: float, on_progress: OnProgress | None = None
@@ -151,6 +171,30 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
         memory_limit_mb=cell.settings.memory_limit_mb,
         delegate_library=library_path(cell.delegate),
         delegate_options=cell.delegate.library_options,
+    )
+
+
+def operators_job(cell: Cell, output: Path) -> OperatorsJob:
+    """The job that records the operators of a cell.
+
+    Raises:
+        MeasurementError: LiteRT's profiler knows no such delegate.
+    """
+    if not cell.delegate.is_cpu:
+        raise MeasurementError(
+            f"operator times of {cell.delegate} are not available from LiteRT in Python; give TFLite's benchmark_model "
+            "with --benchmark-binary"
+        )
+    inputs = prepare_inputs(cell, output.parent)
+    return OperatorsJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        inputs=None if inputs is None else str(inputs),
+        min_runs=DEFAULT_MIN_RUNS,
+        min_seconds=DEFAULT_MIN_SECONDS,
+        output=str(output),
+        memory_limit_mb=cell.settings.memory_limit_mb,
     )
 
 

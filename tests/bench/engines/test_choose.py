@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from harness.bench.engines import cooldown
-from harness.bench.engines.base import Timed
+from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
 from harness.bench.engines.cooldown import CoolEngine
 from harness.bench.engines.native.engine import NativeEngine
 from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.base import DeviceInfo
 from harness.errors import UsageError
 from harness.session import carry_out
+from harness.worker.results import OutputCheck
 from tests.support.launcher import make_launcher
 
 
@@ -92,11 +93,27 @@ class Warm:
 
 
 class Instant:
+    """An engine that answers at once."""
+
     def __init__(self, process):
         self._process = process
+        self.inferred = Inferred(Path("detections.json"), 1, (), 1.0, process.delegate, "instant")
+        self.profiled, self.checked = (
+            ProfiledOperators((), "instant"),
+            OutputCheck(remark="nothing to compare"),
+        )
 
     def time(self, cell, repetition, scratch):
         return Timed(self._process)
+
+    def infer(self, cell, scratch, on_progress):
+        return self.inferred
+
+    def operators(self, cell, scratch):
+        return self.profiled
+
+    def check(self, cell, scratch):
+        return self.checked
 
 
 @pytest.mark.parametrize(("start", "pauses"), [(36.0, 0), (41.0, 3)])
@@ -107,6 +124,14 @@ def test_a_warm_device_is_given_time_to_cool(ok_process, start, pauses):
     assert slept == [cooldown.POLL_S] * pauses
     assert timed.facts.telemetry["cooled_s"] == cooldown.POLL_S * pauses
     assert timed.facts.telemetry["start_celsius"] <= 37.0 and timed.facts.reasons == ()
+
+
+def test_only_timing_waits_for_a_cool_device(ok_process):
+    inner = Instant(ok_process())
+    engine = CoolEngine(inner, Warm(500.0), 37.0, pytest.fail)
+    assert engine.infer(None, Path(), print) is inner.inferred
+    assert engine.operators(None, Path()) is inner.profiled
+    assert engine.check(None, Path()) is inner.checked
 
 
 def test_a_device_that_stays_hot_is_measured_all_the_same_and_the_row_says_so(ok_process):

@@ -78,7 +78,7 @@ def test_no_text_breaks_the_reader(text, n):
 
 @pytest.mark.parametrize(("delegate", "delegated"), [("cpu:1", True), ("cpu-reference:1", False)])
 def test_our_worker_records_the_operators_that_ran(cell, scratch, delegate, delegated):
-    found = operators.record(PythonWorker(LocalDevice()), cell(delegate), scratch)
+    found = PythonWorker(LocalDevice()).operators(cell(delegate), scratch)
     assert found.runtime.startswith("ai-edge-litert ") and found.n_inferences >= 50
     assert any(one.delegated for one in found.operators) is delegated
     last = found.operators[-1]
@@ -88,13 +88,13 @@ def test_our_worker_records_the_operators_that_ran(cell, scratch, delegate, dele
 
 def test_the_builtin_kernels_are_the_operators_of_the_file(cell, scratch):
     asked = cell("cpu-reference:1", "shapes-full-integer")
-    found = operators.record(PythonWorker(LocalDevice()), asked, scratch)
+    found = PythonWorker(LocalDevice()).operators(asked, scratch)
     assert len(found.operators) == len(graph_of(asked.model.file).operators)
 
 
 def test_a_delegate_that_the_profiler_does_not_know_is_refused_with_the_way_out(cell, scratch):
     with pytest.raises(MeasurementError, match="--benchmark-binary"):
-        operators.record(PythonWorker(LocalDevice()), cell("external:/lib/libsomething.so"), scratch)
+        PythonWorker(LocalDevice()).operators(cell("external:/lib/libsomething.so"), scratch)
 
 
 def test_a_runtime_without_a_profiler_says_which_one_has_it(tmp_path):
@@ -113,7 +113,7 @@ def test_a_file_that_litert_cannot_open_is_told_by_the_call_that_failed(tmp_path
 
 def test_the_native_tool_records_them_too(cell, scratch, repository, tmp_path):
     engine = NativeEngine(NativeTool(LocalDevice(), tool_from_file(make_launcher(tmp_path))))
-    found = operators.record(engine, cell(), scratch)
+    found = engine.operators(cell(), scratch)
     assert found.runtime == engine.runtime
     assert len(found.operators) == len(graph_of(cell().model.file).operators)
     assert found.operators[-1].kind == "TFLite_Detection_PostProcess"
@@ -147,7 +147,7 @@ def test_a_run_keeps_them_beside_the_record_and_apart_from_its_figures(prepared,
 def test_operators_that_cannot_be_recorded_are_told_and_cost_the_cell_nothing(
     prepared, recorder, quick, monkeypatch
 ):
-    monkeypatch.setattr(operators, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr("harness.bench.engines.python_worker.SHORT_JOB_TIMEOUT_S", 0.01)
     outcome = carry_out(
         prepared(models=("shapes-float32",), delegates=("cpu:1",), settings=replace(quick, operators=True)),
         recorder,

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from harness import atomic
-from harness.bench.engines.base import Inferred, OnProgress, Timed
+from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.engines.inputs import prepare_inputs
-from harness.bench.engines.native import batches, check, evaluation
+from harness.bench.engines.native import batches, evaluation
+from harness.bench.engines.native.check import wrong_outputs
 from harness.bench.engines.native.tool import (
     GRAPH,
     OPERATORS,
@@ -24,6 +25,7 @@ from harness.bench.engines.native.tool import (
     ToolRun,
     delegate_facts,
 )
+from harness.bench.engines.operators import from_tool
 from harness.bench.plan import Cell
 from harness.delegates import Delegate
 from harness.drivers.benchmark_tool.binaries import Tool
@@ -34,6 +36,7 @@ from harness.errors import MeasurementError
 from harness.records.records import ProcessFacts, SummaryFacts
 from harness.records.store import now
 from harness.vocabulary import MEASURED, Status
+from harness.worker.results import OutputCheck
 
 _PLAIN = Command("tflite", "", Delegate("cpu"), outputs=Outputs(result=RESULT, graph=GRAPH))
 
@@ -49,7 +52,7 @@ class NativeEngine:
 
     tool: NativeTool
     eval_tool: Tool | None = None
-    _checked: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _checked: dict[tuple[str, Delegate, str], OutputCheck] = field(default_factory=dict)
 
     @property
     def runtime(self) -> str:
@@ -71,18 +74,24 @@ class NativeEngine:
         facts = _process_facts(cell, _with_median(truth, run.output), run)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
         if facts.status in MEASURED:
-            facts = self._with_check(cell, facts, scratch)
+            facts = _with_check(facts, self.check(cell, scratch))
         return Timed(facts)
 
-    def profile(self, cell: Cell, scratch: Path) -> ToolOutput:
+    def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
         """Run the tool once with its operator profiler, which slows it down.
 
         Raises:
-            MeasurementError: The tool cannot be asked for this delegate.
+            MeasurementError: The tool cannot be asked for this delegate, or has no profiler.
             DeviceError: The device went away, or has no room.
         """
         outputs = replace(_PLAIN.outputs, profile=OPERATORS)
-        return self._run(cell, scratch, replace(_PLAIN, runs=Runs(), outputs=outputs)).output
+        output = self._run(cell, scratch, replace(_PLAIN, runs=Runs(), outputs=outputs)).output
+        if output.status != Status.OK:
+            raise MeasurementError("; ".join(output.reasons), status=output.status)
+        if not output.profile:
+            raise MeasurementError(f"{self.runtime} told no operators: it may be built without a profiler")
+        n = None if output.steady is None else output.steady.count
+        return ProfiledOperators(tuple(map(from_tool, output.profile)), self.runtime, n)
 
     def _run(self, cell: Cell, scratch: Path, plain: Command) -> ToolRun:
         """Run the tool once on a cell, fed with an image where it can be."""
@@ -95,33 +104,43 @@ class NativeEngine:
             MeasurementError: The delegate did not run, or its outputs are wrong.
             DeviceError: The device went away, or has no room.
         """
-        wrong = self._checked_outputs(cell, scratch)
+        wrong = self.check(cell, scratch).wrong
         if wrong:
             raise MeasurementError("; ".join(wrong), status=Status.INCORRECT)
         if self.eval_tool is not None and evaluation.why_not(cell) is None:
             return evaluation.infer(self.tool, self.eval_tool, cell, scratch, on_progress)
         return batches.infer(self.tool, cell, scratch, on_progress)
 
-    def _with_check(self, cell: Cell, facts: ProcessFacts, scratch: Path) -> ProcessFacts:
-        """Hold the outputs of an accelerator that ran against the CPU's, once a cell (law 10)."""
-        wrong = self._checked_outputs(cell, scratch)
-        if wrong is None:
-            why = f"{self.runtime} cannot be fed images of this model"
-            if cell.facts.edgetpu:
-                why = "no CPU runs a model that is compiled for the Edge TPU"
-            remark = f"its outputs were not held against the CPU's: {why}"
-            return replace_facts(facts, reasons=(*facts.reasons, remark))
-        return replace_facts(facts, status=Status.INCORRECT, reasons=wrong) if wrong else facts
+    def check(self, cell: Cell, scratch: Path) -> OutputCheck:
+        """Hold the outputs of an accelerator, or of several CPU threads, against one CPU thread's, once a cell.
 
-    def _checked_outputs(self, cell: Cell, scratch: Path) -> tuple[str, ...] | None:
-        """Return what is wrong with a cell's outputs; None where it cannot be told."""
+        Raises:
+            MeasurementError: The delegate did not run on the images, or the tool failed.
+            DeviceError: The device went away.
+        """
         if cell.dataset is None or (cell.delegate.is_cpu and (cell.delegate.threads or 1) == 1):
-            return ()
-        if cell.facts.edgetpu or not self.tool.can_be_fed(cell):
-            return None
-        if cell.id not in self._checked:
-            self._checked[cell.id] = check.wrong_outputs(self.tool, cell, scratch)
-        return self._checked[cell.id]
+            return OutputCheck()
+        if cell.facts.edgetpu:
+            return _unchecked("no CPU runs a model that is compiled for the Edge TPU")
+        if not self.tool.can_be_fed(cell):
+            return _unchecked(f"{self.runtime} cannot be fed images of this model")
+        # An engine of a farm's host outlives a run, and cells of two runs may share an id.
+        key = (cell.facts.sha256, cell.delegate, str(cell.model.card))
+        if key not in self._checked:
+            self._checked[key] = OutputCheck(wrong_outputs(self.tool, cell, scratch))
+        return self._checked[key]
+
+
+def _unchecked(why: str) -> OutputCheck:
+    return OutputCheck(remark=f"its outputs were not held against the CPU's: {why}")
+
+
+def _with_check(facts: ProcessFacts, check: OutputCheck) -> ProcessFacts:
+    """Say of a process what its cell's outputs gave."""
+    if check.wrong:
+        return replace_facts(facts, status=Status.INCORRECT, reasons=check.wrong)
+    remarks = filter(None, [check.remark])
+    return replace_facts(facts, reasons=(*facts.reasons, *remarks))
 
 
 def _one_image(cell: Cell, scratch: Path) -> Path | None:

@@ -371,7 +371,8 @@ def test_a_flavour_that_cannot_be_fed_is_timed_and_says_that_its_outputs_were_no
     assert (facts.status, facts.delegate.actual) == ("fallback", "cpu"), (
         "the stand-in is of the other flavour"
     )
-    assert engine._checked_outputs(shapes("gpu"), scratch) is None
+    unchecked = engine.check(shapes("gpu"), scratch)
+    assert unchecked.wrong == () and "cannot be fed images" in unchecked.remark
     with pytest.raises(MeasurementError, match="accuracy needs the flavour tflite"):
         engine.infer(shapes("cpu"), scratch, ignore)
 
