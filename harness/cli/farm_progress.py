@@ -19,7 +19,7 @@ REDRAW_S = 0.2
 
 
 class FarmShown:
-    """Shows how far the whole farm is; told by all lanes at once.
+    """Shows how far the whole farm is; told by all devices at once.
 
     Args:
         shown: Where it is shown.
@@ -79,5 +79,5 @@ class FarmShown:
 
 
 def _who(task: Task) -> str:
-    """A device does one task at a time; of a cell for any device, only its own lane tells."""
+    """A device does one task at a time; of a cell for any device, only that device tells."""
     return task.cell.id if task.cell.device.startswith("any:") else task.cell.device

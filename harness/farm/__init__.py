@@ -15,7 +15,7 @@
     engine      a device of the farm as an engine that measures
     names       what a user means by a device of the farm
     shards      accuracy over several devices of one kind and build
-    lanes       the devices' parts of a run, each serial, all at once
+    device_runs the devices' parts of a run, each serial, all at once
     session     a run on a farm from its request to its folder
 
 The plan, the order of its tasks, what is written and when are those of a run on one computer: `harness.bench.run`

@@ -53,7 +53,7 @@ class FarmEngine:
         """Time a cell once.
 
         Raises:
-            DeviceGoneError: The device was not seen for the stated wait; it ends the lane.
+            DeviceGoneError: The device was not seen for the stated wait; it ends the device's part.
         """
         result = self._step(cell, "time", images_for_timing(cell), repetition)
         assert result.process is not None

@@ -35,7 +35,10 @@ T = TypeVar("T")
 
 
 class DeviceGoneError(Exception):
-    """A device was not seen for as long as a run waits. No HarnessError: it ends a lane, and is no cell's failure."""
+    """A device was not seen for as long as a run waits.
+
+    No HarnessError: it ends the device's part of a run, and is no cell's failure.
+    """
 
 
 class Link:

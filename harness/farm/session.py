@@ -19,9 +19,9 @@ from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_
 from harness.drivers.content import safe_name
 from harness.errors import IncomparableError, UnknownNameError, UsageError
 from harness.farm.cells import Catalogue
+from harness.farm.device_runs import DeviceRun, DeviceStore, WorkPool, give_up, has_part, kind_of
 from harness.farm.engine import FarmEngine
 from harness.farm.hosts import HostTold
-from harness.farm.lanes import Board, Lane, LaneStore, give_up, has_part, kind_of
 from harness.farm.link import Link
 from harness.farm.names import Meant, find_meant, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
@@ -34,8 +34,8 @@ TURN_S = 0.3
 
 
 @dataclass(frozen=True)
-class FarDevice:
-    """Stands for a device of the farm in a plan: it has a name, and is reached by its lane only."""
+class FarmDevice:
+    """A device of the farm as a plan has it: only a name, because its `DeviceRun` alone reaches it."""
 
     name: str
 
@@ -211,11 +211,11 @@ def _remarks(link: Link, hosts: Sequence[HostTold]) -> list[str]:
 def _station(meant: Meant) -> Station:
     first = meant.offers[0]
     info = replace(first.info, name=meant.name)
-    return Station(profile_of(meant), cast(Device, FarDevice(meant.name)), info, far=True)
+    return Station(profile_of(meant), cast(Device, FarmDevice(meant.name)), info, far=True)
 
 
 class FarmRun:
-    """Carries out a plan: starts a lane for each device, and for those that come while it goes."""
+    """A plan being carried out: one `DeviceRun` for each device, and for those that come while it goes."""
 
     def __init__(self, farm: Farm, plan: Plan, store: RunStore, observer: Observer) -> None:
         self._farm, self._plan, self._store, self._observer = farm, plan, store, observer
@@ -225,9 +225,9 @@ class FarmRun:
         self._records = {cell: record for cell, record in records.items() if record is not None}
         cells = [cell for cell in plan.cells if cell.device in loose and not self._complete(cell)]
         held = {cell: record.device.name for cell, record in self._records.items() if has_part(record)}
-        self._board = Board(cells, held, self._stop)
-        self._lanes: dict[str, tuple[Lane, threading.Thread]] = {}
-        self._ended: list[Lane] = []
+        self._pool = WorkPool(cells, held, self._stop)
+        self._device_runs: dict[str, tuple[DeviceRun, threading.Thread]] = {}
+        self._ended: list[DeviceRun] = []
         self._known = farm.link.resources
         self._idle_since = time.monotonic()
 
@@ -236,12 +236,10 @@ class FarmRun:
         return record is not None and record.complete
 
     def carry_out(self) -> None:
-        """Measure everything; Ctrl-C arrives here, while the lanes measure in threads of their own."""
+        """Measure everything; Ctrl-C arrives here, while the devices measure in threads of their own."""
         offers = self._farm.offers.values()
-        with (
-            self._board.news
-        ):  # who shares images out knows of all devices, though their lanes start one by one
-            self._board.shards.join(offers)
+        with self._pool.news:  # who shares images out knows of all devices, though they start one by one
+            self._pool.shards.join(offers)
         for offer in offers:
             self._start(offer)
         try:
@@ -250,51 +248,53 @@ class FarmRun:
         except BaseException:
             self._stop.set()
             raise
-        for lane in self._ended:
-            if lane.error is not None:
-                raise lane.error
+        for device_run in self._ended:
+            if device_run.error is not None:
+                raise device_run.error
         self._farm.link.forget(self._store.run_id)
 
     def _turn(self) -> bool:
-        """Look after the lanes; return whether there is something left to wait for."""
-        for name, (lane, thread) in list(self._lanes.items()):
+        """Look after the device runs; return whether there is something left to wait for."""
+        for name, (device_run, thread) in list(self._device_runs.items()):
             if not thread.is_alive():
-                self._ended.append(lane)
-                del self._lanes[name]
+                self._ended.append(device_run)
+                del self._device_runs[name]
         if self._stop.is_set():
-            return bool(self._lanes)
+            return bool(self._device_runs)
         self._welcome()
-        waiting = self._board.left_without([lane.engine.offer for lane, _ in self._lanes.values()])
+        waiting = self._pool.left_without(
+            [device_run.engine.offer for device_run, _ in self._device_runs.values()]
+        )
         if not waiting:
             self._idle_since = time.monotonic()
         elif time.monotonic() - self._idle_since > self._farm.link.wait_s:
             self._give_up(waiting)
-        return bool(self._lanes or self._board.left())
+        return bool(self._device_runs or self._pool.left())
 
     def _give_up(self, cells: Sequence[Cell]) -> None:
         """Nobody came for these cells within the stated wait."""
         for cell in cells:
             meant = next(meant for meant in self._farm.meant if meant.name == cell.device)
-            device = self._board.held.get(cell.id, f"a device of the kind {kind_of(cell)}")
+            device = self._pool.held.get(cell.id, f"a device of the kind {kind_of(cell)}")
             reason = f"{device} was not seen on the farm for {self._farm.link.wait_s:g} s"
             give_up([cell], self._store, _station(meant).info, reason)
-        self._board.drop(cells)
+        self._pool.drop(cells)
 
     def _welcome(self) -> None:
-        """Start lanes for devices that came, or came back, and that cells on the board are for."""
+        """Start devices that came, or came back, and that may take cells of the pool."""
         present = self._farm.link.resources
-        if present == self._known or not self._board.left():
+        if present == self._known or not self._pool.left():
             return
         self._known = present
         for offer in usable_offers(self._farm.link.tell()):
             wanted = any(meant.is_any and meant.fits(offer) for meant in self._farm.meant)
-            if wanted and offer.name not in self._lanes:
+            if wanted and offer.name not in self._device_runs:
                 self._start(offer)
 
     def _start(self, offer: Offer) -> None:
-        """Start a device's lane, unless it has nothing to do."""
+        """Start a device's part of the run, unless it has nothing to do."""
         own = self._plan.of_device(offer.name)
-        if any(lane.info.name == offer.name for lane in self._ended):
+        if any(device_run.info.name == offer.name for device_run in self._ended):
             own = Plan((), self._plan.seed)
         runtimes = {cell: record.runtime or "" for cell, record in self._records.items() if has_part(record)}
         engine = FarmEngine(
@@ -303,14 +303,16 @@ class FarmRun:
             self._store.run_id,
             self._farm.catalogue,
             self._farm.tools(offer),
-            self._board.shards,
+            self._pool.shards,
             runtimes=runtimes,
         )
-        with self._board.news:
-            self._board.shards.join([offer])
-        store = LaneStore(self._store.folder, safe_name(offer.name))
-        lane = Lane(engine, own, offer.info, self._board, store, self._observer, self._farm.say, self._stop)
-        self._lanes[offer.name] = (lane, lane.start())
+        with self._pool.news:
+            self._pool.shards.join([offer])
+        store = DeviceStore(self._store.folder, safe_name(offer.name))
+        device_run = DeviceRun(
+            engine, own, offer.info, self._pool, store, self._observer, self._farm.say, self._stop
+        )
+        self._device_runs[offer.name] = (device_run, device_run.start())
 
 
 def describe_farm(hosts: Sequence[HostTold]) -> list[dict[str, Any]]:

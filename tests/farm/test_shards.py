@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harness.accuracy.detections import DetectionWriter
 from harness.drivers.base import DeviceInfo
 from harness.errors import FarmError, IncomparableError, UnknownNameError, UsageError
+from harness.farm.device_runs import WorkPool
 from harness.farm.hosts import HostTold
-from harness.farm.lanes import Board
 from harness.farm.names import find_meant, usable_offers
 from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
 from harness.farm.wire import Inferences, Offer, Told
@@ -134,24 +134,24 @@ class Cell:
 
 
 def test_a_cell_that_was_begun_goes_on_with_its_own_device_only():
-    board = Board([Cell("1"), Cell("2")], {"1": "s1"}, threading.Event())
-    taken = board.take(offer("s2"))
+    pool = WorkPool([Cell("1"), Cell("2")], {"1": "s1"}, threading.Event())
+    taken = pool.take(offer("s2"))
     assert taken.id == "2"
-    assert [cell.id for cell in board.left_without([offer("s2")])] == ["1"]
-    assert board.left_without([offer("s1")]) == []
-    board.finish(taken, back=True)
-    assert {board.take(offer("s1")).id, board.take(offer("s1")).id} == {"1", "2"}
+    assert [cell.id for cell in pool.left_without([offer("s2")])] == ["1"]
+    assert pool.left_without([offer("s1")]) == []
+    pool.finish(taken, back=True)
+    assert {pool.take(offer("s1")).id, pool.take(offer("s1")).id} == {"1", "2"}
 
 
 def test_a_lane_ends_when_nothing_can_come_and_waits_while_something_may():
     stop = threading.Event()
-    board = Board([Cell("1")], {}, stop)
-    cell = board.take(offer("s1"))
+    pool = WorkPool([Cell("1")], {}, stop)
+    cell = pool.take(offer("s1"))
     ended = []
-    waiting = threading.Thread(target=lambda: ended.append(board.take(offer("s2"))))
+    waiting = threading.Thread(target=lambda: ended.append(pool.take(offer("s2"))))
     waiting.start()
     waiting.join(0.2)
     assert waiting.is_alive(), "the cell may still come back, or have images to share"
-    board.finish(cell)
+    pool.finish(cell)
     waiting.join(5)
     assert ended == [None]

@@ -1,6 +1,6 @@
-"""The devices' parts of a run: each device is a lane, which is serial; all lanes go at once, each in a thread.
+"""Each device's part of a run: serial on its device, in a thread beside those of the other devices.
 
-A lane measures the cells planned for its device, interleaved as on one computer; then it takes cells for any device of
+A device first measures the cells planned for it, interleaved as on one computer; then it takes cells for any device of
 its kind, one after another, and helps with the images of others' cells when none is left.
 """
 
@@ -31,8 +31,8 @@ from harness.vocabulary import Status
 WAIT_S = 0.5
 
 
-class Board:
-    """Cells for any device of a kind, and shards to help with, for lanes to take.
+class WorkPool:
+    """Work that no device owns: cells for any device of a kind, and shards of cells that others measure.
 
     Args:
         cells: Cells whose device is `any:KIND`.
@@ -71,7 +71,7 @@ class Board:
         return kind_of(cell) in offer.kinds
 
     def finish(self, cell: Cell, back: bool = False) -> None:
-        """A lane is done with a cell, or gives it back for another device."""
+        """Note that a device is done with a cell, or gives it back for another device."""
         with self.news:
             self._at_work -= 1
             if back:
@@ -79,16 +79,16 @@ class Board:
             self.news.notify_all()
 
     def left(self) -> list[Cell]:
-        """Return the cells that no lane has taken."""
+        """Return the cells that no device has taken."""
         with self.news:
             return list(self._cells)
 
     def left_without(self, offers: Sequence[Offer]) -> list[Cell]:
-        """Return the cells that no lane has taken, and that none of these devices may take."""
+        """Return the cells that no device has taken, and that none of these devices may take."""
         return [cell for cell in self.left() if not any(self._may(cell, offer) for offer in offers)]
 
     def drop(self, cells: Sequence[Cell]) -> None:
-        """Take cells off the board: nobody waits for a device for them any more."""
+        """Remove cells: nobody waits for a device for them any more."""
         with self.news:
             self._cells = [cell for cell in self._cells if cell not in cells]
             self.news.notify_all()
@@ -100,29 +100,29 @@ def kind_of(cell: Cell) -> str:
 
 
 @dataclass(frozen=True)
-class LaneStore(RunStore):
-    """Writes one run, with one scratch folder for all steps of a lane: making one for each took as long as a step."""
+class DeviceStore(RunStore):
+    """Store of a run with one scratch folder for all steps of a device: making one for each took as long as a step."""
 
-    lane: str = ""
+    device: str = ""
 
     def make_scratch(self, name: str) -> Path:
         """Return an empty folder for one step."""
-        folder = self.scratch / self.lane
+        folder = self.scratch / self.device
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            return super().make_scratch(self.lane)
+            return super().make_scratch(self.device)
         return folder
 
 
 @dataclass
-class Lane:
-    """One device's part of a run.
+class DeviceRun:
+    """One device's part of a run: what it measures, and where the records go.
 
     Attributes:
         engine: Measures on the device.
         plan: The cells planned for this very device.
         info: The device, for the records.
-        board: Where further work comes from.
+        pool: Where further work comes from.
         store: Where the records go.
         observer: Is told how it goes.
         say: Called with what a user should know.
@@ -131,7 +131,7 @@ class Lane:
     engine: FarmEngine
     plan: Plan
     info: DeviceInfo
-    board: Board
+    pool: WorkPool
     store: RunStore
     observer: Observer
     say: Callable[[str], None]
@@ -139,8 +139,8 @@ class Lane:
     error: BaseException | None = field(default=None, init=False)
 
     def start(self) -> threading.Thread:
-        """Start the lane's thread."""
-        thread = threading.Thread(target=self._run, name=f"lane-{self.info.name}", daemon=True)
+        """Start measuring in a thread."""
+        thread = threading.Thread(target=self._run, name=f"device-run-{self.info.name}", daemon=True)
         thread.start()
         return thread
 
@@ -154,8 +154,8 @@ class Lane:
             self.error = error
             self.stop.set()
         finally:
-            with self.board.news:
-                self.board.shards.leave(self.info.name)
+            with self.pool.news:
+                self.pool.shards.leave(self.info.name)
 
     def _measure_own(self) -> None:
         if not self.plan.cells:
@@ -168,12 +168,12 @@ class Lane:
             raise
 
     def _take_others(self) -> None:
-        while (work := self.board.take(self.engine.offer)) is not None:
+        while (work := self.pool.take(self.engine.offer)) is not None:
             if isinstance(work, Cell):
                 self._measure_any(work)
             else:
                 self.engine.patient = False
-                self.board.shards.help(self.engine, *work)
+                self.pool.shards.help(self.engine, *work)
 
     def _measure_any(self, cell: Cell) -> None:
         """Measure a cell that any device may; where nothing was measured yet, another one may have it."""
@@ -189,7 +189,7 @@ class Lane:
                 give_up([cell], self.store, self.info, str(error))
             raise
         finally:
-            self.board.finish(cell, back)
+            self.pool.finish(cell, back)
 
     def _runner(self, plan: Plan) -> Runner:
         return Runner(plan, self.engine, self.info, self.store, self.observer)
