@@ -2,7 +2,7 @@
 
     wire        what travels between the client and a host, as data: steps, results, offers
     contents    files on a host, kept by their hash
-    spool       results on a host, kept until the client has them on its disk
+    kept_results results on a host, kept until the client has them on its disk
     attached    which devices a host has, asked again and again
     host        a host: it offers devices and performs steps
     tasks       what Dask runs on a host

@@ -22,7 +22,7 @@ from harness.errors import DeviceError, DeviceLostError, HarnessError, Measureme
 from harness.farm import cells
 from harness.farm.attached import Attached, Attachments
 from harness.farm.contents import Contents
-from harness.farm.spool import Spool
+from harness.farm.kept_results import KeptResults
 from harness.farm.wire import (
     Inferences,
     Operators,
@@ -54,7 +54,7 @@ class Host:
     def __init__(self, name: str, attachments: Attachments, folder: Path) -> None:
         self.name, self.folder = name, folder
         self._attachments = attachments
-        self.contents, self.spool = Contents(folder), Spool(folder / "spool")
+        self.contents, self.kept_results = Contents(folder), KeptResults(folder / "spool")
         self._scratch = folder / "scratch"
         self._attached: dict[str, Attached] = {}
         self._stations: dict[str, Station] = {}
@@ -98,14 +98,14 @@ class Host:
         except HarnessError as error:
             return encode(Result(key="", outcome=Outcome.REFUSED, host=self.name, message=str(error)))
         step = decode(data, Step)
-        self.spool.drop(step.run, step.done)
+        self.kept_results.drop(step.run, step.done)
         with self._guard:
             other = self._under_way.get(step.key)
             mine: Future[bytes] = self._under_way.setdefault(step.key, Future())
         if other is not None:
             return other.result()
         try:
-            result = self.spool.find(step.run, step.key) or self._first_time(step)
+            result = self.kept_results.find(step.run, step.key) or self._first_time(step)
             mine.set_result(result)
             return result
         except BaseException as error:
@@ -127,7 +127,7 @@ class Host:
             result = self._guarded(step, attached)
         data = encode(result)
         if result.outcome in {Outcome.DONE, Outcome.FAILED}:
-            self.spool.keep(step.run, step.key, data)
+            self.kept_results.keep(step.run, step.key, data)
         return data
 
     def _lock(self, device: str) -> threading.Lock:
@@ -237,7 +237,7 @@ class Host:
 
     def forget(self, run: str) -> None:
         """Drop what is kept of a run, and let go of devices that are idle."""
-        self.spool.forget(run)
+        self.kept_results.forget(run)
         shutil.rmtree(self._scratch / cells.safe(run), ignore_errors=True)
         self.let_go()
 
@@ -254,5 +254,5 @@ class Host:
     def tidy(self) -> None:
         """Drop old files and results; called when a worker starts."""
         self.contents.make_room()
-        self.spool.sweep()
+        self.kept_results.sweep()
         shutil.rmtree(self._scratch, ignore_errors=True)

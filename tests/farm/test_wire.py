@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DeviceError, IncomparableError
 from harness.farm.contents import Contents
-from harness.farm.spool import Spool
+from harness.farm.kept_results import KeptResults
 from harness.farm.wire import (
     PROTOCOL,
     Envelope,
@@ -148,12 +148,12 @@ def test_the_oldest_files_go_when_there_is_too_much_and_none_of_the_last_day(tmp
 
 
 def test_a_result_is_kept_until_it_is_dropped_or_its_run_is_forgotten(tmp_path):
-    spool = Spool(tmp_path)
+    kept_results = KeptResults(tmp_path)
     for key in ("a", "b", "../c"):
-        spool.keep("run", key, key.encode())
-    assert [spool.find("run", key) for key in ("a", "b", "../c", "d")] == [b"a", b"b", b"../c", None]
-    spool.drop("run", ["a", "never kept"])
-    assert spool.find("run", "a") is None and spool.find("other run", "b") is None
-    spool.forget("run")
-    assert spool.find("run", "b") is None
+        kept_results.keep("run", key, key.encode())
+    assert [kept_results.find("run", key) for key in ("a", "b", "../c", "d")] == [b"a", b"b", b"../c", None]
+    kept_results.drop("run", ["a", "never kept"])
+    assert kept_results.find("run", "a") is None and kept_results.find("other run", "b") is None
+    kept_results.forget("run")
+    assert kept_results.find("run", "b") is None
     assert not list(tmp_path.iterdir())

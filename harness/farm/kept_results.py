@@ -1,7 +1,7 @@
-"""Results on a host, each in a file of its own, until the client says that they are on its disk.
+"""Keep results on a host, each in a file of its own, until the client says that they are on its disk.
 
-A client that was killed finds here what was finished meanwhile: the same step, asked again, is answered from the
-spool instead of being measured a second time. Only what was measured is kept; a device that was lost is tried again.
+A client that was killed finds here what was finished meanwhile: the same step, asked again, is answered with the kept
+result instead of being measured a second time. Only what was measured is kept; a device that was lost is tried again.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KEEP_S = 14 * 24 * 3600.0
-"""What nobody came for within two weeks is dropped."""
+"""A result that no client asked for within two weeks is dropped."""
 
 
-class Spool:
-    """The results below one folder, by run and key."""
+class KeptResults:
+    """Results in the files of one folder, by run and key."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def find(self, run: str, key: str) -> bytes | None:
-        """Return a result that was kept."""
+        """Return a result; None where none was kept."""
         try:
             return self._path(run, key).read_bytes()
         except OSError:
             return None
 
     def keep(self, run: str, key: str, result: bytes) -> None:
-        """Keep a result; whole or not at all."""
+        """Keep a result, whole or not at all."""
         path = self._path(run, key)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{secrets.token_hex(8)}")
@@ -49,12 +49,12 @@ class Spool:
         shutil.rmtree(self._path(run, "").parent, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Drop what is too old; called when a worker starts."""
+        """Drop the results of old runs; called when a worker starts."""
         for folder in self._root.glob("*"):
             if folder.stat().st_mtime < time.time() - KEEP_S:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _path(self, run: str, key: str) -> Path:
-        """Runs and keys come from outside: they become names by their hashes."""
+        """Return the file of a result, named by hashes: runs and keys come from outside and may hold `../`."""
         folder, name = (hashlib.sha256(text.encode()).hexdigest()[:32] for text in (run, key))
         return self._root / folder / name
