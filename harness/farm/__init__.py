@@ -11,7 +11,7 @@
     security    addresses, TLS, and a warning where neither protects
     cells       a cell made into data, and into a cell again
     link        the client's connection: steps in batches, losses, the inventory of the farm
-    courier     files to the hosts that lack them
+    file_transfer files to the hosts that lack them
     engine      a device of the farm as an engine that measures
     names       what a user means by a device of the farm
     shards      accuracy over several devices of one kind and build

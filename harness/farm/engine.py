@@ -15,7 +15,7 @@ from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, 
 from harness.bench.plan import Cell
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
-from harness.farm.courier import Source
+from harness.farm.file_transfer import LocalFile
 from harness.farm.link import Link
 from harness.farm.shards import Shards
 from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, What, encode
@@ -104,7 +104,7 @@ class FarmEngine:
             repetition=repetition,
             done=self._done,
         )
-        sources = {file.sha256: Source(file, self.catalogue.paths[file.sha256]) for file in step.files()}
+        sources = {file.sha256: LocalFile(file, self.catalogue.paths[file.sha256]) for file in step.files()}
         result = self.link.perform(self.offer, key, encode(step), sources, self.patient)
         # Shards are on the disk only once all of a cell's are together: they are kept until the run's end.
         self._done = (key,) if what == "time" else ()

@@ -29,7 +29,7 @@ MOST_PAUSE_S = 10.0
 MOST_LOSSES = 3
 """A step whose device, or whose host, went away so often while it was measured is blamed for it."""
 
-MOST_SHIPMENTS = 5
+MAX_TRANSFERS = 5
 
 T = TypeVar("T")
 
@@ -134,11 +134,11 @@ class Link:
             self.wait_for(asyncio.wait_for(self._forget(run), CONNECT_S))
 
     async def _start(self) -> None:
-        from harness.farm.courier import Courier
+        from harness.farm.file_transfer import FileTransfer
 
         self._news = asyncio.Condition()
         self._connecting = asyncio.Lock()
-        self.courier = Courier(self)
+        self.transfer = FileTransfer(self)
         self._batches = Batches(self.client)
         try:
             await self.client(timeout_s=FIRST_S)
@@ -234,7 +234,7 @@ class Link:
     async def _perform(
         self, offer: Offer, key: str, payload: bytes, sources: Mapping[str, Any], patient: bool
     ) -> Result:
-        losses = shipments = 0
+        losses = transfers = 0
         since = time.monotonic()
         while True:
             addresses = await self._present(offer.name, since, patient)
@@ -245,10 +245,10 @@ class Link:
                 continue
             result = decode(ticket.result, Result)
             if result.outcome == Outcome.MISSING:
-                shipments += 1
-                if shipments > MOST_SHIPMENTS:
+                transfers += 1
+                if transfers > MAX_TRANSFERS:
                     raise FarmError(f"{result.host}: {len(result.missing)} file(s) do not arrive there whole")
-                await self.courier.ship(result, addresses, sources)
+                await self.transfer.send_missing(result, addresses, sources)
             elif result.outcome in {Outcome.LOST, Outcome.ABSENT}:
                 losses += result.outcome == Outcome.LOST
                 if losses >= MOST_LOSSES:

@@ -375,7 +375,7 @@ def _large_dataset(folder, n_images):
 def bench_files(args, folder):
     """Send one large file to each of two hosts, through the scheduler."""
     from harness.farm.cells import Catalogue
-    from harness.farm.courier import Source
+    from harness.farm.file_transfer import LocalFile
     from harness.farm.link import Link
     from harness.farm.wire import Result
 
@@ -396,7 +396,7 @@ def bench_files(args, folder):
             lacking = Result(key="", outcome="missing", host=name, missing=(file.sha256,), cache=name)
             begin = time.monotonic()
             link.wait_for(
-                link.courier.ship(lacking, link.where(f"idle-0@{name}"), {file.sha256: Source(file, path)})
+                link.transfer.send_missing(lacking, link.where(f"idle-0@{name}"), {file.sha256: LocalFile(file, path)})
             )
             row[f"host_{name}_mb_per_second"] = round(args.megabytes / (time.monotonic() - begin), 1)
             placed = folder / f"host-{name}" / "files" / file.sha256[:2] / file.sha256 / "large.bin"

@@ -96,13 +96,13 @@ def test_accuracy_that_is_shared_out_equals_one_computer_s_to_the_last_digit(far
 def test_what_a_host_has_is_not_sent_again(farm, quiet, tmp_path, repository):
     model = tmp_path / "fresh.tflite"
     model.write_bytes(next((repository / "models").rglob("*float16*.tflite")).read_bytes() + b"\0" * 64)
-    shipped = []
+    sent = []
     for output in ("one", "two"):
         prepared = prepare(farm.request(tmp_path / output, *DEVICES, models=(str(model),)))
-        courier = prepared.farm.link.courier
+        transfer = prepared.farm.link.transfer
         carry_out(prepared, quiet)
-        shipped.append(dict(courier.shipped_bytes))
-    assert sorted(shipped[0].values()) == [model.stat().st_size] * 2 and shipped[1] == {}
+        sent.append(dict(transfer.sent_bytes))
+    assert sorted(sent[0].values()) == [model.stat().st_size] * 2 and sent[1] == {}
     assert all(r.status == "ok" for r in quiet.finished)
 
 

@@ -1,4 +1,4 @@
-"""Files to the hosts that lack them: in parcels, once a host, however many devices of it wait for them."""
+"""Send files to the hosts that lack them: in parcels, once a host, however many devices of it wait for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.farm import tasks
 from harness.farm.wire import File, Result
 
 PARCEL_BYTES = 16_000_000
-"""Large enough that a thousand images are few tasks, small enough to stay off the scheduler's nerves."""
+"""Large enough that a thousand images are few tasks, small enough that the scheduler stays responsive."""
 AT_ONCE = 2
 """Parcels under way to one host: one is being written while the next one travels."""
 
@@ -26,7 +26,7 @@ Parcel = list[tuple[bytes, int, bytes]]
 
 
 @dataclass(frozen=True)
-class Source:
+class LocalFile:
     """A file of this computer that travels."""
 
     file: File
@@ -34,7 +34,7 @@ class Source:
 
 
 class Connection(Protocol):
-    """What the courier needs of the connection to the scheduler."""
+    """The part of the connection to the scheduler that sending files needs."""
 
     async def client(self) -> Any:
         """Return Dask's client, connected."""
@@ -43,17 +43,17 @@ class Connection(Protocol):
         """Whether a worker was there when the scheduler was last asked."""
 
 
-class Courier:
-    """Ships files over a link; all of it runs in the link's loop."""
+class FileTransfer:
+    """Transfer of files over a link; all of it runs in the link's loop."""
 
     def __init__(self, link: Connection) -> None:
         self._link = link
         self._under_way: dict[tuple[str, str], asyncio.Future[None]] = {}
-        self.shipped_bytes: dict[str, int] = {}
+        self.sent_bytes: dict[str, int] = {}
         """What each host was sent, by the identity of its folder."""
 
-    async def ship(self, lacking: Result, addresses: frozenset[str], sources: Mapping[str, Source]) -> None:
-        """Bring what a host said it lacks; what another step already has on the way there is waited for.
+    async def send_missing(self, lacking: Result, addresses: frozenset[str], sources: Mapping[str, LocalFile]) -> None:
+        """Send the files that a host lacks; those that another step is sending already are waited for.
 
         Args:
             lacking: The host's answer, of outcome `missing`.
@@ -75,7 +75,7 @@ class Courier:
                 self._under_way.pop((lacking.cache, source.file.sha256)).set_result(None)
         await asyncio.gather(*waiting)
 
-    async def _send(self, sources: Sequence[Source], lacking: Result, address: str) -> None:
+    async def _send(self, sources: Sequence[LocalFile], lacking: Result, address: str) -> None:
         """Send parcels in order; a worker that is lost meanwhile ends it, and the step asks again."""
         client: Any = await self._link.client()
         under_way: deque[Any] = deque()
@@ -84,7 +84,7 @@ class Courier:
             if len(under_way) >= AT_ONCE and not await self._arrived(under_way.popleft(), lacking, address):
                 return
             size = sum(len(data) for _, _, data in parcel)
-            self.shipped_bytes[lacking.cache] = self.shipped_bytes.get(lacking.cache, 0) + size
+            self.sent_bytes[lacking.cache] = self.sent_bytes.get(lacking.cache, 0) + size
             (held,) = await client.scatter([parcel], workers=[address], hash=False)
             last = client.submit(tasks.store, held, last, workers=[address], pure=False)
             under_way.append(last)
@@ -105,7 +105,7 @@ class Courier:
         return bool(future.status == "finished")
 
 
-def _parcels(sources: Sequence[Source]) -> Iterator[Parcel]:
+def _parcels(sources: Sequence[LocalFile]) -> Iterator[Parcel]:
     """Cut and collect files into parcels; parts of one file come in order."""
     parcel: Parcel = []
     size = 0
