@@ -7,7 +7,7 @@
     host        a host: it offers devices and performs steps
     tasks       what Dask runs on a host
     join        `harness worker`: be a worker of a scheduler, and come back when it was lost
-    hosts       what the hosts tell of themselves
+    hosts       what the hosts say that they offer
     security    addresses, TLS, and a warning where neither protects
     cells       a cell made into data, and into a cell again
     link        the client's connection: steps in batches, losses, the inventory of the farm

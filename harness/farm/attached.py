@@ -35,7 +35,7 @@ ASK_AGAIN_S = 20.0
 
 @dataclass(frozen=True)
 class Attached:
-    """A device that is attached: what the farm is told of it, and how this host reaches it."""
+    """A device that is attached: what is offered of it to the farm, and how this host reaches it."""
 
     offer: Offer
     profile: Profile
@@ -158,10 +158,10 @@ class ThisHost:
 
 
 def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offer:
-    """Put together what the farm is told of a device."""
-    told = replace(info, name=name, facts={**info.facts, "host": host})
+    """Describe a device for the farm, under its name there and with its host."""
+    described = replace(info, name=name, facts={**info.facts, "host": host})
     kinds = tuple(kind for kind in kinds_of(profile, info) if kind != name)
-    return Offer(name=name, kinds=kinds, profile=profile.data, origin=profile.origin.stem, info=told)
+    return Offer(name=name, kinds=kinds, profile=profile.data, origin=profile.origin.stem, info=described)
 
 
 def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:

@@ -133,9 +133,9 @@ class Batches:
             return
         for ticket, future in zip(tickets, futures, strict=True):
             ticket.future = future
-            future.add_done_callback(partial(self._told_done, ticket))
+            future.add_done_callback(partial(self._note_ended, ticket))
 
-    def _told_done(self, ticket: Ticket, future: Any) -> None:
+    def _note_ended(self, ticket: Ticket, future: Any) -> None:
         """A task ended, well or not; called by a thread of Dask's."""
         if not self._closed:
             with contextlib.suppress(RuntimeError):

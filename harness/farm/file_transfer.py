@@ -52,7 +52,9 @@ class FileTransfer:
         self.sent_bytes: dict[str, int] = {}
         """What each host was sent, by the identity of its folder."""
 
-    async def send_missing(self, lacking: Result, addresses: frozenset[str], sources: Mapping[str, LocalFile]) -> None:
+    async def send_missing(
+        self, lacking: Result, addresses: frozenset[str], sources: Mapping[str, LocalFile]
+    ) -> None:
         """Send the files that a host lacks; those that another step is sending already are waited for.
 
         Args:

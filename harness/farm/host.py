@@ -24,12 +24,12 @@ from harness.farm.attached import Attached, Attachments
 from harness.farm.contents import Contents
 from harness.farm.kept_results import KeptResults
 from harness.farm.wire import (
+    HostDescription,
     Inferences,
     Operators,
     Outcome,
     Result,
     Step,
-    Told,
     decode,
     encode,
     refuse_other_version,
@@ -81,11 +81,11 @@ class Host:
                 resources[name] = resources.get(name, 0.0) + amount
         return resources
 
-    def tell(self) -> bytes:
-        """Return a `Told`: the devices that are attached now."""
+    def describe(self) -> bytes:
+        """Return a `HostDescription`: the devices that are attached now."""
         with self._guard:
             offers = tuple(attached.offer for attached in self._attached.values())
-        return encode(Told(host=self.name, offers=offers))
+        return encode(HostDescription(host=self.name, offers=offers))
 
     def perform(self, data: bytes) -> bytes:
         """Perform a `Step` and return its `Result`.
@@ -168,10 +168,10 @@ class Host:
                 return self._result(step, Outcome.DONE, process=timed.facts, samples=samples)
             if step.what == "operators":
                 profiled = engine.operators(cell, scratch)
-                told = Operators(
+                found_operators = Operators(
                     operators=profiled.operators, runtime=profiled.runtime, n_inferences=profiled.n_inferences
                 )
-                return self._result(step, Outcome.DONE, operators=told)
+                return self._result(step, Outcome.DONE, operators=found_operators)
             if step.what == "check":
                 return self._result(step, Outcome.DONE, check=engine.check(cell, scratch))
             found = engine.infer(cell, scratch, lambda done, of: None)

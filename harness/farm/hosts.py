@@ -1,4 +1,4 @@
-"""What the hosts of a farm tell of themselves, and why one cannot be used."""
+"""Ask the hosts of a farm what they offer, and why one cannot be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import IncomparableError
 from harness.farm import tasks
-from harness.farm.wire import Told, decode, refuse_other_version
+from harness.farm.wire import HostDescription, decode, refuse_other_version
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,34 +18,36 @@ ANSWER_S = 10.0
 
 
 @dataclass(frozen=True)
-class HostTold:
-    """What one host told, where it is, and why it cannot be used (empty where it can)."""
+class HostAnswer:
+    """A host's answer: where it is, its description, and why it cannot be used (empty where it can)."""
 
     address: str
-    told: Told
+    description: HostDescription
     problem: str = ""
 
 
-async def ask_hosts(client: Client, addresses: Iterable[str]) -> list[HostTold]:
+async def ask_hosts(client: Client, addresses: Iterable[str]) -> list[HostAnswer]:
     """Ask hosts what they have; one that does not answer, or is of another version, says so as its problem.
 
     Workers of the scheduler that are none of ours are left out.
     """
-    told = await asyncio.gather(*(_ask(client, address) for address in addresses))
-    return sorted((host for host in told if host is not None), key=lambda host: host.told.host)
+    answers = await asyncio.gather(*(_ask(client, address) for address in addresses))
+    return sorted((host for host in answers if host is not None), key=lambda host: host.description.host)
 
 
-async def _ask(client: Client, address: str) -> HostTold | None:
-    nothing = Told(host=address)
+async def _ask(client: Client, address: str) -> HostAnswer | None:
+    nothing = HostDescription(host=address)
     try:
-        asking = client.run(tasks.tell, workers=[address], on_error="return")
+        asking = client.run(tasks.describe_host, workers=[address], on_error="return")
         answer = (await asyncio.wait_for(asking, ANSWER_S)).get(address)
     except (OSError, asyncio.TimeoutError) as error:
-        return HostTold(address, nothing, f"{address}: the host does not answer ({error})")
+        return HostAnswer(address, nothing, f"{address}: the host does not answer ({error})")
     if not isinstance(answer, bytes):
-        return None if answer is None else HostTold(address, nothing, f"{address}: the host failed: {answer}")
+        return (
+            None if answer is None else HostAnswer(address, nothing, f"{address}: the host failed: {answer}")
+        )
     try:
         refuse_other_version(answer, f"the host at {address}")
     except IncomparableError as error:
-        return HostTold(address, nothing, str(error))
-    return HostTold(address, decode(answer, Told))
+        return HostAnswer(address, nothing, str(error))
+    return HostAnswer(address, decode(answer, HostDescription))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.errors import FarmError
 from harness.farm import tasks
 from harness.farm.batches import Batches
-from harness.farm.hosts import HostTold, ask_hosts
+from harness.farm.hosts import HostAnswer, ask_hosts
 from harness.farm.wire import Offer, Outcome, Result, decode
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class Link:
         info = {} if client is None else client.scheduler_info(n_workers=0).get("services", {})
         return None if client is None or "dashboard" not in info else client.dashboard_link
 
-    def tell(self) -> list[HostTold]:
-        """Ask every host what it has; one of another version says so as its problem."""
-        return self.wait_for(self._tell())
+    def describe_hosts(self) -> list[HostAnswer]:
+        """Ask every host what it offers; of one of another version, the answer says so as its problem."""
+        return self.wait_for(self._describe_hosts())
 
     def where(self, device: str) -> frozenset[str]:
         """Return the addresses of the hosts that offered a device, or a kind, when the scheduler was last asked."""
@@ -188,7 +188,7 @@ class Link:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(client.close(), CONNECT_S)
 
-    async def _tell(self) -> list[HostTold]:
+    async def _describe_hosts(self) -> list[HostAnswer]:
         client = await self.client()
         return await ask_hosts(client, (await self._identity(client))["workers"])
 

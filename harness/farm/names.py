@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.drivers.adb.discovery import ALL_ANDROID
 from harness.errors import FarmError, UnknownNameError, UsageError
 from harness.farm.attached import LOCAL_KIND
-from harness.farm.hosts import HostTold
+from harness.farm.hosts import HostAnswer
 from harness.farm.wire import Offer
 from harness.profiles import Profile
 
@@ -63,7 +63,7 @@ def find_meant(text: str, offers: Sequence[Offer]) -> list[Meant]:
     return [Meant(fitting[0].name, fitting)]
 
 
-def usable_offers(hosts: Sequence[HostTold]) -> tuple[Offer, ...]:
+def usable_offers(hosts: Sequence[HostAnswer]) -> tuple[Offer, ...]:
     """Return the devices of all hosts, each name once.
 
     Raises:
@@ -71,7 +71,7 @@ def usable_offers(hosts: Sequence[HostTold]) -> tuple[Offer, ...]:
     """
     offers: dict[str, Offer] = {}
     for host in hosts:
-        for offer in host.told.offers:
+        for offer in host.description.offers:
             offers.setdefault(offer.name, offer)
     if not offers:
         why = "; ".join(host.problem for host in hosts if host.problem) or f"{len(hosts)} hosts"

@@ -21,7 +21,7 @@ from harness.errors import IncomparableError, UnknownNameError, UsageError
 from harness.farm.cells import Catalogue
 from harness.farm.device_runs import DeviceRun, DeviceStore, WorkPool, give_up, has_part, kind_of
 from harness.farm.engine import FarmEngine
-from harness.farm.hosts import HostTold
+from harness.farm.hosts import HostAnswer
 from harness.farm.link import Link
 from harness.farm.names import Meant, find_meant, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
@@ -144,7 +144,7 @@ def reach(request: Request) -> Farm:
     link = _connect(request.farm)
     warning = why_unsafe(link.address, request.farm.tls)
     try:
-        hosts = link.tell()
+        hosts = link.describe_hosts()
         meant = _meant(request, hosts)
         farm = Farm(link, meant, request, tuple(filter(None, (warning, *_remarks(link, hosts)))))
         for offer in farm.offers.values():
@@ -159,7 +159,7 @@ def list_farm(asked: FarmChoice) -> list[dict[str, Any]]:
     """Return one row for each device of a farm; errors as for `reach`."""
     link = _connect(asked)
     try:
-        return describe_farm(link.tell())
+        return describe_farm(link.describe_hosts())
     finally:
         link.close()
 
@@ -170,7 +170,7 @@ def _connect(asked: FarmChoice) -> Link:
     return Link(full_address(asked.scheduler, asked.tls), make_security(asked.tls), asked.wait_s)
 
 
-def _meant(request: Request, hosts: Sequence[HostTold]) -> tuple[Meant, ...]:
+def _meant(request: Request, hosts: Sequence[HostAnswer]) -> tuple[Meant, ...]:
     found: dict[str, Meant] = {}
     offers = usable_offers(hosts)
     for text in request.devices:
@@ -181,7 +181,7 @@ def _meant(request: Request, hosts: Sequence[HostTold]) -> tuple[Meant, ...]:
     return tuple(found.values())
 
 
-def _named(text: str, offers: Sequence[Offer], hosts: Sequence[HostTold]) -> list[Meant]:
+def _named(text: str, offers: Sequence[Offer], hosts: Sequence[HostAnswer]) -> list[Meant]:
     """Find what is meant; where there is no such device, hosts that cannot be used may be why."""
     try:
         return find_meant(text, offers)
@@ -194,12 +194,12 @@ def _named(text: str, offers: Sequence[Offer], hosts: Sequence[HostTold]) -> lis
         ) from error
 
 
-def _remarks(link: Link, hosts: Sequence[HostTold]) -> list[str]:
+def _remarks(link: Link, hosts: Sequence[HostAnswer]) -> list[str]:
     remarks = [host.problem for host in hosts if host.problem]
     offered: dict[str, list[str]] = {}
     for host in hosts:
-        for offer in host.told.offers:
-            offered.setdefault(offer.name, []).append(host.told.host)
+        for offer in host.description.offers:
+            offered.setdefault(offer.name, []).append(host.description.host)
     remarks += [
         f"{name} is offered by {' and '.join(names)}: one device behind two hosts may be measured on twice at a time"
         for name, names in offered.items()
@@ -286,7 +286,7 @@ class FarmRun:
         if present == self._known or not self._pool.left():
             return
         self._known = present
-        for offer in usable_offers(self._farm.link.tell()):
+        for offer in usable_offers(self._farm.link.describe_hosts()):
             wanted = any(meant.is_any and meant.fits(offer) for meant in self._farm.meant)
             if wanted and offer.name not in self._device_runs:
                 self._start(offer)
@@ -315,18 +315,23 @@ class FarmRun:
         self._device_runs[offer.name] = (device_run, device_run.start())
 
 
-def describe_farm(hosts: Sequence[HostTold]) -> list[dict[str, Any]]:
+def describe_farm(hosts: Sequence[HostAnswer]) -> list[dict[str, Any]]:
     """Return one row a device, as `harness devices` prints them, with its host and what it counts as."""
     rows: list[dict[str, Any]] = []
     for host in hosts:
         if host.problem:
             rows.append(
-                {"name": host.told.host, "state": "refused", "reason": host.problem, "host": host.address}
+                {
+                    "name": host.description.host,
+                    "state": "refused",
+                    "reason": host.problem,
+                    "host": host.address,
+                }
             )
-        for offer in host.told.offers:
+        for offer in host.description.offers:
             info = offer.info
             facts = {key: getattr(info, key) for key in _DESCRIBED}
-            rows.append({**facts, "host": host.told.host, "kinds": list(offer.kinds)})
+            rows.append({**facts, "host": host.description.host, "kinds": list(offer.kinds)})
     return rows
 
 

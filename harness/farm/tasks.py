@@ -38,10 +38,10 @@ def store(parcel: Sequence[tuple[bytes, int, bytes]], after: None = None) -> Non
         contents.write(msgspec.msgpack.decode(file, type=File), offset, data)
 
 
-def tell(dask_worker: Any = None) -> bytes | None:
-    """Return what the host tells of itself; None from a worker that is none of ours. For `Client.run`."""
+def describe_host(dask_worker: Any = None) -> bytes | None:
+    """Return a `HostDescription`, encoded; None from a worker that is no host of ours. For `Client.run`."""
     host = getattr(dask_worker, ATTRIBUTE, None)
-    return None if host is None else host.tell()
+    return None if host is None else host.describe()
 
 
 def forget(run: str, dask_worker: Any = None) -> None:

@@ -179,8 +179,8 @@ class Offer(Wire, frozen=True, kw_only=True):
         return dict.fromkeys((self.name, *self.kinds), 1.0)
 
 
-class Told(Envelope, frozen=True, kw_only=True):
-    """What a host tells of itself."""
+class HostDescription(Envelope, frozen=True, kw_only=True):
+    """A host by its name, and the devices that it offers."""
 
     host: str
     offers: tuple[Offer, ...] = ()
@@ -188,7 +188,7 @@ class Told(Envelope, frozen=True, kw_only=True):
 
 T = TypeVar("T")
 
-look_into(Envelope, File, Step, Result, Told)
+look_into(Envelope, File, Step, Result, HostDescription)
 
 
 def encode(message: Wire) -> bytes:

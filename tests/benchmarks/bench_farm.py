@@ -171,10 +171,10 @@ def wait_for_hosts(address, n):
 
     link = Link(f"tcp://{address}")
     deadline = time.monotonic() + 300
-    while len([h for h in link.tell() if h.told.offers]) < n:
+    while len([h for h in link.describe_hosts() if h.description.offers]) < n:
         assert time.monotonic() < deadline, "the workers did not join"
         time.sleep(1)
-    names = [offer.name for host in link.tell() for offer in host.told.offers]
+    names = [offer.name for host in link.describe_hosts() for offer in host.description.offers]
     link.close()
     return names
 
@@ -396,7 +396,9 @@ def bench_files(args, folder):
             lacking = Result(key="", outcome="missing", host=name, missing=(file.sha256,), cache=name)
             begin = time.monotonic()
             link.wait_for(
-                link.transfer.send_missing(lacking, link.where(f"idle-0@{name}"), {file.sha256: LocalFile(file, path)})
+                link.transfer.send_missing(
+                    lacking, link.where(f"idle-0@{name}"), {file.sha256: LocalFile(file, path)}
+                )
             )
             row[f"host_{name}_mb_per_second"] = round(args.megabytes / (time.monotonic() - begin), 1)
             placed = folder / f"host-{name}" / "files" / file.sha256[:2] / file.sha256 / "large.bin"

@@ -104,7 +104,11 @@ def spread(tmp_path_factory, sshd_module):
         farm.start_worker("a", "--device", "phone")
         farm.start_worker("b", "--device", "board")
         link = farm.link(n_hosts=2)
-        offered = {offer.name: host.told.host for host in link.tell() for offer in host.told.offers}
+        offered = {
+            offer.name: host.description.host
+            for host in link.describe_hosts()
+            for offer in host.description.offers
+        }
         link.close()
         farm.client = Client(f"tcp://{farm.address}", set_as_default=False)
     assert (offered["phone"], offered["board"]) == ("a", "b"), offered

@@ -15,7 +15,7 @@ from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
 from harness.farm.shards import Shards
-from harness.farm.wire import Envelope, Result, Step, Told, Tools, decode, encode
+from harness.farm.wire import Envelope, Result, Step, HostDescription, Tools, decode, encode
 from harness.profiles import Connection, DeviceProfile, Profile
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.worker.results import OutputCheck
@@ -129,7 +129,7 @@ class Straight:
 
 def test_a_device_of_a_farm_is_a_whole_engine_and_answers_what_its_host_measured(make, cell, tmp_path):
     host, attachments, _ = make()
-    offer = decode(host.tell(), Told).offers[0]
+    offer = decode(host.describe(), HostDescription).offers[0]
     shards = Shards(threading.Condition(), threading.Event())
     catalogue = Catalogue()
     engine = FarmEngine(Straight(host), offer, "r", catalogue, Tools(), shards)
@@ -214,11 +214,11 @@ def test_a_client_of_another_version_is_refused_by_the_host_too(make):
     assert refused.outcome == "refused" and "'0.0.1'" in refused.message and attachments.n_measured == 0
 
 
-def test_what_a_host_tells_is_what_is_attached(make):
+def test_a_host_describes_what_is_attached(make):
     host, _, _ = make(("d", "e"))
-    told = decode(host.tell(), Told)
-    assert [offer.name for offer in told.offers] == ["d", "e"]
-    assert {offer.info.facts["host"] for offer in told.offers} == {"h"}
+    description = decode(host.describe(), HostDescription)
+    assert [offer.name for offer in description.offers] == ["d", "e"]
+    assert {offer.info.facts["host"] for offer in description.offers} == {"h"}
 
 
 def test_forgetting_a_run_lets_go_of_its_devices_and_files(make):

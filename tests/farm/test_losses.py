@@ -165,7 +165,10 @@ def test_what_is_plugged_in_and_out_is_noticed(own_farm):
     try:
         own_farm.offer("fake-9")
         wait_for(lambda: link.where("fake-9@a"))
-        assert [offer.name for host in link.tell() for offer in host.told.offers] == ["fake-9@a", "local@a"]
+        assert [offer.name for host in link.describe_hosts() for offer in host.description.offers] == [
+            "fake-9@a",
+            "local@a",
+        ]
         own_farm.withdraw("fake-9")
         wait_for(lambda: not link.where("fake-9@a"))
         assert "new: fake-9@a" in own_farm.log("a") and "gone: fake-9@a" in own_farm.log("a")

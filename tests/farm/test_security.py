@@ -110,7 +110,7 @@ def test_with_certificates_a_farm_is_encrypted_and_strangers_are_kept_out(own_fa
         assert time.monotonic() < deadline, own_farm.log("a")
         time.sleep(0.1)
     link = Link(own_farm.address, make_security(Tls(**files)))
-    assert [offer.name for host in link.tell() for offer in host.told.offers] == ["local@a"]
+    assert [offer.name for host in link.describe_hosts() for offer in host.description.offers] == ["local@a"]
     link.close()
     with pytest.raises(FarmError):
         Link(f"tcp://{plain}")

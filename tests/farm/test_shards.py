@@ -12,10 +12,10 @@ from harness.accuracy.detections import DetectionWriter
 from harness.drivers.base import DeviceInfo
 from harness.errors import FarmError, IncomparableError, UnknownNameError, UsageError
 from harness.farm.device_runs import WorkPool
-from harness.farm.hosts import HostTold
+from harness.farm.hosts import HostAnswer
 from harness.farm.names import find_meant, usable_offers
 from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
-from harness.farm.wire import Inferences, Offer, Told
+from harness.farm.wire import HostDescription, Inferences, Offer
 from harness.profiles import Connection, DeviceProfile
 from harness.records.records import DelegateFacts
 
@@ -106,7 +106,7 @@ def test_detections_of_other_runtimes_or_delegates_are_not_merged(change, text):
 
 
 def hosts(*offers, problem=""):
-    return [HostTold("tcp://h:1", Told(host="h", offers=offers), problem)]
+    return [HostAnswer("tcp://h:1", HostDescription(host="h", offers=offers), problem)]
 
 
 def test_names_kinds_and_all_android_mean_what_they_say():
