@@ -13,7 +13,7 @@
     link        the client's connection: steps in batches, losses, the inventory of the farm
     file_transfer files to the hosts that lack them
     engine      a device of the farm as an engine that measures
-    names       what a user means by a device of the farm
+    names       the devices that a user names, found on the farm
     shards      accuracy over several devices of one kind and build
     device_runs the devices' parts of a run, each serial, all at once
     session     a run on a farm from its request to its folder

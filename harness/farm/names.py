@@ -1,4 +1,4 @@
-"""What a user means by a device of the farm: its name, `any:KIND`, a kind of which there is one, `all-android`."""
+"""Find the devices of a farm by what a user writes: a name, `any:KIND`, a kind of which there is one, `all-android`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ANY = "any:"
 
 
 @dataclass(frozen=True)
-class Meant:
-    """What stands in a plan as one device: a device of the farm, or any of a kind; the offers that fit it."""
+class PlannedDevice:
+    """One device of a plan: a device of the farm, or any of a kind, with the offers that fit it."""
 
     name: str
     offers: tuple[Offer, ...]
@@ -29,30 +29,30 @@ class Meant:
         return self.name.startswith(ANY)
 
     def fits(self, offer: Offer) -> bool:
-        """Whether a device is meant."""
+        """Whether the cells of this device may run on the device of an offer."""
         return offer.name == self.name or (self.is_any and self.name.removeprefix(ANY) in offer.kinds)
 
 
-def find_meant(text: str, offers: Sequence[Offer]) -> list[Meant]:
-    """Find what a user means; several for `all-android`.
+def find_devices(text: str, offers: Sequence[Offer]) -> list[PlannedDevice]:
+    """Find the device that a user names; several for `all-android`.
 
     Raises:
         UnknownNameError: There is no such device or kind on the farm; near misses are listed.
         UsageError: Several devices fit.
     """
     if text == ALL_ANDROID:
-        return [Meant(offer.name, (offer,)) for offer in offers if offer.info.is_phone] or _unknown(
+        return [PlannedDevice(offer.name, (offer,)) for offer in offers if offer.info.is_phone] or _unknown(
             text, offers
         )
     if text == "local":
         text = f"{ANY}{LOCAL_KIND}"
     named = [offer for offer in offers if offer.name == text]
     if named:
-        return [Meant(text, (named[0],))]
+        return [PlannedDevice(text, (named[0],))]
     kind = text.removeprefix(ANY)
     fitting = tuple(offer for offer in offers if kind in offer.kinds or offer.name.startswith(f"{kind}@"))
     if text.startswith(ANY) and any(kind in offer.kinds for offer in offers):
-        return [Meant(text, tuple(offer for offer in fitting if kind in offer.kinds))]
+        return [PlannedDevice(text, tuple(offer for offer in fitting if kind in offer.kinds))]
     if text.startswith(ANY) or not fitting:
         return _unknown(text, offers)
     if len(fitting) > 1:
@@ -60,7 +60,7 @@ def find_meant(text: str, offers: Sequence[Offer]) -> list[Meant]:
         raise UsageError(
             f"device {text!r}: {len(fitting)} devices of the farm fit ({names}); name one, or any:{kind}"
         )
-    return [Meant(fitting[0].name, fitting)]
+    return [PlannedDevice(fitting[0].name, fitting)]
 
 
 def usable_offers(hosts: Sequence[HostAnswer]) -> tuple[Offer, ...]:
@@ -79,7 +79,7 @@ def usable_offers(hosts: Sequence[HostAnswer]) -> tuple[Offer, ...]:
     return tuple(offers.values())
 
 
-def _unknown(text: str, offers: Sequence[Offer]) -> list[Meant]:
+def _unknown(text: str, offers: Sequence[Offer]) -> list[PlannedDevice]:
     kinds = {f"{ANY}{kind}" for offer in offers for kind in offer.kinds}
     hint = "`harness devices --scheduler ADDRESS` lists the farm."
     raise UnknownNameError(
@@ -87,7 +87,7 @@ def _unknown(text: str, offers: Sequence[Offer]) -> list[Meant]:
     )
 
 
-def profile_of(meant: Meant) -> Profile:
-    """Return the profile that the cells are planned with: the one of the first device, under the name in the plan."""
-    offer = meant.offers[0]
+def profile_of(device: PlannedDevice) -> Profile:
+    """Return the profile to plan the cells with: that of the first device that fits."""
+    offer = device.offers[0]
     return Profile(offer.profile, Path(offer.origin))

@@ -23,7 +23,7 @@ from harness.farm.device_runs import DeviceRun, DeviceStore, WorkPool, give_up, 
 from harness.farm.engine import FarmEngine
 from harness.farm.hosts import HostAnswer
 from harness.farm.link import Link
-from harness.farm.names import Meant, find_meant, profile_of, usable_offers
+from harness.farm.names import PlannedDevice, find_devices, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
 from harness.farm.wire import File, Offer, Tools
 from harness.records.records import Record, load_records
@@ -49,14 +49,14 @@ class Farm:
 
     Attributes:
         link: The connection.
-        meant: What stands in the plan as devices.
+        devices: The devices of the plan.
         request: What was asked for.
         remarks: What the user should know before the run.
         say: Called with what the user should know while it goes.
     """
 
     link: Link
-    meant: tuple[Meant, ...]
+    devices: tuple[PlannedDevice, ...]
     request: Request
     remarks: tuple[str, ...] = ()
     say: Callable[[str], None] = _LOG.warning
@@ -66,12 +66,12 @@ class Farm:
     @property
     def stations(self) -> tuple[Station, ...]:
         """The devices as the plan knows them; of a kind, the first stands for all."""
-        return tuple(map(_station, self.meant))
+        return tuple(map(_station, self.devices))
 
     @property
     def offers(self) -> dict[str, Offer]:
         """The devices that may measure, by name."""
-        return {offer.name: offer for meant in self.meant for offer in meant.offers}
+        return {offer.name: offer for device in self.devices for offer in device.offers}
 
     def close(self) -> None:
         """Leave the farm."""
@@ -145,8 +145,8 @@ def reach(request: Request) -> Farm:
     warning = why_unsafe(link.address, request.farm.tls)
     try:
         hosts = link.describe_hosts()
-        meant = _meant(request, hosts)
-        farm = Farm(link, meant, request, tuple(filter(None, (warning, *_remarks(link, hosts)))))
+        devices = _planned_devices(request, hosts)
+        farm = Farm(link, devices, request, tuple(filter(None, (warning, *_remarks(link, hosts)))))
         for offer in farm.offers.values():
             farm.tools(offer)
         return farm
@@ -170,21 +170,21 @@ def _connect(asked: FarmChoice) -> Link:
     return Link(full_address(asked.scheduler, asked.tls), make_security(asked.tls), asked.wait_s)
 
 
-def _meant(request: Request, hosts: Sequence[HostAnswer]) -> tuple[Meant, ...]:
-    found: dict[str, Meant] = {}
+def _planned_devices(request: Request, hosts: Sequence[HostAnswer]) -> tuple[PlannedDevice, ...]:
+    found: dict[str, PlannedDevice] = {}
     offers = usable_offers(hosts)
     for text in request.devices:
-        for meant in _named(text, offers, hosts):
-            if meant.name in found:
-                raise UsageError(f"device {meant.name!r} is named twice")
-            found[meant.name] = meant
+        for device in _find_devices(text, offers, hosts):
+            if device.name in found:
+                raise UsageError(f"device {device.name!r} is named twice")
+            found[device.name] = device
     return tuple(found.values())
 
 
-def _named(text: str, offers: Sequence[Offer], hosts: Sequence[HostAnswer]) -> list[Meant]:
-    """Find what is meant; where there is no such device, hosts that cannot be used may be why."""
+def _find_devices(text: str, offers: Sequence[Offer], hosts: Sequence[HostAnswer]) -> list[PlannedDevice]:
+    """Find the devices of a name; where there is none, hosts that cannot be used may be why."""
     try:
-        return find_meant(text, offers)
+        return find_devices(text, offers)
     except UnknownNameError as error:
         problems = "; ".join(host.problem for host in hosts if host.problem)
         if not problems:
@@ -208,10 +208,10 @@ def _remarks(link: Link, hosts: Sequence[HostAnswer]) -> list[str]:
     return remarks
 
 
-def _station(meant: Meant) -> Station:
-    first = meant.offers[0]
-    info = replace(first.info, name=meant.name)
-    return Station(profile_of(meant), cast(Device, FarmDevice(meant.name)), info, far=True)
+def _station(device: PlannedDevice) -> Station:
+    first = device.offers[0]
+    info = replace(first.info, name=device.name)
+    return Station(profile_of(device), cast(Device, FarmDevice(device.name)), info, far=True)
 
 
 class FarmRun:
@@ -220,7 +220,7 @@ class FarmRun:
     def __init__(self, farm: Farm, plan: Plan, store: RunStore, observer: Observer) -> None:
         self._farm, self._plan, self._store, self._observer = farm, plan, store, observer
         self._stop = threading.Event()
-        loose = [meant.name for meant in farm.meant if meant.is_any]
+        loose = [device.name for device in farm.devices if device.is_any]
         records = {cell.id: store.load_record(cell.id) for cell in plan.cells}
         self._records = {cell: record for cell, record in records.items() if record is not None}
         cells = [cell for cell in plan.cells if cell.device in loose and not self._complete(cell)]
@@ -272,12 +272,12 @@ class FarmRun:
         return bool(self._device_runs or self._pool.left())
 
     def _give_up(self, cells: Sequence[Cell]) -> None:
-        """Nobody came for these cells within the stated wait."""
+        """Record these cells as skipped: no device for them was seen within the stated wait."""
         for cell in cells:
-            meant = next(meant for meant in self._farm.meant if meant.name == cell.device)
+            planned = next(device for device in self._farm.devices if device.name == cell.device)
             device = self._pool.held.get(cell.id, f"a device of the kind {kind_of(cell)}")
             reason = f"{device} was not seen on the farm for {self._farm.link.wait_s:g} s"
-            give_up([cell], self._store, _station(meant).info, reason)
+            give_up([cell], self._store, _station(planned).info, reason)
         self._pool.drop(cells)
 
     def _welcome(self) -> None:
@@ -287,7 +287,7 @@ class FarmRun:
             return
         self._known = present
         for offer in usable_offers(self._farm.link.describe_hosts()):
-            wanted = any(meant.is_any and meant.fits(offer) for meant in self._farm.meant)
+            wanted = any(device.is_any and device.fits(offer) for device in self._farm.devices)
             if wanted and offer.name not in self._device_runs:
                 self._start(offer)
 

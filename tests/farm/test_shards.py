@@ -13,7 +13,7 @@ from harness.drivers.base import DeviceInfo
 from harness.errors import FarmError, IncomparableError, UnknownNameError, UsageError
 from harness.farm.device_runs import WorkPool
 from harness.farm.hosts import HostAnswer
-from harness.farm.names import find_meant, usable_offers
+from harness.farm.names import find_devices, usable_offers
 from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
 from harness.farm.wire import HostDescription, Inferences, Offer
 from harness.profiles import Connection, DeviceProfile
@@ -111,16 +111,16 @@ def hosts(*offers, problem=""):
 
 def test_names_kinds_and_all_android_mean_what_they_say():
     offers = usable_offers(hosts(offer("s1"), offer("s2"), offer("local@h", ("local-cpu",), kind="local")))
-    assert [m.name for m in find_meant("s1", offers)] == ["s1"]
-    assert [m.name for m in find_meant("all-android", offers)] == ["s1", "s2"]
-    (any_,) = find_meant("any:pixel-4", offers)
+    assert [m.name for m in find_devices("s1", offers)] == ["s1"]
+    assert [m.name for m in find_devices("all-android", offers)] == ["s1", "s2"]
+    (any_,) = find_devices("any:pixel-4", offers)
     assert any_.is_any and [o.name for o in any_.offers] == ["s1", "s2"]
-    assert [m.name for m in find_meant("local", offers)] == ["any:local-cpu"]
-    assert [m.name for m in find_meant("local-cpu", offers)] == ["local@h"]
+    assert [m.name for m in find_devices("local", offers)] == ["any:local-cpu"]
+    assert [m.name for m in find_devices("local-cpu", offers)] == ["local@h"]
     with pytest.raises(UsageError, match=r"2 devices of the farm fit \(s1, s2\); name one, or any:pixel-4"):
-        find_meant("pixel-4", offers)
+        find_devices("pixel-4", offers)
     with pytest.raises(UnknownNameError, match="Did you mean any:pixel-4"):
-        find_meant("any:pixel4", offers)
+        find_devices("any:pixel4", offers)
 
 
 def test_a_farm_without_devices_says_why():
