@@ -89,13 +89,13 @@ def command(
 
 def _host(workspace: str | None, name: str, devices: tuple[str, ...], folder: Path | None) -> Host:
     from harness.cards import cache_folder
-    from harness.farm.attached import ThisHost
+    from harness.farm.attached import DriverDeviceFinder
     from harness.farm.host import Host
     from harness.workspace import find_workspace
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UsageError(f"--name: found {name!r}, expected letters, digits, '.', '_' and '-'")
-    return Host(name, ThisHost(name, find_workspace(workspace), devices), folder or cache_folder() / "farm")
+    return Host(name, DriverDeviceFinder(name, find_workspace(workspace), devices), folder or cache_folder() / "farm")
 
 
 def _host_name() -> str:

@@ -34,17 +34,17 @@ ASK_AGAIN_S = 20.0
 
 
 @dataclass(frozen=True)
-class Attached:
+class AttachedDevice:
     """A device that is attached: what is offered of it to the farm, and how this host reaches it."""
 
     offer: Offer
     profile: Profile
 
 
-class Attachments(Protocol):
+class DeviceFinder(Protocol):
     """Finds the devices of a host and opens them; benchmarks bring their own."""
 
-    def look(self, known: Mapping[str, Attached], busy: Collection[str]) -> dict[str, Attached]:
+    def find_attached(self, known: Mapping[str, AttachedDevice], busy: Collection[str]) -> dict[str, AttachedDevice]:
         """Return what is attached now, by name.
 
         Args:
@@ -52,7 +52,7 @@ class Attachments(Protocol):
             busy: Names of devices that are being measured on: they are there, and are not to be disturbed.
         """
 
-    def open(self, attached: Attached) -> Device:
+    def open(self, attached: AttachedDevice) -> Device:
         """Open a device.
 
         Raises:
@@ -63,7 +63,7 @@ class Attachments(Protocol):
         """Make what measures on a device; errors as for `find_engine`."""
 
 
-class ThisHost:
+class DriverDeviceFinder:
     """The devices that the drivers find.
 
     Args:
@@ -78,7 +78,7 @@ class ThisHost:
         self._asked: dict[str, float] = {}
         self._named_ones: set[str] = set()
 
-    def look(self, known: Mapping[str, Attached], busy: Collection[str]) -> dict[str, Attached]:
+    def find_attached(self, known: Mapping[str, AttachedDevice], busy: Collection[str]) -> dict[str, AttachedDevice]:
         """Ask what is attached; a device that cannot be described is left out, and the reason is logged once."""
         found = {name: known[name] for name in busy if name in known}
         for name, profile in self._profiles(known):
@@ -90,14 +90,14 @@ class ThisHost:
                 found[name] = attached
         return found
 
-    def _is_stale(self, attached: Attached) -> bool:
+    def _is_stale(self, attached: AttachedDevice) -> bool:
         """What no list tells to be unplugged is asked itself now and then."""
         info, name = attached.offer.info, attached.offer.name
         if info.always_attached or (not info.on_host and name not in self._named_ones):
             return False
         return time.monotonic() - self._asked.get(name, 0.0) > ASK_AGAIN_S
 
-    def open(self, attached: Attached) -> Device:
+    def open(self, attached: AttachedDevice) -> Device:
         """Open a device with its driver."""
         return open_device(attached.profile)
 
@@ -107,7 +107,7 @@ class ThisHost:
 
         return find_engine(station, request)
 
-    def _profiles(self, known: Mapping[str, Attached]) -> Iterator[tuple[str, Profile | None]]:
+    def _profiles(self, known: Mapping[str, AttachedDevice]) -> Iterator[tuple[str, Profile | None]]:
         """Yield the names of what is attached, with the profile where it is not known yet."""
         from harness.drivers.adb.discovery import attached, resolve_devices, safe
 
@@ -133,7 +133,7 @@ class ThisHost:
             self._say(text, str(error))
             return []
 
-    def _describe(self, name: str, profile: Profile | None) -> Attached | None:
+    def _describe(self, name: str, profile: Profile | None) -> AttachedDevice | None:
         if profile is None:
             return None
         self._asked[name] = time.monotonic()
@@ -147,7 +147,7 @@ class ThisHost:
             self._say(name, info.reason or info.state)
             return None
         self._said.pop(name, None)
-        return Attached(make_offer(name, profile, info, self._host), profile)
+        return AttachedDevice(make_offer(name, profile, info, self._host), profile)
 
     def _say(self, name: str, text: str, *, no_news: bool = False) -> None:
         """Say once why a device is not offered; a TPU that nobody plugged in is no news."""

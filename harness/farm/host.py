@@ -20,7 +20,7 @@ from harness.bench.stations import Station
 from harness.drivers.base import Device
 from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError
 from harness.farm import cells
-from harness.farm.attached import Attached, Attachments
+from harness.farm.attached import AttachedDevice, DeviceFinder
 from harness.farm.contents import Contents
 from harness.farm.kept_results import KeptResults
 from harness.farm.wire import (
@@ -51,24 +51,24 @@ class Host:
         folder: For files, results that nobody fetched yet, and scratch.
     """
 
-    def __init__(self, name: str, attachments: Attachments, folder: Path) -> None:
+    def __init__(self, name: str, finder: DeviceFinder, folder: Path) -> None:
         self.name, self.folder = name, folder
-        self._attachments = attachments
+        self._finder = finder
         self.contents, self.kept_results = Contents(folder), KeptResults(folder / "spool")
         self._scratch = folder / "scratch"
-        self._attached: dict[str, Attached] = {}
+        self._attached: dict[str, AttachedDevice] = {}
         self._stations: dict[str, Station] = {}
         self._engines: dict[str, tuple[object, Engine]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._under_way: dict[str, Future[bytes]] = {}
         self._guard = threading.Lock()
 
-    def look(self) -> dict[str, float]:
+    def refresh(self) -> dict[str, float]:
         """Ask what is attached, and return the resources that this host offers now."""
         with self._guard:
             known = dict(self._attached)
         busy = {device for device in known if self._lock(device).locked()}
-        found = self._attachments.look(known, busy)
+        found = self._finder.find_attached(known, busy)
         with self._guard:
             # What was lost by a step while we looked stays away until the next look finds it.
             self._attached = {k: v for k, v in found.items() if k not in known or k in self._attached}
@@ -137,7 +137,7 @@ class Host:
             whole = attached is not None and attached.profile.data.connection.is_computer
             return self._locks.setdefault("local" if whole else device, threading.Lock())
 
-    def _guarded(self, step: Step, attached: Attached) -> Result:
+    def _guarded(self, step: Step, attached: AttachedDevice) -> Result:
         """Measure, and turn what goes wrong into a result."""
         try:
             return self._measured(step, self._station(attached))
@@ -198,11 +198,11 @@ class Host:
             if os.listdir(scratch):  # noqa: PTH208 - making and removing a folder costs more than many a step
                 shutil.rmtree(scratch, ignore_errors=True)
 
-    def _station(self, attached: Attached) -> Station:
+    def _station(self, attached: AttachedDevice) -> Station:
         """Open a device once, and keep it open from step to step."""
         name = attached.offer.name
         if name not in self._stations:
-            device: Device = self._attachments.open(attached)
+            device: Device = self._finder.open(attached)
             info = replace(attached.offer.info, kind=attached.profile.data.connection.kind)
             self._stations[name] = Station(attached.profile, device, info)
         return self._stations[name]
@@ -219,7 +219,7 @@ class Host:
             cpu_mask=tools.cpu_mask,
             max_start_temp=tools.max_start_temp,
         )
-        engine = self._attachments.engine(station, request)
+        engine = self._finder.engine(station, request)
         self._engines[step.device] = (tools, engine)
         return engine
 

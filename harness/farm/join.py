@@ -154,7 +154,7 @@ async def make_worker(host: Host, membership: Membership) -> Worker:
     """Make the worker, not started yet, with the resources that the host has now."""
     from distributed import Worker
 
-    resources = await asyncio.to_thread(host.look)
+    resources = await asyncio.to_thread(host.refresh)
     worker = Worker(
         membership.address,
         name=host.name,
@@ -186,7 +186,7 @@ async def _watch(worker: Any, host: Host, look_s: float, say: Say) -> None:
     while True:
         await asyncio.sleep(look_s)
         before = {name: n for name, n in worker.state.total_resources.items() if n}
-        now = await asyncio.to_thread(host.look)
+        now = await asyncio.to_thread(host.refresh)
         if now == before:
             continue
         for name in sorted(before.keys() - now.keys()):

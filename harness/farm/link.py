@@ -57,7 +57,7 @@ class Link:
         self.address, self._security, self.wait_s = address, security, wait_s
         self._client: Client | None = None
         self._seen: dict[str, float] = {}
-        self._where: dict[str, frozenset[str]] = {}
+        self._addresses: dict[str, frozenset[str]] = {}
         self._alive: frozenset[str] = frozenset()
         self._trouble = ""
         self._closed = False
@@ -98,9 +98,9 @@ class Link:
         """Ask every host what it offers; of one of another version, the answer says so as its problem."""
         return self.wait_for(self._describe_hosts())
 
-    def where(self, device: str) -> frozenset[str]:
+    def addresses_of(self, device: str) -> frozenset[str]:
         """Return the addresses of the hosts that offered a device, or a kind, when the scheduler was last asked."""
-        return self._where.get(device, frozenset())
+        return self._addresses.get(device, frozenset())
 
     def is_alive(self, address: str) -> bool:
         """Whether a worker was there when the scheduler was last asked."""
@@ -109,7 +109,7 @@ class Link:
     @property
     def resources(self) -> frozenset[str]:
         """Every device and kind that was offered when the scheduler was last asked."""
-        return frozenset(self._where)
+        return frozenset(self._addresses)
 
     def perform(
         self, offer: Offer, key: str, payload: bytes, sources: Mapping[str, Any], patient: bool = True
@@ -144,7 +144,7 @@ class Link:
             await self.client(timeout_s=FIRST_S)
         except DeviceGoneError as error:
             raise FarmError(f"{error}; start one there with `dask scheduler`, see the README") from error
-        await self._look()
+        await self._refresh()
         self._watching = asyncio.create_task(self._watch())
 
     async def _stop(self) -> None:
@@ -202,28 +202,28 @@ class Link:
             begin = time.monotonic()
             pause = INVENTORY_S
             try:
-                await self._look()
+                await self._refresh()
                 # A large farm's inventory takes a while; looking must not become all that the scheduler does.
                 pause = min(max(pause, 20 * (time.monotonic() - begin)), MOST_PAUSE_S)
             except (OSError, DeviceGoneError, asyncio.TimeoutError) as error:
                 # Nothing is known to be anywhere: steps wait until a scheduler tells, and not for ever.
-                self._where, self._trouble = {}, str(error) or "the scheduler does not answer"
+                self._addresses, self._trouble = {}, str(error) or "the scheduler does not answer"
             async with self._news:
                 self._news.notify_all()
             await asyncio.sleep(pause)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         client = await self.client()
         identity = await self._identity(client)
-        where: dict[str, set[str]] = {}
+        addresses_of: dict[str, set[str]] = {}
         for address, worker in identity["workers"].items():
             for name, amount in worker["resources"].items():
                 if amount > 0:
                     where.setdefault(name, set()).add(address)
-        self._where = {name: frozenset(addresses) for name, addresses in where.items()}
+        self._addresses = {name: frozenset(addresses) for name, addresses in where.items()}
         self._seen.update(dict.fromkeys(where, time.monotonic()))
         self._trouble = ""
-        self._batches.give_up_where(lambda ticket: not ticket.addresses & self.where(ticket.device))
+        self._batches.give_up_where(lambda ticket: not ticket.addresses & self.addresses_of(ticket.device))
 
     async def _identity(self, client: Client) -> dict[str, Any]:
         scheduler: Any = client.scheduler
@@ -253,22 +253,22 @@ class Link:
                 losses += result.outcome == Outcome.LOST
                 if losses >= MOST_LOSSES:
                     return result
-                await self._next_look()
-                await self._next_look()
+                await self._next_inventory()
+                await self._next_inventory()
             else:
                 return result
 
     async def _present(self, device: str, since: float, patient: bool) -> frozenset[str]:
         """Wait until some host offers a device."""
-        while not self.where(device):
+        while not self.addresses_of(device):
             last = max(since, self._seen.get(device, 0.0))
             waited = time.monotonic() - last
             if waited > self.wait_s or not patient:
                 why = f" ({self._trouble})" if self._trouble else ""
                 raise DeviceGoneError(f"{device} was not seen on the farm for {waited:.0f} s{why}")
-            await self._next_look()
-        return self.where(device)
+            await self._next_inventory()
+        return self.addresses_of(device)
 
-    async def _next_look(self) -> None:
+    async def _next_inventory(self) -> None:
         async with self._news:
             await self._news.wait()

@@ -35,7 +35,7 @@ def idle_devices(host, n):
     from harness.bench.engines.base import Engine, Timed
     from harness.drivers.base import DeviceInfo
     from harness.drivers.fake import FakeDevice
-    from harness.farm.attached import Attached, make_offer
+    from harness.farm.attached import AttachedDevice, make_offer
     from harness.profiles import Connection, DeviceProfile, Profile
     from harness.records.records import DelegateFacts, ProcessFacts
     from harness.records.samples import make_samples
@@ -62,13 +62,13 @@ def idle_devices(host, n):
             )
 
     class IdleDevices:
-        def look(self, known, busy):
+        def find_attached(self, known, busy):
             return known or {name: self._one(name) for name in (f"idle-{i}@{host}" for i in range(n))}
 
         def _one(self, name):
             profile = Profile(DeviceProfile(name=name, connection=Connection(kind="fake")), Path("idle.toml"))
             info = DeviceInfo(name, "fake", soc="none", os="none", abi="none", delegates=("cpu",))
-            return Attached(make_offer(name, profile, info, host), profile)
+            return AttachedDevice(make_offer(name, profile, info, host), profile)
 
         def open(self, attached):
             return FakeDevice(attached.offer.name, folder=Path(tempfile.gettempdir()))
@@ -397,7 +397,7 @@ def bench_files(args, folder):
             begin = time.monotonic()
             link.wait_for(
                 link.transfer.send_missing(
-                    lacking, link.where(f"idle-0@{name}"), {file.sha256: LocalFile(file, path)}
+                    lacking, link.addresses_of(f"idle-0@{name}"), {file.sha256: LocalFile(file, path)}
                 )
             )
             row[f"host_{name}_mb_per_second"] = round(args.megabytes / (time.monotonic() - begin), 1)

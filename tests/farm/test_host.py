@@ -10,7 +10,7 @@ import pytest
 from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceLostError, MeasurementError
-from harness.farm.attached import Attached, ThisHost, kinds_of, make_offer, slug
+from harness.farm.attached import AttachedDevice, DriverDeviceFinder, kinds_of, make_offer, slug
 from harness.farm.cells import Catalogue, images_for_timing, make_subject
 from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
@@ -28,7 +28,7 @@ class Scripted:
     def __init__(self, names, act=lambda: None):
         self.names, self.act, self.n_measured, self.at_once, self.most = list(names), act, 0, 0, 0
 
-    def look(self, known, busy):
+    def find_attached(self, known, busy):
         return {name: known.get(name) or self._one(name) for name in self.names}
 
     def _one(self, name):
@@ -36,7 +36,7 @@ class Scripted:
         device = FakeDevice(name)
         info = device.describe()
         device.close()
-        return Attached(make_offer(name, profile, info, "h"), profile)
+        return AttachedDevice(make_offer(name, profile, info, "h"), profile)
 
     def open(self, attached):
         return FakeDevice(attached.offer.name)
@@ -88,9 +88,9 @@ def cell(repository, tmp_path):
 @pytest.fixture
 def make(cell, tmp_path):
     def make(names=("d",), act=lambda: None):
-        attachments = Scripted(names, act)
-        host = Host("h", attachments, tmp_path / "host")
-        host.look()
+        finder = Scripted(names, act)
+        host = Host("h", finder, tmp_path / "host")
+        host.refresh()
         catalogue = Catalogue()
 
         def step(key, device="d", **changes):
@@ -101,7 +101,7 @@ def make(cell, tmp_path):
 
         for file in step("").files():
             host.contents.write(file, 0, catalogue.paths[file.sha256].read_bytes())
-        return host, attachments, step
+        return host, finder, step
 
     return make
 
@@ -111,10 +111,10 @@ def perform(host, step):
 
 
 def test_a_step_asked_again_is_answered_and_not_measured_again(make):
-    host, attachments, step = make()
+    host, finder, step = make()
     first, again = perform(host, step("k")), perform(host, step("k"))
-    assert first == again and first.outcome == "done" and attachments.n_measured == 1
-    assert perform(host, step("k", done=("k",))).outcome == "done" and attachments.n_measured == 2
+    assert first == again and first.outcome == "done" and finder.n_measured == 1
+    assert perform(host, step("k", done=("k",))).outcome == "done" and finder.n_measured == 2
 
 
 class Straight:
@@ -147,23 +147,23 @@ def all_of(cell, catalogue):
 
 
 def test_a_step_that_is_under_way_is_waited_for(make):
-    host, attachments, step = make(act=lambda: time.sleep(0.3))
+    host, finder, step = make(act=lambda: time.sleep(0.3))
     results = []
     threads = [threading.Thread(target=lambda: results.append(perform(host, step("k")))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert attachments.n_measured == 1 and len(results) == 4 and len({r.outcome for r in results}) == 1
+    assert finder.n_measured == 1 and len(results) == 4 and len({r.outcome for r in results}) == 1
 
 
 def test_one_step_at_a_time_on_a_device_and_several_devices_at_once(make):
-    host, attachments, step = make(act=lambda: time.sleep(0.1))
+    host, finder, step = make(act=lambda: time.sleep(0.1))
     _at_once([lambda n=n: perform(host, step(f"k{n}")) for n in range(3)])
-    assert attachments.most == 1
-    host, attachments, step = make(("d", "e"), act=lambda: time.sleep(0.2))
+    assert finder.most == 1
+    host, finder, step = make(("d", "e"), act=lambda: time.sleep(0.2))
     _at_once([lambda n=n, d=d: perform(host, step(f"q{d}{n}", d)) for n in range(2) for d in ("d", "e")])
-    assert attachments.most == 2
+    assert finder.most == 2
 
 
 def _at_once(jobs):
@@ -178,13 +178,13 @@ def test_a_device_that_is_lost_is_offered_again_when_it_is_found_again_and_its_s
     def lost():
         raise DeviceLostError("d", "went away")
 
-    host, attachments, step = make(act=lost)
-    assert host.look() == {"d": 1.0, "scripted": 1.0}
+    host, finder, step = make(act=lost)
+    assert host.refresh() == {"d": 1.0, "scripted": 1.0}
     result = perform(host, step("k"))
     assert (result.outcome, result.message) == ("lost", "went away")
     assert perform(host, step("k")).outcome == "absent"
-    attachments.act = lambda: None
-    assert host.look() == {"d": 1.0, "scripted": 1.0}
+    finder.act = lambda: None
+    assert host.refresh() == {"d": 1.0, "scripted": 1.0}
     assert perform(host, step("k")).outcome == "done"
 
 
@@ -192,9 +192,9 @@ def test_a_failed_measurement_keeps_its_status_and_is_not_tried_again(make):
     def fail():
         raise MeasurementError("died of SIGSEGV", status="timeout")
 
-    host, attachments, step = make(act=fail)
+    host, finder, step = make(act=fail)
     assert [perform(host, step("k")).status for _ in range(2)] == ["timeout"] * 2
-    attachments.act = lambda: None
+    finder.act = lambda: None
     assert perform(host, step("k")).message == "died of SIGSEGV"
 
 
@@ -202,16 +202,16 @@ def test_a_device_that_is_not_attached_and_files_that_are_not_there_are_told(mak
     host, _, step = make()
     assert perform(host, step("k", device="elsewhere")).outcome == "absent"
     empty = Host("h", Scripted(["d"]), tmp_path / "other")
-    empty.look()
+    empty.refresh()
     answer = perform(empty, step("k"))
     assert answer.outcome == "missing" and set(answer.missing) == {file.sha256 for file in step("k").files()}
     assert answer.cache == Host("h2", Scripted([]), tmp_path / "other").contents.identity
 
 
 def test_a_client_of_another_version_is_refused_by_the_host_too(make):
-    host, attachments, _ = make()
+    host, finder, _ = make()
     refused = decode(host.perform(encode(Envelope(version="0.0.1"))), Result)
-    assert refused.outcome == "refused" and "'0.0.1'" in refused.message and attachments.n_measured == 0
+    assert refused.outcome == "refused" and "'0.0.1'" in refused.message and finder.n_measured == 0
 
 
 def test_a_host_describes_what_is_attached(make):
@@ -222,19 +222,19 @@ def test_a_host_describes_what_is_attached(make):
 
 
 def test_forgetting_a_run_lets_go_of_its_devices_and_files(make):
-    host, attachments, step = make()
+    host, finder, step = make()
     perform(host, step("k"))
     host.forget("r")
     perform(host, step("k"))
-    assert attachments.n_measured == 2
+    assert finder.n_measured == 2
 
 
 def test_this_host_offers_its_computer_under_its_own_name_and_no_tpu_that_is_not_there(repository):
-    host = ThisHost("rack3", Workspace(repository))
-    found = host.look({}, ())
+    finder = DriverDeviceFinder("rack3", Workspace(repository))
+    found = finder.find_attached({}, ())
     assert found["local@rack3"].offer.kinds == ("local", "local-cpu")
     assert not any(name.startswith("coral") for name in found)
-    assert host.look(found, ())["local@rack3"] is found["local@rack3"]
+    assert finder.find_attached(found, ())["local@rack3"] is found["local@rack3"]
 
 
 def test_kinds_are_the_profile_the_model_and_accelerators():

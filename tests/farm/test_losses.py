@@ -164,13 +164,13 @@ def test_what_is_plugged_in_and_out_is_noticed(own_farm):
     link = own_farm.link(n_hosts=1)
     try:
         own_farm.offer("fake-9")
-        wait_for(lambda: link.where("fake-9@a"))
+        wait_for(lambda: link.addresses_of("fake-9@a"))
         assert [offer.name for host in link.describe_hosts() for offer in host.description.offers] == [
             "fake-9@a",
             "local@a",
         ]
         own_farm.withdraw("fake-9")
-        wait_for(lambda: not link.where("fake-9@a"))
+        wait_for(lambda: not link.addresses_of("fake-9@a"))
         assert "new: fake-9@a" in own_farm.log("a") and "gone: fake-9@a" in own_farm.log("a")
     finally:
         link.close()
