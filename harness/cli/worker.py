@@ -95,7 +95,9 @@ def _host(workspace: str | None, name: str, devices: tuple[str, ...], folder: Pa
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UsageError(f"--name: found {name!r}, expected letters, digits, '.', '_' and '-'")
-    return Host(name, DriverDeviceFinder(name, find_workspace(workspace), devices), folder or cache_folder() / "farm")
+    return Host(
+        name, DriverDeviceFinder(name, find_workspace(workspace), devices), folder or cache_folder() / "farm"
+    )
 
 
 def _host_name() -> str:

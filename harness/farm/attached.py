@@ -1,8 +1,8 @@
-"""Which devices a host has, asked again and again while its worker runs.
+"""Find the devices that are attached to a host, again and again while its worker runs.
 
-What is attached is offered without being named: this computer, fakes, and phones on USB or of an adb server. A device
-on the network could be reached from several hosts, which would measure on it at the same time; such a one is offered by
-the host that it was named for (`harness worker --device NAME`).
+This computer, fakes, and phones on USB or of an adb server are offered without being named. A device on the network
+could be reached from several hosts, which would then measure on it at the same time; it is offered only by the host
+that it was named for (`harness worker --device NAME`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from harness.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
 COUNTED_DELEGATES = ("edgetpu",)
-"""A device that offers one of these counts as a kind of that name."""
+"""Delegates that are also kinds: `any:edgetpu` is any device that offers `edgetpu`."""
 LOCAL_KIND = "local-cpu"
 ASK_AGAIN_S = 20.0
-"""A phone that is a file or a socket away is asked whether it is still there so often, while nothing runs on it."""
+"""How often an idle device is asked whether it is still there, where no list of devices says so."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class AttachedDevice:
 class DeviceFinder(Protocol):
     """Finds the devices of a host and opens them; benchmarks bring their own."""
 
-    def find_attached(self, known: Mapping[str, AttachedDevice], busy: Collection[str]) -> dict[str, AttachedDevice]:
-        """Return what is attached now, by name.
+    def find_attached(
+        self, known: Mapping[str, AttachedDevice], busy: Collection[str]
+    ) -> dict[str, AttachedDevice]:
+        """Return the devices that are attached now, by name.
 
         Args:
-            known: What was when last asked; it need not be described again.
-            busy: Names of devices that are being measured on: they are there, and are not to be disturbed.
+            known: The devices found last time; they need not be described again.
+            busy: Names of devices that are being measured on: they are attached, and must not be disturbed.
         """
 
     def open(self, attached: AttachedDevice) -> Device:
@@ -60,26 +62,28 @@ class DeviceFinder(Protocol):
         """
 
     def engine(self, station: Station, request: Request) -> Engine:
-        """Make what measures on a device; errors as for `find_engine`."""
+        """Make the engine that measures on a device; errors as for `find_engine`."""
 
 
 class DriverDeviceFinder:
-    """The devices that the drivers find.
+    """Finder that asks the drivers.
 
     Args:
         host: The host's name on the farm.
-        workspace: Where the profiles are.
+        workspace: Holds the profiles.
         named: Further devices to offer, as `--device` takes them.
     """
 
     def __init__(self, host: str, workspace: Workspace, named: Sequence[str] = ()) -> None:
         self._host, self._workspace, self._named = host, workspace, tuple(named)
-        self._said: dict[str, str] = {}
-        self._asked: dict[str, float] = {}
+        self._reported: dict[str, str] = {}
+        self._asked_at: dict[str, float] = {}
         self._named_ones: set[str] = set()
 
-    def find_attached(self, known: Mapping[str, AttachedDevice], busy: Collection[str]) -> dict[str, AttachedDevice]:
-        """Ask what is attached; a device that cannot be described is left out, and the reason is logged once."""
+    def find_attached(
+        self, known: Mapping[str, AttachedDevice], busy: Collection[str]
+    ) -> dict[str, AttachedDevice]:
+        """Return the devices that are attached now; of one that cannot be described, log the reason once."""
         found = {name: known[name] for name in busy if name in known}
         for name, profile in self._profiles(known):
             if name in found:
@@ -91,11 +95,11 @@ class DriverDeviceFinder:
         return found
 
     def _is_stale(self, attached: AttachedDevice) -> bool:
-        """What no list tells to be unplugged is asked itself now and then."""
+        """Whether a device has to be asked whether it is still attached, because no list of devices says so."""
         info, name = attached.offer.info, attached.offer.name
         if info.always_attached or (not info.on_host and name not in self._named_ones):
             return False
-        return time.monotonic() - self._asked.get(name, 0.0) > ASK_AGAIN_S
+        return time.monotonic() - self._asked_at.get(name, 0.0) > ASK_AGAIN_S
 
     def open(self, attached: AttachedDevice) -> Device:
         """Open a device with its driver."""
@@ -108,7 +112,7 @@ class DriverDeviceFinder:
         return find_engine(station, request)
 
     def _profiles(self, known: Mapping[str, AttachedDevice]) -> Iterator[tuple[str, Profile | None]]:
-        """Yield the names of what is attached, with the profile where it is not known yet."""
+        """Yield the names of the attached devices, with the profiles of those that are not known yet."""
         from harness.drivers.adb.discovery import attached, resolve_devices, safe
 
         for profile in list_profiles(self._workspace):
@@ -119,40 +123,40 @@ class DriverDeviceFinder:
         for phone in attached():
             name = safe(phone.serial)
             if phone.state == "ready":
-                profiles = [] if name in known else self._tried(resolve_devices, phone.serial)
+                profiles = [] if name in known else self._resolve(resolve_devices, phone.serial)
                 yield name, profiles[0] if profiles else None
         for text in self._named:
-            for profile in self._tried(resolve_devices, text):
+            for profile in self._resolve(resolve_devices, text):
                 self._named_ones.add(profile.name)
                 yield profile.name, profile
 
-    def _tried(self, resolve: Callable[[str, Workspace], list[Profile]], text: str) -> list[Profile]:
+    def _resolve(self, resolve: Callable[[str, Workspace], list[Profile]], text: str) -> list[Profile]:
         try:
             return resolve(text, self._workspace)
         except HarnessError as error:
-            self._say(text, str(error))
+            self._report(text, str(error))
             return []
 
     def _describe(self, name: str, profile: Profile | None) -> AttachedDevice | None:
         if profile is None:
             return None
-        self._asked[name] = time.monotonic()
+        self._asked_at[name] = time.monotonic()
         try:
             with closing(open_device(profile)) as device:
                 info = device.describe()
         except HarnessError as error:
-            self._say(name, str(error), no_news=profile.data.connection.on_host)
+            self._report(name, str(error), no_news=profile.data.connection.on_host)
             return None
         if info.state != "ready":
-            self._say(name, info.reason or info.state)
+            self._report(name, info.reason or info.state)
             return None
-        self._said.pop(name, None)
+        self._reported.pop(name, None)
         return AttachedDevice(make_offer(name, profile, info, self._host), profile)
 
-    def _say(self, name: str, text: str, *, no_news: bool = False) -> None:
-        """Say once why a device is not offered; a TPU that nobody plugged in is no news."""
-        if self._said.get(name) != text:
-            self._said[name] = text
+    def _report(self, name: str, text: str, *, no_news: bool = False) -> None:
+        """Log once why a device is not offered; without a warning for an Edge TPU that nobody plugged in."""
+        if self._reported.get(name) != text:
+            self._reported[name] = text
             level = logging.DEBUG if no_news else logging.WARNING
             _LOG.log(level, "%s is not offered: %s", name, text)
 
@@ -165,7 +169,7 @@ def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offe
 
 
 def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
-    """Return what a device counts as: its profile, its model, `local-cpu`, `edgetpu`."""
+    """Return the kinds of a device: the names of its profile and model, `local-cpu`, `edgetpu`."""
     own = [slug(profile.origin.stem)]
     if info.is_computer:
         own.append(LOCAL_KIND)
@@ -176,5 +180,5 @@ def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
 
 
 def slug(text: str) -> str:
-    """Return a text as a kind is spelt: `Pixel 4` is `pixel-4`."""
+    """Return a text as a kind is spelled: `Pixel 4` is `pixel-4`."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

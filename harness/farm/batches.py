@@ -1,4 +1,4 @@
-"""Steps of a farm under way: they go out in batches, and their results come back in batches.
+"""Send steps to the farm in batches, and fetch their results in batches.
 
 Batches matter: asking the scheduler for one task at a time costs it 2.5 ms a step, asking for all that came up within a
 few milliseconds 0.6 ms. A step is one Dask task that takes its device's resources.
@@ -25,7 +25,7 @@ _LOG = logging.getLogger(__name__)
 BATCH_S = 0.01
 CANCEL_S = 10.0
 GATHER_S = 10.0
-"""A batch of results that takes longer is asked for one by one, so that one lost host does not hold up the others."""
+"""A batch of results that takes longer is fetched one by one, so that one lost host does not hold up the others."""
 
 Resources = Mapping[str, float]
 
@@ -46,7 +46,7 @@ class Ticket:
 
 
 class Batches:
-    """The attempts that are under way, in one event loop; make it and use it there.
+    """The attempts that are under way; made and used in one event loop.
 
     Args:
         client: Gives a client that is connected, anew where the scheduler was lost.
@@ -64,7 +64,7 @@ class Batches:
         self._delivering = asyncio.create_task(self._deliver())
 
     def close(self) -> None:
-        """Send nothing more, and hear of nothing more."""
+        """Send nothing more, and note no more results."""
         self._closed = True
         self._delivering.cancel()
 
@@ -75,7 +75,7 @@ class Batches:
                 ticket.ended.set()
 
     async def attempt(self, offer: Offer, key: str, payload: bytes, addresses: frozenset[str]) -> Ticket:
-        """Try a step once, and return the ticket when it has a result, was killed, or is lost.
+        """Attempt a step once, and return the ticket when it has a result, was killed, or is lost.
 
         Args:
             offer: The device.
@@ -97,12 +97,12 @@ class Batches:
         return ticket
 
     async def _give_up(self, ticket: Ticket) -> None:
-        """Take a task back that waits for a device which is not there; one that runs ends by itself."""
+        """Cancel a task that waits for a device which is gone; one that runs already ends by itself."""
         with contextlib.suppress(Exception):
             await asyncio.wait_for(ticket.future.cancel(force=True), CANCEL_S)
 
     async def _deliver(self) -> None:
-        """Send what came up, and fetch what is done, a batch at a time."""
+        """Send new attempts and fetch results, a batch at a time."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(BATCH_S)
@@ -136,7 +136,7 @@ class Batches:
             future.add_done_callback(partial(self._note_ended, ticket))
 
     def _note_ended(self, ticket: Ticket, future: Any) -> None:
-        """A task ended, well or not; called by a thread of Dask's."""
+        """Note that a task ended, well or not; called in a thread of Dask's."""
         if not self._closed:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._note_done, ticket)
@@ -166,7 +166,7 @@ class Batches:
             _settle(ticket, result)
 
     async def _fetch_one(self, ticket: Ticket) -> None:
-        """Fetch one result, for as long as its device is seen."""
+        """Fetch one result, for as long as its device is on the farm."""
         fetching = asyncio.ensure_future(ticket.future.result())
         ended = asyncio.ensure_future(ticket.ended.wait())
         await asyncio.wait({fetching, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -178,7 +178,7 @@ class Batches:
             ticket.ended.set()
 
     async def _fail(self, ticket: Ticket) -> None:
-        """A task that ended without a result: its workers were killed, it raised, or the scheduler was lost."""
+        """End an attempt without a result: its workers were killed, it raised, or the scheduler was lost."""
         if ticket.future.status == "error":
             from distributed import KilledWorker
 
@@ -199,7 +199,7 @@ def _settle(ticket: Ticket, result: bytes) -> None:
 
 
 def _resources_of(table: Mapping[str, dict[str, float]], key: str) -> dict[str, float]:
-    """The resources of one task of a batch."""
+    """Return the resources of one task of a batch."""
     return table[key]
 
 

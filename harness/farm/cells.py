@@ -1,4 +1,4 @@
-"""A cell on its way: made into data on the client, and into a cell again on a host."""
+"""Make cells into data on the client, and data into cells again on a host."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from harness.tflite.model import ModelDescription, describe
 look_into(ModelCard, Settings)
 
 
-class Catalogue:
+class Catalog:
     """The files of this computer that a run needs on the hosts, by hash.
 
-    Each is read once: what is measured is what a file was when the run began. One that is changed meanwhile is refused
-    by the host that it is sent to.
+    Each is hashed once: a run measures its files as they were when it began. A host refuses one that was changed
+    meanwhile.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Catalogue:
         self._known: dict[Path, File] = {}
 
     def add(self, path: Path) -> File:
-        """Hash a file, unless it is known.
+        """Return a file with its hash, which is computed once.
 
         Raises:
             OSError: It cannot be read.
@@ -54,27 +54,27 @@ class Catalogue:
         return file
 
 
-def make_subject(cell: Cell, catalogue: Catalogue, images: Sequence[ImageEntry] | None) -> Subject:
+def make_subject(cell: Cell, catalog: Catalog, images: Sequence[ImageEntry] | None) -> Subject:
     """Turn a cell into data.
 
     Args:
         cell: The cell.
-        catalogue: Learns of the files.
+        catalog: The files are added to it.
         images: The images that the step needs; None for a cell without a dataset.
     """
     anchors = cell.model.card.decoder.anchors
     beside = [] if anchors is None or anchors.file is None else [cell.model.file.parent / anchors.file]
     library = cell.delegate.option("path")
     return Subject(
-        model=catalogue.add(cell.model.file),
+        model=catalog.add(cell.model.file),
         card=_card_facts(cell.model.card),
         delegate=cell.delegate.kind,
         settings=_settings_facts(cell.settings),
         threads=cell.delegate.threads,
         options=cell.delegate.options,
-        beside=tuple(catalogue.add(path) for path in beside if path.is_file()),
-        library=catalogue.add(Path(library)) if library and Path(library).is_file() else None,
-        pictures=None if images is None else tuple(_picture(entry, catalogue) for entry in images),
+        beside=tuple(catalog.add(path) for path in beside if path.is_file()),
+        library=catalog.add(Path(library)) if library and Path(library).is_file() else None,
+        pictures=None if images is None else tuple(_picture(entry, catalog) for entry in images),
     )
 
 
@@ -88,15 +88,15 @@ def _settings_facts(settings: Settings) -> dict[str, Any]:
     return asdict(settings)
 
 
-def _picture(entry: ImageEntry, catalogue: Catalogue) -> Picture:
-    return Picture(id=entry.id, file=catalogue.add(entry.path), width=entry.width, height=entry.height)
+def _picture(entry: ImageEntry, catalog: Catalog) -> Picture:
+    return Picture(id=entry.id, file=catalog.add(entry.path), width=entry.width, height=entry.height)
 
 
 def images_for_timing(cell: Cell) -> tuple[ImageEntry, ...] | None:
-    """Return the images that `prepare_inputs` takes its inputs from, so that only they travel.
+    """Return the images that `prepare_inputs` takes its inputs from, so that only they are sent.
 
-    It goes through the dataset with a stride and stops when it has enough; on what is returned it goes with stride 1
-    through the same images.
+    It goes through a dataset with a stride and stops when it has enough; in the returned images it finds the same ones
+    with a stride of 1.
     """
     if cell.dataset is None:
         return None
@@ -105,7 +105,7 @@ def images_for_timing(cell: Cell) -> tuple[ImageEntry, ...] | None:
 
 
 def make_cell(step: Step, contents: Contents) -> Cell:
-    """Make the cell of a step whose files are here."""
+    """Make the cell of a step whose files are on this host."""
     subject = step.subject
     model = _model(subject, contents)
     options = subject.options
@@ -126,7 +126,7 @@ def make_cell(step: Step, contents: Contents) -> Cell:
 
 @lru_cache(maxsize=64)
 def _described(file: Path) -> ModelDescription:
-    """A path of `Contents` names a content, so that what was read once stays true."""
+    """Describe a model once: a path of `Contents` names a content, so a description stays true."""
     return describe(file)
 
 
@@ -139,9 +139,9 @@ def _model(subject: Subject, contents: Contents) -> Model:
 
 
 def _dataset(pictures: Sequence[Picture], contents: Contents) -> Dataset:
-    """The images as a dataset without annotations: the figures are computed on the client.
+    """Return the images as a dataset without annotations: the figures are computed on the client.
 
-    The hash of the list stands in the place of the annotations' path, by which prepared inputs are told apart.
+    The hash of the list takes the place of the annotations' path, which identifies prepared inputs.
     """
     listing = hashlib.sha256(msgspec.msgpack.encode(pictures)).hexdigest()
     images = tuple(
@@ -151,6 +151,6 @@ def _dataset(pictures: Sequence[Picture], contents: Contents) -> Dataset:
     return Dataset("farm", Path(listing), contents.root, listing, images, {}, 0)
 
 
-def safe(text: str) -> str:
+def folder_name(text: str) -> str:
     """Return a run's id as a folder's name."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

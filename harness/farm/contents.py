@@ -1,7 +1,7 @@
-"""Files on a host, kept by content: `ROOT/files/<2 digits>/<sha256>/<name>`.
+"""Keep files on a host by content: `ROOT/files/<2 digits>/<sha256>/<name>`.
 
-A file comes once a host, however many workers, runs and cells use it. It is hashed on arrival and renamed only when it
-is what was announced, so that a file that is there is whole. Workers of one host may share the folder.
+A file is sent once to a host, however many workers, runs and cells use it. It is hashed on arrival and renamed only
+when the hash is the announced one, so that a file that is there is whole. Workers of one host may share the folder.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from harness.errors import DeviceError, OutputError
 from harness.farm.wire import File
 
 LIMIT_BYTES = 50_000_000_000
-"""More is not kept on a host; files unused for longest go first."""
+"""The files of a host may take so much room; beyond it, those unused for longest are removed."""
 IN_USE_S = 24 * 3600.0
-"""What was used within the last day stays: a run may be using it."""
+"""A file used within the last day is not removed: a run may still need it."""
 MARK_S = 3600.0
-"""How exactly it is known when a file was used last."""
+"""How often at most the time of a file's last use is written."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Contents:
-    """The files below one folder of a host."""
+    """Files in one folder of a host, by content."""
 
     def __init__(self, root: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         self.root, self._limit = root, limit_bytes
@@ -52,16 +52,16 @@ class Contents:
 
     @property
     def identity(self) -> str:
-        """Names the folder among all hosts, so that workers that share one are sent each file once."""
+        """The folder's identity among all hosts, so that workers that share it are sent each file once."""
         status = self.root.stat()
         return f"{_machine()}:{status.st_dev}:{status.st_ino}"
 
     def missing(self, files: Iterable[File]) -> tuple[str, ...]:
-        """Return the hashes of the files that are not here; the others are marked as used now."""
+        """Return the hashes of the files that are not here, and mark the others as used now."""
         return tuple(dict.fromkeys(file.sha256 for file in files if not self._has(file)))
 
     def _has(self, file: File) -> bool:
-        """Whether a file is here under its name, or its content under another."""
+        """Whether a file's content is here, under its name or another."""
         folder = self._folder(file.sha256)
         found = os.path.isfile(f"{folder}/{safe_name(file.name)}") or self._content(file) is not None  # noqa: PTH113
         if found and time.monotonic() - self._marked.get(file.sha256, float("-inf")) > MARK_S:
@@ -71,7 +71,7 @@ class Contents:
         return found
 
     def place(self, file: File) -> Path:
-        """Return a path of a file that is here, called by its name.
+        """Return the path of a file under its name.
 
         Raises:
             DeviceError: It is not here (any more).
@@ -88,7 +88,7 @@ class Contents:
         return path
 
     def bundle(self, files: Iterable[File]) -> Path:
-        """Put files beside each other in one folder and return the first: a program that finds its libraries."""
+        """Put files into one folder and return the first, so that a program finds its libraries beside it."""
         listed = tuple(files)
         listing = "\n".join(f"{file.sha256} {safe_name(file.name)}" for file in listed)
         folder = self.root / "bundles" / hashlib.sha256(listing.encode()).hexdigest()
@@ -105,9 +105,9 @@ class Contents:
         return folder / safe_name(listed[0].name)
 
     def write(self, file: File, offset: int, data: bytes) -> None:
-        """Write a part of a file that arrives; the last part makes it appear.
+        """Write a part of a file; with the last part the file becomes available.
 
-        Parts of one file come in order, from one sender at a time.
+        Parts of one file must come in order, from one sender at a time.
 
         Raises:
             OutputError: It cannot be written.
@@ -136,7 +136,7 @@ class Contents:
         part.replace(folder / safe_name(file.name))
 
     def make_room(self) -> None:
-        """Remove the files that were unused for longest while there is too much; called when a worker starts."""
+        """Remove the files unused for longest until the rest fits; called when a worker starts."""
         stored = sorted((_used(folder), folder) for folder in self._files.glob("*/*"))
         total = sum(size for (_, size), _ in stored)
         for (used, size), folder in stored:
@@ -154,7 +154,7 @@ class Contents:
         return self._folders[sha256]
 
     def _content(self, file: File) -> Path | None:
-        """Return the content under whatever name it came."""
+        """Return the path of a content under whatever name; None where it is not here."""
         folder = self._folder(file.sha256)
         try:
             return next((path for path in folder.iterdir() if not path.name.startswith(".")), None)
@@ -163,7 +163,7 @@ class Contents:
 
 
 def _checked(sha256: str) -> str:
-    """A hash becomes a path: it comes from outside."""
+    """Return a hash that is safe in a path: it comes from outside."""
     if not _SHA256.fullmatch(sha256):
         raise DeviceError("farm", f"found {sha256!r}, expected a sha256 of 64 hexadecimal digits")
     return sha256
@@ -177,12 +177,12 @@ def _sha256(stream: object) -> str:
 
 
 def _used(folder: Path) -> tuple[float, int]:
-    """When a content was used last, and its size."""
+    """Return when a content was used last, and its size."""
     return folder.stat().st_mtime, max((path.stat().st_size for path in folder.iterdir()), default=0)
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file; a copy where the file system has no links."""
+    """Give a file a second name; copy it where the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -190,7 +190,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _machine() -> str:
-    """What tells this computer from others with an equal file system: its boot's id where there is one."""
+    """Return this computer's identity: the id of its boot where there is one, else its name."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

@@ -36,7 +36,7 @@ class WorkPool:
 
     Args:
         cells: Cells whose device is `any:KIND`.
-        held: The device that has a part of a cell already, by the cell's id: only it goes on with the cell.
+        held: The device that measured a part of a cell, by the cell's id: only it may go on with the cell.
         stop: Ends all waiting.
     """
 
@@ -47,10 +47,10 @@ class WorkPool:
         self._at_work = 0
 
     def take(self, offer: Offer) -> Cell | tuple[Job, int] | None:
-        """Wait for something to do for a device; None when nothing can come any more."""
+        """Wait for work that a device may do, and return it; None when no more can come."""
         with self.news:
             while not self._stop.is_set():
-                cell = next((cell for cell in self._cells if self._may(cell, offer)), None)
+                cell = next((cell for cell in self._cells if self._may_take(cell, offer)), None)
                 if cell is not None:
                     self._cells.remove(cell)
                     self._at_work += 1
@@ -58,16 +58,16 @@ class WorkPool:
                 shard = self.shards.take(offer)
                 if shard is not None:
                     return shard
-                if not self._at_work and not any(self._may_come(cell, offer) for cell in self._cells):
+                if not self._at_work and not any(self._may_help(cell, offer) for cell in self._cells):
                     return None
                 self.news.wait(WAIT_S)
             return None
 
-    def _may(self, cell: Cell, offer: Offer) -> bool:
+    def _may_take(self, cell: Cell, offer: Offer) -> bool:
         return kind_of(cell) in offer.kinds and self.held.get(cell.id, offer.name) == offer.name
 
-    def _may_come(self, cell: Cell, offer: Offer) -> bool:
-        """Whether a device may help with a cell that waits for its own device."""
+    def _may_help(self, cell: Cell, offer: Offer) -> bool:
+        """Whether a device may take shards of a cell that waits for the device that began it."""
         return kind_of(cell) in offer.kinds
 
     def finish(self, cell: Cell, back: bool = False) -> None:
@@ -85,7 +85,7 @@ class WorkPool:
 
     def left_without(self, offers: Sequence[Offer]) -> list[Cell]:
         """Return the cells that no device has taken, and that none of these devices may take."""
-        return [cell for cell in self.left() if not any(self._may(cell, offer) for offer in offers)]
+        return [cell for cell in self.left() if not any(self._may_take(cell, offer) for offer in offers)]
 
     def drop(self, cells: Sequence[Cell]) -> None:
         """Remove cells: nobody waits for a device for them any more."""

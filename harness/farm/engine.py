@@ -1,4 +1,4 @@
-"""A device of the farm as an engine: each process to start is a step that its host performs."""
+"""Measure on a device of the farm: each process to start is a step that the device's host performs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.accuracy.dataset import ImageEntry
 from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.plan import Cell
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
-from harness.farm.cells import Catalogue, images_for_timing, make_subject
+from harness.farm.cells import Catalog, images_for_timing, make_subject
 from harness.farm.file_transfer import LocalFile
 from harness.farm.link import Link
 from harness.farm.shards import Shards
-from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, What, encode
+from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, StepKind, encode
 from harness.records.records import DelegateFacts
 from harness.records.samples import from_bytes
 from harness.worker.results import OutputCheck
@@ -26,23 +26,23 @@ from harness.worker.results import OutputCheck
 
 @dataclass
 class FarmEngine:
-    """Measures on one device of a farm.
+    """Engine that measures on one device of a farm.
 
     Attributes:
         link: The connection.
         offer: The device.
         run: The run's id.
-        catalogue: The files of this computer.
-        tools: What measures there.
-        shards: Shares the images of cells for any device of a kind.
-        patient: Whether a step waits for a device that went away; a cell that any other device may take does not.
-        runtimes: What measured each cell so far: a cell's figures come from one runtime.
+        catalog: The files of this computer that the hosts may need.
+        tools: The programs that measure there.
+        shards: Distributes the images of cells for any device of a kind.
+        patient: Whether a step waits for a device that went away; not for a cell that another device may take.
+        runtimes: The runtime of each cell so far, by the cell's id: a cell's figures must come from one runtime.
     """
 
     link: Link
     offer: Offer
     run: str
-    catalogue: Catalogue
+    catalog: Catalog
     tools: Tools
     shards: Shards
     patient: bool = True
@@ -63,7 +63,7 @@ class FarmEngine:
         return Timed(process, None if result.samples is None else from_bytes(result.samples))
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
-        """Run a cell over its images, with the help of other devices where it may be any of a kind."""
+        """Run a cell over its images; where any device of a kind may, others take a part of them."""
         found = self.shards.infer(self, cell, scratch, on_progress)
         self._same_runtime(cell, found.runtime)
         return found
@@ -90,8 +90,10 @@ class FarmEngine:
         assert delegate is not None
         return msgspec.structs.replace(found, delegate=delegate, detections=zlib.decompress(found.detections))
 
-    def _step(self, cell: Cell, what: What, images: Sequence[ImageEntry] | None, repetition: int) -> Result:
-        subject = make_subject(cell, self.catalogue, images)
+    def _step(
+        self, cell: Cell, what: StepKind, images: Sequence[ImageEntry] | None, repetition: int
+    ) -> Result:
+        subject = make_subject(cell, self.catalog, images)
         content = hashlib.sha256(msgspec.msgpack.encode((subject, self.tools))).hexdigest()[:16]
         key = f"{self.run}/{cell.id}/{what}-{repetition}/{content}"
         step = Step(
@@ -104,7 +106,7 @@ class FarmEngine:
             repetition=repetition,
             done=self._done,
         )
-        sources = {file.sha256: LocalFile(file, self.catalogue.paths[file.sha256]) for file in step.files()}
+        sources = {file.sha256: LocalFile(file, self.catalog.paths[file.sha256]) for file in step.files()}
         result = self.link.perform(self.offer, key, encode(step), sources, self.patient)
         # Shards are on the disk only once all of a cell's are together: they are kept until the run's end.
         self._done = (key,) if what == "time" else ()
@@ -119,7 +121,7 @@ class FarmEngine:
 
 
 def _raise_failure(result: Result, device: str) -> None:
-    """Raise what the host could not."""
+    """Raise the error that a result reports."""
     if result.outcome == Outcome.DONE:
         return
     if result.outcome == Outcome.FAILED:
@@ -130,7 +132,7 @@ def _raise_failure(result: Result, device: str) -> None:
 
 
 def _as_asked(delegate: DelegateFacts | None, cell: Cell) -> DelegateFacts | None:
-    """A host spells the path of a library as its own; the row says what was asked for."""
+    """Put the requested delegate as the user wrote it: a host's path of a library means nothing here."""
     if delegate is None:
         return None
     return msgspec.structs.replace(delegate, requested=str(cell.delegate))

@@ -1,4 +1,4 @@
-"""A host of a farm: it offers the devices attached to it and performs steps on them, one at a time on each."""
+"""A host of a farm: offer the devices attached to it and perform steps on them, one at a time on each."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ _COMPRESSION = 1
 
 
 class Host:
-    """What a worker does, apart from Dask.
+    """A host, apart from Dask.
 
     Args:
         name: The host's name on the farm.
-        attachments: Finds and opens the devices.
-        folder: For files, results that nobody fetched yet, and scratch.
+        finder: Finds and opens the devices.
+        folder: Holds files, kept results and scratch folders.
     """
 
     def __init__(self, name: str, finder: DeviceFinder, folder: Path) -> None:
@@ -64,13 +64,13 @@ class Host:
         self._guard = threading.Lock()
 
     def refresh(self) -> dict[str, float]:
-        """Ask what is attached, and return the resources that this host offers now."""
+        """Find the devices that are attached now, and return the resources that this host offers."""
         with self._guard:
             known = dict(self._attached)
         busy = {device for device in known if self._lock(device).locked()}
         found = self._finder.find_attached(known, busy)
         with self._guard:
-            # What was lost by a step while we looked stays away until the next look finds it.
+            # A device that a step lost meanwhile stays away until the next refresh finds it.
             self._attached = {k: v for k, v in found.items() if k not in known or k in self._attached}
             return self._resources()
 
@@ -90,8 +90,8 @@ class Host:
     def perform(self, data: bytes) -> bytes:
         """Perform a `Step` and return its `Result`.
 
-        The same step is never measured twice: one that is under way is waited for, and one whose result was not
-        fetched is answered with it.
+        The same step is never measured twice: one that is under way is waited for, and one whose result is kept is
+        answered with it.
         """
         try:
             refuse_other_version(data, f"host {self.name}")
@@ -105,7 +105,7 @@ class Host:
         if other is not None:
             return other.result()
         try:
-            result = self.kept_results.find(step.run, step.key) or self._first_time(step)
+            result = self.kept_results.find(step.run, step.key) or self._perform_new(step)
             mine.set_result(result)
             return result
         except BaseException as error:
@@ -115,7 +115,7 @@ class Host:
             with self._guard:
                 del self._under_way[step.key]
 
-    def _first_time(self, step: Step) -> bytes:
+    def _perform_new(self, step: Step) -> bytes:
         missing = self.contents.missing(step.files())
         if missing:
             cache = self.contents.identity
@@ -124,23 +124,23 @@ class Host:
             attached = self._attached.get(step.device)
             if attached is None:
                 return encode(self._result(step, Outcome.ABSENT, message=f"not attached to {self.name}"))
-            result = self._guarded(step, attached)
+            result = self._measure_or_fail(step, attached)
         data = encode(result)
         if result.outcome in {Outcome.DONE, Outcome.FAILED}:
             self.kept_results.keep(step.run, step.key, data)
         return data
 
     def _lock(self, device: str) -> threading.Lock:
-        """Profiles of this very computer share one lock: they are the same processor."""
+        """Return a device's lock; all profiles of this computer share one, because they are one processor."""
         with self._guard:
             attached = self._attached.get(device)
             whole = attached is not None and attached.profile.data.connection.is_computer
             return self._locks.setdefault("local" if whole else device, threading.Lock())
 
-    def _guarded(self, step: Step, attached: AttachedDevice) -> Result:
-        """Measure, and turn what goes wrong into a result."""
+    def _measure_or_fail(self, step: Step, attached: AttachedDevice) -> Result:
+        """Measure a step, and return an error as a result of its kind."""
         try:
-            return self._measured(step, self._station(attached))
+            return self._measure(step, self._station(attached))
         except DeviceLostError as error:
             self._lose(step.device)
             return self._failure(step, Outcome.LOST, error)
@@ -158,7 +158,7 @@ class Host:
     def _result(self, step: Step, outcome: Outcome, **facts: Any) -> Result:
         return Result(key=step.key, outcome=outcome, host=self.name, **facts)
 
-    def _measured(self, step: Step, station: Station) -> Result:
+    def _measure(self, step: Step, station: Station) -> Result:
         engine = self._engine(step, station)
         cell = cells.make_cell(step, self.contents)
         with self._scratch_of(step) as scratch:
@@ -188,9 +188,9 @@ class Host:
 
     @contextmanager
     def _scratch_of(self, step: Step) -> Iterator[Path]:
-        """An empty folder for one step; its parent is shared by all steps of the run."""
-        run = self._scratch / cells.safe(step.run)
-        scratch = run / cells.safe(step.device)
+        """Yield an empty folder for one step; its parent is shared by all steps of the run."""
+        run = self._scratch / cells.folder_name(step.run)
+        scratch = run / cells.folder_name(step.device)
         scratch.mkdir(parents=True, exist_ok=True)
         try:
             yield scratch
@@ -208,7 +208,7 @@ class Host:
         return self._stations[name]
 
     def _engine(self, step: Step, station: Station) -> Engine:
-        """Make the engine once for the same tools, so that a tool is probed once."""
+        """Return the engine of a device, made once for the same tools, so that a tool is probed once."""
         known = self._engines.get(step.device)
         if known is not None and known[0] == step.tools:
             return known[1]
@@ -224,7 +224,7 @@ class Host:
         return engine
 
     def _lose(self, device: str) -> None:
-        """A device went away: it is offered again when the next look finds it."""
+        """Take back the offer of a device that went away, until the next refresh finds it."""
         with self._guard:
             self._attached.pop(device, None)
         self._close(device)
@@ -236,12 +236,12 @@ class Host:
             station.device.close()
 
     def forget(self, run: str) -> None:
-        """Drop what is kept of a run, and let go of devices that are idle."""
+        """Drop what is kept of a run, and close the devices that are idle."""
         self.kept_results.forget(run)
-        shutil.rmtree(self._scratch / cells.safe(run), ignore_errors=True)
-        self.let_go()
+        shutil.rmtree(self._scratch / cells.folder_name(run), ignore_errors=True)
+        self.close_idle()
 
-    def let_go(self) -> None:
+    def close_idle(self) -> None:
         """Close the devices that nobody measures on now."""
         for device in list(self._stations):
             lock = self._lock(device)

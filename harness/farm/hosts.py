@@ -27,9 +27,9 @@ class HostAnswer:
 
 
 async def ask_hosts(client: Client, addresses: Iterable[str]) -> list[HostAnswer]:
-    """Ask hosts what they have; one that does not answer, or is of another version, says so as its problem.
+    """Ask hosts what they offer; of one that does not answer, or is of another version, the answer has a problem.
 
-    Workers of the scheduler that are none of ours are left out.
+    Workers of the scheduler that this package did not start are left out.
     """
     answers = await asyncio.gather(*(_ask(client, address) for address in addresses))
     return sorted((host for host in answers if host is not None), key=lambda host: host.description.host)

@@ -1,4 +1,4 @@
-"""Be a worker of a Dask scheduler, and come back when the scheduler was lost."""
+"""Join a Dask scheduler as a worker, and join again when the scheduler was lost."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from distributed import Scheduler, Worker
 
 LOOK_S = 5.0
-"""How often a host asks what is attached."""
+"""How often a host asks which devices are attached."""
 AGAIN_S = 1.0
 THREADS = 64
 """Steps wait for devices and need no core each; more devices than this on one host take turns."""
-QUIET = {
+DASK_SETTINGS = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.system-monitor.interval": "5s",
     "distributed.admin.tick.interval": "1s",
@@ -37,23 +37,23 @@ QUIET = {
 """Dask's own measuring would disturb ours: its profiler looks at every thread a hundred times a second."""
 
 NO_DASHBOARD = "127.0.0.1:0"
-"""Dask always starts an HTTP server; this one nobody else reaches."""
+"""Dask always starts an HTTP server; on this address nobody else reaches it."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Membership:
-    """How a host joins.
+    """A host's way to a farm: the scheduler's address, certificates, and what the host itself opens.
 
     Attributes:
         address: The scheduler, as a full address.
         tls: Certificates.
-        listen: The host's own address for others; None for loopback with a scheduler there, else the one that the
-            scheduler is reached from.
+        listen: The host's own address for others; None for loopback with a scheduler on loopback, else the one from
+            which the scheduler is reached.
         with_scheduler: Whether to start the scheduler at `address`, too.
-        dashboard: Where that scheduler shows Dask's dashboard; empty for nowhere.
-        look_s: How often to ask what is attached, in seconds.
+        dashboard: The address of that scheduler's dashboard; empty for none.
+        look_s: How often to ask which devices are attached, in seconds.
     """
 
     address: str
@@ -74,7 +74,7 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
     import dask
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    with dask.config.set(QUIET):
+    with dask.config.set(DASK_SETTINGS):
         try:
             asyncio.run(_until_ended(_serve(host, membership, say)))
         finally:
@@ -82,7 +82,7 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
 
 
 async def _until_ended(work: Coroutine[Any, Any, None]) -> None:
-    """Take SIGTERM, by which a service is stopped, for an orderly end."""
+    """Run until the work ends; SIGTERM, by which a service is stopped, ends it in order."""
     task = asyncio.ensure_future(work)
     with contextlib.suppress(NotImplementedError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -94,7 +94,7 @@ async def _serve(host: Host, membership: Membership, say: Say) -> None:
     await asyncio.to_thread(host.tidy)
     async with _scheduler(membership, say):
         while True:
-            await _once(host, membership, say)
+            await _join_until_lost(host, membership, say)
             await asyncio.sleep(AGAIN_S)
 
 
@@ -124,8 +124,8 @@ async def _scheduler(membership: Membership, say: Say) -> AsyncIterator[Schedule
         await scheduler.close()
 
 
-async def _once(host: Host, membership: Membership, say: Say) -> None:
-    """Join, and offer what is attached until the scheduler is lost."""
+async def _join_until_lost(host: Host, membership: Membership, say: Say) -> None:
+    """Join, and offer the attached devices until the scheduler is lost."""
     worker = await make_worker(host, membership)
     try:
         await worker
@@ -172,7 +172,7 @@ async def make_worker(host: Host, membership: Membership) -> Worker:
 
 
 def _own_address(scheduler: str) -> str:
-    """Listen where the scheduler is reached from and nowhere else."""
+    """Return the address from which the scheduler is reached: the only one to listen on."""
     from distributed.utils import get_ip
 
     if is_loopback(scheduler):
@@ -182,7 +182,7 @@ def _own_address(scheduler: str) -> str:
 
 
 async def _watch(worker: Any, host: Host, look_s: float, say: Say) -> None:
-    """Tell the scheduler what is plugged in and out."""
+    """Report devices that are plugged in or out to the scheduler."""
     while True:
         await asyncio.sleep(look_s)
         before = {name: n for name, n in worker.state.total_resources.items() if n}
@@ -203,7 +203,7 @@ def _listed(resources: dict[str, float]) -> str:
 
 
 def end_children() -> None:
-    """End what this process started and what is still measuring: nobody waits for it any more."""
+    """Kill the processes that this one started and that still measure: nobody waits for them any more."""
     import psutil
 
     for child in psutil.Process().children(recursive=True):

@@ -1,4 +1,4 @@
-"""The client's connection to a farm: what is where, and steps that are tried again when a host or a device is lost.
+"""Connect the client to a farm: know which host offers which device, and repeat steps whose host or device is lost.
 
 Everything here runs in one event loop in a thread of its own; the threads that measure wait for it.
 """
@@ -27,7 +27,7 @@ FIRST_S = 5.0
 INVENTORY_S = 1.0
 MOST_PAUSE_S = 10.0
 MOST_LOSSES = 3
-"""A step whose device, or whose host, went away so often while it was measured is blamed for it."""
+"""A step is given up when its device, or host, went away so often while it was measured: it may be the cause."""
 
 MAX_TRANSFERS = 5
 
@@ -62,7 +62,7 @@ class Link:
         self._trouble = ""
         self._closed = False
         self._watching: asyncio.Task[None] | None = None
-        # Losses are noticed here and told in a sentence; Dask would print a traceback for each.
+        # Losses are noticed here and reported in a sentence; Dask would print a traceback for each.
         logging.getLogger("distributed").setLevel(logging.CRITICAL)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="farm-link", daemon=True)
@@ -78,7 +78,7 @@ class Link:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def close(self) -> None:
-        """Leave the farm. Steps that are under way are finished by their hosts and kept there."""
+        """Leave the farm; hosts finish the steps that are under way and keep the results."""
         if self._closed:
             return
         self._closed = True
@@ -114,7 +114,7 @@ class Link:
     def perform(
         self, offer: Offer, key: str, payload: bytes, sources: Mapping[str, Any], patient: bool = True
     ) -> Result:
-        """Have a step performed where its device is, and return what became of it.
+        """Have a step performed on a host that offers its device, and return the result.
 
         Args:
             offer: The device.
@@ -129,7 +129,7 @@ class Link:
         return self.wait_for(self._perform(offer, key, payload, sources, patient))
 
     def forget(self, run: str) -> None:
-        """Let the hosts drop what they keep of a run; those that do not answer drop it by its age."""
+        """Have the hosts drop what they keep of a run; those that do not answer drop it when it is old."""
         with contextlib.suppress(Exception):
             self.wait_for(asyncio.wait_for(self._forget(run), CONNECT_S))
 
@@ -197,16 +197,16 @@ class Link:
         await client.run(tasks.forget, run, on_error="ignore")
 
     async def _watch(self) -> None:
-        """Keep the inventory: where which device is, and since when it is not."""
+        """Keep the inventory up to date: which host offers which device, and when each was last seen."""
         while True:
             begin = time.monotonic()
             pause = INVENTORY_S
             try:
                 await self._refresh()
-                # A large farm's inventory takes a while; looking must not become all that the scheduler does.
+                # A large farm's inventory takes a while; asking for it must not keep the scheduler busy.
                 pause = min(max(pause, 20 * (time.monotonic() - begin)), MOST_PAUSE_S)
             except (OSError, DeviceGoneError, asyncio.TimeoutError) as error:
-                # Nothing is known to be anywhere: steps wait until a scheduler tells, and not for ever.
+                # No device is known to be anywhere: steps wait until a scheduler answers, and not for ever.
                 self._addresses, self._trouble = {}, str(error) or "the scheduler does not answer"
             async with self._news:
                 self._news.notify_all()
@@ -215,13 +215,13 @@ class Link:
     async def _refresh(self) -> None:
         client = await self.client()
         identity = await self._identity(client)
-        addresses_of: dict[str, set[str]] = {}
+        found: dict[str, set[str]] = {}
         for address, worker in identity["workers"].items():
             for name, amount in worker["resources"].items():
                 if amount > 0:
-                    where.setdefault(name, set()).add(address)
-        self._addresses = {name: frozenset(addresses) for name, addresses in where.items()}
-        self._seen.update(dict.fromkeys(where, time.monotonic()))
+                    found.setdefault(name, set()).add(address)
+        self._addresses = {name: frozenset(addresses) for name, addresses in found.items()}
+        self._seen.update(dict.fromkeys(found, time.monotonic()))
         self._trouble = ""
         self._batches.give_up_where(lambda ticket: not ticket.addresses & self.addresses_of(ticket.device))
 

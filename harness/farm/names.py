@@ -25,7 +25,7 @@ class PlannedDevice:
 
     @property
     def is_any(self) -> bool:
-        """Whether each cell goes to the first device that is free."""
+        """Whether each cell goes to the first free device of a kind."""
         return self.name.startswith(ANY)
 
     def fits(self, offer: Offer) -> bool:

@@ -1,4 +1,4 @@
-"""Who may reach a farm: loopback unless told otherwise, TLS by option, and a warning where neither protects it."""
+"""Protect a farm: loopback unless another address is given, TLS by option, and a warning where neither protects it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WARNING = (
 
 
 def check_installed() -> None:
-    """Raise for the missing extra before anything else is done.
+    """Check that Dask distributed is installed, before anything else is done.
 
     Raises:
         MissingExtraError: Dask distributed is not installed; says what to install.
@@ -33,7 +33,7 @@ def check_installed() -> None:
 
 
 def full_address(text: str, tls: Tls) -> str:
-    """Complete an address: `rack1` is `tcp://rack1:8786`, or `tls://rack1:8786` with certificates.
+    """Return a full address: for `rack1`, `tcp://rack1:8786`, or `tls://rack1:8786` with certificates.
 
     Raises:
         UsageError: It is no address, or its protocol and the certificates do not fit together.
@@ -84,7 +84,7 @@ def host_of(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only programs of this computer reach an address."""
+    """Whether an address can be reached from this computer only."""
     host = host_of(address)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -93,5 +93,5 @@ def is_loopback(address: str) -> bool:
 
 
 def why_unsafe(address: str, tls: Tls) -> str | None:
-    """Return what to say of an address that others reach without TLS; None where it is safe."""
+    """Return a warning about an address that others reach without TLS; None where it is safe."""
     return None if tls or is_loopback(address) else WARNING.format(address=address)

@@ -1,4 +1,4 @@
-"""A run on a farm: reach it, plan with what it has, carry the plan out on all its devices, let go."""
+"""Run on a farm: connect, plan with the devices it has, carry the plan out on all of them, disconnect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
 from harness.drivers.content import safe_name
 from harness.errors import IncomparableError, UnknownNameError, UsageError
-from harness.farm.cells import Catalogue
+from harness.farm.cells import Catalog
 from harness.farm.device_runs import DeviceRun, DeviceStore, WorkPool, give_up, has_part, kind_of
 from harness.farm.engine import FarmEngine
 from harness.farm.hosts import HostAnswer
@@ -30,7 +30,7 @@ from harness.records.records import Record, load_records
 from harness.records.store import RunStore
 
 _LOG = logging.getLogger(__name__)
-TURN_S = 0.3
+POLL_S = 0.3
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class FarmDevice:
     name: str
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is open."""
 
 
 @dataclass
 class Farm:
-    """A farm that was reached.
+    """A farm that a client is connected to.
 
     Attributes:
         link: The connection.
         devices: The devices of the plan.
-        request: What was asked for.
-        remarks: What the user should know before the run.
-        say: Called with what the user should know while it goes.
+        request: The user's request.
+        remarks: Sentences for the user before the run.
+        say: Called with a sentence for the user during the run.
     """
 
     link: Link
@@ -60,12 +60,12 @@ class Farm:
     request: Request
     remarks: tuple[str, ...] = ()
     say: Callable[[str], None] = _LOG.warning
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalog: Catalog = field(default_factory=Catalog)
     _tools: dict[str | None, Tools] = field(default_factory=dict)
 
     @property
     def stations(self) -> tuple[Station, ...]:
-        """The devices as the plan knows them; of a kind, the first stands for all."""
+        """The stations to plan with; for any device of a kind, that of the first."""
         return tuple(map(_station, self.devices))
 
     @property
@@ -78,10 +78,10 @@ class Farm:
         self.link.close()
 
     def tools(self, offer: Offer) -> Tools:
-        """Return what measures on a device: tools of this computer travel, a profile's own are on its host.
+        """Return the tools to measure with on a device; a profile's own are on its host, others are sent.
 
         Raises:
-            UsageError: The native tool is needed and is not to be had.
+            UsageError: The native tool is needed, and there is none for the device.
             FetchError: It could not be fetched.
         """
         needs_native = not offer.info.has_python and not offer.profile.benchmark_binary
@@ -108,10 +108,10 @@ class Farm:
         if tool is None:
             return ()
         beside = {path for paths in tool.libraries.values() for path in paths} - {tool.file}
-        return tuple(self.catalogue.add(path) for path in (tool.file, *sorted(beside)))
+        return tuple(self.catalog.add(path) for path in (tool.file, *sorted(beside)))
 
     def refuse_other_devices(self, folder: Path) -> None:
-        """Refuse to go on with cells on devices that changed since (law 6).
+        """Refuse to resume cells on devices that changed meanwhile (law 6).
 
         Raises:
             IncomparableError: Names the key and both values.
@@ -128,12 +128,12 @@ class Farm:
                     )
 
     def carry_out(self, plan: Plan, store: RunStore, observer: Observer) -> None:
-        """Measure a plan; returns when every cell has a record, or is ended from outside."""
+        """Measure a plan; return when every cell has a record."""
         FarmRun(self, plan, store, observer).carry_out()
 
 
 def reach(request: Request) -> Farm:
-    """Reach the farm of a request and find its devices.
+    """Connect to the farm of a request and find the devices that it names.
 
     Raises:
         MissingExtraError: Dask distributed is not installed.
@@ -236,15 +236,15 @@ class FarmRun:
         return record is not None and record.complete
 
     def carry_out(self) -> None:
-        """Measure everything; Ctrl-C arrives here, while the devices measure in threads of their own."""
+        """Measure the plan; Ctrl-C arrives here, while the devices measure in threads of their own."""
         offers = self._farm.offers.values()
         with self._pool.news:  # who shares images out knows of all devices, though they start one by one
             self._pool.shards.join(offers)
         for offer in offers:
             self._start(offer)
         try:
-            while self._turn():
-                time.sleep(TURN_S)
+            while self._poll():
+                time.sleep(POLL_S)
         except BaseException:
             self._stop.set()
             raise
@@ -253,7 +253,7 @@ class FarmRun:
                 raise device_run.error
         self._farm.link.forget(self._store.run_id)
 
-    def _turn(self) -> bool:
+    def _poll(self) -> bool:
         """Look after the device runs; return whether there is something left to wait for."""
         for name, (device_run, thread) in list(self._device_runs.items()):
             if not thread.is_alive():
@@ -261,7 +261,7 @@ class FarmRun:
                 del self._device_runs[name]
         if self._stop.is_set():
             return bool(self._device_runs)
-        self._welcome()
+        self._start_arrivals()
         waiting = self._pool.left_without(
             [device_run.engine.offer for device_run, _ in self._device_runs.values()]
         )
@@ -280,7 +280,7 @@ class FarmRun:
             give_up([cell], self._store, _station(planned).info, reason)
         self._pool.drop(cells)
 
-    def _welcome(self) -> None:
+    def _start_arrivals(self) -> None:
         """Start devices that came, or came back, and that may take cells of the pool."""
         present = self._farm.link.resources
         if present == self._known or not self._pool.left():
@@ -301,7 +301,7 @@ class FarmRun:
             self._farm.link,
             offer,
             self._store.run_id,
-            self._farm.catalogue,
+            self._farm.catalog,
             self._farm.tools(offer),
             self._pool.shards,
             runtimes=runtimes,
@@ -316,7 +316,7 @@ class FarmRun:
 
 
 def describe_farm(hosts: Sequence[HostAnswer]) -> list[dict[str, Any]]:
-    """Return one row a device, as `harness devices` prints them, with its host and what it counts as."""
+    """Return one row a device, as `harness devices` prints them, with its host and its kinds."""
     rows: list[dict[str, Any]] = []
     for host in hosts:
         if host.problem:

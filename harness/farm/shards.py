@@ -1,7 +1,7 @@
-"""Accuracy over several devices of one kind and build: the images are shared out, the detections put together again.
+"""Divide the images of one cell among several devices of one kind and build, and merge their detections.
 
-Each image is inferred by itself, so that the detections, and with them every figure, are those of one device to the
-last digit, as long as the devices are alike. What is not alike is not asked (law 6), and what came is checked again.
+Each image is inferred by itself, so the detections, and with them every figure, are those of one device to the last
+digit, as long as the devices are alike. Devices that are not are refused (law 6), and the results are checked again.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from harness.farm.names import ANY
 from harness.farm.wire import Inferences, Offer
 
 MIN_IMAGES = 32
-"""Fewer are not worth the start of a process."""
+"""A shard of fewer images is not worth the start of a process."""
 FIRST_ROUND = 0.75
-"""Share of the images in the first round of shards; the second evens out devices of unequal speed."""
+"""Share of the images in the first round of shards; the second round balances devices of unequal speed."""
 WAIT_S = 0.5
 
 Build = tuple[tuple[str, str], ...]
 
 
 def build_of(offer: Offer) -> Build:
-    """Return what devices must have in common for their detections to be one device's: (key, value)."""
+    """Return the facts that devices must share for their detections to be equal, as (key, value)."""
     info = offer.info
     facts = {"kind": info.kind, "soc": info.soc, "os": info.os, "abi": info.abi}
     if not info.on_host:
@@ -43,7 +43,7 @@ def build_of(offer: Offer) -> Build:
 
 
 def difference(first: Offer, second: Offer) -> IncomparableError | None:
-    """Return the refusal of two devices that are not alike: the first key that differs and both values."""
+    """Return the error for two devices that are not alike: the first key that differs and both values."""
     there = dict(build_of(second))
     for key, value in build_of(first):
         if there.get(key) != value:
@@ -53,7 +53,7 @@ def difference(first: Offer, second: Offer) -> IncomparableError | None:
 
 
 def split(n_images: int, n_devices: int) -> list[range]:
-    """Share out images: a large shard for each device, then a smaller one each."""
+    """Divide images into shards: a large one for each device, then a smaller one each."""
     if n_devices < 2 or n_images < 2 * MIN_IMAGES:
         return [range(n_images)]
     first = range(int(n_images * FIRST_ROUND))
@@ -67,13 +67,13 @@ def split(n_images: int, n_devices: int) -> list[range]:
 
 
 def merge(parts: Sequence[bytes]) -> bytes:
-    """Put COCO result files together, in order, as one writer would have written them."""
+    """Merge COCO result files, in order, into what one writer would have written."""
     inside = [part.strip()[1:-1].strip() for part in parts]
     rows = b",\n".join(part for part in inside if part)
     return b"[\n" + rows + b"\n]\n" if rows else b"[]\n"
 
 
-class Part(Protocol):
+class ShardEngine(Protocol):
     """A device of the farm that can run a cell over some of its images."""
 
     @property
@@ -86,7 +86,7 @@ class Part(Protocol):
 
 @dataclass
 class Job:
-    """The images of one cell, shared out."""
+    """The images of one cell, divided into shards."""
 
     cell: Cell
     owner: Offer
@@ -97,7 +97,7 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        """Whether every shard is there."""
+        """Whether every shard was measured."""
         return len(self.found) == len(self.shards)
 
 
@@ -105,7 +105,7 @@ class Shards:
     """The jobs of a run whose shards other devices may take.
 
     Args:
-        news: Notified when there is a shard to take, or one was given.
+        news: Notified when there is a shard to take, or one was measured.
         stop: Ends all waiting.
     """
 
@@ -119,40 +119,40 @@ class Shards:
         self._at_work.update({offer.name: offer for offer in offers})
 
     def leave(self, device: str) -> None:
-        """A device is at work no more; called with the condition held."""
+        """Count a device as at work no more; called with the condition held."""
         self._at_work.pop(device, None)
         self._news.notify_all()
 
-    def infer(self, engine: Part, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
-        """Run a cell over its images on a device, with the help of others where it may be any of a kind.
+    def infer(self, engine: ShardEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+        """Run a cell over its images on a device; where any device of a kind may, others take shards.
 
         Raises:
-            MeasurementError: What a device says of its shard.
+            MeasurementError: A device failed on its shard.
             IncomparableError: Shards were measured by different runtimes or delegates.
         """
         assert cell.dataset is not None
         images = cell.dataset.images
-        helpers = self._alike(engine.offer) if cell.device.startswith(ANY) else 1
+        helpers = self._count_alike(engine.offer) if cell.device.startswith(ANY) else 1
         job = Job(cell, engine.offer, split(len(images), helpers), [])
         job.todo = list(range(len(job.shards)))
         with self._news:
             self._jobs.append(job)
             self._news.notify_all()
         try:
-            self._work(engine, job, on_progress)
+            self._run_shards(engine, job, on_progress)
         finally:
             with self._news:
                 self._jobs.remove(job)
                 self._news.notify_all()
-        return self._together(job, scratch)
+        return self._merge_shards(job, scratch)
 
-    def _alike(self, offer: Offer) -> int:
+    def _count_alike(self, offer: Offer) -> int:
         build = build_of(offer)
         with self._news:
             return sum(build_of(other) == build for other in self._at_work.values())
 
-    def _work(self, engine: Part, job: Job, on_progress: OnProgress) -> None:
-        """Take shards until all are there; a shard that its device lost comes back."""
+    def _run_shards(self, engine: ShardEngine, job: Job, on_progress: OnProgress) -> None:
+        """Measure shards until all are there; one whose device was lost is offered again."""
         assert job.cell.dataset is not None
         while True:
             with self._news:
@@ -165,11 +165,11 @@ class Shards:
                 if job.complete:
                     return
                 number = job.todo.pop(0)
-            self._one(engine, job, number)
+            self._run_shard(engine, job, number)
             done = sum(len(job.shards[n]) for n in list(job.found))
             on_progress(done, len(job.cell.dataset.images))
 
-    def _one(self, engine: Part, job: Job, number: int) -> None:
+    def _run_shard(self, engine: ShardEngine, job: Job, number: int) -> None:
         assert job.cell.dataset is not None
         part = job.shards[number]
         try:
@@ -196,14 +196,14 @@ class Shards:
                 return job, job.todo.pop(0)
         return None
 
-    def help(self, engine: Part, job: Job, number: int) -> None:
-        """Measure a shard that was taken; what goes wrong is the job's."""
+    def help(self, engine: ShardEngine, job: Job, number: int) -> None:
+        """Measure a shard that was taken; an error is the job's."""
         try:
-            self._one(engine, job, number)
+            self._run_shard(engine, job, number)
         except HarnessError:
             return
 
-    def _together(self, job: Job, scratch: Path) -> Inferred:
+    def _merge_shards(self, job: Job, scratch: Path) -> Inferred:
         parts = [job.found[number] for number in range(len(job.shards))]
         _refuse_unlike(parts)
         path = scratch / "detections.json"
@@ -217,7 +217,7 @@ class Shards:
             detections=path,
             n_images=sum(found.n_images for _, found in parts),
             unreadable=tuple(text for _, found in parts for text in found.unreadable),
-            # Of the devices, not of the clock on the wall: the row is of one device, and says how fast one is.
+            # The sum over devices, not wall-clock time: the row says how fast one device is.
             seconds=sum(found.seconds for _, found in parts),
             delegate=delegate,
             runtime=first.runtime,

@@ -1,4 +1,4 @@
-"""What Dask runs on a host: functions of bytes, called by reference, so that no code of the client travels."""
+"""The functions that Dask runs on a host: bytes in and out, called by reference, so that no code is sent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.farm.host import Host
 from harness.farm.wire import File
 
 ATTRIBUTE = "harness_host"
-"""Of Dask's worker: the host that it belongs to."""
+"""Name of the attribute of Dask's worker that holds its host."""
 
 
 def host_here() -> Host:
-    """Return the host of the worker that this runs in."""
+    """Return the host of the worker that runs this task."""
     from distributed import get_worker
 
     return _host_of(get_worker())
@@ -45,7 +45,7 @@ def describe_host(dask_worker: Any = None) -> bytes | None:
 
 
 def forget(run: str, dask_worker: Any = None) -> None:
-    """Drop what is kept of a run. For `Client.run`."""
+    """Drop the results kept of a run. For `Client.run`."""
     host = getattr(dask_worker, ATTRIBUTE, None)
     if host is not None:
         host.forget(run)

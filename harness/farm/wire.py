@@ -1,4 +1,4 @@
-"""What travels between a client and a host: plain data as msgpack, no pickled objects and no paths of one side.
+"""The messages between a client and a host: plain data as msgpack, no pickled objects and no paths of one side.
 
 Both sides must be of the same version: a host of another one would measure in another way under the same name.
 """
@@ -19,22 +19,22 @@ from harness.vocabulary import Status, Word
 from harness.worker.results import OutputCheck
 
 PROTOCOL = 1
-"""Raised when what travels changes its meaning."""
+"""To be increased when a message changes its meaning."""
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of everything that travels: immutable."""
+    """Base of all messages and their parts: immutable."""
 
 
 class Envelope(Wire, frozen=True, kw_only=True):
-    """What every message begins with; of a message of any version at least this can be read."""
+    """The fields that can be read of a message of any version."""
 
     protocol: int = PROTOCOL
     version: str = __version__
 
 
 class File(Wire, frozen=True, kw_only=True):
-    """A file by its content. `name` is how it is called for people; the hash alone says what it is."""
+    """A file by its content: the hash identifies it, `name` is for people."""
 
     sha256: str
     size: int
@@ -42,7 +42,7 @@ class File(Wire, frozen=True, kw_only=True):
 
 
 class Picture(Wire, frozen=True, kw_only=True):
-    """An image of a dataset; its size in pixels as the annotations say, None when they do not."""
+    """An image of a dataset; its size in pixels as the annotations state it, None where they do not."""
 
     id: int
     file: File
@@ -69,7 +69,7 @@ class Subject(Wire, frozen=True, kw_only=True):
 
 
 class Tools(Wire, frozen=True, kw_only=True):
-    """What measures: native programs, each with the libraries beside it (the program first), and how to run them."""
+    """The native programs to measure with, each with the libraries beside it (the program first), and their options."""
 
     benchmark: tuple[File, ...] = ()
     evaluation: tuple[File, ...] = ()
@@ -77,14 +77,14 @@ class Tools(Wire, frozen=True, kw_only=True):
     max_start_temp: float | None = None
 
 
-What = Literal["time", "infer", "operators", "check"]
+StepKind = Literal["time", "infer", "operators", "check"]
 
 
 class Step(Envelope, frozen=True, kw_only=True):
     """One process to start on one device.
 
     Attributes:
-        key: Names the step: the same key is never measured twice by one host.
+        key: Identifies the step: one host never measures the same key twice.
         run: The run it belongs to.
         device: The device, as the farm names it.
         what: `time` for one repetition of a cell's latency, `infer` for its images, `operators` for their times,
@@ -96,14 +96,14 @@ class Step(Envelope, frozen=True, kw_only=True):
     key: str
     run: str
     device: str
-    what: What
+    what: StepKind
     subject: Subject
     tools: Tools = Tools()
     repetition: int = 0
     done: tuple[str, ...] = ()
 
     def files(self) -> tuple[File, ...]:
-        """Every file that the step needs on the host."""
+        """Return every file that the step needs on the host."""
         subject = self.subject
         library = () if subject.library is None else (subject.library,)
         pictures = tuple(picture.file for picture in subject.pictures or ())
@@ -112,7 +112,7 @@ class Step(Envelope, frozen=True, kw_only=True):
 
 
 class Inferences(Wire, frozen=True, kw_only=True):
-    """What an `infer` step gave: COCO results, compressed with zlib, and what is known of them."""
+    """The result of an `infer` step: COCO results, compressed with zlib, and facts about the run."""
 
     detections: bytes
     n_images: int
@@ -123,7 +123,7 @@ class Inferences(Wire, frozen=True, kw_only=True):
 
 
 class Operators(Wire, frozen=True, kw_only=True):
-    """What an `operators` step gave: see `harness.bench.engines.base.ProfiledOperators`."""
+    """The result of an `operators` step: see `harness.bench.engines.base.ProfiledOperators`."""
 
     operators: tuple[OperatorTime, ...]
     runtime: str
@@ -149,7 +149,7 @@ class Outcome(Word):
 
 
 class Result(Wire, frozen=True, kw_only=True):
-    """What became of a step, and what it gave."""
+    """StepKind became of a step, and what it gave."""
 
     key: str
     outcome: Outcome
@@ -175,7 +175,7 @@ class Offer(Wire, frozen=True, kw_only=True):
     info: DeviceInfo
 
     def resources(self) -> dict[str, float]:
-        """What one step on it takes of the host's resources."""
+        """Return the resources of the host that one step on the device takes."""
         return dict.fromkeys((self.name, *self.kinds), 1.0)
 
 

@@ -374,7 +374,7 @@ def _large_dataset(folder, n_images):
 
 def bench_files(args, folder):
     """Send one large file to each of two hosts, through the scheduler."""
-    from harness.farm.cells import Catalogue
+    from harness.farm.cells import Catalog
     from harness.farm.file_transfer import LocalFile
     from harness.farm.link import Link
     from harness.farm.wire import Result
@@ -388,7 +388,7 @@ def bench_files(args, folder):
         wait_for_hosts(processes.address, 2)
         path = folder / "large.bin"
         path.write_bytes(os.urandom(args.megabytes * 1_000_000))
-        file = Catalogue().add(path)
+        file = Catalog().add(path)
         link = Link(f"tcp://{processes.address}")
         row = {"megabytes": args.megabytes}
         before = processes.cpu_seconds()["scheduler"]

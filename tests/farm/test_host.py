@@ -11,7 +11,7 @@ from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceLostError, MeasurementError
 from harness.farm.attached import AttachedDevice, DriverDeviceFinder, kinds_of, make_offer, slug
-from harness.farm.cells import Catalogue, images_for_timing, make_subject
+from harness.farm.cells import Catalog, images_for_timing, make_subject
 from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
 from harness.farm.shards import Shards
@@ -91,16 +91,16 @@ def make(cell, tmp_path):
         finder = Scripted(names, act)
         host = Host("h", finder, tmp_path / "host")
         host.refresh()
-        catalogue = Catalogue()
+        catalog = Catalog()
 
         def step(key, device="d", **changes):
-            subject = make_subject(cell, catalogue, images_for_timing(cell))
+            subject = make_subject(cell, catalog, images_for_timing(cell))
             return Step(
                 **{"key": key, "run": "r", "device": device, "what": "time", "subject": subject, **changes}
             )
 
         for file in step("").files():
-            host.contents.write(file, 0, catalogue.paths[file.sha256].read_bytes())
+            host.contents.write(file, 0, catalog.paths[file.sha256].read_bytes())
         return host, finder, step
 
     return make
@@ -131,10 +131,10 @@ def test_a_device_of_a_farm_is_a_whole_engine_and_answers_what_its_host_measured
     host, attachments, _ = make()
     offer = decode(host.describe(), HostDescription).offers[0]
     shards = Shards(threading.Condition(), threading.Event())
-    catalogue = Catalogue()
-    engine = FarmEngine(Straight(host), offer, "r", catalogue, Tools(), shards)
-    for file in Step(key="", run="r", device="d", what="time", subject=all_of(cell, catalogue)).files():
-        host.contents.write(file, 0, catalogue.paths[file.sha256].read_bytes())
+    catalog = Catalog()
+    engine = FarmEngine(Straight(host), offer, "r", catalog, Tools(), shards)
+    for file in Step(key="", run="r", device="d", what="time", subject=all_of(cell, catalog)).files():
+        host.contents.write(file, 0, catalog.paths[file.sha256].read_bytes())
     here = Scripted(["d"])
     assert engine.time(cell, 0, tmp_path).facts.runtime == "r" and attachments.n_measured == 1
     assert engine.operators(cell, tmp_path) == here.operators(cell, tmp_path)
@@ -142,8 +142,8 @@ def test_a_device_of_a_farm_is_a_whole_engine_and_answers_what_its_host_measured
     assert engine.infer(cell, tmp_path, lambda done, total: None).detections.read_text() == "[]\n"
 
 
-def all_of(cell, catalogue):
-    return make_subject(cell, catalogue, cell.dataset.images)
+def all_of(cell, catalog):
+    return make_subject(cell, catalog, cell.dataset.images)
 
 
 def test_a_step_that_is_under_way_is_waited_for(make):
