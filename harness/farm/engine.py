@@ -18,7 +18,7 @@ from harness.farm.cells import Catalog, images_for_timing, make_subject
 from harness.farm.file_transfer import LocalFile
 from harness.farm.link import Link
 from harness.farm.shards import Shards
-from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, Tools, StepKind, encode
+from harness.farm.wire import Inferences, Offer, Outcome, Result, Step, StepKind, Tools, encode
 from harness.records.records import DelegateFacts
 from harness.records.samples import from_bytes
 from harness.worker.results import OutputCheck

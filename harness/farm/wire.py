@@ -131,7 +131,7 @@ class Operators(Wire, frozen=True, kw_only=True):
 
 
 class Outcome(Word):
-    """What became of a step."""
+    """The result of a step, or why there is none."""
 
     DONE = "done"
     FAILED = "failed"

@@ -15,7 +15,7 @@ from harness.farm.cells import Catalog, images_for_timing, make_subject
 from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
 from harness.farm.shards import Shards
-from harness.farm.wire import Envelope, Result, Step, HostDescription, Tools, decode, encode
+from harness.farm.wire import Envelope, HostDescription, Result, Step, Tools, decode, encode
 from harness.profiles import Connection, DeviceProfile, Profile
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.worker.results import OutputCheck

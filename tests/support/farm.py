@@ -97,7 +97,10 @@ class RealFarm:
     def link(self, wait_s=20.0, n_hosts=None):
         link = Link(f"tcp://{self.address}", wait_s=wait_s)
         if n_hosts is not None:
-            wait_until(lambda: len([h for h in link.describe_hosts() if h.description.offers]) == n_hosts, link.describe_hosts)
+            wait_until(
+                lambda: len([h for h in link.describe_hosts() if h.description.offers]) == n_hosts,
+                link.describe_hosts,
+            )
         return link
 
     def wait_for_hosts(self, n_hosts):
