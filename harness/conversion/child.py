@@ -1,7 +1,7 @@
 """The child process that imports TensorFlow: `python -m harness.conversion.child ORDER.json`.
 
-It writes one JSON object a line to stdout: `{"event": "step" | "error" | "done", …}`. TensorFlow can crash, use all
-memory or print what it likes; the parent process sees only these lines and the exit status.
+It tells the events `step`, `error` and `done`. TensorFlow can crash, use all memory or print what it likes; the parent
+process sees only these events and the exit status.
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from harness.child_process import emit
 from harness.conversion import inspect, routes
 from harness.conversion.facts import Facts, Order, Result, Route
 from harness.errors import HarnessError
-
-
-def emit(event: str, **values: Any) -> None:
-    """Write one line for the parent."""
-    sys.__stdout__.write(msgspec.json.encode({"event": event, **values}).decode() + "\n")  # type: ignore[union-attr]
-    sys.__stdout__.flush()  # type: ignore[union-attr]
 
 
 def main(path: str) -> int:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import msgspec
 
-from harness import errors
+from harness import child_process, errors
 from harness.bench.observer import Observer
 from harness.cards import InputSpec, Model
+from harness.child_process import Completed
 from harness.conversion import routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
-from harness.drivers.local import LocalDevice
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
 from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
@@ -221,31 +221,20 @@ def run_child(order: Order, folder: Path, on_step: OnStep) -> tuple[Result, byte
     output = folder / "model.tflite"
     order = msgspec.structs.replace(order, output=str(output))
     (folder / "order.json").write_bytes(msgspec.json.encode(order))
-    events: list[dict[str, Any]] = []
 
-    def on_line(line: str) -> None:
-        event = _event(line)
-        if event is not None:
-            events.append(event)
-            if event["event"] == "step":
-                on_step(event.get("done", 0), event.get("total", 1), event["text"])
+    def on_event(event: dict[str, Any]) -> None:
+        if event["event"] == "step":
+            on_step(event.get("done", 0), event.get("total", 1), event["text"])
 
-    argv = [sys.executable, "-m", "harness.conversion.child", str(folder / "order.json")]
-    done = LocalDevice().run(argv, timeout_s=TIMEOUT_S, on_line=on_line)
-    last = events[-1] if events else {}
+    answer = child_process.ask(
+        "harness.conversion.child", folder / "order.json", timeout_s=TIMEOUT_S, on_event=on_event
+    )
+    last = answer.last
     if last.get("event") == "done" and output.is_file():
         return msgspec.convert(last["result"], Result), output.read_bytes()
     if last.get("event") == "error":
         raise _error(last, order)
-    raise _crash(done, order, last.get("text", "starting"))
-
-
-def _event(line: str) -> dict[str, Any] | None:
-    try:
-        event = msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        return None
-    return event if isinstance(event, dict) and "event" in event else None
+    raise _crash(answer.ended, order, last.get("text", "starting"))
 
 
 def _error(event: dict[str, Any], order: Order) -> Exception:
@@ -259,13 +248,12 @@ def _error(event: dict[str, Any], order: Order) -> Exception:
     )
 
 
-def _crash(done: Any, order: Order, step: str) -> JobError:
+def _crash(done: Completed, order: Order, step: str) -> JobError:
     if done.timed_out:
         return JobError(f"{order.source}: TensorFlow did not end within {TIMEOUT_S:.0f} s while {step}")
-    code = done.exit_code
-    how = f"crashed (signal {-code})" if code is not None and code < 0 else f"ended with status {code}"
+    how = f"ended with status {done.exit_code}" if done.signal is None else f"crashed (signal {done.signal})"
     tail = " … ".join(done.stderr.strip().splitlines()[-2:])[:400]
-    memory = " (killed: probably too little memory)" if code == -9 else ""
+    memory = " (killed: probably too little memory)" if done.signal == SIGKILL else ""
     return JobError(
         f"{order.source}: TensorFlow {how}{memory} while {step}: {tail or 'no message'}; nothing was written"
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from harness.child_process import Completed, OnLine
 from harness.drivers.device_python import DevicePython
 from harness.profiles import ALWAYS_ATTACHED, COMPUTERS, ON_HOST, ON_HOST_HARDWARE, PHONES, ConnectionKind
 
-OnLine = Callable[[str], None]
-"""Called with each line of standard output as it arrives, without its line end."""
+__all__ = ["Completed", "Device", "DeviceInfo", "OnLine"]
 
 
 @dataclass(frozen=True)
@@ -75,28 +75,6 @@ class DeviceInfo:
     def has_python(self) -> bool:
         """Whether there is a Python that may run our worker: this process's, or one of its own."""
         return self.on_host or self.python is not None
-
-
-@dataclass(frozen=True)
-class Completed:
-    """A command that ended.
-
-    Attributes:
-        argv: The command.
-        exit_code: Its exit code; negative for a signal; None when the connection was lost before it was
-            known.
-        stdout: Standard output.
-        stderr: Standard error.
-        duration_s: Wall time in seconds.
-        timed_out: True when it was killed because its time was up.
-    """
-
-    argv: tuple[str, ...]
-    exit_code: int | None
-    stdout: str
-    stderr: str
-    duration_s: float
-    timed_out: bool = False
 
 
 class Device(Protocol):

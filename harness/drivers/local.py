@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
-import signal
-import subprocess
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
-from typing import IO
 
+from harness import child_process
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.errors import DeviceError
 
@@ -74,21 +69,10 @@ class LocalDevice:
         Raises:
             DeviceError: The command could not be started.
         """
-        begin = time.monotonic()
         try:
-            child = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env={**os.environ, **(env or {})},
-                start_new_session=True,
-                encoding="utf-8",
-                errors="replace",
-            )
+            return child_process.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
         except (OSError, ValueError) as error:
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: {error}", argv) from error
-        return _wait(child, tuple(argv), begin, timeout_s, on_line)
 
     def pull(self, remote: str, local: Path) -> None:
         """Copy a file of this computer.
@@ -106,55 +90,6 @@ class LocalDevice:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def _wait(
-    child: subprocess.Popen[str],
-    argv: tuple[str, ...],
-    begin: float,
-    timeout_s: float,
-    on_line: OnLine | None,
-) -> Completed:
-    output: list[str] = []
-    errors: list[str] = []
-    readers = [
-        _reader(child.stdout, output, on_line),
-        _reader(child.stderr, errors, None),
-    ]
-    timed_out = False
-    try:
-        child.wait(max(0.0, timeout_s - (time.monotonic() - begin)))
-    except subprocess.TimeoutExpired:
-        timed_out = True
-    finally:
-        # Also on Ctrl-C, and also what the command itself left behind: nothing of it may run on.
-        _kill_group(child)
-        child.wait()
-        for reader in readers:
-            reader.join(5.0)
-    return Completed(
-        argv, child.returncode, "".join(output), "".join(errors), time.monotonic() - begin, timed_out
-    )
-
-
-def _reader(stream: IO[str] | None, lines: list[str], on_line: OnLine | None) -> threading.Thread:
-    def read() -> None:
-        if stream is None:
-            return
-        with stream:
-            for line in stream:
-                lines.append(line)
-                if on_line is not None:
-                    on_line(line.rstrip("\n"))
-
-    thread = threading.Thread(target=read, daemon=True)
-    thread.start()
-    return thread
-
-
-def _kill_group(child: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _processor_name() -> str | None:

@@ -1,18 +1,13 @@
-"""A model file is good when LiteRT has loaded it and run it; only then does it get its name.
-
-`python -m harness.quantization.prove FILE` does so in a process of its own: a model that crashes the runtime takes
-nothing with it.
-"""
+"""A model file is good when LiteRT has loaded it and run it; only then does it get its name."""
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from harness import atomic
 from harness.errors import JobError, OutputError, UsageError
+from harness.tflite import trial
 
 TIMEOUT_S = 120.0
 
@@ -54,37 +49,21 @@ def prove(file: Path, what: str) -> None:
     """Load and run a model once in a process of its own.
 
     Raises:
-        JobError: It cannot be loaded or run; says how.
+        JobError: It cannot be loaded or run, or gives no finite numbers; says how.
     """
-    from harness.drivers.local import LocalDevice
-
-    done = LocalDevice().run(
-        [sys.executable, "-m", "harness.quantization.prove", str(file)], timeout_s=TIMEOUT_S
-    )
-    if done.timed_out:
+    tried = trial.run_once(file, TIMEOUT_S)
+    if tried.ended.timed_out:
         raise JobError(f"{what}: LiteRT did not run it within {TIMEOUT_S:.0f} s; nothing was written")
-    code = done.exit_code
-    if code != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        crash = f"crashed (signal {-code})" if code is not None and code < 0 else "refused it"
-        raise JobError(f"{what}: made, but LiteRT {crash}: {last}; nothing was written")
+    if not tried.ran or tried.not_finite:
+        signal = tried.ended.signal
+        how = "refused it" if signal is None else f"crashed (signal {signal})"
+        raise JobError(f"{what}: made, but LiteRT {how}: {_why(tried)}; nothing was written")
 
 
-def run_once(file: str) -> None:
-    """Load a model and run it on zeros."""
-    import numpy as np
-
-    from harness.runtime import load_runtime, make_interpreter
-
-    interpreter: Any = make_interpreter(load_runtime(), file, "cpu", 1)
-    for entry in interpreter.get_input_details():
-        interpreter.set_tensor(entry["index"], np.zeros(entry["shape"], entry["dtype"]))
-    interpreter.invoke()
-    for entry in interpreter.get_output_details():
-        values = interpreter.get_tensor(entry["index"])
-        if not np.isfinite(np.asarray(values, np.float64)).all():
-            raise ValueError(f"output {entry['name']!r} is not finite for an input of zeros")
-
-
-if __name__ == "__main__":
-    run_once(sys.argv[1])
+def _why(tried: trial.Trial) -> str:
+    """Return the last line of what was said."""
+    if tried.not_finite:
+        return f"output {tried.not_finite[0]!r} is not finite for an input of zeros"
+    if tried.refused is not None:
+        return ": ".join(tried.refused).splitlines()[-1]
+    return (tried.ended.stderr.strip() or "no message").splitlines()[-1]

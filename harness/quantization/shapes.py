@@ -6,11 +6,11 @@ delegate are used, so that every tensor has its shape.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
 
+from harness import child_process
 from harness.errors import ModelError
 
 TIMEOUT_S = 120.0
@@ -32,14 +32,10 @@ def resized_shapes(file: Path, height: int, width: int) -> dict[int, tuple[int, 
     Raises:
         ModelError: The graph does not take that size; names the operator and says why.
     """
-    from harness.drivers.local import LocalDevice
-
-    argv = [sys.executable, "-m", "harness.quantization.shapes", str(file), str(height), str(width)]
-    done = LocalDevice().run(argv, timeout_s=TIMEOUT_S)
-    if done.exit_code == 0 and not done.timed_out:
-        values = json.loads(done.stdout.strip().splitlines()[-1])
-        return {int(index): tuple(shape) for index, shape in values.items()}
-    raise ModelError(f"{file}: cannot take {width}×{height}: {_explain(done.stderr)}")
+    answer = child_process.ask(__name__, file, str(height), str(width), timeout_s=TIMEOUT_S)
+    if answer.ended.exit_code == 0 and "shapes" in answer.events:
+        return {int(index): tuple(shape) for index, shape in answer.last["shapes"].items()}
+    raise ModelError(f"{file}: cannot take {width}×{height}: {_explain(answer.ended.stderr)}")
 
 
 def _explain(text: str) -> str:
@@ -61,7 +57,7 @@ def _main(file: str, height: int, width: int) -> None:
     interpreter.allocate_tensors()
     interpreter.invoke()
     shapes = {str(d["index"]): [int(n) for n in d["shape"]] for d in interpreter.get_tensor_details()}
-    sys.stdout.write(json.dumps(shapes) + "\n")
+    child_process.emit("shapes", shapes=shapes)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Which settings fit which graph, and what is refused with which reason; no TensorFlow is needed for that."""
 
+import sys
+
 import pytest
 
 from harness.cli.main import main
@@ -167,10 +169,10 @@ def test_a_crash_of_the_child_is_an_error_that_names_signal_and_step(tmp_path, m
     for number, says in ((11, "signal 11"), (9, "too little memory")):
         fake = tmp_path / f"python{number}"
         fake.write_text(
-            f'#!/bin/sh\nprintf \'%s\\n\' \'{{"event": "step", "text": "converting"}}\'\nkill -{number} $$\n'
+            f'#!/bin/sh\nprintf \'\\036%s\\n\' \'{{"event": "step", "text": "converting"}}\'\nkill -{number} $$\n'
         )
         fake.chmod(0o755)
-        monkeypatch.setattr(workflow.sys, "executable", str(fake))
+        monkeypatch.setattr(sys, "executable", str(fake))
         with pytest.raises(JobError, match=f"{says}.*while converting"):
             workflow.run_child(order(), tmp_path, lambda *step: None)
 

@@ -219,7 +219,7 @@ def test_a_model_that_litert_refuses_is_not_written(shapes, tmp_path):
 
 def test_a_model_that_crashes_the_runtime_takes_nothing_with_it(shapes, tmp_path, monkeypatch):
     crash = tmp_path / "sitecustomize.py"
-    crash.write_text("import os, sys\nif 'prove' in ' '.join(sys.orig_argv): os.abort()\n")
+    crash.write_text("import os, sys\nif 'harness.tflite.trial' in ' '.join(sys.orig_argv): os.abort()\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
     with pytest.raises(JobError, match=rf"crashed \(signal {signal.SIGABRT.value}\)"):
         prove.prove(shapes.file, "crashing")
