@@ -49,6 +49,11 @@ class Connection(Strict, frozen=True, kw_only=True):
     python: str = ""
 
     @property
+    def names_one(self) -> bool:
+        """Whether it is of one phone or board; else the profile is of a kind of them."""
+        return bool(self.serial or self.host)
+
+    @property
     def on_host(self) -> bool:
         """Whether the device is part of the computer that the harness runs on."""
         return self.kind in ON_HOST

@@ -65,6 +65,26 @@ def test_every_kind_of_connection_is_documented_and_has_a_driver() -> None:
     assert all(f"`{kind}`" in table_under("`[connection]`")["kind"][0] for kind in kinds)
 
 
+def test_what_a_bundled_profile_knows_of_delegates_has_a_source() -> None:
+    facts = [fact for path in BUNDLED for fact in load_profile(path).data.facts]
+    assert facts
+    assert all(fact.source.startswith("https://") for fact in facts)
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        ('serial = "a"\nhost = "b"', "found both serial and host"),
+        ("port = 0", "connection.port': found 0"),
+        ('root = "/"', "connection.root': found '/'"),
+        ('root = "relative/x"', "connection.root': found 'relative/x'"),
+    ],
+)
+def test_a_connection_that_cannot_be_meant_is_refused(tmp_path: Path, more: str, complaint: str) -> None:
+    with pytest.raises(SchemaError, match=complaint):
+        load_profile(write(tmp_path, f'name = "x"\n[connection]\nkind = "adb"\n{more}\n'))
+
+
 def test_only_drivers_and_profiles_know_what_a_kind_of_connection_is_called() -> None:
     """Whoever else wants to know something of a device asks it: `DeviceInfo` has the answers."""
     kinds = set(get_args(ConnectionKind)) - {"local"}  # which is the name of a device as well

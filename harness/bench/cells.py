@@ -12,7 +12,7 @@ from harness.bench.skips import why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
-from harness.drivers.coral.device import bind
+from harness.drivers.coral.delegate import bind
 from harness.errors import UsageError
 from harness.profiles import Profile
 from harness.settings import Settings

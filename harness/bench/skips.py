@@ -6,7 +6,7 @@ from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import Delegate, parse_delegate
-from harness.drivers.coral.device import why_not, why_not_model
+from harness.drivers.coral.delegate import why_not, why_not_model
 
 
 def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:

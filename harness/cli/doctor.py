@@ -66,18 +66,19 @@ def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, fo
 
 
 def _checks(workspace: str | None, devices: tuple[str, ...], output: Path | None) -> list[Check]:
-    from harness.drivers.checkup import checkup
+    from harness.drivers.checkup.checkup import check_attached, check_device
+    from harness.drivers.checkup.host import check_host
     from harness.errors import WorkspaceError
     from harness.workspace import find_workspace
 
-    checks = list(checkup.check_host(lambda: find_workspace(workspace), output))
+    checks = list(check_host(lambda: find_workspace(workspace), output))
     try:
         place = find_workspace(workspace)
     except WorkspaceError:
         return checks
     if not devices:
-        return [*checks, *checkup.check_attached(place)]
-    return [*checks, *(check for text in devices for check in checkup.check_device(text, place))]
+        return [*checks, *check_attached(place)]
+    return [*checks, *(check for text in devices for check in check_device(text, place))]
 
 
 def _row(check: Check) -> dict[str, Any]:

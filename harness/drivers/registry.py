@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.discovery import describe_or_say_why
 from harness.errors import HarnessError, UnknownNameError, UsageError
 from harness.profiles import ConnectionKind, Profile, list_profiles
 from harness.workspace import Workspace
@@ -50,7 +51,7 @@ def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
 
 def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
     """Find and open all devices that a user means: one for a name or serial, several for `all-android`."""
-    from harness.drivers.adb.discovery import resolve_devices
+    from harness.drivers.names import resolve_devices
 
     return [(profile, open_device(profile)) for profile in resolve_devices(text, workspace)]
 
@@ -61,7 +62,7 @@ def list_devices(workspace: Workspace) -> list[DeviceInfo]:
     One that cannot be reached is listed with its state and the remedy as the reason.
     """
     from harness.drivers.adb.discovery import list_android
-    from harness.drivers.coral.device import list_coral
+    from harness.drivers.coral.discovery import list_coral
     from harness.drivers.ssh.discovery import list_boards
 
     apart = {"adb", "ssh", "coral"}
@@ -76,9 +77,8 @@ def _describe(profile: Profile) -> DeviceInfo:
         device = open_device(profile)
     except HarnessError as error:
         return DeviceInfo(profile.name, kind, state="unreachable", reason=str(error))
-    try:
-        return device.describe()
-    except HarnessError as error:
-        return DeviceInfo(profile.name, kind, state="unreachable", reason=str(error))
-    finally:
-        device.close()
+    return describe_or_say_why(device, kind, "", _unreachable)
+
+
+def _unreachable(error: HarnessError) -> tuple[str, str]:
+    return "unreachable", str(error)

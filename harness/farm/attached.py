@@ -113,18 +113,17 @@ class DriverDeviceFinder:
 
     def _profiles(self, known: Mapping[str, AttachedDevice]) -> Iterator[tuple[str, Profile | None]]:
         """Yield the names of the attached devices, with the profiles of those that are not known yet."""
-        from harness.drivers.adb.discovery import attached, resolve_devices, safe
+        from harness.drivers.adb.attached import attached_phones
+        from harness.drivers.names import resolve_devices
 
         for profile in list_profiles(self._workspace):
-            if (
-                profile.data.connection.on_host
-            ):  # every host has its own: the name is completed with the host's
+            if profile.data.connection.on_host:
+                # every host has its own: the name is completed with the host's
                 yield f"{profile.name}@{self._host}", profile
-        for phone in attached():
-            name = safe(phone.serial)
+        for phone in attached_phones():
             if phone.state == "ready":
-                profiles = [] if name in known else self._resolve(resolve_devices, phone.serial)
-                yield name, profiles[0] if profiles else None
+                profiles = [] if phone.name in known else self._resolve(resolve_devices, phone.serial)
+                yield phone.name, profiles[0] if profiles else None
         for text in self._named:
             for profile in self._resolve(resolve_devices, text):
                 self._named_ones.add(profile.name)

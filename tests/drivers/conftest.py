@@ -6,11 +6,40 @@ from contextlib import ExitStack
 
 import pytest
 
+from harness.drivers.adb import attached
 from harness.drivers.adb.connect import Address, connect
 from harness.drivers.adb.device import AdbDevice
+from harness.drivers.coral import attached as coral_list
 from harness.drivers.fake import FakeDevice
 from harness.drivers.local import LocalDevice
+from harness.workspace import Workspace
 from tests.support.adbd import Adbd, open_network, require_adbd
+from tests.support.coral_computer import Computer
+
+
+@pytest.fixture
+def workspace(tmp_path, repository):
+    """A workspace with the bundled profiles, which a test may add to."""
+    for name in ("devices", "models"):
+        (tmp_path / "w" / name).mkdir(parents=True)
+    for path in (repository / "devices").glob("*.toml"):
+        shutil.copy(path, tmp_path / "w" / "devices")
+    return Workspace(tmp_path / "w")
+
+
+@pytest.fixture
+def nothing_attached(monkeypatch):
+    """No phone is attached."""
+    monkeypatch.setattr(attached, "server_phones", list)
+    monkeypatch.setattr(attached, "usb_phones", list)
+
+
+@pytest.fixture
+def computer(tmp_path, monkeypatch):
+    """A computer without an Edge TPU, until it is given one."""
+    monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
+    monkeypatch.setattr(coral_list, "ROOT", tmp_path / "computer")
+    return Computer(tmp_path / "computer")
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness import units
 from harness.drivers.base import DeviceInfo
-from harness.drivers.checkup.check import ROOM_MB, Check, State
+from harness.drivers.checkup.check import Check, State, check_room
 from harness.drivers.ssh.facts import BoardFacts
 from harness.firmware import NOW, describe_flags
 
@@ -21,22 +20,12 @@ WAY_TO_A_RUNTIME = (
 
 def check_board(info: DeviceInfo, facts: BoardFacts) -> Iterator[Check]:
     """Look at what a board told of itself: room, Python, governor, heat, and its firmware's flags."""
-    yield _room(info, facts)
+    yield check_room(info, facts.free_mb)
     yield _python(info, facts)
     yield _governor(info, facts)
     yield _heat(info, facts)
     if facts.flags is not None:
         yield _firmware(info, facts.flags)
-
-
-def _room(info: DeviceInfo, facts: BoardFacts) -> Check:
-    if facts.free_mb is None:
-        reason = f"make sure that {ROOM_MB} MB are free"
-        return Check(info.name, "space", State.WARNING, "unknown", reason, info)
-    found = f"{units.megabytes(facts.free_mb)} MB free"
-    if facts.free_mb < ROOM_MB:
-        return Check(info.name, "space", State.FAILED, found, f"free at least {ROOM_MB} MB", info)
-    return Check(info.name, "space", State.OK, found, "", info)
 
 
 def _python(info: DeviceInfo, facts: BoardFacts) -> Check:

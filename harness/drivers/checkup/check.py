@@ -1,9 +1,10 @@
-"""One thing that a run needs, looked at: the result, and the limits it is held to."""
+"""The check of one thing that a run needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness import units
 from harness.drivers.base import DeviceInfo
 from harness.vocabulary import Word
 
@@ -19,15 +20,7 @@ class State(Word):
 
 
 ROOM_MB = 200
-
-
-HOT_C = 37.0
-
-
-LOW_PERCENT = 20
-
-
-HOST = "this computer"
+"""As much must be free on a device."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,13 @@ class Check:
     info: DeviceInfo | None = None
 
 
-def number_in(info: DeviceInfo, key: str) -> float | None:
-    """Return a fact of a device as a number; None where it told none."""
-    value = info.facts.get(key)
-    return float(value) if isinstance(value, (int, float)) else None
+def check_room(info: DeviceInfo, free_mb: float | None) -> Check:
+    """Look at the room that is left on a device; None where it does not say."""
+    if free_mb is None:
+        return Check(
+            info.name, "space", State.WARNING, "unknown", f"make sure that {ROOM_MB} MB are free", info
+        )
+    found = f"{units.megabytes(free_mb)} MB free"
+    if free_mb < ROOM_MB:
+        return Check(info.name, "space", State.FAILED, found, f"free at least {ROOM_MB} MB", info)
+    return Check(info.name, "space", State.OK, found, "", info)

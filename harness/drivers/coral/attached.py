@@ -187,7 +187,7 @@ def ports_by_pycoral(timeout_s: float = 20.0) -> list[tuple[Bus, str]] | None:
         return None
 
 
-def attached(root: Path | None = None) -> list[Tpu]:
+def attached_tpus(root: Path | None = None) -> list[Tpu]:
     """Return the TPUs, in pycoral's order where Google's pycoral is installed, with our states and remedies."""
     ours = list_tpus(root)
     told = ports_by_pycoral() if pycoral_kind() == "google" else None

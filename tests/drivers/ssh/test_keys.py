@@ -8,11 +8,7 @@ import time
 import pytest
 
 from harness.drivers.ssh.device import SshDevice
-from harness.drivers.ssh.discovery import at_board, fits, list_boards
-from harness.drivers.ssh.target import Target, parse_target
-from harness.errors import DeviceError, DeviceLostError, UsageError
-from harness.profiles import Match
-from harness.workspace import Workspace
+from harness.errors import DeviceError, DeviceLostError
 
 
 def error_of(device: SshDevice) -> str:
@@ -235,97 +231,3 @@ def test_a_board_that_allows_no_second_session_says_what_to_change(sshd):
 def test_ssh_that_is_not_installed_is_said(sshd, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "install the package openssh-client" in error_of(sshd.device())
-
-
-@pytest.mark.parametrize("part", ["host", "user", "jump"])
-@pytest.mark.parametrize("value", ["-oProxyCommand=touch x", "a b", "a;b", "$(id)", "a\nb", "`id`"])
-def test_what_ssh_would_take_for_an_option_or_a_command_is_refused(part, value):
-    device = SshDevice("board", **{"host": "127.0.0.1", part: value})
-    with pytest.raises(UsageError, match=f"ssh {part}"):
-        device.run(["true"], timeout_s=5)
-
-
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("ssh://pi@raspberrypi.local", Target("raspberrypi.local", "pi")),
-        ("ssh://board", Target("board")),
-        ("ssh://mendel@192.168.100.2:2222/", Target("192.168.100.2", "mendel", 2222)),
-        ("ssh://root@[fe80::1%eth0]:22", Target("fe80::1%eth0", "root", 22)),
-    ],
-)
-def test_an_address_is_read_as_it_is_written(text, target):
-    assert parse_target(text) == target
-    assert parse_target(f"ssh://{target}") == target
-
-
-@pytest.mark.parametrize(
-    "text", ["ssh://", "ssh:pi@board", "ssh://pi:secret@board", "ssh://a@b@c", "ssh://board:99999", "ssh://board:x",
-             "ssh://-oProxyCommand=x", "ssh://board/path"]
-)  # fmt: skip
-def test_an_address_that_is_none_is_refused(text):
-    with pytest.raises(UsageError):
-        parse_target(text)
-
-
-# Which boards there are
-
-
-PROFILE = 'name = "{name}"\ndelegates = ["cpu:2"]\n[connection]\nkind = "ssh"\n{more}\n'
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    for folder in ("devices", "models"):
-        (tmp_path / "w" / folder).mkdir(parents=True)
-    return Workspace(tmp_path / "w")
-
-
-def profile(workspace, name, more=""):
-    (workspace.devices / f"{name}.toml").write_text(PROFILE.format(name=name, more=more))
-
-
-def test_the_boards_of_profiles_are_listed_with_why_one_cannot_be_used(sshd, sshd_module, workspace):
-    profile(workspace, "good", 'host = "board"')
-    profile(workspace, "off", f'host = "127.0.0.1"\nport = {sshd_module.free_port()}')
-    profile(workspace, "kind", '[match]\nmodel = "Raspberry Pi 5*"')
-    found = {info.name: info for info in list_boards(workspace)}
-    assert {name: info.state for name, info in found.items()} == {"good": "ready", "off": "offline"}
-    assert "Connection refused" in found["off"].reason
-    assert found["good"].address == "board"
-    sshd.known_hosts.write_text("")
-    (info, _) = list_boards(workspace)
-    assert info.state == "host key" and sshd.fingerprint() in info.reason
-
-
-def test_an_address_gets_the_profile_that_names_it_or_that_of_its_kind(sshd, workspace):
-    profile(workspace, "any", "[match]")
-    profile(workspace, "this-processor", '[match]\nsoc = "*e*"')
-    profile(workspace, "pi", '[match]\nmodel = "Raspberry*"')
-    found = at_board(sshd.url, workspace)
-    assert found.name == f"127.0.0.1-{sshd.port}"
-    assert found.origin.stem == "this-processor"
-    connection = found.data.connection
-    assert (connection.host, connection.port, connection.user) == ("127.0.0.1", sshd.port, sshd.user)
-    profile(workspace, "mine", f'host = "127.0.0.1"\nport = {sshd.port}\nuser = "{sshd.user}"\nroot = "~/x"')
-    assert at_board(sshd.url, workspace).name == "mine"
-
-
-def test_a_profile_of_a_kind_of_board_says_how_to_name_a_host(workspace):
-    from harness.drivers.registry import find_device
-
-    profile(workspace, "pi", '[match]\nmodel = "Raspberry*"')
-    with pytest.raises(UsageError, match=r"names no host: use --device ssh://USER@HOST"):
-        find_device("pi", workspace)
-
-
-def test_a_board_is_told_by_its_device_tree():
-    from harness.drivers.ssh import facts as board
-
-    pi = board.parse(
-        "@@tree\nRaspberry Pi 5 Model B Rev 1.0\n\n@@compatible\nraspberrypi,5-model-b\nbrcm,bcm2712\n"
-    )
-    assert fits(pi, Match(model="Raspberry Pi 5*"))
-    assert fits(pi, Match(soc="*bcm2712"))
-    assert not fits(pi, Match(model="Raspberry Pi 4*"))
-    assert not fits(board.parse(""), Match(model="Raspberry Pi*"))

@@ -1,12 +1,11 @@
-"""What is read from OpenSSH's client and from a board's output: whatever comes, and however it is cut."""
+"""Why a connection failed, read from whatever OpenSSH's client writes."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.drivers.ssh.errors import connection_error, last_words
-from harness.drivers.ssh.session import Begin
-from harness.drivers.ssh.target import Target, client_argv, parse_target, session_argv
-from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError, UsageError
+from harness.drivers.ssh.target import Target
+from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 TARGET = Target("board", "pi", 2222)
 LINES = st.lists(
@@ -55,44 +54,3 @@ def test_last_words_are_without_the_log_of_the_client_itself():
         "Transferred: sent 1, received 2",
     ]
     assert last_words(log) == "Connection reset"
-
-
-@given(st.binary(), st.binary(), st.lists(st.integers(0, 400), max_size=8))
-def test_output_begins_at_the_marker_however_it_is_cut(noise, output, cuts):
-    marker = "computer:12:abc"
-    data = noise + f"{marker} 77\n".encode() + output
-    begin, given_on, at = Begin(marker), b"", 0
-    for cut in [*sorted(cuts), len(data)]:
-        given_on += begin.add(data[at:cut])
-        at = max(at, cut)
-    expected = data[data.index(f"{marker} ".encode()) :]
-    assert begin.found and given_on == expected
-
-
-@given(st.binary(max_size=300))
-def test_output_without_the_marker_is_not_given_on(noise):
-    begin = Begin("computer:12:abc")
-    assert begin.add(noise) == b"" and not begin.found
-
-
-@given(st.text())
-def test_an_address_is_a_target_that_ssh_can_take_or_wrong_use(text):
-    try:
-        target = parse_target(f"ssh://{text}")
-    except UsageError:
-        return
-    argv = client_argv(target, "/tmp/x/s")
-    assert argv[-2:] == ["--", target.host] and not target.host.startswith("-")
-    assert not target.user.startswith("-")
-
-
-def test_nothing_is_asked_forwarded_or_believed_and_a_session_makes_no_connection_of_its_own():
-    argv = client_argv(TARGET, "/tmp/x/s")
-    for option in (
-        "BatchMode=yes",
-        "StrictHostKeyChecking=yes",
-        "ForwardAgent=no",
-        "ClearAllForwardings=yes",
-    ):
-        assert argv[argv.index(option) - 1] == "-o"
-    assert "ProxyCommand=false" in session_argv("/tmp/x/s") and "none" in session_argv("/tmp/x/s")

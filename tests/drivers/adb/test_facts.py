@@ -168,20 +168,6 @@ def test_what_nobody_tells_is_unknown():
     assert row.delegates == expectations.CPU
 
 
-def test_cores_without_a_frequency_have_no_clusters_and_no_mask():
-    cores = linux_facts.parse_cores("0 - - -\n1 1800000 - -\n")
-    assert (linux_facts.clusters(cores), linux_facts.big_cores(cores), linux_facts.mask(())) == (
-        None,
-        (),
-        None,
-    )
-
-
-def test_equal_cores_are_all_big():
-    cores = linux_facts.parse_cores("".join(f"{n} 2000000 - performance\n" for n in range(4)))
-    assert linux_facts.mask(linux_facts.big_cores(cores)) == "f"
-
-
 def test_an_unreadable_tool_leaves_the_others_alone():
     text = PIXEL_4.replace("  level: 87\n", "").replace("temperature: 271", "temperature: ?")
     health = phone.parse_health(linux_facts.sections(text))

@@ -1,0 +1,74 @@
+"""Phones that are attached, and what is in the way of using one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.drivers.adb import errors as adb_errors
+from harness.drivers.adb.server import server_phones
+from harness.drivers.adb.usb_list import UsbPhone, usb_phones
+from harness.drivers.discovery import device_name
+from harness.errors import DeviceError, HarnessError
+
+REMEDIES = {
+    "unauthorized": adb_errors.UNAUTHORIZED,
+    "authorizing": adb_errors.UNAUTHORIZED,
+    "offline": "it does not answer: unlock it, plug it in again, or turn USB debugging off and on",
+    "no permissions": adb_errors.UDEV,
+    "busy": adb_errors.BUSY,
+    "recovery": "it is in recovery mode: restart it",
+    "sideload": "it is in sideload mode: restart it",
+    "bootloader": "it is in the bootloader: restart it",
+    "missing": "no phone that fits is attached: plug it in, and turn on USB debugging in its developer options",
+}
+"""What to do about a state other than `ready`."""
+
+
+@dataclass(frozen=True)
+class AttachedPhone:
+    """A phone that is attached, described or not."""
+
+    serial: str
+    state: str
+    model: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Its serial as a name."""
+        return device_name(self.serial, "phone")
+
+    @property
+    def remedy(self) -> str:
+        """What to do so that it can be used."""
+        return REMEDIES.get(self.state, f"it is {self.state}")
+
+
+def attached_phones() -> list[AttachedPhone]:
+    """Return the phones of a running adb server and those on USB; nothing is opened."""
+    held = [
+        AttachedPhone(p.serial, "ready" if p.state == "device" else p.state, p.model) for p in server_phones()
+    ]
+    known = {found.serial for found in held}
+    return [*held, *(_on_usb(found) for found in usb_phones() if found.serial not in known)]
+
+
+def _on_usb(found: UsbPhone) -> AttachedPhone:
+    state = "ready" if found.permitted else "no permissions"
+    return AttachedPhone(found.serial or found.where, state, found.model)
+
+
+def state_of(error: HarnessError) -> str:
+    """Name the state of a device that raised `error`."""
+    text = str(error)
+    for state in ("unauthorized", "no permissions", "busy"):
+        if REMEDIES[state] in text:
+            return state
+    if "unauthorized" in text or "authorizing" in text:
+        return "unauthorized"
+    return "offline" if isinstance(error, DeviceError) else "unreachable"
+
+
+def explain(error: HarnessError) -> tuple[str, str]:
+    """Return the state of a device that raised `error`, and what to do about it."""
+    state = state_of(error)
+    return state, REMEDIES.get(state, str(error))

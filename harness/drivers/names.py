@@ -1,0 +1,67 @@
+"""What a user means by a device's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from harness.drivers.adb import discovery as phones
+from harness.drivers.adb.attached import attached_phones
+from harness.drivers.adb.discovery import ALL_ANDROID
+from harness.drivers.coral import discovery as coral
+from harness.drivers.ssh import discovery as boards
+from harness.errors import UnknownNameError
+from harness.profiles import Profile, list_profiles, load_profile
+from harness.workspace import Workspace, expand_user
+
+
+def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
+    """Turn what a user calls a device into profiles that say how to reach it, ready for `open_device`.
+
+    Args:
+        text: A profile's name or path, a serial, `adb:HOST:PORT`, `ssh://USER@HOST[:PORT]`, a TPU such as
+            `coral-usb:1`, `all-coral` or `all-android`.
+        workspace: Where the profiles are.
+
+    Raises:
+        UnknownNameError: There is no such device; near misses are listed.
+        UsageError: A kind of phone of which none or several are attached.
+        DeviceError: The phone cannot be reached.
+    """
+    if text == ALL_ANDROID:
+        return phones.all_android(workspace)
+    if text.startswith("adb:"):
+        return [phones.at_host(text, workspace)]
+    if text.startswith("ssh:"):
+        return [boards.at_board(text, workspace)]
+    profiles = list_profiles(workspace)
+    tpus = coral.resolve(text, profiles)
+    if tpus is not None:
+        return tpus
+    named = _named(text, profiles)
+    return [_reachable(named) if named is not None else _by_serial(text, profiles)]
+
+
+def _named(text: str, profiles: Iterable[Profile]) -> Profile | None:
+    if Path(text).suffix == ".toml":
+        return load_profile(expand_user(text))
+    return next((profile for profile in profiles if profile.name == text), None)
+
+
+def _reachable(profile: Profile) -> Profile:
+    """Return a profile that says how to reach one device; one of a kind of phone is tied to the phone that is meant."""
+    if profile.data.connection.kind == "ssh":
+        boards.check_host(profile)
+    return phones.tied(profile) if profile.data.connection.kind == "adb" else profile
+
+
+def _by_serial(text: str, profiles: list[Profile]) -> Profile:
+    found = next((found for found in attached_phones() if text in {found.serial, found.name}), None)
+    return phones.profile_of(found, profiles) if found is not None else _unknown(text, profiles)
+
+
+def _unknown(text: str, profiles: Iterable[Profile]) -> NoReturn:
+    attached = {found.serial for found in attached_phones()}
+    known = {ALL_ANDROID, *attached, *(profile.name for profile in profiles)}
+    raise UnknownNameError("device", text, known, hint="`harness devices` lists what there is.")
