@@ -20,9 +20,10 @@ from harness.bench.request import FarmChoice, Request, request_facts, request_fr
 from harness.bench.run import Runner
 from harness.bench.stations import Station, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
-from harness.errors import IncomparableError
-from harness.records.records import FORMAT, Record, RunFacts, load_records, load_run
+from harness.errors import IncomparableError, UsageError
+from harness.records.records import FORMAT, Record, RunFacts, find_runs, is_finished, load_records, load_run
 from harness.records.store import RunStore, new_run_folder, now
+from harness.rows.selection import LATEST, find_folders
 from harness.version import __version__
 from harness.vocabulary import FAILURES
 from harness.workspace import ensure_writable, find_workspace
@@ -109,6 +110,21 @@ def _prepare_farm(
         farm.close()
         raise
     return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
+
+
+def find_unfinished(which: str, workspace: str | Path | None = None, output: str | None = None) -> Path:
+    """Find the run to go on with: the one that is named, or for `latest` the newest that is not finished.
+
+    Raises:
+        UsageError: No such run, or none was interrupted.
+    """
+    results = Path(output) if output else find_workspace(workspace).results
+    if which != LATEST:
+        return find_folders([which], results)[0]
+    for run in reversed(find_runs(results)):
+        if not is_finished(run):
+            return run
+    raise UsageError(f"{results}: no run there was interrupted; nothing to resume")
 
 
 def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:

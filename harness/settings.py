@@ -1,91 +1,68 @@
-"""How something is measured: runs, seconds, processes, images."""
+"""How something is measured: runs, seconds, processes, images.
+
+A setting is a line of `Choices`; `harness.option` says all that comes from it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Annotated, Literal
 
 from harness.errors import UsageError
+from harness.option import Option, declared
 
 DEFAULT_MIN_RUNS = 50
-
-
 DEFAULT_MIN_SECONDS = 1.0
-
-
-DEFAULT_MAX_SECONDS = 60.0
-
-
 LEAST_PATIENCE_S = 5.0
-
-
 MLPERF_MIN_SECONDS = 60.0
 """Least duration of a single-stream run (MLCommons inference policies)."""
-
 
 CocoEngine = Literal["hotcoco", "pycocotools"]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a cell is measured.
+# fmt: off
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a user may choose, in the order of `harness run --help`."""
 
-    Attributes:
-        latency: Whether to time it.
-        accuracy: Whether to run it over the dataset.
-        switch_models: Whether to time each model also right after another one ran on the same delegate.
-        operators: Whether to record the time of each operator as well, in one more process that is not timed.
-        repetitions: Independent processes; the least number of them where `precision` is given.
-        min_runs: At least so many steady inferences, over all processes.
-        min_seconds: At least so many seconds of steady inferences, over all processes.
-        max_seconds: With `precision`, no more processes are started after so many seconds of measuring.
-        precision: Measure until half the 95 % interval of the median is at most this many percent of it.
-        mlperf: Stop and estimate quantiles as MLPerf's LoadGen does (single stream, one process).
-        sustained: Measure one process for so many seconds and look at latency over time.
-        limit: Only the first so many images.
-        seed: Of the order of the cells and of random inputs.
-        coco_engine: What computes the COCO figures.
-        memory_limit_mb: Data memory that a worker may use; None for no limit.
-        cores: CPU cores that an accuracy run keeps busy.
-    """
+    limit: Annotated[int | None, Option("Only the first so many images.", least=1, noun="image")] = None
+    accuracy: Annotated[bool, Option("Run models over their datasets.", switch_off="Only latency.")] = True
+    latency: Annotated[bool, Option("Time models.", switch_off="Only accuracy.")] = True
+    min_seconds: Annotated[float, Option(
+        "At least so many seconds of steady inferences a cell.", least=0)] = DEFAULT_MIN_SECONDS
+    min_runs: Annotated[int, Option("At least so many steady inferences a cell.", least=1)] = DEFAULT_MIN_RUNS
+    repetitions: Annotated[int, Option("Independent processes a cell.", least=1)] = 5
+    precision: Annotated[float | None, Option(
+        "Measure until the median is known to ± so many percent …", form="percent", least=0.001)] = None
+    max_seconds: Annotated[float, Option("… or for so many seconds a cell.", least=0.001)] = 60.0
+    mlperf: Annotated[bool, Option("Stop and estimate quantiles as MLPerf's LoadGen does.")] = False
+    switch_models: Annotated[bool, Option(
+        "Also time each model right after another one: what switching costs.")] = False
+    sustained: Annotated[float | None, Option(
+        "Measure for so long (10m) and show latency over time.", form="duration", least=1)] = None
+    operators: Annotated[bool, Option(
+        "Record the time of each operator too, in one more process that is not timed; see report --operators.")] = False
+    seed: Annotated[int, Option("Of the order of the cells.", override=False)] = 0
+    memory_limit_mb: Annotated[int | None, Option(
+        "MiB of memory that a worker may use.", "--memory-limit", least=1)] = None
+    coco_engine: Annotated[CocoEngine, Option("What computes the COCO figures; both give the same.")] = "hotcoco"
+# fmt: on
 
-    latency: bool = True
-    accuracy: bool = True
-    repetitions: int = 5
-    min_runs: int = DEFAULT_MIN_RUNS
-    min_seconds: float = DEFAULT_MIN_SECONDS
-    max_seconds: float = DEFAULT_MAX_SECONDS
-    precision: float | None = None
-    mlperf: bool = False
-    sustained: float | None = None
-    limit: int | None = None
-    seed: int = 0
-    coco_engine: CocoEngine = "hotcoco"
-    memory_limit_mb: int | None = None
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(Choices):
+    """How a cell is measured: what was chosen, and the CPU cores that an accuracy run keeps busy."""
+
     cores: int = 1
-    operators: bool = False
-    switch_models: bool = False
 
     def __post_init__(self) -> None:
         if not (self.latency or self.accuracy):
             raise UsageError("nothing to do: use just one of --no-latency and --no-accuracy")
         if self.mlperf and self.sustained is not None:
             raise UsageError("use just one of --mlperf and --sustained")
-        if self.limit is not None and self.limit < 1:
-            raise UsageError(f"--limit: found {self.limit}, expected at least 1 image")
-        for name, whole in (("--repetitions", self.repetitions), ("--min-runs", self.min_runs)):
-            if whole < 1:
-                raise UsageError(f"{name}: found {whole}, expected at least 1")
-        for name, value, least in (
-            ("--min-seconds", self.min_seconds, 0.0),
-            ("--max-seconds", self.max_seconds, 0.001),
-            ("--precision", self.precision, 0.001),
-            ("--sustained", self.sustained, 1.0),
-            ("--memory-limit", self.memory_limit_mb, 1),
-        ):
-            if value is not None and not least <= value < float("inf"):
-                raise UsageError(f"{name}: found {value:g}, expected at least {least:g}")
+        for one in declared(Settings):
+            one.check(getattr(self, one.name))
 
     @property
     def processes(self) -> int:

@@ -59,7 +59,7 @@ def test_the_python_example_runs(readme, monkeypatch, tmp_path, repository):
 
 
 def test_the_plan_of_the_readme_is_a_plan(readme, tmp_path):
-    from harness.bench.request import load_plan
+    from harness.bench.plan_file import load_plan
 
     path = tmp_path / "plan.toml"
     path.write_text(re.search(r"```toml\n(.*?)```", readme, flags=re.DOTALL)[1])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.request import Request, is_plan, load_plan, request_facts, request_from_facts
+from harness.bench.request import Request, request_facts, request_from_facts
 from harness.errors import (
     DatasetError,
     IncomparableError,
@@ -137,70 +137,6 @@ def test_two_runs_in_one_results_folder_get_folders_of_their_own(prepared, recor
         thread.join()
     assert len({outcome.folder for outcome in outcomes}) == 2
     assert all(not outcome.failed and is_finished(outcome.folder) for outcome in outcomes)
-
-
-PLAN = """
-models = ["shapes-float32", "shapes-float16"]
-delegates = ["cpu:1", "cpu:2", "cpu-reference"]
-repetitions = 3
-min_seconds = 0.5
-accuracy = false
-seed = 7
-
-[[exclude]]
-model = "*-float16"
-delegate = "cpu:2"
-
-[[override]]
-delegate = "cpu-reference*"
-set = { repetitions = 2, min_runs = 5 }
-"""
-
-
-def test_a_plan_file_makes_the_cells_with_their_exclusions_and_overrides(tmp_path, repository):
-    path = tmp_path / "plan.toml"
-    path.write_text(PLAN)
-    assert is_plan(path) and not is_plan(repository / "models" / "shapes-float32.toml")
-    ready = prepare(replace(load_plan(path), workspace=str(repository), output=str(tmp_path / "r")))
-    cells = {(cell.model.name, str(cell.delegate)): cell.settings for cell in ready.plan.cells}
-    assert len(cells) == 5 and ("shapes-float16", "cpu:2") not in cells
-    assert {s.repetitions for (_, delegate), s in cells.items() if delegate == "cpu-reference:1"} == {2}
-    assert {s.repetitions for (_, delegate), s in cells.items() if delegate != "cpu-reference:1"} == {3}
-    assert cells["shapes-float32", "cpu:1"].min_seconds == 0.5 and ready.plan.seed == 7
-
-
-def test_the_paths_of_a_plan_are_relative_to_the_plan(tmp_path):
-    (tmp_path / "plans").mkdir()
-    path = tmp_path / "plans" / "plan.toml"
-    path.write_text('models = ["../a.tflite", "card-name", "my/card.toml"]\ndataset = "../coco"\n')
-    request = load_plan(path)
-    assert request.models == (f"{path.parent}/../a.tflite", "card-name", f"{path.parent}/my/card.toml")
-    assert Path(request.dataset).resolve() == tmp_path / "coco"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('models = "one"', "models"),
-        ("models = []", "at least one"),
-        ('models = ["a"]\nrepetition = 3', "repetitions"),
-        ('models = ["a"]\n[[override]]\nset = { mini_runs = 3 }', "min_runs"),
-        ('models = ["a"]\n[[exclude]]\nmodle = "x"', "model"),
-    ],
-)
-def test_a_wrong_key_in_a_plan_names_the_file_the_key_and_what_is_expected(tmp_path, text, expected):
-    path = tmp_path / "plan.toml"
-    path.write_text(text)
-    with pytest.raises(SchemaError, match=expected) as error:
-        load_plan(path)
-    assert "plan.toml" in str(error.value)
-
-
-def test_excluding_everything_is_an_error(tmp_path, repository):
-    path = tmp_path / "plan.toml"
-    path.write_text(f"{PLAN}\n[[exclude]]\nmodel = '*'\n")
-    with pytest.raises(UsageError, match="every cell is excluded"):
-        prepare(replace(load_plan(path), workspace=str(repository), output=str(tmp_path / "r")))
 
 
 def test_a_request_means_the_same_after_it_was_stored(prepared, tmp_path):

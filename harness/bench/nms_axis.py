@@ -12,40 +12,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from msgspec.structs import replace as replaced
 
 from harness import atomic
+from harness.bench.request import NmsAxes
 from harness.cards import Model, NmsSpec, Source, cache_folder
 from harness.edit.nms import with_nms
 from harness.errors import UsageError
-from harness.schema import Strict
 from harness.tflite.model import ModelDescription, describe
 
-NmsKind = Literal["regular", "fast", "class-aware"]
 RAW_FAMILIES = frozenset({"ssd-raw", "yolov5", "yolov8", "yolo11", "yolox"})
 _POSTPROCESSED = frozenset({"ssd-postprocess", "efficientdet-lite"})
 
 
-class NmsAxes(Strict, frozen=True, kw_only=True):
-    """Values to cross; an empty list leaves the model's own."""
-
-    kind: tuple[NmsKind, ...] = ()
-    score_threshold: tuple[float, ...] = ()
-    iou_threshold: tuple[float, ...] = ()
-    max_detections: tuple[int, ...] = ()
-    detections_per_class: tuple[int, ...] = ()
-
-    def __bool__(self) -> bool:
-        """Whether anything is set."""
-        return any(getattr(self, name) for name in self.__struct_fields__)
-
-    def combinations(self) -> Iterator[NmsSpec]:
-        """Yield every combination of the values that are given, in the order they are given."""
-        given = {name: getattr(self, name) for name in self.__struct_fields__ if getattr(self, name)}
-        for values in itertools.product(*given.values()):
-            yield NmsSpec(**dict(zip(given, values, strict=True)))
+def combinations(axes: NmsAxes) -> Iterator[NmsSpec]:
+    """Yield every combination of the values that are given, in the order they are given."""
+    given = {name: getattr(axes, name) for name in axes.__struct_fields__ if getattr(axes, name)}
+    for values in itertools.product(*given.values()):
+        yield NmsSpec(**dict(zip(given, values, strict=True)))
 
 
 _ON_THE_HOST = (
@@ -81,14 +66,14 @@ def expand(
         ModelError: A value that its operator refuses.
     """
     if facts.postprocess is not None and model.card.decoder.name in _POSTPROCESSED:
-        return [_edited(model, facts, spec) for spec in axes.combinations()], ""
+        return [_edited(model, facts, spec) for spec in combinations(axes)], ""
     if model.card.decoder.name not in RAW_FAMILIES:
         raise UsageError(
             f"model {model.name!r}: its NMS cannot be set: it has no operator TFLite_Detection_PostProcess, and its "
             f"decoder {model.card.decoder.name!r} is not one of raw heads ({', '.join(sorted(RAW_FAMILIES))})"
         )
     told = replace(model, evidence=(*model.evidence, f"decoder.nms: {_ON_THE_HOST}."))
-    variants = [(_with(told, spec), facts) for spec in axes.combinations()]
+    variants = [(_with(told, spec), facts) for spec in combinations(axes)]
     return variants, f"{model.name}: NMS {_ON_THE_HOST}"
 
 

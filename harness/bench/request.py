@@ -2,95 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from harness.schema import Strict
-
-if TYPE_CHECKING:
-    pass
-
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from harness import schema
-from harness.bench.nms_axis import NmsAxes
-from harness.errors import SchemaError
-from harness.settings import CocoEngine, Settings
+from harness.bench.rules import Override, Rule
+from harness.option import Option, declared
+from harness.schema import Strict
+from harness.settings import MLPERF_MIN_SECONDS, Settings
+
+NmsKind = Literal["regular", "fast", "class-aware"]
+DEFAULT_FARM_WAIT_S = 300.0
+
+
+# fmt: off
+class NmsAxes(Strict, frozen=True, kw_only=True):
+    """Values of the settings of suppression to cross; an empty list leaves the model's own."""
+
+    kind: Annotated[tuple[NmsKind, ...], Option(
+        "Suppression to set; may be repeated. Each combination with the next four is a row of its own.",
+        keyword="nms")] = ()
+    score_threshold: Annotated[tuple[float, ...], Option("NMS: lowest score; several with commas.")] = ()
+    iou_threshold: Annotated[tuple[float, ...], Option("NMS: most overlap; several with commas.")] = ()
+    max_detections: Annotated[tuple[int, ...], Option("NMS: boxes an image; several with commas.")] = ()
+    detections_per_class: Annotated[tuple[int, ...], Option("NMS: boxes a class; several with commas.")] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything is set."""
+        return any(getattr(self, name) for name in self.__struct_fields__)
 
 
 class Tls(Strict, frozen=True, kw_only=True):
     """Files in PEM format: the authority that signed both sides, and this side's certificate and key."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    ca: Annotated[str | None, Option(
+        "Farm: the authority that signed both sides (PEM).", keyword="tls_ca", form="path")] = None
+    cert: Annotated[str | None, Option("Farm: this side's certificate (PEM).", keyword="tls_cert", form="path")] = None
+    key: Annotated[str | None, Option("Farm: this side's key (PEM).", keyword="tls_key", form="path")] = None
 
     def __bool__(self) -> bool:
         """Whether TLS is asked for."""
         return any((self.ca, self.cert, self.key))
 
 
-class Rule(Strict, frozen=True, kw_only=True):
-    """Which cells something applies to: patterns such as `shapes-*` for model, device and delegate."""
-
-    model: str = "*"
-    device: str = "*"
-    delegate: str = "*"
-
-    def fits(self, model: str, device: str, delegate: str) -> bool:
-        """Whether a cell is meant."""
-        pairs = ((model, self.model), (device, self.device), (delegate, self.delegate))
-        return all(fnmatchcase(name, pattern) for name, pattern in pairs)
-
-
-class Tuning(Strict, frozen=True, kw_only=True):
-    """Settings that a plan file or an override may give; None leaves them as they are."""
-
-    repetitions: int | None = None
-    min_runs: int | None = None
-    min_seconds: float | None = None
-    max_seconds: float | None = None
-    precision: float | None = None
-    mlperf: bool | None = None
-    sustained: float | None = None
-    latency: bool | None = None
-    accuracy: bool | None = None
-    operators: bool | None = None
-    limit: int | None = None
-    coco_engine: CocoEngine | None = None
-    memory_limit_mb: int | None = None
-    switch_models: bool | None = None
-
-    def given(self) -> dict[str, Any]:
-        """The settings that are given."""
-        names = (name for name in _TUNABLE if getattr(self, name) is not None)
-        return {name: getattr(self, name) for name in names}
-
-
-_TUNABLE = tuple(f.name for f in msgspec.structs.fields(Tuning))
-
-
-class Override(Rule, frozen=True, kw_only=True):
-    """Other settings for some cells."""
-
-    set: Tuning
-
-
-DEFAULT_FARM_WAIT_S = 300.0
-
-
 class FarmChoice(Strict, frozen=True, kw_only=True):
-    """The farm to measure on: a Dask scheduler's address; None for this computer alone.
+    """The farm to measure on; without a scheduler, this computer alone."""
 
-    `wait_s` is how long to wait for a device or a host that went away.
-    """
-
-    scheduler: str | None = None
-    wait_s: float = DEFAULT_FARM_WAIT_S
+    scheduler: Annotated[str | None, Option(
+        "A farm's Dask scheduler (extra `cluster`).", metavar="ADDRESS")] = None
+    wait_s: Annotated[float, Option(
+        "Farm: wait so long for a device that went away (5m).", keyword="farm_wait", form="duration"
+    )] = DEFAULT_FARM_WAIT_S
     tls: Tls = msgspec.field(default_factory=Tls)
 
 
@@ -100,15 +66,6 @@ class Request:
 
     Attributes:
         models: Names of cards, paths of cards or .tflite files; empty for the bundled example.
-        devices: Names of profiles, serials or addresses.
-        delegates: Spellings; empty for the ones of each device's profile.
-        delegate_options: Further `key=value` for external delegates.
-        dataset: A dataset's folder or card; None for each card's own.
-        benchmark_binary: TFLite's native benchmark_model to measure with; None for our worker or a fetched one.
-        eval_binary: TFLite's eval_coco_object_detection, for the accuracy of models that it can take.
-        cpu_mask: CPUs to run the native tool on, as `taskset` takes it; None for the fastest cores.
-        max_start_temp: On phones, wait before each process until the battery is at most so warm (°C).
-        output: Folder for the runs; None for the workspace's `results/`.
         workspace: Folder with devices/ and models/; None to look it up.
         settings: How to measure.
         repetitions: Independent processes a cell; None for the device profile's.
@@ -120,15 +77,24 @@ class Request:
     """
 
     models: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ("local",)
-    delegates: tuple[str, ...] = ()
-    delegate_options: tuple[tuple[str, str], ...] = ()
-    dataset: str | None = None
-    benchmark_binary: str | None = None
-    eval_binary: str | None = None
-    cpu_mask: str | None = None
-    max_start_temp: float | None = None
-    output: str | None = None
+    devices: Annotated[tuple[str, ...], Option(
+        "A profile, a serial, adb:HOST:PORT, ssh://USER@HOST[:PORT], coral-usb or all-android; may be repeated.",
+        "-d --device", "device")] = ("local",)
+    delegates: Annotated[tuple[str, ...], Option(
+        "What executes the graph; may be repeated.", "--delegate")] = ()
+    delegate_options: Annotated[tuple[tuple[str, str], ...], Option(
+        "What an external delegate or the Edge TPU's library is told; may be repeated.",
+        "--delegate-option")] = ()
+    dataset: Annotated[str | None, Option("COCO dataset: a folder or a TOML card.", form="path")] = None
+    benchmark_binary: Annotated[str | None, Option(
+        "TFLite's native benchmark_model to measure with.", form="path")] = None
+    eval_binary: Annotated[str | None, Option(
+        "TFLite's eval_coco_object_detection, for accuracy there.", form="path")] = None
+    cpu_mask: Annotated[str | None, Option(
+        "CPUs for the native tool, as taskset takes it (default: the fastest).")] = None
+    max_start_temp: Annotated[float | None, Option(
+        "Phones: wait until the battery is at most so warm (°C).")] = None
+    output: Annotated[str | None, Option("Folder for the runs (default: results/).", form="path")] = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)
     repetitions: int | None = None
@@ -137,67 +103,60 @@ class Request:
     nms: NmsAxes = field(default_factory=NmsAxes)
     farm: FarmChoice = field(default_factory=FarmChoice)
     command: tuple[str, ...] = ()
+# fmt: on
 
 
-class PlanFile(Tuning, frozen=True, kw_only=True):
-    """A plan as a TOML file; its keys are documented in the README."""
+def with_given(request: Request, given: Mapping[str, Any]) -> Request:
+    """Put what a user gives on top of a request.
 
-    models: tuple[str, ...]
-    devices: tuple[str, ...] = ("local",)
-    delegates: tuple[str, ...] = ()
-    delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
-    dataset: str | None = None
-    seed: int = 0
-    scheduler: str | None = None
-    farm_wait: float = DEFAULT_FARM_WAIT_S
-    description: str = ""
-    exclude: tuple[Rule, ...] = ()
-    override: tuple[Override, ...] = ()
-    nms: NmsAxes = msgspec.field(default_factory=NmsAxes)
-
-
-def is_plan(path: Path) -> bool:
-    """Whether a TOML file is a plan and not a model's card: a plan names models."""
-    return path.suffix == ".toml" and path.is_file() and "models" in schema.load_toml(path)
-
-
-def load_plan(path: Path) -> Request:
-    """Read a plan file. Paths in it are relative to the file.
+    Args:
+        request: A plan file's, or an empty one.
+        given: Values by the keywords of the options; None and empty ones are as if they were not there.
 
     Raises:
-        SchemaError: Names the file, the key, what was found and what is expected.
+        UsageError: A value out of range, or two that exclude each other.
     """
-    data = schema.convert(schema.load_toml(path), PlanFile, path)
-    if not data.models:
-        raise SchemaError(f"{path}: key 'models': found an empty list, expected at least one model")
-    settings = replace(
-        Settings(seed=data.seed), **{k: v for k, v in data.given().items() if k != "repetitions"}
-    )
-    return Request(
-        models=tuple(_beside(path, text) for text in data.models),
-        devices=data.devices,
-        delegates=data.delegates,
-        delegate_options=tuple(data.delegate_options.items()),
-        dataset=None if data.dataset is None else str(path.parent / data.dataset),
-        settings=settings,
-        repetitions=data.repetitions,
-        exclude=data.exclude,
-        override=data.override,
-        nms=data.nms,
-        farm=FarmChoice(scheduler=data.scheduler, wait_s=data.farm_wait),
+    settings = _part(Settings, given)
+    for one in declared(Settings):
+        one.check(settings.get(one.name))
+    repetitions = settings.pop("repetitions", request.repetitions)
+    nms = {name: tuple(dict.fromkeys(values)) for name, values in _part(NmsAxes, given).items()}
+    return replace(
+        request,
+        **_part(Request, given),
+        settings=_with_settings(request.settings, settings),
+        repetitions=repetitions,
+        nms=msgspec.structs.replace(request.nms, **nms),
+        farm=with_farm(request.farm, given),
     )
 
 
-def _beside(path: Path, text: str) -> str:
-    """A model given as a file lies relative to the plan; a card's name stays a name."""
-    return str(path.parent / text) if Path(text).suffix in {".tflite", ".toml", ".lite"} else text
+def with_farm(farm: FarmChoice, given: Mapping[str, Any]) -> FarmChoice:
+    """Put what a user gives on top of a farm; paths become absolute, because a run may be resumed from elsewhere."""
+    files = {name: str(Path(path).expanduser().absolute()) for name, path in _part(Tls, given).items()}
+    tls = msgspec.structs.replace(farm.tls, **files)
+    return msgspec.structs.replace(farm, **_part(FarmChoice, given), tls=tls)
+
+
+def _with_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    settings = replace(settings, **given)
+    if settings.mlperf and "min_seconds" not in given:
+        return replace(settings, min_seconds=MLPERF_MIN_SECONDS)
+    return settings
+
+
+def _part(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given of the fields of one table."""
+    values = {one.name: given.get(one.keyword) for one in declared(holder)}
+    return {name: value for name, value in values.items() if value is not None and value != ()}
 
 
 def request_facts(request: Request) -> dict[str, Any]:
     """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
     facts: dict[str, Any] = msgspec.to_builtins(request)
     facts["models"] = [str(Path(m).resolve()) if Path(m).is_file() else m for m in request.models]
-    for name in ("dataset", "benchmark_binary", "eval_binary", "output", "workspace"):
+    paths = [one.name for one in declared(Request) if one.option.form == "path"]
+    for name in (*paths, "workspace"):
         facts[name] = None if facts[name] is None else str(Path(facts[name]).resolve())
     return facts
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
-from harness.bench.nms_axis import NmsAxes, expand
-from harness.bench.request import Request
+from harness.bench.nms_axis import expand
+from harness.bench.request import NmsAxes, Request
 from harness.cards import Model
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder

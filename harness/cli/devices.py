@@ -8,8 +8,9 @@ from typing import Any
 
 import rich_click as click
 
+from harness.bench.request import FarmChoice, with_farm
 from harness.cli.common import CONTEXT, emit, emit_table, examples, format_option
-from harness.cli.farm_options import farm_choice, farm_options
+from harness.cli.farm_options import farm_options
 
 COLUMNS = ("name", "kind", "address", "state", "model", "soc", "os", "abi", "delegates", "reason")
 FARM_COLUMNS = (*COLUMNS, "host", "kinds")
@@ -28,16 +29,16 @@ FARM_COLUMNS = (*COLUMNS, "host", "kinds")
 @farm_options
 @format_option()
 @click.pass_context
-def command(ctx: click.Context, /, format_: str, scheduler: str | None, **tls: str | None) -> None:
+def command(ctx: click.Context, /, format_: str, **farm: str | None) -> None:
     """List the devices that can be reached, and why others cannot.
 
     Every profile in devices/ is tried; a device that does not answer is listed with the reason. With --scheduler, the
     devices of a farm: `host` is where each is attached, `kinds` what `any:KIND` finds it by.
     """
-    if scheduler is not None:
+    if farm["scheduler"] is not None:
         from harness.farm.session import list_farm
 
-        rows = list_farm(farm_choice(scheduler, None, tls))
+        rows = list_farm(with_farm(FarmChoice(), farm))
         _emit(rows, FARM_COLUMNS, format_)
         return
     from harness.drivers.registry import list_devices

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from harness.bench.nms_axis import NmsAxes, expand, suffix
-from harness.bench.request import load_plan, request_facts, request_from_facts
+from harness.bench.nms_axis import combinations, expand, suffix
+from harness.bench.plan_file import load_plan
+from harness.bench.request import NmsAxes, request_facts, request_from_facts
 from harness.cards import NmsSpec
 from harness.cli.main import main
 from harness.errors import IncomparableError, ModelError, UsageError
@@ -37,7 +38,7 @@ def test_each_combination_is_a_copy_of_the_file_with_its_options_set(model):
     variants, remark = expand(model, describe(model.file), AXES)
     assert [found.name for found, _ in variants] == NAMES
     assert remark == ""
-    for (found, facts), spec in zip(variants, AXES.combinations(), strict=True):
+    for (found, facts), spec in zip(variants, combinations(AXES), strict=True):
         assert facts == describe(found.file)
         assert facts.postprocess.use_regular_nms is (spec.kind == "regular")
         assert facts.postprocess.nms_score_threshold == pytest.approx(spec.score_threshold)
@@ -115,7 +116,7 @@ def test_values_that_are_given_twice_make_two_models_of_one_name(prepared):
 
 def test_without_axes_nothing_changes():
     assert not NmsAxes()
-    assert list(NmsAxes().combinations()) == [NmsSpec()]
+    assert list(combinations(NmsAxes())) == [NmsSpec()]
     assert suffix(NmsSpec(max_detections=10, detections_per_class=5)) == "[max=10,per-class=5]"
 
 

@@ -134,7 +134,7 @@ def test_a_finished_run_has_nothing_left_to_resume_and_measures_nothing_again(fa
 
 
 def test_the_plan_file_may_name_the_scheduler(farm, tmp_path):
-    from harness.bench.request import load_plan
+    from harness.bench.plan_file import load_plan
 
     plan = tmp_path / "plan.toml"
     plan.write_text(

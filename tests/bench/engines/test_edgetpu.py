@@ -14,7 +14,8 @@ from harness.accuracy.dataset import find_dataset
 from harness.bench.engines.native.engine import NativeEngine
 from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
-from harness.bench.request import Request, load_plan
+from harness.bench.plan_file import load_plan
+from harness.bench.request import Request
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.coral import attached as coral_list

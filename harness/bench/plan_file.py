@@ -1,0 +1,115 @@
+"""A plan as a TOML file: what to measure, with keys for all settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from harness import schema
+from harness.bench.request import (
+    DEFAULT_FARM_WAIT_S,
+    FarmChoice,
+    NmsAxes,
+    Request,
+    with_given,
+)
+from harness.bench.rules import OVERRIDABLE, Given, Override, Rule
+from harness.errors import SchemaError, UsageError
+from harness.option import declared
+from harness.settings import Settings
+
+
+class PlanKeys(Given, frozen=True, kw_only=True):
+    """The keys of a plan beside the settings; they are documented in the README."""
+
+    models: tuple[str, ...]
+    devices: tuple[str, ...] = ("local",)
+    delegates: tuple[str, ...] = ()
+    delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
+    dataset: str | None = None
+    scheduler: str | None = None
+    farm_wait: float = DEFAULT_FARM_WAIT_S
+    description: str = ""
+    exclude: tuple[Rule, ...] = ()
+    override: tuple[Override, ...] = ()
+    nms: NmsAxes = msgspec.field(default_factory=NmsAxes)
+
+
+if TYPE_CHECKING:
+    PlanFile: TypeAlias = PlanKeys
+else:
+    _OF_THE_RUN = [
+        (one.name, one.kind, getattr(Settings, one.name))
+        for one in declared(Settings)
+        if not one.option.override
+    ]
+    PlanFile = msgspec.defstruct(
+        "PlanFile",
+        [*OVERRIDABLE, *_OF_THE_RUN],
+        bases=(PlanKeys,),
+        frozen=True,
+        kw_only=True,
+        module=__name__,
+    )
+
+
+def make_request(
+    models: Sequence[str], given: Mapping[str, Any], workspace: str | None, command: tuple[str, ...] = ()
+) -> Request:
+    """Make a request: a plan file's, or one of models, with what a user gives on top.
+
+    Args:
+        models: Models, or one plan; nothing for the bundled example.
+        given: Values by the keywords of the options.
+        workspace: Folder with devices/ and models/; None to look it up.
+        command: The command line, for the record.
+
+    Raises:
+        UsageError: A plan beside models, or a value out of range.
+        SchemaError: The plan does not fit the schema.
+    """
+    plans = [Path(text) for text in models if is_plan(Path(text))]
+    if plans and len(models) > 1:
+        raise UsageError("a plan names its models itself: give one plan and no other MODEL")
+    request = load_plan(plans[0]) if plans else Request(models=tuple(models))
+    return replace(with_given(request, given), workspace=workspace, command=command)
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a TOML file is a plan and not a model's card: a plan names models."""
+    return path.suffix == ".toml" and path.is_file() and "models" in schema.load_toml(path)
+
+
+def load_plan(path: Path) -> Request:
+    """Read a plan file. Paths in it are relative to the file.
+
+    Raises:
+        SchemaError: Names the file, the key, what was found and what is expected.
+    """
+    data = schema.convert(schema.load_toml(path), PlanFile, path)
+    if not data.models:
+        raise SchemaError(f"{path}: key 'models': found an empty list, expected at least one model")
+    settings = data.given()
+    repetitions = settings.pop("repetitions", None)
+    return Request(
+        models=tuple(_beside(path, text) for text in data.models),
+        devices=data.devices,
+        delegates=data.delegates,
+        delegate_options=tuple(data.delegate_options.items()),
+        dataset=None if data.dataset is None else str(path.parent / data.dataset),
+        settings=Settings(**settings),
+        repetitions=repetitions,
+        exclude=data.exclude,
+        override=data.override,
+        nms=data.nms,
+        farm=FarmChoice(scheduler=data.scheduler, wait_s=data.farm_wait),
+    )
+
+
+def _beside(path: Path, text: str) -> str:
+    """A model given as a file lies relative to the plan; a card's name stays a name."""
+    return str(path.parent / text) if Path(text).suffix in {".tflite", ".toml", ".lite"} else text

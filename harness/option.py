@@ -1,0 +1,109 @@
+"""What a user may say, declared once: as the annotation of the field that holds it.
+
+    min_runs: Annotated[int, Option("At least so many steady inferences a cell.", least=1)] = 50
+
+From that line come the option `--min-runs`, the key `min_runs` of a plan and of its overrides, the keyword `min_runs`
+of `harness.run`, the entry in the record, and the error for a value out of range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from harness.errors import UsageError
+
+Form = Literal["", "duration", "path", "percent"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of a field that a user may set, apart from its name, its type and its default.
+
+    Attributes:
+        help: Its line in the help of the command.
+        spelling: On the command line; empty for `--` and its keyword.
+        keyword: Its name where those of all tables stand side by side; empty for the field's.
+        form: How its value is written on the command line, where the type does not say it.
+        metavar: What stands for the value in the help; empty for the form's.
+        least: The smallest value; None for any.
+        noun: What a number counts, for the error.
+        switch_off: The help of the flag that sets what is true to false.
+        override: Whether it may differ from cell to cell of a plan.
+    """
+
+    help: str
+    spelling: str = ""
+    keyword: str = ""
+    form: Form = ""
+    metavar: str = ""
+    least: float | None = None
+    noun: str = ""
+    switch_off: str = ""
+    override: bool = True
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An option with the field that holds it.
+
+    Attributes:
+        name: The field's name.
+        kind: The field's type.
+        option: What else is known.
+    """
+
+    name: str
+    kind: Any
+    option: Option
+
+    @property
+    def keyword(self) -> str:
+        """Its name where those of all tables stand side by side."""
+        return self.option.keyword or self.name
+
+    @property
+    def spelling(self) -> str:
+        """Its long form on the command line."""
+        flag = "no-" if self.option.switch_off else ""
+        return (self.option.spelling or f"--{flag}{self.keyword.replace('_', '-')}").split()[-1]
+
+    @property
+    def scalar(self) -> Any:
+        """Its type without None: that of the value where one is given."""
+        kinds = [kind for kind in get_args(self.kind) if kind is not type(None)]
+        return kinds[0] if get_origin(self.kind) in {Union, UnionType} else self.kind
+
+    @property
+    def many(self) -> Any:
+        """The type of each of its values; None where it has a single one."""
+        return get_args(self.kind)[0] if get_origin(self.kind) is tuple else None
+
+    def check(self, value: Any) -> None:
+        """Refuse a number that is too small, or no number.
+
+        Raises:
+            UsageError: Names the option, what was found and what is expected.
+        """
+        least = self.option.least
+        if value is None or least is None or least <= value < float("inf"):
+            return
+        found = f"{value:g}" if isinstance(value, float) else value
+        noun = f" {self.option.noun}" if self.option.noun else ""
+        raise UsageError(f"{self.spelling}: found {found}, expected at least {least:g}{noun}")
+
+
+@cache
+def declared(holder: type) -> tuple[Declared, ...]:
+    """Return the options that a class declares, in order; fields without one are no user's."""
+    return tuple(_declared(holder))
+
+
+def _declared(holder: type) -> Iterator[Declared]:
+    for name, annotation in get_type_hints(holder, include_extras=True).items():
+        if get_origin(annotation) is Annotated:
+            kind, *notes = get_args(annotation)
+            yield from (Declared(name, kind, note) for note in notes if isinstance(note, Option))
