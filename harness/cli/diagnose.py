@@ -28,8 +28,8 @@ from harness.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from harness.accuracy.dataset import Dataset
     from harness.cards import Model
+    from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Case, Diagnosis
-    from harness.diagnosis.remedies.attempt import Attempt
     from harness.diagnosis.runs.sides import Pair
 
 DEFAULT_LIMIT = 500
@@ -215,7 +215,7 @@ def _dataset(pair: Pair, options: dict[str, Any]) -> Dataset:
 def _attempts(diagnosis: Diagnosis, options: dict[str, Any], step: _Steps) -> Sequence[Attempt]:
     if not options["try_"]:
         return ()
-    from harness.diagnosis.remedies.attempt import carry_out
+    from harness.diagnosis.attempt import carry_out
 
     return carry_out(diagnosis, options["try_dir"], step)
 

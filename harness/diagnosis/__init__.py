@@ -1,5 +1,6 @@
 """Why a quantized detector lost accuracy: how bad, where, why and what to do, each with its evidence.
 
-Data flows one way: `sides` (the two models) → `runs` (their detections) → `loss` (how bad) → `attribution` (of what) →
-`layers` (where) → `evidence` (all of it) → `causes` (why) → `diagnose` (everything, in order).
+Data flows one way: `runs` (the two models and their detections) → `loss` (how bad, and of what) → `layers` (where) →
+`evidence` (all of it) → `causes` (why: `findings`, each with one of the `remedies`) → `diagnose` (everything, in order)
+→ `attempt` (remedies carried out and measured) → `document` and `pictures` (what users get).
 """

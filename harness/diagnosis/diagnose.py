@@ -10,8 +10,8 @@ from pathlib import Path
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
 from harness.diagnosis.causes import CAUSES
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
 from harness.diagnosis.layers import first_break as where
 from harness.diagnosis.layers import sensitivity
 from harness.diagnosis.loss import attribution

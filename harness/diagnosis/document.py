@@ -8,14 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.diagnosis.causes.findings import Finding
 from harness.diagnosis.diagnose import Diagnosis
+from harness.diagnosis.findings import Finding
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.loss.attribution import Attribution
 from harness.diagnosis.loss.loss import Accuracy, Loss
 
 if TYPE_CHECKING:
-    from harness.diagnosis.remedies.attempt import Attempt
+    from harness.diagnosis.attempt import Attempt
 
 Object = dict[str, Any]
 COLUMNS = ("float", "quantized", "loss", "attribution", "layers", "causes", "remedies")

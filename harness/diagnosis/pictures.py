@@ -22,7 +22,7 @@ from harness.accuracy.worst import (
     to_png,
     write_new,
 )
-from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.loss.loss import Accuracy
 from harness.errors import DatasetError
 from harness.text import clean

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from harness.edgetpu.log import ModelLog
 from harness.errors import ModelError
-from harness.tflite import reader
-from harness.tflite.inspect import costs
-from harness.tflite.inspect import nodes as inspect_nodes
+from harness.tflite import costs, reader
+from harness.tflite import nodes as inspect_nodes
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,21 @@ def load() -> ModuleType:
     raise MissingExtraError("reading .tflite files (package `ai-edge-litert`, or `tflite`)", "tflite-runtime")
 
 
+def load_writable(purpose: str) -> ModuleType:
+    """Import the schema classes with those that write; the package `tflite` can only read.
+
+    Args:
+        purpose: What they are needed for, as the error says it.
+
+    Raises:
+        MissingExtraError: The package that can write is not installed.
+    """
+    classes = load()
+    if not hasattr(classes, "ModelT"):
+        raise MissingExtraError(f"{purpose} (package `ai-edge-litert`)", "test")
+    return classes
+
+
 def enum_names(enum: type) -> Mapping[int, str]:
     """Return value → name of a generated enum class; where two names share a value, the first."""
     names: dict[int, str] = {}

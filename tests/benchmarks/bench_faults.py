@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from harness.diagnosis.remedies.attempt import carry_out
+from harness.diagnosis.attempt import carry_out
 from tests.support.examining import examined
 from tests.support.faults import library
 from tests.support.faults.workshop import Workshop

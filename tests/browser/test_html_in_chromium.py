@@ -343,8 +343,8 @@ def test_numbers_that_the_page_formats_read_as_python_s(browser):
 def diagnosis_page(tmp_path_factory):
     """The page of a diagnosis of the bundled pair."""
     from harness.accuracy.dataset import find_dataset
-    from harness.diagnosis.causes.findings import Finding, Number, Remedy
     from harness.diagnosis.diagnose import Case, Diagnosis, gather
+    from harness.diagnosis.findings import Finding, Number, Remedy
     from harness.diagnosis.runs.sides import Pair, load_side
     from harness.recognize.find import find_model
     from harness.report.html.diagnosis import render as render_diagnosis

@@ -166,9 +166,8 @@ def test_all_the_work_is_in_the_convolutions(model):
 
 def test_where_the_log_leaves_open_which_are_mapped_the_share_is_a_range(model):
     """10 of 20 convolutions: at least what the cheapest ten cost, at most what the dearest ten do."""
-    from harness.tflite import reader
-    from harness.tflite.inspect import costs
-    from harness.tflite.inspect import nodes as inspect_nodes
+    from harness.tflite import costs, reader
+    from harness.tflite import nodes as inspect_nodes
 
     data = model.read_bytes()
     nodes = inspect_nodes.read_nodes(reader.read_graph(data, model), data, model)

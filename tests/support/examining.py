@@ -6,8 +6,8 @@ from time import perf_counter
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
 from harness.cards import load_card
-from harness.diagnosis.causes.evidence import Evidence
 from harness.diagnosis.diagnose import Diagnosis, examine
+from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers import first_break as where
 from harness.diagnosis.loss import loss
 from harness.diagnosis.runs.runs import Runs

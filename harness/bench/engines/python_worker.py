@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-import harness
+from harness import version
 from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.operators import parse_summary
@@ -282,7 +282,7 @@ def read_result(folder: Path, ended: Completed) -> WorkerResult:
 
 def _environment() -> dict[str, str]:
     """The worker imports this very package, whatever the working folder holds; NumPy keeps to one thread."""
-    package_parent = str(Path(harness.__file__).resolve().parent.parent)
+    package_parent = str(Path(version.__file__).resolve().parent.parent)
     paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.layers.emulations import Emulations, by_index, open_emulations
+from harness.diagnosis.causes.ranges import fit, named, of_wrong_images
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.joined_outputs import find_shared
 from harness.diagnosis.layers.layers import Layer
-from harness.diagnosis.layers.ranges import fit, named, of_wrong_images
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Confidence
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Confidence
 
 LEAST_GAIN = 0.005
 """Half a point of mAP: what is worth a change of a shipped model; beyond-chance gains below it stay `possible`."""

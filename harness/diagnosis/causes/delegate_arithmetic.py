@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.sides import Place
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.layers.emulations import open_emulations
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.sides import Side

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from harness.diagnosis.causes import hypotheses
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding
 from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
 from harness.diagnosis.runs import fed_values as feeding
 
 CAUSE = "float-card"

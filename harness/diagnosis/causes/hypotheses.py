@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import ModelCard
 from harness.diagnosis.causes.confidence import judge, room_for_guesses, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.changes import Change, Trial
 from harness.errors import HarnessError

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from harness.cards import InputSpec
 from harness.diagnosis.causes import hypotheses
 from harness.diagnosis.causes.confidence import is_lossy
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import Hypothesis
 from harness.diagnosis.causes.pipeline_config import Training, read_training
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies.remedies import advice
 from harness.recognize.readings import resizes
 

@@ -7,10 +7,10 @@ point mean.
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.layers.ranges import fit, of_wrong_images
+from harness.diagnosis.causes.ranges import fit, of_wrong_images
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import fed_values as feeding
 from harness.diagnosis.runs import scratch

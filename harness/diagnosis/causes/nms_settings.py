@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from harness.cards import ModelCard
 from harness.diagnosis.causes.confidence import judge, room_for_guesses, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number, Remedy
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.pipeline_config import read_training
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.changes import Change, Trial

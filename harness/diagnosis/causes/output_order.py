@@ -12,9 +12,9 @@ from harness.cards import DecoderSpec
 from harness.detectors.registry import make_decoder
 from harness.detectors.roles import POSTPROCESS_ROLES, parse_order
 from harness.diagnosis.causes import hypotheses
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding
 from harness.diagnosis.causes.hypotheses import Hypothesis
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding
 from harness.diagnosis.runs.sides import Side
 from harness.errors import HarnessError
 from harness.recognize.readings import POSTPROCESSED

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import is_lossy
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
 from harness.diagnosis.causes.pipeline_config import read_training
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies.remedies import requantize
 from harness.diagnosis.runs.sides import Side
 

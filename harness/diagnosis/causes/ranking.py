@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.diagnosis.causes.findings import EFFORTS, Confidence, Effort, Finding
+from harness.diagnosis.findings import EFFORTS, Confidence, Effort, Finding
 
 CONFIDENCE: dict[Confidence, float] = {"certain": 1.0, "likely": 0.8, "possible": 0.5}
 EFFORT: dict[Effort, float] = {"setting": 1.0, "edit": 1.25, "requantize": 2.0, "retrain": 10.0}

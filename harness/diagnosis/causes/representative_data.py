@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number, Remedy
+from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.layers.emulations import open_emulations
-from harness.diagnosis.layers.ranges import WIDE, Fit, fit, named, of_another_range, of_wrong_images
+from harness.diagnosis.causes.ranges import WIDE, Fit, fit, named, of_another_range, of_wrong_images
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies, samples
 from harness.diagnosis.runs import fed_values as feeding
 from harness.diagnosis.runs import scratch

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import judge, words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Number
+from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations, own_range
 from harness.diagnosis.causes.hypotheses import gain_numbers
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.emulate import Stored
-from harness.diagnosis.layers.emulations import Emulations, by_index, open_emulations, own_range
 from harness.diagnosis.layers.joined_outputs import Shared, find_shared, scale_of
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import flatbuffers
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import MissingExtraError
 from harness.tflite import reader, schema
 from harness.tflite.values import EIGHT_BIT
 
@@ -92,7 +90,7 @@ class _Emulation:
     """One model, taken apart into the schema's objects."""
 
     def __init__(self, data: bytes) -> None:
-        self.classes = writable()
+        self.classes = schema.load_writable("emulating a quantized model")
         self.model: Any = self.classes.ModelT.InitFromObj(self.classes.Model.GetRootAs(bytearray(data), 0))
         self.graph: Any = self.model.subgraphs[0]
 
@@ -166,11 +164,3 @@ class _Emulation:
         code.builtinCode, code.deprecatedBuiltinCode, code.version = number, min(number, 127), 2
         self.model.operatorCodes.append(code)
         return len(self.model.operatorCodes) - 1
-
-
-def writable() -> ModuleType:
-    """Return the schema's classes, with those that write; the package `tflite` can only read."""
-    classes = schema.load()
-    if not hasattr(classes, "ModelT"):
-        raise MissingExtraError("emulating a quantized model (package `ai-edge-litert`)", "test")
-    return classes

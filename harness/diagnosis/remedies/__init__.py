@@ -1,1 +1,1 @@
-"""What to do about a cause, and trying it."""
+"""What to do about a cause."""

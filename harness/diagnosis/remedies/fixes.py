@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harness.accuracy.prepare import Preparation
 from harness.cards import Model, ModelCard, load_card
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import CutPostProcess, Finding, NewCard, NewNms, Requantize
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import CutPostProcess, Finding, NewCard, NewNms, Requantize
 from harness.diagnosis.remedies.samples import calibration
 from harness.edit.card_settings import with_settings, write_card
 from harness.edit.card_toml import changed_entries

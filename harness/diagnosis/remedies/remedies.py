@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from harness.cards import ModelCard
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import CutPostProcess, NewCard, NewNms, Remedy, Requantize
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import CutPostProcess, NewCard, NewNms, Remedy, Requantize
 from harness.diagnosis.remedies.samples import calibration
 from harness.diagnosis.runs.sides import Side
 from harness.edit.card_toml import changed_entries

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.cards import InputSpec
-from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.evidence import Evidence
 from harness.errors import DatasetError
 from harness.quantization import lint
 from harness.quantization.findings import Finding

@@ -8,9 +8,8 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-from harness.diagnosis.layers.emulate import writable
 from harness.errors import ModelError
-from harness.tflite import reader
+from harness.tflite import reader, schema
 
 
 def with_input_scale(data: bytes, scale: float, zero_point: int, path: Path) -> bytes:
@@ -25,7 +24,7 @@ def with_input_scale(data: bytes, scale: float, zero_point: int, path: Path) -> 
     """
     reader.read_graph(data, path)
     with reader.malformed(path):
-        classes = writable()
+        classes = schema.load_writable("emulating a quantized model")
         model: Any = classes.ModelT.InitFromObj(classes.Model.GetRootAs(bytearray(data), 0))
         graph = model.subgraphs[0]
         index = graph.inputs[0]

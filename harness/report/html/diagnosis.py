@@ -36,8 +36,8 @@ from harness.text import clean
 from harness.version import __version__
 
 if TYPE_CHECKING:
+    from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Diagnosis
-    from harness.diagnosis.remedies.attempt import Attempt
 
 Found = Mapping[str, Any]
 QUALITY, WIDEST = 80, 1100

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from harness.tflite.costs import Cost, total
 from harness.tflite.graph import POSTPROCESS
-from harness.tflite.inspect.costs import Cost, total
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 _FLOATS = frozenset({"float32", "float16", "bfloat16"})

@@ -9,14 +9,14 @@ from typing import Any
 
 from harness.text import clean
 from harness.tflite import reader
+from harness.tflite.costs import Cost, costs, total
 from harness.tflite.graph import Graph
-from harness.tflite.inspect.costs import Cost, costs, total
 from harness.tflite.inspect.islands import float_islands
-from harness.tflite.inspect.nodes import Node, read_nodes
 from harness.tflite.inspect.tensors import tensor_row
 from harness.tflite.inspect.weights import weights
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription, describe_graph
+from harness.tflite.nodes import Node, read_nodes
 from harness.tflite.postprocess import PostProcess
 from harness.tflite.support.predict import TABLES, Prediction, predict
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.tflite.graph import Graph, Tensor
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.values import channels_shape, stored
 
 LAYERS = {

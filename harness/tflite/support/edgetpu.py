@@ -9,9 +9,9 @@ cannot map, and everything after it, runs on the CPU.
 
 from __future__ import annotations
 
+from harness.tflite.costs import known
 from harness.tflite.graph import EDGETPU
-from harness.tflite.inspect.costs import known
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     QUANT8,
     Answer,

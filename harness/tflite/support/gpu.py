@@ -8,7 +8,7 @@ and have at most 4 dimensions. By default one partition, the largest, of at leas
 
 from __future__ import annotations
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOATS,
     QUANT8,

@@ -8,7 +8,7 @@ takes 4 graphs by default, of at least 2 operators each (`hexagon_delegate.cc`, 
 
 from __future__ import annotations
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     QUANT8,
     Answer,

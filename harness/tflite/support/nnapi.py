@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOATS,
     QUANT8,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
 from harness.tflite.support.rules import RANK, YES, Answer, Table
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 
 State = Literal["yes", "no", "unknown"]
 RANK: Mapping[State, int] = {"no": 0, "unknown": 1, "yes": 2}

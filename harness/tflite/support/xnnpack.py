@@ -7,7 +7,7 @@ that only the other of its two lists has.
 
 from __future__ import annotations
 
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOAT32,
     QUANT8,

@@ -6,8 +6,8 @@ import pytest
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.causes.confidence import judge, room_for_guesses, share_of_loss, words
-from harness.diagnosis.causes.findings import Finding, Remedy
 from harness.diagnosis.causes.ranking import rank, worth
+from harness.diagnosis.findings import Finding, Remedy
 
 
 def difference(first, second, low, high):

@@ -8,7 +8,7 @@ import pytest
 from harness.cards import load_card
 from harness.cli.main import main
 from harness.diagnosis.causes import CAUSES
-from harness.diagnosis.causes.findings import EFFORTS
+from harness.diagnosis.findings import EFFORTS
 from harness.edit.card_settings import with_settings
 from tests.support.examining import examined
 from tests.support.faults import library

@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.accuracy.dataset import find_dataset
-from harness.diagnosis.causes.findings import Finding, Number, Remedy
 from harness.diagnosis.diagnose import Case, Diagnosis, gather
 from harness.diagnosis.document import document
+from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.runs.sides import Pair, load_side
 from harness.recognize.find import find_model
 from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid, verdict

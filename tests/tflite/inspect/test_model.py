@@ -8,10 +8,10 @@ import pytest
 
 from harness.errors import ModelError
 from harness.tflite import reader
-from harness.tflite.inspect.costs import Cost, costs, total
+from harness.tflite.costs import Cost, costs, total
 from harness.tflite.inspect.difference import difference
 from harness.tflite.inspect.model import COLUMNS, inspect
-from harness.tflite.inspect.nodes import read_nodes
+from harness.tflite.nodes import read_nodes
 from tests.example_training.network import Network, anchors
 
 AT_HAND = {

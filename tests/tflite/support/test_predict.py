@@ -7,7 +7,7 @@ import pytest
 
 from harness.tflite import reader, schema
 from harness.tflite.graph import Graph, Quantization, Subgraph, Tensor
-from harness.tflite.inspect.nodes import Node, read_nodes
+from harness.tflite.nodes import Node, read_nodes
 from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
 from harness.tflite.support.predict import TABLES, delegated, partitions, predict
 from harness.worker.evidence import DELEGATE_NODE, _between

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace as with_entries
 
 from harness.cards import load_card
-from harness.diagnosis.causes.findings import CutPostProcess, Remedy
-from harness.diagnosis.remedies.attempt import carry_out, check_folder
+from harness.diagnosis.attempt import carry_out, check_folder
+from harness.diagnosis.findings import CutPostProcess, Remedy
 from harness.errors import OutputError
 from harness.tflite.model import describe
 from tests.support.examining import examined

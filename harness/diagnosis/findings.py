@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import ModelCard
 from harness.edit.nms import NmsChange
-
-if TYPE_CHECKING:
-    pass
 
 Confidence = Literal["certain", "likely", "possible"]
 Effort = Literal["setting", "edit", "requantize", "retrain"]

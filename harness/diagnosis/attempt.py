@@ -13,9 +13,9 @@ from pathlib import Path
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import Model
 from harness.diagnosis.causes.confidence import words
-from harness.diagnosis.causes.evidence import Evidence
-from harness.diagnosis.causes.findings import Finding, Requantize
 from harness.diagnosis.diagnose import Diagnosis
+from harness.diagnosis.evidence import Evidence
+from harness.diagnosis.findings import Finding, Requantize
 from harness.diagnosis.remedies import fixes
 from harness.diagnosis.runs.changes import Found
 from harness.diagnosis.runs.sides import load_side

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, stored_for
 from harness.diagnosis.layers.float_twin import Twin, find_twin
 from harness.diagnosis.layers.layers import Layer

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from harness.tflite.graph import POSTPROCESS, Tensor
-from harness.tflite.inspect.nodes import Node
+from harness.tflite.nodes import Node
 
 BITS = {
     "float64": 64,

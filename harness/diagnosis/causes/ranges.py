@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.diagnosis.causes.evidence import Evidence
+from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.matching import INPUT
 from harness.diagnosis.runs import fed_values as feeding

@@ -1,0 +1,60 @@
+"""The order of the rooms: what imports what, as `pyproject.toml` has it and beyond what import-linter looks at."""
+
+import subprocess
+import sys
+from functools import cache
+
+import grimp
+from importlinter.cli import lint_imports
+
+from tests.support.paths import REPOSITORY
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@cache
+def imported() -> dict[str, set[str]]:
+    """What each module imports of ours: at its top, late, or for types alone."""
+    graph = grimp.build_graph("harness", cache_dir=None)
+    return {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+
+def test_the_contracts_are_kept(capsys):
+    status = lint_imports(config_filename=str(REPOSITORY / "pyproject.toml"), no_cache=True)
+    assert status == 0, capsys.readouterr().out
+
+
+def test_no_import_is_exempt_from_them():
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    assert {contract["type"] for contract in contracts} == {"layers", "acyclic_siblings"}
+    exempting = {"ignore_imports", "skip_descendants", "exhaustive_ignores", "depth"}
+    assert not [contract["name"] for contract in contracts if exempting & set(contract)]
+    assert "exclude_type_checking_imports" not in settings["tool"]["importlinter"]
+
+
+def test_no_module_reaches_itself_by_imports():
+    """Packages count as what their `__init__` imports, which the contract for siblings does not look at."""
+    for module in imported():
+        seen, ahead = set(), list(imported()[module])
+        while ahead:
+            at = ahead.pop()
+            if at not in seen:
+                seen.add(at)
+                ahead.extend(imported()[at])
+        assert module not in seen, f"{module} imports itself, in the end"
+
+
+def test_nothing_of_ours_imports_the_package_s_front():
+    assert not [module for module, others in imported().items() if "harness" in others]
+
+
+def test_importing_the_package_loads_no_other_module_of_ours():
+    code = "import sys, harness; print(*sorted(m for m in sys.modules if m.partition('.')[0] == 'harness'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True
+    )
+    assert done.stdout.split() == ["harness"]
