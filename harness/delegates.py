@@ -1,34 +1,130 @@
-"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `edgetpu[:usb:N|pci:N]`."""
+"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `edgetpu[:usb:N|pci:N]`.
+
+`KINDS` holds what is known of each kind wherever it runs. How TFLite's own programs are asked for it stands in
+`drivers/benchmark_tool`, which operators it documents in `tflite/support`.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from harness.errors import UnknownNameError, UsageError
 
-SPELLINGS = {
-    "cpu": "cpu[:THREADS]",
-    "cpu-reference": "cpu-reference[:THREADS]",
-    "gpu": "gpu[:fp16|fp32][:cl|gl]",
-    "nnapi": "nnapi[:ACCELERATOR]",
-    "hexagon": "hexagon",
-    "qnn": "qnn[:htp|gpu]",
-    "npu": "npu",
-    "edgetpu": "edgetpu[:usb:N|pci:N]",
-    "external": "external:PATH",
-}
-"""Every delegate and how it is spelt; what it does stands in the README."""
+CPU = "cpu"
+CPU_REFERENCE = "cpu-reference"
+GPU = "gpu"
+NNAPI = "nnapi"
+HEXAGON = "hexagon"
+QNN = "qnn"
+EDGETPU = "edgetpu"
+NPU = "npu"
+EXTERNAL = "external"
 
-LIBRARIES = {"edgetpu": "libedgetpu.so.1"}
-"""Delegates of our worker whose library the system's loader finds by name; that of `external` is in its spelling."""
+XNNPACK = "xnnpack"
+"""What ran where `cpu` ran."""
+UNKNOWN = "unknown"
+"""What ran where nothing proves it."""
+
 OPTION = "option."
 """Marks what `--delegate-option` gave among a delegate's settings."""
+BUSES = ("usb", "pci")
+"""How an Edge TPU is attached."""
 
-_CHOICES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
-    "gpu": (("precision", ("fp16", "fp32")), ("backend", ("cl", "gl"))),
-    "qnn": (("backend", ("htp", "gpu")),),
-}
+Options = tuple[tuple[str, str], ...]
+"""(setting, value)."""
+Reader = Callable[[str], Options | None]
+"""Reads what stands behind a kind's name in a spelling; None where it does not fit."""
+
+
+def _words(*choices: tuple[str, tuple[str, ...]]) -> Reader:
+    """Read settings that their words alone tell apart; each at most once, in any order."""
+
+    def read(rest: str) -> Options | None:
+        options: dict[str, str] = {}
+        for word in filter(None, rest.split(":")):
+            key = next((key for key, words in choices if word in words), None)
+            if key is None or key in options:
+                return None
+            options[key] = word
+        return tuple((key, options[key]) for key, _ in choices if key in options)
+
+    return read
+
+
+_no_words = _words()
+
+
+def _accelerator(rest: str) -> Options:
+    return (("accelerator", rest),) if rest else ()
+
+
+def _port(rest: str) -> Options | None:
+    if not rest:
+        return ()
+    bus, _, index = rest.partition(":")
+    return ((bus, str(int(index or "0"))),) if bus in BUSES and (index or "0").isdecimal() else None
+
+
+def _path(rest: str) -> Options | None:
+    return (("path", rest),) if rest else None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a kind of delegate, wherever it runs.
+
+    Attributes:
+        name: As users spell it.
+        spelling: Its whole form.
+        runs_as: What is reported to have run where it did.
+        log_names: Parts of the names that runtimes and vendors give it, in small letters.
+        read: Reads its settings.
+        library: Its shared library, where the system's loader finds it by name; else empty.
+        on_cpu: The whole graph is meant to run on the CPU.
+        on_phones: Android phones may have it.
+        in_float16: It computes floats in float16 unless told otherwise (TFLite: `precision_loss_allowed`).
+        from_library: TFLite loads it as an external delegate: it takes `--delegate-option`, and logs call it EXTERNAL.
+        compiled: It takes nodes of a model that was compiled for it only, and no CPU runs such a model.
+        plugged_in: It is a part that is looked for when it is asked for, that one process alone can hold, and that
+            devices are counted by on a farm.
+    """
+
+    name: str
+    spelling: str
+    runs_as: str
+    log_names: tuple[str, ...] = ()
+    read: Reader = _no_words
+    library: str = ""
+    on_cpu: bool = False
+    on_phones: bool = False
+    in_float16: bool = False
+    from_library: bool = False
+    compiled: bool = False
+    plugged_in: bool = False
+
+
+# fmt: off
+_ROWS = (
+    #    name           spelling                    runs as        names in logs
+    Kind(CPU,           "cpu[:THREADS]",            XNNPACK,       ("xnnpack",), on_cpu=True),
+    Kind(CPU_REFERENCE, "cpu-reference[:THREADS]",  CPU_REFERENCE, on_cpu=True),
+    Kind(GPU,           "gpu[:fp16|fp32][:cl|gl]",  GPU,           ("gpu", "litert_cl", "mldrift", "ml_drift"),
+         read=_words(("precision", ("fp16", "fp32")), ("backend", ("cl", "gl"))), on_phones=True, in_float16=True),
+    Kind(NNAPI,         "nnapi[:ACCELERATOR]",      NNAPI,         ("nnapi",), read=_accelerator, on_phones=True),
+    Kind(HEXAGON,       "hexagon",                  HEXAGON,       ("hexagon",), on_phones=True),
+    Kind(QNN,           "qnn[:htp|gpu]",            QNN,           ("qnn",),
+         read=_words(("backend", ("htp", "gpu"))), on_phones=True, in_float16=True, from_library=True),
+    Kind(EDGETPU,       "edgetpu[:usb:N|pci:N]",    EDGETPU,       ("edgetpu",), read=_port,
+         library="libedgetpu.so.1", from_library=True, compiled=True, plugged_in=True),
+    Kind(NPU,           "npu",                      NPU,           ("dispatch", "npu"), in_float16=True),
+    Kind(EXTERNAL,      "external:PATH",            EXTERNAL,      ("external",), read=_path, from_library=True),
+)
+# fmt: on
+KINDS: Mapping[str, Kind] = {row.name: row for row in _ROWS}
+"""Every kind of delegate by its name; what it does stands in the README."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +132,14 @@ class Delegate:
     """One delegate configuration.
 
     Attributes:
-        kind: A key of `SPELLINGS`.
+        kind: A key of `KINDS`.
         threads: CPU threads; None where threads mean nothing.
         options: Further settings as (key, value), in the order they were given.
     """
 
     kind: str
     threads: int | None = None
-    options: tuple[tuple[str, str], ...] = field(default=())
+    options: Options = field(default=())
 
     def __str__(self) -> str:
         """The canonical spelling: `cpu:1`, `gpu:fp16:cl`, `external:lib.so`; options behind it: `edgetpu[k=v]`."""
@@ -52,14 +148,19 @@ class Delegate:
             parts.append(str(self.threads))
         for key, value in self.options:
             if not key.startswith(OPTION):
-                parts += [key, value] if self.kind == "edgetpu" else [value]
+                parts += [key, value] if key in BUSES else [value]
         given = ",".join(f"{key}={value}" for key, value in self.given_options.items())
         return ":".join(parts) + (f"[{given}]" if given else "")
 
     @property
+    def traits(self) -> Kind:
+        """What is known of its kind."""
+        return KINDS[self.kind]
+
+    @property
     def is_cpu(self) -> bool:
         """Whether the whole graph is meant to run on the CPU."""
-        return self.kind in {"cpu", "cpu-reference"}
+        return self.traits.on_cpu
 
     def option(self, key: str) -> str | None:
         """Return one setting, or None."""
@@ -73,13 +174,17 @@ class Delegate:
     @property
     def library(self) -> str | None:
         """The shared library that brings it: a path, or a name for the system's loader; None for none."""
-        return self.option("path") if self.kind == "external" else LIBRARIES.get(self.kind)
+        return self.option("path") or self.traits.library or None
+
+    @property
+    def port(self) -> str | None:
+        """The Edge TPU that it names, `usb:0` or `pci:0`; None where it names none."""
+        return next((f"{key}:{value}" for key, value in self.options if key in BUSES), None)
 
     @property
     def library_options(self) -> dict[str, str]:
         """What the library is told; libedgetpu knows a TPU as `usb:0` or `pci:0` (libedgetpu, edgetpu_c.h)."""
-        ports = [f"{key}:{value}" for key, value in self.options if key in {"usb", "pci"}]
-        return {**({"device": ports[0]} if ports else {}), **self.given_options}
+        return {**({"device": self.port} if self.port else {}), **self.given_options}
 
 
 def parse_delegate(text: str) -> Delegate:
@@ -89,20 +194,16 @@ def parse_delegate(text: str) -> Delegate:
         UnknownNameError: No delegate of that name; near misses are listed.
         UsageError: The part after the name does not fit; says what is expected.
     """
-    kind, _, rest = text.strip().partition(":")
-    if kind not in SPELLINGS:
-        raise UnknownNameError("delegate", kind, SPELLINGS)
-    if kind in {"cpu", "cpu-reference"}:
-        return Delegate(kind, threads=_threads(text, rest))
-    if kind == "external":
-        if not rest:
-            raise _misspelt(text, kind)
-        return Delegate(kind, options=(("path", rest),))
-    if kind == "nnapi":
-        return Delegate(kind, options=(("accelerator", rest),) if rest else ())
-    if kind == "edgetpu":
-        return Delegate(kind, options=_edgetpu_port(text, rest))
-    return Delegate(kind, options=_choices(text, kind, rest))
+    name, _, rest = text.strip().partition(":")
+    if name not in KINDS:
+        raise UnknownNameError("delegate", name, KINDS)
+    kind = KINDS[name]
+    if kind.on_cpu:
+        return Delegate(name, threads=_threads(text, rest))
+    options = kind.read(rest)
+    if options is None:
+        raise UsageError(f"delegate {text!r}: expected the form {kind.spelling}")
+    return Delegate(name, options=options)
 
 
 def _threads(text: str, rest: str) -> int:
@@ -113,27 +214,9 @@ def _threads(text: str, rest: str) -> int:
     return int(rest)
 
 
-def _edgetpu_port(text: str, rest: str) -> tuple[tuple[str, str], ...]:
-    if not rest:
-        return ()
-    bus, _, index = rest.partition(":")
-    if bus not in {"usb", "pci"} or not (index or "0").isdecimal():
-        raise _misspelt(text, "edgetpu")
-    return ((bus, str(int(index or "0"))),)
-
-
-def _choices(text: str, kind: str, rest: str) -> tuple[tuple[str, str], ...]:
-    options: dict[str, str] = {}
-    for word in filter(None, rest.split(":")):
-        key = next((key for key, words in _CHOICES.get(kind, ()) if word in words), None)
-        if key is None or key in options:
-            raise _misspelt(text, kind)
-        options[key] = word
-    return tuple((key, options[key]) for key, _ in _CHOICES.get(kind, ()) if key in options)
-
-
-def _misspelt(text: str, kind: str) -> UsageError:
-    return UsageError(f"delegate {text!r}: expected the form {SPELLINGS[kind]}")
+def kind_in(spelling: str) -> str:
+    """Return the kind in a delegate's spelling: `edgetpu` of `edgetpu:usb:0` and of `edgetpu[Performance=Low]`."""
+    return re.split(r"[:\[]", spelling, maxsplit=1)[0]
 
 
 def available_cores() -> int:

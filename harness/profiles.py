@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness import schema
-from harness.delegates import parse_delegate
+from harness.delegates import CPU, parse_delegate
 from harness.errors import SchemaError, UnknownNameError, UsageError
 from harness.schema import Strict
 from harness.workspace import Workspace, expand_user
@@ -106,7 +106,7 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     name: str
     connection: Connection
     description: str = ""
-    delegates: tuple[str, ...] = ("cpu",)
+    delegates: tuple[str, ...] = (CPU,)
     repetitions: int = 5
     benchmark_binary: str = ""
     facts: tuple[Fact, ...] = ()

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Any
 
+from harness.delegates import CPU, CPU_REFERENCE
+
 RUNTIMES = (
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
     ("tflite-runtime", "tflite_runtime.interpreter"),
@@ -81,11 +83,11 @@ def load_model(runtime: Runtime, model: str, delegate: str, threads: int, keep_t
         ValueError: The model cannot be loaded or has an operator the runtime does not have.
     """
     settings: dict[str, Any] = {"model_path": model, "num_threads": threads}
-    if delegate == "cpu-reference":
+    if delegate == CPU_REFERENCE:
         settings["experimental_op_resolver_type"] = (
             runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         )
-    elif delegate != "cpu":
+    elif delegate != CPU:
         raise ValueError(f"the Python runtime has no delegate {delegate!r}")
     if not keep_tensors:
         return runtime.module.Interpreter(**settings)

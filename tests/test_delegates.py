@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.delegates import SPELLINGS, Delegate, available_cores, parse_delegate
+from harness.bench.engines.native.evaluation import DELEGATES as EVALUATED
+from harness.delegates import KINDS, Delegate, Kind, available_cores, kind_in, parse_delegate
+from harness.drivers.benchmark_tool.flags import EXTERNAL_OPTIONS, LIBRARIES, TABLES
+from harness.drivers.benchmark_tool.truth import kind_of
 from harness.errors import UnknownNameError, UsageError
+from harness.tflite.support.predict import TABLES as SUPPORT
+from harness.worker.operators import KERNELS
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=1, max_size=20)
 CANONICAL = st.one_of(
@@ -28,9 +33,7 @@ def test_every_canonical_spelling_comes_back_unchanged(text: str) -> None:
 
 @settings(deadline=None)  # the machine may be busy
 @given(
-    st.one_of(
-        CANONICAL, st.text(max_size=30), st.builds("{}:{}".format, st.sampled_from([*SPELLINGS]), NAMES)
-    )
+    st.one_of(CANONICAL, st.text(max_size=30), st.builds("{}:{}".format, st.sampled_from([*KINDS]), NAMES))
 )
 def test_any_text_is_either_refused_in_words_or_means_the_same_when_read_again(text: str) -> None:
     with contextlib.suppress(UsageError):
@@ -77,15 +80,38 @@ def test_an_unknown_delegate_is_answered_with_a_near_miss() -> None:
         parse_delegate("hexagone")
 
 
-@pytest.mark.parametrize("kind", SPELLINGS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_delegate_of_the_table_can_be_parsed(kind: str) -> None:
     text = "external:lib.so" if kind == "external" else kind
     assert parse_delegate(text).kind == kind
 
 
 def test_only_the_two_cpu_delegates_run_the_whole_graph_on_the_cpu() -> None:
-    kinds = {kind for kind in SPELLINGS if Delegate(kind).is_cpu}
+    kinds = {kind for kind in KINDS if Delegate(kind).is_cpu}
     assert kinds == {"cpu", "cpu-reference"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_delegate_can_be_asked_of_one_of_the_two_benchmark_models(kind: str) -> None:
+    assert any(kind in {row[0] for row in table} for table in TABLES.values())
+
+
+def test_every_table_beside_the_kinds_is_of_known_kinds() -> None:
+    asked = {row[0] for table in TABLES.values() for row in table}
+    tables = [asked, LIBRARIES, EXTERNAL_OPTIONS, EVALUATED, KERNELS, {table.delegate for table in SUPPORT}]
+    assert set().union(*tables) <= set(KINDS)
+    assert set(KERNELS) == {kind.name for kind in KINDS.values() if kind.on_cpu}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_what_a_delegate_is_called_in_logs_is_read_as_what_ran(kind: Kind) -> None:
+    assert {kind_of(f"TfLite{name.title()}Delegate") for name in kind.log_names} <= {kind.runs_as}
+    assert kind.spelling.startswith(kind.name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_is_found_in_every_spelling_and_with_options(kind: str) -> None:
+    assert {kind_in(kind), kind_in(f"{kind}:1"), kind_in(f"{kind}[a=b]")} == {kind}
 
 
 def test_options_are_found_by_name_and_unknown_ones_are_none() -> None:

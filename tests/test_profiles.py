@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 import msgspec
 import pytest
 
-from harness.delegates import SPELLINGS
+from harness.delegates import KINDS
 from harness.drivers.registry import DRIVERS
 from harness.errors import SchemaError, UnknownNameError, UsageError
 from harness.profiles import (
@@ -56,7 +56,7 @@ def test_the_documented_keys_are_the_keys_of_the_schema(title: str, struct: type
 
 
 def test_the_documented_spellings_are_those_of_the_delegates() -> None:
-    assert set(table_under("How delegates are spelt")) == set(SPELLINGS.values())
+    assert set(table_under("How delegates are spelt")) == {kind.spelling for kind in KINDS.values()}
 
 
 def test_every_kind_of_connection_is_documented_and_has_a_driver() -> None:

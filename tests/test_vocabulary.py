@@ -4,7 +4,7 @@ import ast
 import json
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.delegates import KINDS
 from harness.vocabulary import CUT_SHORT, FAILURES, MEASURED, NO_ACCURACY, WORST_FIRST, Status, Verdict
 
 PACKAGE = Path(harness.__file__).parent
@@ -25,14 +26,38 @@ NO_STATUS = {
 """Literals that read like a status or a verdict and are none."""
 
 
+NO_DELEGATE = {
+    ("bench/engines/native/evaluation.py", "gpu"): "a value of a flag of eval_coco_object_detection",
+    ("bench/engines/native/evaluation.py", "hexagon"): "a value of a flag of eval_coco_object_detection",
+    ("bench/engines/native/evaluation.py", "nnapi"): "a value of a flag of eval_coco_object_detection",
+    ("cli/edgetpu.py", "edgetpu"): "a command",
+    ("cli/main.py", "edgetpu"): "a command",
+    ("drivers/adb/describe.py", "gpu"): "a fact of a phone",
+    ("drivers/adb/facts.py", "gpu"): "a part of what a script on the phone prints",
+    ("drivers/linux_facts.py", "cpu"): "a part of what a script on the device prints",
+    ("drivers/benchmark_tool/flags.py", "gpu"): "a back end of QNN",
+    ("worker/litert_c.py", "xnnpack"): "a table of LiteRT's options",
+}
+"""Literals that read like a kind of delegate and are none."""
+
+
 def test_a_status_or_verdict_is_never_spelt_out_in_the_package() -> None:
-    spelt = {
+    assert spelt_out(WORDS) == set(NO_STATUS)
+
+
+def test_a_kind_of_delegate_is_spelt_out_in_its_table_alone() -> None:
+    found = spelt_out({*KINDS, *(kind.runs_as for kind in KINDS.values())})
+    assert {(file, word) for file, word in found if file != "delegates.py"} == set(NO_DELEGATE)
+
+
+def spelt_out(words: Collection[str]) -> set[tuple[str, str]]:
+    """Every file of the package with the words of a vocabulary that stand in it as literals."""
+    return {
         (path.relative_to(PACKAGE).as_posix(), word)
         for path in PACKAGE.rglob("*.py")
         for word in literals(ast.parse(path.read_text(encoding="utf-8")))
-        if word in WORDS
+        if word in words
     }
-    assert spelt == set(NO_STATUS)
 
 
 def literals(tree: ast.AST) -> Iterator[str]:

@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from harness.delegates import CPU
 from harness.errors import JobError
 from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 
@@ -80,7 +81,7 @@ class Pool(Generic[T]):
         return self._idle.get()
 
 
-def make_here(file: Path, delegate: str = "cpu", threads: int = 1) -> Any:
+def make_here(file: Path, delegate: str = CPU, threads: int = 1) -> Any:
     """Make an interpreter of a model with the runtime of this computer.
 
     Raises:

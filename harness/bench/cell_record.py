@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.bench.plan import Cell
+from harness.delegates import UNKNOWN
 from harness.drivers.base import DeviceInfo
 from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
 from harness.records.status import conclude, merged_delegate
@@ -25,7 +26,7 @@ def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
         started_at=now(),
         model=_model_facts(cell),
         device=_device_facts(info),
-        delegate=DelegateFacts(requested=str(cell.delegate), actual="unknown"),
+        delegate=DelegateFacts(requested=str(cell.delegate), actual=UNKNOWN),
         status=Status.SKIPPED,
         threads=cell.delegate.threads,
         reasons=("not measured yet",),

@@ -11,14 +11,13 @@ from harness.bench.request import Request
 from harness.bench.skips import why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
-from harness.delegates import OPTION, Delegate, available_cores, parse_delegate
+from harness.delegates import KINDS, OPTION, Delegate, available_cores, parse_delegate
 from harness.drivers.coral.delegate import bind
 from harness.errors import UsageError
 from harness.profiles import Profile
 from harness.settings import Settings
 from harness.tflite.runnable import check_runnable
 
-TAKE_OPTIONS = frozenset({"external", "edgetpu", "qnn"})
 """Delegates that come from a library, which can be told things."""
 
 
@@ -93,7 +92,7 @@ def _refuse_options_for_none(cells: Sequence[Cell], request: Request) -> None:
         UsageError: Names the delegates that take options.
     """
     if request.delegate_options and not any(cell.delegate.given_options for cell in cells):
-        known = ", ".join(sorted(TAKE_OPTIONS))
+        known = ", ".join(sorted(kind.name for kind in KINDS.values() if kind.from_library))
         raise UsageError(f"--delegate-option: none of the delegates takes options, only {known}")
 
 
@@ -124,5 +123,5 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
 def _with_options(delegate: Delegate, request: Request) -> Delegate:
     extra = tuple((f"{OPTION}{key}", value) for key, value in request.delegate_options)
     return (
-        replace(delegate, options=(*delegate.options, *extra)) if delegate.kind in TAKE_OPTIONS else delegate
+        replace(delegate, options=(*delegate.options, *extra)) if delegate.traits.from_library else delegate
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
-from harness.delegates import Delegate, parse_delegate
+from harness.delegates import EXTERNAL, Delegate, parse_delegate
 from harness.drivers.coral.delegate import why_not, why_not_model
 
 
@@ -18,7 +18,7 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
         if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
             source = f" ({fact.source})" if fact.source else ""
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
-    if delegate.kind == "external":
+    if delegate.kind == EXTERNAL:
         return None  # its library is the user's own; whether it works shows when it is loaded
     if request.benchmark_binary or station.profile.data.benchmark_binary:
         return None
@@ -27,7 +27,7 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
 
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
     """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
-    if delegate.kind == "edgetpu" and station.info.on_host_hardware and not station.far:
+    if delegate.traits.plugged_in and station.info.on_host_hardware and not station.far:
         return why_not(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:

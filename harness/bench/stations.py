@@ -49,7 +49,7 @@ def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[
     here = {station.device.name for station in stations if station.info.on_host_hardware}
     users: dict[str, str] = {}
     for cell in cells:
-        if cell.delegate.kind != "edgetpu" or cell.device not in here or cell.skip is not None:
+        if not cell.delegate.traits.plugged_in or cell.device not in here or cell.skip is not None:
             continue
         port = cell.delegate.library_options.get("device", "usb:0")
         if users.setdefault(port, cell.device) != cell.device:
@@ -57,7 +57,7 @@ def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[
                 f"{users[port]} and {cell.device} are measured at the same time and would share the Edge TPU {port}: "
                 "name one of them, or another TPU for the other"
             )
-    if len(here) < 2 or all(cell.delegate.kind == "edgetpu" for cell in cells if cell.device in here):
+    if len(here) < 2 or all(cell.delegate.traits.plugged_in for cell in cells if cell.device in here):
         return []
     return [
         f"{' and '.join(sorted(here))} are parts of one computer and are measured at the same time, which disturbs the "

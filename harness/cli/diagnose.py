@@ -159,6 +159,7 @@ def _check_outputs(options: dict[str, Any]) -> None:
 
 
 def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
+    from harness.delegates import CPU
     from harness.diagnosis.runs.sides import HERE, Pair, Place, load_side
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
@@ -166,7 +167,7 @@ def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
     there = Place(
         device=options["device"] or HERE,
         delegate=options["delegate"]
-        or ("cpu" if options["device"] is None else _first_delegate(workspace, options)),
+        or (CPU if options["device"] is None else _first_delegate(workspace, options)),
         workspace=workspace,
         benchmark_binary=options["benchmark_binary"],
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import copyfile, rmtree
 from typing import Literal
 
+from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
 from harness.drivers.local import LocalDevice
@@ -59,7 +60,7 @@ class FakeDevice:
         *,
         folder: Path | None = None,
         troubles: Sequence[Trouble] = (),
-        delegates: Sequence[str] = ("cpu", "cpu-reference"),
+        delegates: Sequence[str] = (CPU, CPU_REFERENCE),
     ) -> None:
         self.name = name
         self.troubles = tuple(troubles)

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from harness import child_process
+from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.errors import DeviceError
 
@@ -18,7 +19,7 @@ _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 class LocalDevice:
     """Runs commands as child processes; files need no copying."""
 
-    def __init__(self, name: str = "local", delegates: Sequence[str] = ("cpu", "cpu-reference")) -> None:
+    def __init__(self, name: str = "local", delegates: Sequence[str] = (CPU, CPU_REFERENCE)) -> None:
         self.name = name
         self._delegates = tuple(delegates)
 

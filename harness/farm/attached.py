@@ -18,6 +18,7 @@ from typing import Protocol
 from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.stations import Station
+from harness.delegates import KINDS
 from harness.drivers.base import Device, DeviceInfo
 from harness.drivers.registry import open_device
 from harness.errors import HarnessError
@@ -26,8 +27,6 @@ from harness.profiles import Profile, list_profiles
 from harness.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
-COUNTED_DELEGATES = ("edgetpu",)
-"""Delegates that are also kinds: `any:edgetpu` is any device that offers `edgetpu`."""
 LOCAL_KIND = "local-cpu"
 ASK_AGAIN_S = 20.0
 """How often an idle device is asked whether it is still there, where no list of devices says so."""
@@ -174,7 +173,7 @@ def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
         own.append(LOCAL_KIND)
     elif not info.on_host and info.model:
         own.append(slug(info.model))
-    own += [kind for kind in COUNTED_DELEGATES if kind in info.delegates]
+    own += [kind.name for kind in KINDS.values() if kind.plugged_in and kind.name in info.delegates]
     return tuple(dict.fromkeys(filter(None, own)))
 
 

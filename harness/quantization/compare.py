@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.prepare import Preparation
+from harness.delegates import CPU
 from harness.quantization.representative import Tensor
 from harness.runtime import load_runtime, make_interpreter
 from harness.tflite import model, postprocess
@@ -53,7 +54,7 @@ class Probe:
         self.input = description.inputs[0]
         watched = found[1].inputs[:2] if found else graph.primary.outputs
         self.names = tuple(graph.primary.tensors[index].name for index in watched)
-        self._interpreter = make_interpreter(load_runtime(), str(path), "cpu", 1, keep_tensors=True)
+        self._interpreter = make_interpreter(load_runtime(), str(path), CPU, 1, keep_tensors=True)
         self._feed = self._interpreter.get_input_details()[0]["index"]
         self._watched = [int(index) for index in watched]
 

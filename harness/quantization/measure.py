@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from harness.bench.observer import Observer
 from harness.bench.request import Request
 from harness.cards import Model, ModelCard, Source
+from harness.delegates import CPU
 from harness.edit.card_toml import to_toml
 from harness.errors import UsageError
 from harness.rows import frame
@@ -91,7 +92,7 @@ def measure(model: Model, variants: Sequence[Variant], how: How, observer: Obser
         cards = [_write_card(model, variant, Path(folder)) for variant in variants]
         request = Request(
             models=tuple(map(str, cards)),
-            delegates=("cpu",),
+            delegates=(CPU,),
             dataset=None if how.dataset is None else str(how.dataset),
             output=str(Path(folder) / "results"),
             workspace=how.workspace,

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from harness import child_process
+from harness.delegates import CPU_REFERENCE
 from harness.errors import ModelError
 
 TIMEOUT_S = 120.0
@@ -50,7 +51,7 @@ def _explain(text: str) -> str:
 def _main(file: str, height: int, width: int) -> None:
     from harness.runtime import load_model, load_runtime
 
-    interpreter = load_model(load_runtime(), file, "cpu-reference", 1)
+    interpreter = load_model(load_runtime(), file, CPU_REFERENCE, 1)
     entry = interpreter.get_input_details()[0]
     batch, channels = int(entry["shape"][0]), int(entry["shape"][3])
     interpreter.resize_tensor_input(entry["index"], [batch, height, width, channels])

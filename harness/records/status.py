@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from harness.delegates import KINDS, UNKNOWN, kind_in
 from harness.records.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
 from harness.vocabulary import WORST_FIRST, Status
-
-ON_CPU = frozenset({"cpu", "cpu-reference"})
-PROVES = {"cpu": "xnnpack", "cpu-reference": "cpu-reference", "external": "external", "edgetpu": "edgetpu"}
-"""What the actual delegate must be for the requested one to have run."""
 
 
 def conclude(record: Record) -> tuple[Status, tuple[str, ...]]:
@@ -46,8 +42,8 @@ def _delegates(record: Record) -> Iterator[DelegateFacts]:
 
 def _fallback(delegate: DelegateFacts) -> str | None:
     """Say what ran instead, where that is proven; None where the requested delegate ran or nothing is proven."""
-    expected = PROVES.get(_kind(delegate))
-    if expected is None or delegate.actual in {expected, "unknown"}:
+    kind = KINDS.get(kind_in(delegate.requested))
+    if kind is None or delegate.actual in {kind.runs_as, UNKNOWN}:
         return None
     evidence = f" ({delegate.evidence[0]})" if delegate.evidence else ""
     return f"{delegate.requested} was asked for, but {delegate.actual} ran{evidence}"
@@ -56,17 +52,13 @@ def _fallback(delegate: DelegateFacts) -> str | None:
 def _partial(delegate: DelegateFacts) -> str | None:
     """Say what an accelerator left to the CPU; None where it took everything or that is not known."""
     nodes, total = delegate.delegated_nodes, delegate.total_nodes
-    if _kind(delegate) in ON_CPU or nodes is None or total is None or nodes >= total:
+    kind = KINDS.get(kind_in(delegate.requested))
+    if (kind is not None and kind.on_cpu) or nodes is None or total is None or nodes >= total:
         return None
     left = next((f" ({text})" for text in delegate.evidence if text.startswith("left to the CPU")), "")
     return f"{delegate.requested} took {nodes} of {total} nodes, the rest ran on the CPU{left}"
 
 
-def _kind(delegate: DelegateFacts) -> str:
-    """The kind of delegate in its spelling: `edgetpu` of `edgetpu:usb:0` and `edgetpu[Performance=Low]`."""
-    return re.split(r"[:\[]", delegate.requested, maxsplit=1)[0]
-
-
 def merged_delegate(record: Record, requested: str) -> DelegateFacts:
     """The delegate of the whole cell: the first process that says something, `unknown` where none does."""
-    return next(_delegates(record), DelegateFacts(requested=requested, actual="unknown"))
+    return next(_delegates(record), DelegateFacts(requested=requested, actual=UNKNOWN))

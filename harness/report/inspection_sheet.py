@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
+from harness.delegates import KINDS
 from harness.text import clean
 
 WIDTH = 100
@@ -19,7 +20,6 @@ MAX_LABELS = 6
 MAX_REASONS = 4
 MAX_ISLANDS = 4
 NAME_WIDTH = 15
-_DELEGATE_NAMES = {"cpu": "cpu (XNNPACK)"}
 
 
 def sheet(found: Mapping[str, Any]) -> Group:
@@ -201,13 +201,19 @@ def _delegates(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _delegate(row: Mapping[str, Any]) -> list[object]:
     low, high = row["delegated_nodes_low"], row["delegated_nodes_high"]
     return [
-        _DELEGATE_NAMES.get(row["delegate"], row["delegate"]),
+        _name(row["delegate"]),
         row["condition"] or "",
         f"{_span(str(low), str(high))} of {row['total_nodes']}",
         "unknown" if row["partitions"] is None else row["partitions"],
         _shares(row),
         row["unknown"] or "",
     ]
+
+
+def _name(kind: str) -> str:
+    """Name the library that runs it where that is another: `cpu (XNNPACK)`."""
+    runs_as = KINDS[kind].runs_as
+    return kind if runs_as == kind else f"{kind} ({runs_as.upper()})"
 
 
 def _shares(row: Mapping[str, Any]) -> str | None:

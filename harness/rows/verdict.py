@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from harness import units
+from harness.delegates import UNKNOWN
 from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 from harness.records.records import ProcessFacts, Record
 from harness.statistics.latency import LatencySummary, half_width_percent
@@ -73,7 +74,7 @@ def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
 
 
 def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
-    if record.delegate.actual == "unknown":
+    if record.delegate.actual == UNKNOWN:
         evidence = "; ".join(record.delegate.evidence) or "no evidence"
         yield Verdict.UNVERIFIED, f"what ran is not proven: {evidence}"
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import child_process
+from harness.delegates import CPU
 from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 
 
@@ -66,7 +67,7 @@ def main(file: str) -> int:
 def _run(file: str) -> list[str]:
     import numpy as np
 
-    interpreter: Any = make_interpreter(load_runtime(), file, "cpu", 1)
+    interpreter: Any = make_interpreter(load_runtime(), file, CPU, 1)
     for detail in interpreter.get_input_details():
         interpreter.set_tensor(detail["index"], np.zeros(detail["shape"], detail["dtype"]))
     interpreter.invoke()

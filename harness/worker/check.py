@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.interpreters import InterpreterEngine
+from harness.delegates import CPU, KINDS
 from harness.runtime import Runtime, make_interpreter
 from harness.tflite.graph import POSTPROCESS
 from harness.worker import evidence
@@ -60,10 +61,10 @@ def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Seq
     own = job.delegate_library is None
     if own and job.threads == 1:
         return OutputCheck()
-    kind = job.delegate if own else "cpu"
+    kind = job.delegate if own else CPU
     if job.memory_limit_mb is not None:
         return OutputCheck(remark=f"its outputs were not held against {kind}:1's: its memory is limited")
-    model = before_compiler(job.model) if job.delegate == "edgetpu" else job.model
+    model = before_compiler(job.model) if KINDS[job.delegate].compiled else job.model
     if model is None:
         return OutputCheck(remark=f"its outputs could not be held against {kind}:1's: {NOT_BESIDE}")
     try:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.delegates import CPU, CPU_REFERENCE, UNKNOWN, XNNPACK
+
 DELEGATE_NODE = "DELEGATE"
 
 
@@ -94,7 +96,7 @@ def describe(delegate: str, delegation: Delegation | None) -> dict[str, Any]:
     """Say what ran, for the record: actual delegate, node counts, evidence."""
     if delegation is None:
         return {
-            "actual": "unknown",
+            "actual": UNKNOWN,
             "delegated_nodes": None,
             "total_nodes": None,
             "evidence": ["this runtime does not list its nodes, so what ran cannot be proven"],
@@ -105,7 +107,7 @@ def describe(delegate: str, delegation: Delegation | None) -> dict[str, Any]:
     )
     applied = delegation.partitions > 0
     return {
-        "actual": ("xnnpack" if delegate == "cpu" else "unknown") if applied else "cpu-reference",
+        "actual": (XNNPACK if delegate == CPU else UNKNOWN) if applied else CPU_REFERENCE,
         "delegated_nodes": delegation.delegated_nodes,
         "total_nodes": delegation.total_nodes,
         "evidence": [sentence],
@@ -134,7 +136,7 @@ def describe_library(
         told = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in left.items())
         evidence.append(f"left to the CPU: {told}")
     others = whole is not None and whole.partitions > own.partitions
-    on_cpu = "unknown" if whole is None else "xnnpack" if others else "cpu-reference"
+    on_cpu = UNKNOWN if whole is None else XNNPACK if others else CPU_REFERENCE
     return {
         "actual": delegate if own.partitions else on_cpu,
         "delegated_nodes": own.delegated_nodes,

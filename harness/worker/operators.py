@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.delegates import CPU, CPU_REFERENCE
 from harness.runtime import Runtime
 from harness.worker.jobs import Event, OperatorsJob, emit
 from harness.worker.litert_c import LIBRARY, LiteRtError, ProfiledModel
 
-KERNELS = {"cpu": "delegate", "cpu-reference": "builtin"}
+KERNELS = {CPU: "delegate", CPU_REFERENCE: "builtin"}
 """`kernel_mode` of LiteRT's CPU accelerator."""
 WARM_UP = 5
 

@@ -18,7 +18,7 @@ from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, 
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.operators import parse_summary
 from harness.bench.plan import Cell
-from harness.delegates import Delegate
+from harness.delegates import EDGETPU, EXTERNAL, Delegate
 from harness.drivers.base import Completed, Device
 from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.records.records import DelegateFacts, ProcessFacts
@@ -330,9 +330,9 @@ def how_it_ended(exit_code: int | None, job: Job) -> str:
 
 def library_in_words(delegate: Delegate) -> str:
     """Say which library of this computer ran, by its hash, and at which clock the Edge TPU; nothing for the CPU."""
-    if delegate.kind == "external" and Path(delegate.library or "").is_file():
+    if delegate.kind == EXTERNAL and Path(delegate.library or "").is_file():
         return f"{Path(delegate.library or '').name} sha256:{_hash(Path(delegate.library or ''))}"
-    if delegate.kind != "edgetpu":
+    if delegate.kind != EDGETPU:
         return ""
     from harness.drivers.coral.attached import find_library
     from harness.drivers.coral.device import clock_in_words

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.delegates import CPU
 from harness.diagnosis.causes.confidence import judge, words
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
@@ -14,13 +15,13 @@ from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.sides import Place
 
 CAUSE = "delegate-arithmetic"
-HERE = "cpu:1"
+HERE = f"{CPU}:1"
 
 
 def examine(evidence: Evidence) -> Finding | None:
     """Run the very same file and card on one thread of this computer's CPU."""
     side = evidence.pair.quantized
-    if side.place.device == Place().device and side.place.delegate in {"cpu", HERE}:
+    if side.place.device == Place().device and side.place.delegate in {CPU, HERE}:
         return None
     there = evidence.loss.quantized.found
     here = evidence.runs.detections(

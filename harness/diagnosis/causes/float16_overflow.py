@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.delegates import parse_delegate
 from harness.diagnosis.causes.confidence import judge, words
 from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
@@ -17,8 +18,6 @@ from harness.tflite.values import real_values
 CAUSE = "float16-overflow"
 LARGEST = 65504.0
 """IEEE 754 binary16."""
-HALF_DELEGATES = frozenset({"gpu", "npu", "qnn"})
-"""Delegates that compute floats in float16 unless told otherwise (TFLite's GPU delegate: `precision_loss_allowed`)."""
 
 
 def examine(evidence: Evidence) -> Finding | None:
@@ -80,9 +79,8 @@ def infinite_constants(side: Side) -> list[str]:
 
 
 def _activations(evidence: Evidence) -> Finding | None:
-    delegate = evidence.pair.quantized.place.delegate
-    kind, _, options = delegate.partition(":")
-    if kind not in HALF_DELEGATES or "fp32" in options or evidence.layers is None:
+    delegate = parse_delegate(evidence.pair.quantized.place.delegate)
+    if not delegate.traits.in_float16 or delegate.option("precision") == "fp32" or evidence.layers is None:
         return None
     large = [layer for layer in evidence.layers.layers if max(-layer.float_min, layer.float_max) > LARGEST]
     if not large:

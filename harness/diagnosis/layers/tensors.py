@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from harness.accuracy.interpreters import Pool
 from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.delegates import CPU_REFERENCE
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.runs import OnStep
@@ -82,7 +83,7 @@ class Reader:
     def __init__(self, file: Path) -> None:
         try:
             self._interpreter = make_interpreter(
-                load_runtime(), str(file), "cpu-reference", 1, keep_tensors=True
+                load_runtime(), str(file), CPU_REFERENCE, 1, keep_tensors=True
             )
         except (RuntimeMissingError, RuntimeError, ValueError) as error:
             raise JobError(f"{file}: its tensors cannot be read: {error}") from error

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 from harness.accuracy.bootstrap import Interval, PairedDifference, map_interval
 from harness.accuracy.coco import evaluate
-from harness.delegates import parse_delegate
+from harness.delegates import UNKNOWN, parse_delegate
 from harness.diagnosis.runs.changes import Found
 from harness.diagnosis.runs.runs import Runs
 from harness.diagnosis.runs.sides import Pair, Side
 from harness.records.records import CocoFigures
-
-_RUNS_AS = {"cpu": "xnnpack"}
-"""What a delegate is called where it ran, if not by its own name."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,8 @@ def _doubt(accuracy: Accuracy) -> str | None:
     """Say where the figures are not those of the delegate that was asked for, or where that is not proven."""
     asked, ran = parse_delegate(accuracy.side.place.delegate), accuracy.found.ran.actual
     wanted = f"{accuracy.side.name}: {asked} was asked for on {accuracy.side.place.device}"
-    if ran == "unknown":
+    if ran == UNKNOWN:
         return f"{wanted}, and what ran is not proven"
-    if ran not in {asked.kind, _RUNS_AS.get(asked.kind)}:
+    if ran not in {asked.kind, asked.traits.runs_as}:
         return f"{wanted}, and {ran} ran: the figures are not that delegate's"
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.cards import Model
+from harness.delegates import CPU, parse_delegate
 from harness.tflite.graph import Graph
 from harness.tflite.model import ModelDescription
 
@@ -26,14 +27,14 @@ class Place:
     """
 
     device: str = HERE
-    delegate: str = "cpu"
+    delegate: str = CPU
     workspace: str | None = None
     benchmark_binary: str | None = None
 
     @property
     def is_here(self) -> bool:
         """Whether it runs in this process, so that its raw outputs and its tensors can be read."""
-        return self.device == HERE and self.delegate.partition(":")[0] in {"cpu", "cpu-reference"}
+        return self.device == HERE and parse_delegate(self.delegate).is_cpu
 
     def __str__(self) -> str:
         """`cpu` for this computer's, else `DELEGATE on DEVICE`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from harness.delegates import HEXAGON, KINDS, NNAPI, QNN
 from harness.drivers.adb.facts import PhoneFacts
 
 
@@ -14,15 +15,15 @@ class Refusal(NamedTuple):
     reason: str
 
 
-CPU = ("cpu", "cpu-reference")
-ACCELERATORS = ("gpu", "nnapi", "hexagon", "qnn")
+ON_CPU = tuple(kind.name for kind in KINDS.values() if kind.on_cpu)
+ACCELERATORS = tuple(kind.name for kind in KINDS.values() if kind.on_phones)
 NNAPI_SINCE, NNAPI_DEPRECATED = 27, 35
 
 
 def expect(facts: PhoneFacts) -> tuple[str, ...]:
     """Return the kinds of delegate that can be expected."""
     refused = {refusal.delegate for refusal in refusals(facts)}
-    return (*CPU, *(kind for kind in ACCELERATORS if kind not in refused))
+    return (*ON_CPU, *(kind for kind in ACCELERATORS if kind not in refused))
 
 
 def refusals(facts: PhoneFacts) -> tuple[Refusal, ...]:
@@ -32,10 +33,10 @@ def refusals(facts: PhoneFacts) -> tuple[Refusal, ...]:
     pixel = (facts.manufacturer or "").lower() == "google"
     api, qualcomm = facts.api_level or 0, is_qualcomm(facts)
     rules = (
-        (api < NNAPI_SINCE, "nnapi", f"no nnapi: it exists since Android 8.1, this is API {api}"),
-        (pixel, "hexagon", "no hexagon: a Pixel does not let other programs use the DSP"),
-        (not pixel and not qualcomm, "hexagon", "no hexagon: not a Qualcomm processor"),
-        (not qualcomm, "qnn", "no qnn: not a Qualcomm processor"),
+        (api < NNAPI_SINCE, NNAPI, f"no nnapi: it exists since Android 8.1, this is API {api}"),
+        (pixel, HEXAGON, "no hexagon: a Pixel does not let other programs use the DSP"),
+        (not pixel and not qualcomm, HEXAGON, "no hexagon: not a Qualcomm processor"),
+        (not qualcomm, QNN, "no qnn: not a Qualcomm processor"),
     )
     return tuple(Refusal(kind, reason) for applies, kind, reason in rules if applies)
 

@@ -7,11 +7,12 @@ are published, so the first fetch pins what it finds and a later change is refus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import cards, fetch
+from harness.delegates import KINDS, QNN
 from harness.drivers.benchmark_tool.facts import Flavour
 from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
 from harness.errors import UsageError
@@ -82,20 +83,28 @@ def tool_from_file(
 
 def _beside(folder: Path, kind: str) -> tuple[Path, ...]:
     """Find a delegate's libraries in a folder: the ones it must have and all that belong to them."""
-    patterns = {"hexagon": "libhexagon*.so", "qnn": "libQnn*.so", "edgetpu": "libedgetpu.so*"}
-    return tuple(sorted(folder.glob(patterns[kind]))) if kind in patterns else ()
+    return tuple(sorted(folder.glob(LIBRARIES[kind].pattern)))
 
 
 def missing_libraries(tool: Tool, kind: str) -> tuple[str, ...]:
     """Return the libraries that a delegate needs and the tool comes without."""
+    if kind not in LIBRARIES or KINDS[kind].library:
+        return ()  # where the tool comes without it, the system's loader may find it
     there = {path.name for path in tool.libraries.get(kind, ())}
-    return tuple(name for name in LIBRARIES.get(kind, ()) if name not in there and kind != "edgetpu")
+    return tuple(name for name in LIBRARIES[kind].names if name not in there)
+
+
+def main_library(kind: str, names: Sequence[str]) -> str:
+    """Return the one of a delegate's libraries that the tool is given; nothing where there is none."""
+    if kind in LIBRARIES and LIBRARIES[kind].names[0] in names:
+        return LIBRARIES[kind].names[0]
+    return next((name for name in names if not name.startswith(("libQnnHtp", "libQnnGpu"))), "")
 
 
 def qnn_backend(tool: Tool, backend: str | None) -> str:
     """Return the name of the backend's library where it is there, else nothing."""
     wanted = QNN_BACKENDS.get(backend or "htp", "")
-    return wanted if any(path.name == wanted for path in tool.libraries.get("qnn", ())) else ""
+    return wanted if any(path.name == wanted for path in tool.libraries.get(QNN, ())) else ""
 
 
 def fetch_tool(abi: str, flavour: Flavour = "tflite", *, repin: bool = False) -> Tool:

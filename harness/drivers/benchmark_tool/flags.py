@@ -9,8 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from harness.delegates import Delegate
+from harness.delegates import (
+    CPU,
+    CPU_REFERENCE,
+    EDGETPU,
+    EXTERNAL,
+    GPU,
+    HEXAGON,
+    KINDS,
+    NNAPI,
+    NPU,
+    OPTION,
+    QNN,
+    Delegate,
+)
 from harness.drivers.benchmark_tool.facts import Flavour
 from harness.errors import UsageError
 
@@ -18,31 +32,31 @@ Row = tuple[str, str, tuple[str, ...]]
 
 TFLITE: tuple[Row, ...] = (
     # delegate       setting            flags; {value} is the setting's, {library} and {folder} lie on the device
-    ("cpu", "", ("--use_xnnpack=true",)),
-    ("cpu-reference", "", ("--use_xnnpack=false",)),
-    ("gpu", "", ("--use_gpu=true",)),
-    ("gpu", "precision=fp16", ("--gpu_precision_loss_allowed=true",)),
-    ("gpu", "precision=fp32", ("--gpu_precision_loss_allowed=false",)),
-    ("gpu", "backend=cl", ("--gpu_backend=cl",)),
-    ("gpu", "backend=gl", ("--gpu_backend=gl",)),
-    ("nnapi", "", ("--use_nnapi=true", "--disable_nnapi_cpu=true")),
-    ("nnapi", "accelerator=*", ("--nnapi_accelerator_name={value}",)),
-    ("hexagon", "", ("--use_hexagon=true", "--hexagon_lib_path={folder}")),
-    ("qnn", "", ("--external_delegate_path={library}",)),
-    ("edgetpu", "", ("--external_delegate_path={library}",)),
-    ("external", "path=*", ("--external_delegate_path={library}",)),
+    (CPU, "", ("--use_xnnpack=true",)),
+    (CPU_REFERENCE, "", ("--use_xnnpack=false",)),
+    (GPU, "", ("--use_gpu=true",)),
+    (GPU, "precision=fp16", ("--gpu_precision_loss_allowed=true",)),
+    (GPU, "precision=fp32", ("--gpu_precision_loss_allowed=false",)),
+    (GPU, "backend=cl", ("--gpu_backend=cl",)),
+    (GPU, "backend=gl", ("--gpu_backend=gl",)),
+    (NNAPI, "", ("--use_nnapi=true", "--disable_nnapi_cpu=true")),
+    (NNAPI, "accelerator=*", ("--nnapi_accelerator_name={value}",)),
+    (HEXAGON, "", ("--use_hexagon=true", "--hexagon_lib_path={folder}")),
+    (QNN, "", ("--external_delegate_path={library}",)),
+    (EDGETPU, "", ("--external_delegate_path={library}",)),
+    (EXTERNAL, "path=*", ("--external_delegate_path={library}",)),
 )
 """Flags of tflite/tools/benchmark. `--use_xnnpack=true` is what `cpu` runs by default, but said explicitly the log
 tells how much of the graph XNNPACK took."""
 
 LITERT: tuple[Row, ...] = (
-    ("cpu", "", ("--use_cpu=true",)),
-    ("gpu", "", ("--use_cpu=false", "--use_gpu=true")),
-    ("gpu", "precision=fp16", ("--gpu-precision=fp16",)),
-    ("gpu", "precision=fp32", ("--gpu-precision=fp32",)),
-    ("gpu", "backend=cl", ("--gpu_backend=opencl",)),
-    ("gpu", "backend=gl", ("--gpu_backend=opengl",)),
-    ("npu", "", ("--use_cpu=false", "--use_npu=true", "--dispatch_library_path={folder}")),
+    (CPU, "", ("--use_cpu=true",)),
+    (GPU, "", ("--use_cpu=false", "--use_gpu=true")),
+    (GPU, "precision=fp16", ("--gpu-precision=fp16",)),
+    (GPU, "precision=fp32", ("--gpu-precision=fp32",)),
+    (GPU, "backend=cl", ("--gpu_backend=opencl",)),
+    (GPU, "backend=gl", ("--gpu_backend=opengl",)),
+    (NPU, "", ("--use_cpu=false", "--use_npu=true", "--dispatch_library_path={folder}")),
 )
 """Flags of litert/tools. Without `--require_full_delegation` the CPU takes what the accelerator leaves."""
 
@@ -50,7 +64,7 @@ TABLES: dict[Flavour, tuple[Row, ...]] = {"tflite": TFLITE, "litert": LITERT}
 
 EXTERNAL_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     # delegate   (setting, option of the library); the tool parts options at ";" and key from value at ":"
-    "qnn": (
+    QNN: (
         ("backend=htp", "backend_type:htp"),
         ("backend=gpu", "backend_type:gpu"),
         ("", "library_path:{backend}"),
@@ -58,11 +72,19 @@ EXTERNAL_OPTIONS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 QNN_BACKENDS = {"htp": "libQnnHtp.so", "gpu": "libQnnGpu.so"}
 
-LIBRARIES: dict[str, tuple[str, ...]] = {
-    # delegate   what must lie on the device beside the tool; the first one is given to the tool
-    "hexagon": ("libhexagon_interface.so", "libhexagon_nn_skel.so"),
-    "qnn": ("libQnnTFLiteDelegate.so",),
-    "edgetpu": ("libedgetpu.so.1",),
+
+class Files(NamedTuple):
+    """Libraries that a delegate needs beside the tool: all that belong to it, and those it cannot do without."""
+
+    pattern: str
+    names: tuple[str, ...]
+
+
+LIBRARIES = {
+    # delegate     all of them         what must lie on the device; the first one is given to the tool
+    HEXAGON: Files("libhexagon*.so", ("libhexagon_interface.so", "libhexagon_nn_skel.so")),
+    QNN: Files("libQnn*.so", ("libQnnTFLiteDelegate.so",)),
+    EDGETPU: Files("libedgetpu.so*", (KINDS[EDGETPU].library,)),
 }
 """The tool says nothing where an external delegate's library is missing, so this is looked up before the run."""
 
@@ -165,7 +187,7 @@ def delegate_flags(delegate: Delegate, flavour: Flavour, libraries: Libraries = 
         raise UsageError(
             f"benchmark_model of the flavour {flavour} has no delegate {delegate.kind!r}, only {known}"
         )
-    settings = {"": "", **{key: value for key, value in delegate.options if not key.startswith("option.")}}
+    settings = {"": "", **{key: value for key, value in delegate.options if not key.startswith(OPTION)}}
     flags = [flag for key, value in settings.items() for flag in _row(table, delegate, flavour, key, value)]
     places = {"folder": libraries.folder, "library": libraries.library or delegate.option("path") or ""}
     filled = [flag.format(value=delegate.option("accelerator"), **places) for flag in flags]
@@ -198,9 +220,7 @@ def _external_options(delegate: Delegate, libraries: Libraries) -> list[str]:
         for setting, option in EXTERNAL_OPTIONS.get(delegate.kind, ())
         if setting in given
     ]
-    options += [
-        f"{key[len('option.') :]}:{value}" for key, value in delegate.options if key.startswith("option.")
-    ]
+    options += [f"{key[len(OPTION) :]}:{value}" for key, value in delegate.options if key.startswith(OPTION)]
     for option in options:
         if option.count(":") != 1 or ";" in option:
             raise UsageError(

@@ -10,24 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.delegates import Delegate
+from harness.delegates import CPU, CPU_REFERENCE, EXTERNAL, KINDS, NNAPI, UNKNOWN, XNNPACK, Delegate
 from harness.drivers.benchmark_tool.facts import Mention, MentionKind, RuntimeGraph, ToolOutput
 from harness.drivers.benchmark_tool.flags import WITHOUT_THEM, flag_name
 from harness.vocabulary import Status
 
-KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # what we call it   parts of the names that runtimes and vendors give it, in small letters
-    ("xnnpack", ("xnnpack",)),
-    ("gpu", ("gpu", "litert_cl", "mldrift", "ml_drift")),
-    ("nnapi", ("nnapi",)),
-    ("hexagon", ("hexagon",)),
-    ("qnn", ("qnn",)),
-    ("edgetpu", ("edgetpu",)),
-    ("npu", ("dispatch", "npu")),
-    ("external", ("external",)),
-)
-_FROM_LIBRARY = frozenset({"external", "qnn", "edgetpu"})
-"""In its log the tool calls every delegate from a library EXTERNAL."""
 _DELEGATE_FLAGS = frozenset(
     {"external_delegate_path", "nnapi_accelerator_name", "hexagon_lib_path", "dispatch_library_path"}
 )
@@ -65,7 +52,7 @@ def judge(delegate: Delegate, output: ToolOutput, missing: Sequence[str] = ()) -
         output: What the run left.
         missing: Libraries of the delegate that are not on the device.
     """
-    found = Truth(Status.OK, "unknown", evidence=_evidence(output))
+    found = Truth(Status.OK, UNKNOWN, evidence=_evidence(output))
     if output.status != Status.OK:
         return replace(found, status=output.status, reasons=output.reasons)
     if missing:
@@ -89,7 +76,9 @@ def judge(delegate: Delegate, output: ToolOutput, missing: Sequence[str] = ()) -
 def kind_of(name: str) -> str | None:
     """Return our name for a delegate that a log or a graph names; None for one that is not known."""
     small = name.lower()
-    return next((kind for kind, parts in KINDS if any(part in small for part in parts)), None)
+    return next(
+        (kind.runs_as for kind in KINDS.values() if any(part in small for part in kind.log_names)), None
+    )
 
 
 def _chooses(flag: str) -> bool:
@@ -112,8 +101,7 @@ def _judge_cpu(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
     """XNNPACK or the builtin kernels: whichever is proven; the row is a fallback where it is the other one."""
     actual, nodes, total = _cpu_runner(output)
     ran = replace(found, actual=actual, delegated_nodes=nodes, total_nodes=total)
-    expected = "xnnpack" if delegate.kind == "cpu" else "cpu-reference"
-    if actual in {expected, "unknown"}:
+    if actual in {delegate.traits.runs_as, UNKNOWN}:
         return ran
     return replace(ran, status=Status.FALLBACK, reasons=(_sentence(delegate, f"{actual} ran", found),))
 
@@ -122,15 +110,15 @@ def _cpu_runner(output: ToolOutput) -> tuple[str, int | None, int | None]:
     """Return what ran on the CPU, the nodes XNNPACK took, and all nodes."""
     graph = output.graph
     if graph is not None:
-        nodes = _nodes(graph, lambda name: kind_of(name) == "xnnpack")
-        return "xnnpack" if nodes else "cpu-reference", nodes, graph.total_nodes
-    mentions = [m for m in output.log.mentions if kind_of(m.delegate) == "xnnpack"]
+        nodes = _nodes(graph, lambda name: kind_of(name) == XNNPACK)
+        return XNNPACK if nodes else CPU_REFERENCE, nodes, graph.total_nodes
+    mentions = [m for m in output.log.mentions if kind_of(m.delegate) == XNNPACK]
     if any(m.kind == MentionKind.NONE for m in mentions):
-        return "cpu-reference", 0, None
+        return CPU_REFERENCE, 0, None
     if any(m.kind in _SAYS_OF_NODES for m in mentions):
-        return "xnnpack", *_counted(mentions)
+        return XNNPACK, *_counted(mentions)
     switched_off = ("Use xnnpack", "0") in output.log.switches
-    return "cpu-reference" if switched_off and not mentions else "unknown", None, None
+    return CPU_REFERENCE if switched_off and not mentions else UNKNOWN, None, None
 
 
 def _judge_accelerator(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
@@ -155,7 +143,7 @@ def _denial(delegate: Delegate, output: ToolOutput) -> str | None:
         if mention.kind in {MentionKind.NONE, MentionKind.REFUSED} and _is_it(delegate, mention.delegate):
             return mention.text
     offered = set(output.log.accelerators)
-    if delegate.kind == "nnapi" and (offered == {_REFERENCE} or delegate.option("accelerator") == _REFERENCE):
+    if delegate.kind == NNAPI and (offered == {_REFERENCE} or delegate.option("accelerator") == _REFERENCE):
         return f"the only accelerator is {_REFERENCE}, which is code for the CPU"
     return None
 
@@ -163,7 +151,7 @@ def _denial(delegate: Delegate, output: ToolOutput) -> str | None:
 def _fallback(delegate: Delegate, output: ToolOutput, found: Truth, denial: str) -> Truth:
     """The delegate did not run, so the CPU did; by which kernels stands in the graph or, at times, in the log."""
     runner, _, total = _cpu_runner(output)
-    actual = "cpu" if runner == "unknown" else runner
+    actual = CPU if runner == UNKNOWN else runner
     reason = _sentence(delegate, denial, found)
     return replace(
         found, status=Status.FALLBACK, actual=actual, delegated_nodes=0, total_nodes=total, reasons=(reason,)
@@ -213,13 +201,13 @@ def _nodes(graph: RuntimeGraph, wanted: Callable[[str], bool]) -> int:
 def _is_it(delegate: Delegate, name: str) -> bool:
     """Tell whether a name in a log is that of the delegate asked for."""
     kind = kind_of(name)
-    return kind == delegate.kind or (kind == "external" and delegate.kind in _FROM_LIBRARY)
+    return kind == delegate.kind or (kind == EXTERNAL and delegate.traits.from_library)
 
 
 def _is_node_of(delegate: Delegate, name: str) -> bool:
     """Tell the same of a delegate's node in the runtime graph, which a library may call as it likes."""
-    if delegate.kind in _FROM_LIBRARY:
-        return kind_of(name) != "xnnpack" and "flex" not in name.lower()
+    if delegate.traits.from_library:
+        return kind_of(name) != XNNPACK and "flex" not in name.lower()
     return kind_of(name) == delegate.kind
 
 

@@ -16,7 +16,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Literal
 
-from harness.delegates import LIBRARIES
+from harness.delegates import EDGETPU, KINDS
 
 Bus = Literal["usb", "pci"]
 Clock = Literal["standard", "max"]
@@ -24,7 +24,7 @@ Clock = Literal["standard", "max"]
 USB_IDS = {("1a6e", "089a"): False, ("18d1", "9302"): True}
 """(vendor, product) → whether it has its firmware."""
 PCI_ID = ("0x1ac1", "0x089a")
-LIBRARY = LIBRARIES["edgetpu"]
+LIBRARY = KINDS[EDGETPU].library
 LIBRARY_FOLDERS = (
     "usr/lib/*-linux-gnu*",
     "lib/*-linux-gnu*",

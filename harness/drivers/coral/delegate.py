@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from harness.delegates import Delegate
+from harness.delegates import EDGETPU, Delegate
 from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, attached_tpus, find_library
 from harness.profiles import Connection
 
 
 def bind(delegate: Delegate, connection: Connection) -> Delegate:
     """Say on which TPU a bare `edgetpu` is to run: the one of the device, where that is a TPU."""
-    said = delegate.option("usb") or delegate.option("pci")
-    if connection.kind != "coral" or delegate.kind != "edgetpu" or said:
+    if connection.kind != "coral" or delegate.kind != EDGETPU or delegate.port is not None:
         return delegate
     bus, _, index = connection.serial.partition(":")
     return replace(delegate, options=((bus, index), *delegate.options))
@@ -26,11 +25,10 @@ def why_not(delegate: Delegate, root: Path | None = None) -> str | None:
     tpus = attached_tpus(root)
     if not tpus:
         return NONE_ATTACHED
-    wanted = [f"{key}:{value}" for key, value in delegate.options if key in {"usb", "pci"}]
-    meant = [tpu for tpu in tpus if tpu.port in wanted or not wanted]
+    meant = [tpu for tpu in tpus if delegate.port in {tpu.port, None}]
     if not meant:
         ports = ", ".join(tpu.port for tpu in tpus)
-        return f"there is no Edge TPU {wanted[0]}, only {ports}"
+        return f"there is no Edge TPU {delegate.port}, only {ports}"
     return None if any(tpu.state == "ready" for tpu in meant) else f"{meant[0].where}: {meant[0].reason}"
 
 
@@ -42,7 +40,7 @@ def why_not_model(name: str, compiled: bool, delegate: Delegate) -> str | None:
         compiled: Whether it was compiled for the Edge TPU.
         delegate: What shall run it.
     """
-    if delegate.kind == "edgetpu" and not compiled:
+    if delegate.traits.compiled and not compiled:
         return (
             f"{name} is not compiled for the Edge TPU, so all of it would run on the CPU: `harness edgetpu compile "
             f"{name}` makes the file to run"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from harness.delegates import EDGETPU
 from harness.drivers.base import DeviceInfo
 from harness.drivers.coral import attached as coral_list
 from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, Tpu
@@ -24,7 +25,7 @@ class CoralDevice(LocalDevice):
     """
 
     def __init__(self, name: str, serial: str = "usb:0", root: Path | None = None) -> None:
-        super().__init__(name, delegates=("edgetpu",))
+        super().__init__(name, delegates=(EDGETPU,))
         self.port, self._root = serial, root
 
     def describe(self) -> DeviceInfo:
@@ -69,6 +70,6 @@ def info_of(tpu: Tpu, name: str, root: Path | None = None) -> DeviceInfo:
         state,
         MARKETING_NAMES[tpu.bus],
         "Edge TPU",
-        delegates=(f"edgetpu:{tpu.port}",) if state == "ready" else (),
+        delegates=(f"{EDGETPU}:{tpu.port}",) if state == "ready" else (),
         reason=reason,
     )

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from harness.delegates import BUSES, CPU, CPU_REFERENCE, EDGETPU
 from harness.drivers import linux_facts
 from harness.drivers.base import DeviceInfo
 from harness.drivers.device_python import PROBE, DevicePython, parse_python
@@ -100,7 +101,7 @@ def parse(text: str) -> BoardFacts:
         bits=int(bits) if bits in {"32", "64"} else None,
         hottest_c=_hottest(part.get("celsius", "")),
         flags=parse_flags(part.get("firmware", "")),
-        edgetpus=tuple(word for word in part.get("edgetpu", "").split() if word in {"usb", "pci"}),
+        edgetpus=tuple(word for word in part.get(EDGETPU, "").split() if word in BUSES),
         free_mb=linux_facts.free_mb(part.get("room", "")),
         python=parse_python(part.get("python", "")),
     )
@@ -125,7 +126,7 @@ def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
         soc=facts.soc,
         os=facts.linux.system or facts.linux.kernel,
         abi=facts.abi,
-        delegates=("cpu", "cpu-reference", *(("edgetpu",) if facts.edgetpus else ())),
+        delegates=(CPU, CPU_REFERENCE, *((EDGETPU,) if facts.edgetpus else ())),
         reason=reason,
         facts=known(_facts(facts)),
         python=facts.python,

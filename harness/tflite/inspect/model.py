@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.delegates import KINDS
 from harness.text import clean
 from harness.tflite import reader
 from harness.tflite.costs import Cost, costs, total
@@ -147,7 +148,7 @@ def _delegate(found: Prediction, each: Sequence[Cost], compiled: bool) -> dict[s
         "macs_share_high": _share(found.high, each),
         "refused": [asdict(objection) for objection in found.refused],
         "undecided": [asdict(objection) for objection in found.undecided],
-        "compiled": compiled if table.delegate == "edgetpu" else None,
+        "compiled": compiled if KINDS[table.delegate].compiled else None,
         "note": table.note or None,
         "source": table.source,
     }

@@ -9,6 +9,7 @@ cannot map, and everything after it, runs on the CPU.
 
 from __future__ import annotations
 
+from harness import delegates
 from harness.tflite.costs import known
 from harness.tflite.graph import EDGETPU
 from harness.tflite.nodes import Node
@@ -87,7 +88,7 @@ _FREE = (
 _NOT_BATCH = values(1, lambda axes: 0 not in axes, "not over the batch")
 
 TABLE = Table(
-    delegate="edgetpu",
+    delegate=delegates.EDGETPU,
     condition="edgetpu_compiler, newest runtime",
     source="Coral, coral.ai/docs/edgetpu/models-intro, Supported operations",
     rows={

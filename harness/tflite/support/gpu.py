@@ -8,6 +8,7 @@ and have at most 4 dimensions. By default one partition, the largest, of at leas
 
 from __future__ import annotations
 
+from harness.delegates import GPU
 from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOATS,
@@ -78,7 +79,7 @@ _BINARY = (
 _FREE = "PACK RELU RELU6 RELU_N1_TO_1 LEAKY_RELU PRELU SPLIT SPLIT_V CONCATENATION"
 
 TABLE = Table(
-    delegate="gpu",
+    delegate=GPU,
     condition="quantized models allowed, as by default on Android",
     source="TensorFlow, tensorflow/lite/tools/versioning/gpu_compatibility.cc, CheckGpuDelegateCompatibility",
     rows={

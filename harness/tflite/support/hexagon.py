@@ -8,6 +8,7 @@ takes 4 graphs by default, of at least 2 operators each (`hexagon_delegate.cc`, 
 
 from __future__ import annotations
 
+from harness.delegates import HEXAGON
 from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     QUANT8,
@@ -53,7 +54,7 @@ _FREE = (
 )
 
 TABLE = Table(
-    delegate="hexagon",
+    delegate=HEXAGON,
     condition="",
     source="TensorFlow, tensorflow/lite/delegates/hexagon/README.md, Supported Ops",
     rows={

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import inf
 
+from harness.delegates import NNAPI
 from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOATS,
@@ -173,7 +174,7 @@ def _extra(api: int) -> dict[str, tuple[Check, ...]]:
 def _table(api: int) -> Table:
     extra = _extra(api)
     return Table(
-        delegate="nnapi",
+        delegate=NNAPI,
         condition=f"{VERSIONS[api]} (API {api})",
         source="TensorFlow, tensorflow/lite/delegates/nnapi/nnapi_delegate.cc, NNAPIDelegateKernel::Validate",
         rows={name: (_typed(api, versions), *extra.get(name, ())) for name, versions in _TYPES.items()},

@@ -7,6 +7,7 @@ that only the other of its two lists has.
 
 from __future__ import annotations
 
+from harness.delegates import CPU
 from harness.tflite.nodes import Node
 from harness.tflite.support.rules import (
     FLOAT32,
@@ -110,7 +111,7 @@ _UNARY_FLOAT = (
 )
 
 TABLE = Table(
-    delegate="cpu",
+    delegate=CPU,
     condition="XNNPACK, LiteRT's default",
     source="LiteRT, tflite/delegates/xnnpack/README.md, Limitations and supported operators",
     rows={

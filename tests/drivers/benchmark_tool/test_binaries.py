@@ -105,8 +105,8 @@ def test_most_delegates_need_no_library_of_ours(kind, tmp_path):
 
 
 def test_every_delegate_with_libraries_is_looked_for_beside_the_tool(tmp_path):
-    for names in LIBRARIES.values():
-        for name in names:
+    for files in LIBRARIES.values():
+        for name in files.names:
             (tmp_path / name).write_bytes(b"x")
     (tmp_path / "benchmark_model").write_bytes(b"x")
     assert set(tool_from_file(tmp_path / "benchmark_model").libraries) == set(LIBRARIES)

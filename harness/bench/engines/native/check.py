@@ -14,7 +14,7 @@ from harness.accuracy.pipeline import ImageDetections
 from harness.bench.engines.native import batches
 from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
-from harness.delegates import Delegate
+from harness.delegates import CPU, Delegate
 from harness.worker.agreement import OTHER_KERNELS, SAME_KERNELS, Detected, Tolerance, differing_detections
 
 N_IMAGES = 4
@@ -28,7 +28,7 @@ def wrong_outputs(tool: NativeTool, cell: Cell, scratch: Path) -> tuple[str, ...
         DeviceError: The device went away.
     """
     own = cell.delegate.is_cpu
-    one_thread = Delegate(cell.delegate.kind if own else "cpu", threads=1)
+    one_thread = Delegate(cell.delegate.kind if own else CPU, threads=1)
     expected, found = (_detections(tool, one, scratch) for one in (replace(cell, delegate=one_thread), cell))
     return compare(expected, found, str(cell.delegate), SAME_KERNELS if own else OTHER_KERNELS)
 

@@ -27,7 +27,7 @@ from harness.bench.engines.native.tool import (
 )
 from harness.bench.engines.operators import from_tool
 from harness.bench.plan import Cell
-from harness.delegates import Delegate
+from harness.delegates import CPU, Delegate
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.facts import Statistics, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Outputs, Runs
@@ -38,7 +38,7 @@ from harness.records.store import now
 from harness.vocabulary import MEASURED, Status
 from harness.worker.results import OutputCheck
 
-_PLAIN = Command("tflite", "", Delegate("cpu"), outputs=Outputs(result=RESULT, graph=GRAPH))
+_PLAIN = Command("tflite", "", Delegate(CPU), outputs=Outputs(result=RESULT, graph=GRAPH))
 
 
 @dataclass

@@ -26,6 +26,7 @@ from harness.bench.engines.native import batches
 from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_report
 from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
+from harness.delegates import CPU, GPU, HEXAGON, NNAPI, UNKNOWN
 from harness.detectors.base import Detections
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, parse_eval
@@ -35,7 +36,7 @@ from harness.vocabulary import Status
 
 CLASS_OFFSET = 1
 """The tool adds it to the model's class (`class_offset` of ObjectDetectionParams in evaluation_config.proto)."""
-DELEGATES = {"cpu": "", "gpu": "gpu", "nnapi": "nnapi", "hexagon": "hexagon"}
+DELEGATES = {CPU: "", GPU: "gpu", NNAPI: "nnapi", HEXAGON: "hexagon"}
 """`xnnpack` is not among them: it would force float16, and the CPU takes XNNPACK by default."""
 BATCH_BYTES = 64_000_000
 TIMEOUT_S = 120.0
@@ -93,7 +94,7 @@ def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progres
         seconds=time.monotonic() - begin,
         delegate=DelegateFacts(
             requested=str(cell.delegate),
-            actual="unknown",
+            actual=UNKNOWN,
             evidence=("eval_coco_object_detection does not tell what ran",),
         ),
         runtime=f"eval_coco_object_detection sha256:{program.sha256[:16]}",

@@ -16,7 +16,7 @@ from harness.bench.engines.native.scripts import (
     read_report,
 )
 from harness.bench.plan import Cell
-from harness.delegates import Delegate
+from harness.delegates import UNKNOWN, Delegate
 from harness.drivers.base import Completed, Device
 from harness.drivers.benchmark_tool import binaries, text_log
 from harness.drivers.benchmark_tool.binaries import Tool
@@ -164,11 +164,9 @@ class NativeTool:
     def _named_libraries(self, delegate: Delegate, files: DeviceFiles, folder: str) -> Libraries:
         """Name the delegate's own library and its back end among those that are linked into a folder there."""
         names = [path.rpartition("/")[2] for path in files.libraries]
-        main = next((name for name in names if not name.startswith(("libQnnHtp", "libQnnGpu"))), "")
-        main = next((name for name in names if name in {"libQnnTFLiteDelegate.so", "libedgetpu.so.1"}), main)
+        main = binaries.main_library(delegate.kind, names)
         backend = binaries.qnn_backend(self.program, delegate.option("backend"))
-        default = "libedgetpu.so.1" if delegate.kind == "edgetpu" else delegate.option("path") or ""
-        own = f"{folder}/{main}" if main else default
+        own = f"{folder}/{main}" if main else delegate.library or ""
         return Libraries(folder, own, f"{folder}/{backend}" if backend else "")
 
     def environment(self, files: DeviceFiles, probed: ProbedTool, token: str) -> Mapping[str, str]:
@@ -233,7 +231,7 @@ class NativeTool:
 def delegate_facts(cell: Cell, truth: Truth | None) -> DelegateFacts:
     """Return what was asked for and what is proven to have run; nothing is proven without a truth."""
     if truth is None:
-        return DelegateFacts(requested=str(cell.delegate), actual="unknown")
+        return DelegateFacts(requested=str(cell.delegate), actual=UNKNOWN)
     return DelegateFacts(
         requested=str(cell.delegate),
         actual=truth.actual,
