@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.cards import Model
     from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Case, Diagnosis
-    from harness.diagnosis.runs.sides import Pair
+    from harness.diagnosis.runs.model_pair import ModelPair
 
 DEFAULT_LIMIT = 500
 DEFAULT_LAYER_IMAGES = 100
@@ -158,14 +158,14 @@ def _check_outputs(options: dict[str, Any]) -> None:
         raise OutputError(f"{page}: there is no folder {page.absolute().parent} to write it to")
 
 
-def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
+def _pair(workspace: str | None, options: dict[str, Any]) -> ModelPair:
     from harness.delegates import CPU
-    from harness.diagnosis.runs.sides import HERE, Pair, Place, load_side
+    from harness.diagnosis.runs.model_pair import THIS_COMPUTER, ModelPair, Place, load_model
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     there = Place(
-        device=options["device"] or HERE,
+        device=options["device"] or THIS_COMPUTER,
         delegate=options["delegate"]
         or (CPU if options["device"] is None else _first_delegate(workspace, options)),
         workspace=workspace,
@@ -177,8 +177,8 @@ def _pair(workspace: str | None, options: dict[str, Any]) -> Pair:
         _show_card(model)
     moved = options["device"] is not None or options["delegate"] is not None
     if len(given) == 1 and not moved:
-        return Pair(None, load_side("quantized", given[0], there))
-    return Pair(load_side("float", given[0]), load_side("quantized", given[-1], there))
+        return ModelPair(None, load_model("quantized", given[0], there))
+    return ModelPair(load_model("float", given[0]), load_model("quantized", given[-1], there))
 
 
 def _first_delegate(workspace: str | None, options: dict[str, Any]) -> str:
@@ -197,10 +197,10 @@ def _show_card(model: Model) -> None:
         note(f"  - {sentence}")
 
 
-def _dataset(pair: Pair, options: dict[str, Any]) -> Dataset:
+def _dataset(pair: ModelPair, options: dict[str, Any]) -> Dataset:
     from harness.accuracy.dataset import find_dataset
 
-    known = (options["dataset"], *(side.model.dataset_path for side in reversed(pair.sides)))
+    known = (options["dataset"], *(model.source.dataset_path for model in reversed(pair.models)))
     path = next((place for place in known if place is not None), None)
     if path is None:
         raise UsageError(

@@ -18,7 +18,7 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Requantize
 from harness.diagnosis.remedies import fixes
 from harness.diagnosis.runs.changes import Found
-from harness.diagnosis.runs.sides import load_side
+from harness.diagnosis.runs.model_pair import load_model
 from harness.errors import HarnessError, OutputError
 
 KEPT = "kept"
@@ -85,7 +85,7 @@ def carry_out(
     check_folder(folder)
     evidence = diagnosis.evidence
     chosen = [finding for finding in diagnosis.findings if finding.remedy.fix is not None][:MOST]
-    state = State(evidence.pair.quantized.model, evidence.loss.quantized.found)
+    state = State(evidence.pair.quantized.source, evidence.loss.quantized.found)
     attempts: list[Attempt] = []
     for done, finding in enumerate(chosen):
         on_step(done, len(chosen), f"trying: {finding.cause}")
@@ -142,13 +142,13 @@ def _outcome(difference: PairedDifference) -> str:
 
 
 def _detections(evidence: Evidence, model: Model) -> Found:
-    """Run what was made where the quantized side runs."""
-    side = load_side("quantized", model, evidence.pair.quantized.place)
-    return evidence.runs.detections(side)
+    """Run what was made where the quantized model runs."""
+    made = load_model("quantized", model, evidence.pair.quantized.place)
+    return evidence.runs.detections(made)
 
 
 def _so_far(evidence: Evidence, found: Found) -> str:
-    """Say how far the float side still is."""
+    """Say how far the float model still is."""
     if evidence.loss.float is None:
         return ""
     left = evidence.runs.compare(evidence.loss.float.found, found).difference

@@ -16,8 +16,8 @@ from harness.diagnosis.layers import first_break as where
 from harness.diagnosis.layers import sensitivity
 from harness.diagnosis.loss import attribution
 from harness.diagnosis.loss import loss as how_bad
+from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
-from harness.diagnosis.runs.sides import Pair
 from harness.errors import HarnessError
 
 
@@ -26,7 +26,7 @@ class Case:
     """What is to be diagnosed.
 
     Attributes:
-        pair: The two sides.
+        pair: The two models.
         dataset: The images.
         layer_images: How many of them the tensors are compared on; 0 leaves that out.
         pipeline_config: The training's `pipeline.config`; None without.
@@ -34,7 +34,7 @@ class Case:
         workspace: As for every command.
     """
 
-    pair: Pair
+    pair: ModelPair
     dataset: Dataset
     layer_images: int = 100
     pipeline_config: Path | None = None

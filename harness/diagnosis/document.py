@@ -43,12 +43,12 @@ def document(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> Object:
 
 
 def _side(accuracy: Accuracy) -> Object:
-    side, found = accuracy.side, accuracy.found
+    model, found = accuracy.model, accuracy.found
     return {
-        "model": side.name,
-        "model_sha256": side.description.sha256,
-        "quantization": side.description.quantization,
-        "device": side.place.device,
+        "model": model.name,
+        "model_sha256": model.description.sha256,
+        "quantization": model.description.quantization,
+        "device": model.place.device,
         "delegate_requested": found.ran.requested,
         "delegate_actual": found.ran.actual,
         "runtime": found.runtime,
@@ -176,10 +176,10 @@ def _finite(value: Any) -> Any:
 def rows(found: Mapping[str, Any]) -> Iterator[Object]:
     """Yield the object as rows of `ROW_COLUMNS`, for formats that have cells and not objects."""
     for key in ("float", "quantized"):
-        side = found[key]
-        if side is not None:
-            text = f"{side['model']} ({side['quantization']}) with {side['delegate_actual']}"
-            yield _row("map", key, side["map"], side["map_low"], side["map_high"], "mAP", text)
+        model = found[key]
+        if model is not None:
+            text = f"{model['model']} ({model['quantization']}) with {model['delegate_actual']}"
+            yield _row("map", key, model["map"], model["map_low"], model["map_high"], "mAP", text)
     loss = found["loss"]
     if loss["map"] is not None:
         yield _row("loss", "map", loss["map"], loss["low"], loss["high"], "mAP", loss["decision"])

@@ -11,8 +11,8 @@ from harness.diagnosis.layers.layers import Layers
 from harness.diagnosis.loss.attribution import Attribution
 from harness.diagnosis.loss.loss import Loss
 from harness.diagnosis.runs.changes import Change, Trial
+from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, Side
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Evidence:
     """What was measured, and the means to measure more.
 
     Attributes:
-        pair: The two sides.
+        pair: The two models.
         dataset: The images that were evaluated.
         truth: Their annotations.
-        runs: Detections of a side under changes; inferences are kept and not repeated.
+        runs: Detections of a model under changes; inferences are kept and not repeated.
         loss: How bad it is.
-        attribution: Of what the loss consists; None without a float side.
+        attribution: Of what the loss consists; None without a float model.
         layers: The error of each tensor; None where the tensors cannot be read.
         pipeline_config: A `pipeline.config` that the user gave.
         representative: The representative data that the user says the quantized model was made with.
         workspace: As for every command.
     """
 
-    pair: Pair
+    pair: ModelPair
     dataset: Dataset
     truth: GroundTruth
     runs: Runs
@@ -43,6 +43,6 @@ class Evidence:
     representative: Path | None = None
     workspace: str | None = None
 
-    def trial(self, change: Change, side: Side | None = None, n_images: int | None = None) -> Trial:
-        """Measure a side (the quantized one by default) with a change against itself without: see `Runs.trial`."""
-        return self.runs.trial(side or self.pair.quantized, change, n_images)
+    def trial(self, change: Change, model: ComparedModel | None = None, n_images: int | None = None) -> Trial:
+        """Measure a model (the quantized one by default) with a change against itself without: see `Runs.trial`."""
+        return self.runs.trial(model or self.pair.quantized, change, n_images)

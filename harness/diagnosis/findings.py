@@ -51,7 +51,7 @@ class Finding:
         rule: The rule that gave the confidence, in words.
         sentence: What is wrong, with the decisive numbers.
         numbers: The numbers behind it.
-        gain: What taking the cause away brought in a counterfactual run: `first` is the quantized side's mAP as it
+        gain: What taking the cause away brought in a counterfactual run: `first` is the quantized model's mAP as it
             is, `second` without the cause; None where it was not measured.
         effort: How much work the remedy is.
         remedy: What to do.
@@ -88,7 +88,7 @@ class CutPostProcess:
 
 @dataclass(frozen=True)
 class Requantize:
-    """Quantize the float side anew.
+    """Quantize the float model anew.
 
     Attributes:
         mode: Of `harness quantize`.

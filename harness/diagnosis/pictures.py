@@ -1,6 +1,6 @@
-"""The images that the two sides differ most on, side by side: float left, quantized right, with the ground truth.
+"""The images that the two models differ most on, side by side: float left, quantized right, with the ground truth.
 
-Both are drawn from the score upwards at which the float side's F1 is best: what a user of the float model would see.
+Both are drawn from the score upwards at which the float model's F1 is best: what a user of the float model would see.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _GAP, _STRIP = 6, 20
 
 @dataclass(frozen=True)
 class Picture:
-    """One image as the sides see it.
+    """One image as the models see it.
 
     Attributes:
         image_id: Of the dataset.
         name: The image's file.
-        told: How the sides differ, in words.
+        told: How the models differ, in words.
         image: The drawing.
     """
 
@@ -49,23 +49,23 @@ class Picture:
 
 
 def pictures(evidence: Evidence, n: int = MOST) -> Iterator[Picture]:
-    """Draw the images that the sides differ most on, the most different first; unreadable ones are left out.
+    """Draw the images that the models differ most on, the most different first; unreadable ones are left out.
 
-    Without a float side, the images with the most errors are drawn.
+    Without a float model, the images with the most errors are drawn.
     """
-    sides = [side for side in (evidence.loss.float, evidence.loss.quantized) if side is not None]
-    judged = _judged(evidence, sides)
+    models = [model for model in (evidence.loss.float, evidence.loss.quantized) if model is not None]
+    judged = _judged(evidence, models)
     order = sorted(range(len(judged)), key=lambda k: (-_difference(judged[k]), judged[k][0].image_id))
     names = {image.id: image.path.name for image in evidence.dataset.images}
     for k in order[:n]:
         if not _difference(judged[k]):
             return
         try:
-            drawn = _beside(evidence, sides, judged[k])
+            drawn = _beside(evidence, models, judged[k])
         except DatasetError:
             continue
         number = judged[k][0].image_id
-        yield Picture(number, clean(names[number]), _told(sides, judged[k]), drawn)
+        yield Picture(number, clean(names[number]), _told(models, judged[k]), drawn)
 
 
 def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path]:
@@ -82,13 +82,13 @@ def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path
     return files
 
 
-def _judged(evidence: Evidence, sides: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
-    """Return what is right and wrong for each side in each image, at the first side's threshold."""
+def _judged(evidence: Evidence, models: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
+    """Return what is right and wrong for each model in each image, at the first side's threshold."""
     found: list[list[WorstImage]] = []
     threshold = None
-    for side in sides:
-        table = side.found.table
-        matches = match(evidence.truth, table, side.found.image_ids)
+    for model in models:
+        table = model.found.table
+        matches = match(evidence.truth, table, model.found.image_ids)
         threshold = best_threshold(matches, table) if threshold is None else threshold
         shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
         found.append(
@@ -101,34 +101,36 @@ def _judged(evidence: Evidence, sides: Sequence[Accuracy]) -> list[tuple[WorstIm
 
 
 def _difference(judged: tuple[WorstImage, ...]) -> int:
-    """Count the objects that only one side finds, and by how many wrong detections they differ."""
+    """Count the objects that only one model finds, and by how many wrong detections they differ."""
     if len(judged) == 1:
         return len(judged[0].missed) + len(judged[0].wrong)
     first, second = judged
     return np.setxor1d(first.found, second.found).size + abs(len(first.wrong) - len(second.wrong))
 
 
-def _told(sides: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> str:
+def _told(models: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> str:
     told = []
-    for side, one in zip(sides, judged, strict=True):
+    for model, one in zip(models, judged, strict=True):
         n_objects = len(one.found) + len(one.missed)
         told.append(
-            f"{side.side.role}: {len(one.found)} of {n_objects} objects found, {len(one.wrong)} wrong"
+            f"{model.model.role}: {len(one.found)} of {n_objects} objects found, {len(one.wrong)} wrong"
         )
     return "; ".join(told)
 
 
-def _beside(evidence: Evidence, sides: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> Image.Image:
-    """Draw the sides beside each other, each under its name."""
+def _beside(evidence: Evidence, models: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> Image.Image:
+    """Draw the models beside each other, each under its name."""
     drawn = [
-        draw(one, evidence.truth, side.found.table, evidence.dataset.image_folder)
-        for side, one in zip(sides, judged, strict=True)
+        draw(one, evidence.truth, model.found.table, evidence.dataset.image_folder)
+        for model, one in zip(models, judged, strict=True)
     ]
     width = sum(image.width for image in drawn) + _GAP * (len(drawn) - 1)
     canvas = Image.new("RGB", (width, max(image.height for image in drawn) + _STRIP), "black")
     pen, left = ImageDraw.Draw(canvas), 0
-    for side, image in zip(sides, drawn, strict=True):
-        title = clean(f"{side.side.role}: {side.side.name}").encode("latin-1", "replace").decode("latin-1")
+    for model, image in zip(models, drawn, strict=True):
+        title = (
+            clean(f"{model.model.role}: {model.model.name}").encode("latin-1", "replace").decode("latin-1")
+        )
         pen.text((left + 4, 3), title, fill="white", font=ImageFont.load_default())
         canvas.paste(image, (left, _STRIP))
         left += image.width + _GAP

@@ -40,19 +40,19 @@ def sheet(found: Found) -> Group:
 def _how_bad(found: Found) -> list[Any]:
     columns = [("", ""), ("model", ""), ("quantization", ""), ("ran on", "")]
     columns += [("mAP", "right"), ("95 % interval", ""), ("AP50", "right")]
-    sides = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
-    table = _grid(columns, (_side(name, side) for name, side in sides))
+    models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
+    table = _grid(columns, (_model_row(name, model) for name, model in models))
     return [table, *(_text(line) for line in (_verdict(found), *found["loss"]["remarks"]) if line)]
 
 
-def _side(name: str, side: Found) -> list[object]:
-    place = side["delegate_actual"] + ("" if side["device"] == "local" else f" on {side['device']}")
+def _model_row(name: str, model: Found) -> list[object]:
+    place = model["delegate_actual"] + ("" if model["device"] == "local" else f" on {model['device']}")
     figures = (
-        units.metric(side["map"]),
-        between(side["map_low"], side["map_high"]),
-        units.metric(side["ap50"]),
+        units.metric(model["map"]),
+        between(model["map_low"], model["map_high"]),
+        units.metric(model["ap50"]),
     )
-    return [name, side["model"], side["quantization"], place, *figures]
+    return [name, model["model"], model["quantization"], place, *figures]
 
 
 def signed(value: float | None) -> str:
@@ -295,8 +295,8 @@ def _grid(columns: Iterable[tuple[str, str]], rows: Iterable[Sequence[object]]) 
     """Return a table of (title, justify) columns."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title, justify in columns:
-        side: Any = justify or "left"
-        table.add_column(title, justify=side, overflow="fold")
+        align: Any = justify or "left"
+        table.add_column(title, justify=align, overflow="fold")
     for row in rows:
         table.add_row(*(_text(value) for value in row))
     return table

@@ -26,7 +26,7 @@ from harness.accuracy.dataset import find_dataset
 from harness.diagnosis.diagnose import Case, gather
 from harness.diagnosis.layers import tensors
 from harness.diagnosis.layers.matching import match_tensors
-from harness.diagnosis.runs.sides import Pair, load_side
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
@@ -69,8 +69,8 @@ def ssd(data, folder):
     pixels = msgspec.structs.replace(quantized.card.input, mean=(128.0,) * 3, std=(128.0,) * 3)
     card = msgspec.structs.replace(quantized.card, name="ssd_mobilenet_v1_float", input=pixels)
     card = msgspec.structs.replace(card, source=msgspec.structs.replace(card.source, sha256=None))
-    return Pair(
-        load_side("float", replace(quantized, card=card, file=file)), load_side("quantized", quantized)
+    return ModelPair(
+        load_model("float", replace(quantized, card=card, file=file)), load_model("quantized", quantized)
     )
 
 
@@ -78,7 +78,7 @@ def yolo(data, folder):
     models = [
         find_model(str(data / f"models/yolov5n-{kind}.tflite"), find_workspace()) for kind in ("fp16", "int8")
     ]
-    return Pair(load_side("float", models[0]), load_side("quantized", models[1]))
+    return ModelPair(load_model("float", models[0]), load_model("quantized", models[1]))
 
 
 PAIRS = {"ssd_mobilenet_v1 300x300": ssd, "yolov5n 640x640": yolo}
@@ -88,7 +88,7 @@ def work(name, what, data, n_images):
     with tempfile.TemporaryDirectory() as folder:
         pair = PAIRS[name](data, Path(folder))
         dataset = find_dataset(data / "coco50")
-        graphs = [side.graph for side in pair.sides]
+        graphs = [model.graph for model in pair.models]
         compared = tensors.comparable(match_tensors(*graphs), *(graph.primary for graph in graphs))
         images = [image.path for image in dataset.images]
         images = (images * -(-n_images // len(images)))[:n_images]

@@ -345,14 +345,14 @@ def diagnosis_page(tmp_path_factory):
     from harness.accuracy.dataset import find_dataset
     from harness.diagnosis.diagnose import Case, Diagnosis, gather
     from harness.diagnosis.findings import Finding, Number, Remedy
-    from harness.diagnosis.runs.sides import Pair, load_side
+    from harness.diagnosis.runs.model_pair import ModelPair, load_model
     from harness.recognize.find import find_model
     from harness.report.html.diagnosis import render as render_diagnosis
     from harness.workspace import find_workspace
 
     workspace = find_workspace(str(REPOSITORY))
     models = [find_model(name, workspace) for name in ("shapes-float32", "shapes-full-integer")]
-    pair = Pair(load_side("float", models[0]), load_side("quantized", models[1]))
+    pair = ModelPair(load_model("float", models[0]), load_model("quantized", models[1]))
     dataset = find_dataset(DATASET).limited(12)
     found = [
         Finding(ENDING, confidence, HOSTILE, HOSTILE, (Number("share", 0.25),), None, "edit",

@@ -10,8 +10,8 @@ from harness.diagnosis.diagnose import Diagnosis, examine
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers import first_break as where
 from harness.diagnosis.loss import loss
+from harness.diagnosis.runs.model_pair import ModelPair, Place, load_model
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, Place, load_side
 from harness.recognize.card import infer_card
 
 
@@ -36,8 +36,8 @@ def examined(fault, limit=None, layer_images=20) -> Examined:
     dataset = find_dataset(fault.dataset).limited(limit)
     truth = read_annotations(dataset.annotations)
     runs = Runs(dataset, truth)
-    reference = None if fault.reference is None else load_side("float", _model(fault.reference))
-    pair = Pair(reference, load_side("quantized", _model(fault.broken), Place(delegate=fault.delegate)))
+    reference = None if fault.reference is None else load_model("float", _model(fault.reference))
+    pair = ModelPair(reference, load_model("quantized", _model(fault.broken), Place(delegate=fault.delegate)))
     evidence = Evidence(
         pair=pair,
         dataset=dataset,

@@ -13,13 +13,13 @@ CAUSE = "channel-order"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Feed the channels in the other order: the float side's, or for want of it simply the other one."""
-    card = evidence.pair.quantized.model.card
+    """Feed the channels in the other order: the float model's, or for want of it simply the other one."""
+    card = evidence.pair.quantized.card
     other = replace(
         card, input=replace(card.input, channels="bgr" if card.input.channels == "rgb" else "rgb")
     )
     reference = evidence.pair.float
-    seen = reference is not None and reference.model.card.input.channels != card.input.channels
+    seen = reference is not None and reference.card.input.channels != card.input.channels
     fed, right = card.input.channels.upper(), other.input.channels.upper()
     sentence = (
         f"the quantized side is fed {fed}, the float side {right}"

@@ -40,7 +40,7 @@ def judge(gain: PairedDifference, evidence: Evidence, seen: bool) -> Verdict | N
     - None: it is not seen and does not help, or taking it away brings nothing.
 
     Args:
-        gain: `first` is the quantized side as it is, `second` without the cause.
+        gain: `first` is the quantized model as it is, `second` without the cause.
         evidence: Says how large the loss is.
         seen: Whether the cards or files show the cause, whatever it does to the mAP.
     """
@@ -78,7 +78,7 @@ def room_for_guesses(evidence: Evidence) -> bool:
 
 
 def share_of_loss(gain: float, evidence: Evidence) -> float | None:
-    """Return how much of the whole loss a gain is; None where there is no float side or no loss beyond chance."""
+    """Return how much of the whole loss a gain is; None where there is no float model or no loss beyond chance."""
     loss = evidence.loss.difference
     if loss is None or loss.difference is None or loss.high is None or loss.high >= 0:
         return None
@@ -86,7 +86,7 @@ def share_of_loss(gain: float, evidence: Evidence) -> float | None:
 
 
 def is_lossy(evidence: Evidence) -> bool:
-    """Whether there is anything to explain: a loss beyond chance of at least 0.005; True without a float side."""
+    """Whether there is anything to explain: a loss beyond chance of at least 0.005; True without a float model."""
     loss = evidence.loss.difference
     if loss is None:
         return True

@@ -12,20 +12,20 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs.sides import Place
+from harness.diagnosis.runs.model_pair import Place
 
 CAUSE = "delegate-arithmetic"
-HERE = f"{CPU}:1"
+REFERENCE_DELEGATE = f"{CPU}:1"
 
 
 def examine(evidence: Evidence) -> Finding | None:
     """Run the very same file and card on one thread of this computer's CPU."""
-    side = evidence.pair.quantized
-    if side.place.device == Place().device and side.place.delegate in {CPU, HERE}:
+    model = evidence.pair.quantized
+    if model.place.device == Place().device and model.place.delegate in {CPU, REFERENCE_DELEGATE}:
         return None
     there = evidence.loss.quantized.found
     here = evidence.runs.detections(
-        replace(side, place=replace(side.place, device=Place().device, delegate=HERE))
+        replace(model, place=replace(model.place, device=Place().device, delegate=REFERENCE_DELEGATE))
     )
     same = np.array_equal(there.table.rows, here.table.rows)
     gain = evidence.runs.compare(there, here)
@@ -37,17 +37,17 @@ def examine(evidence: Evidence) -> Finding | None:
         CAUSE,
         verdict.confidence,
         verdict.rule,
-        f"the same file gives other detections on {side.place} ({counts[0]}) than on this computer's CPU "
+        f"the same file gives other detections on {model.place} ({counts[0]}) than on this computer's CPU "
         f"({counts[1]}); there, {words(gain)}",
         (Number("detections there", counts[0]), Number("detections here", counts[1]), *gain_numbers(gain)),
         gain,
         "setting",
-        remedies.advice(_advice(side.place)),
+        remedies.advice(_advice(model.place)),
     )
 
 
 def _advice(place: Place) -> str:
-    if place.is_here:
+    if place.in_process:
         return (
             "Run it on one thread (cpu:1). LiteRT 2.3's regular NMS, for one, loses classes on several; the fast one "
             "(harness edit nms --fast) does not."

@@ -12,8 +12,8 @@ from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, sto
 from harness.diagnosis.layers.float_twin import Twin, find_twin
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.runs.changes import Change, Found
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import Folder
-from harness.diagnosis.runs.sides import Side
 from harness.errors import MissingExtraError
 from harness.tflite.reader import read_bytes
 
@@ -26,7 +26,7 @@ class Emulations:
 
     Attributes:
         evidence: What is known.
-        twin: What the quantized side does to the float side.
+        twin: What the quantized model does to the float model.
         folder: Where emulated models are written.
     """
 
@@ -35,11 +35,11 @@ class Emulations:
     folder: Folder
 
     @property
-    def side(self) -> Side:
-        """The float side."""
-        side = self.evidence.pair.float
-        assert side is not None
-        return side
+    def model(self) -> ComparedModel:
+        """The float model."""
+        model = self.evidence.pair.float
+        assert model is not None
+        return model
 
     def without(self, better: Parts) -> PairedDifference:
         """Compare the whole quantized model, emulated, with better parts of it.
@@ -57,12 +57,12 @@ class Emulations:
 
     def found(self, parts: Parts) -> Found:
         """Return the detections of the float model with parts of it quantized."""
-        data = emulate(read_bytes(self.side.file), parts, self.side.file)
+        data = emulate(read_bytes(self.model.file), parts, self.model.file)
         file = self.folder.write(f"emulated{next(_NUMBERS)}.tflite", data)
-        return self.evidence.runs.detections(self.side, Change("emulated", file=file))
+        return self.evidence.runs.detections(self.model, Change("emulated", file=file))
 
     def with_ranges(self, indices: Iterable[int]) -> Parts:
-        """Return all parts, with ranges for some activations that hold what the float side has there."""
+        """Return all parts, with ranges for some activations that hold what the float model has there."""
         layers = by_index(self.evidence)
         better = {index: own_range(layers[index]) for index in indices if index in layers}
         return self.with_activations(better)
@@ -83,9 +83,9 @@ class Emulations:
 
 
 def open_emulations(evidence: Evidence, folder: Folder) -> Emulations | None:
-    """Return the means to emulate the quantized side; None where there is no float twin, or it runs elsewhere."""
+    """Return the means to emulate the quantized model; None where there is no float twin, or it runs elsewhere."""
     reference = evidence.pair.float
-    if reference is None or not reference.place.is_here:
+    if reference is None or not reference.place.in_process:
         return None
     try:
         twin = find_twin(evidence.pair)

@@ -12,7 +12,7 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.tflite.values import real_values
 
 CAUSE = "float16-overflow"
@@ -68,9 +68,9 @@ def _unmeasured(evidence: Evidence, names: list[str]) -> Finding:
     )
 
 
-def infinite_constants(side: Side) -> list[str]:
+def infinite_constants(model: ComparedModel) -> list[str]:
     """Return the names of the float16 constants that hold infinities or NaN."""
-    graph = side.graph
+    graph = model.graph
     return [
         tensor.name
         for tensor in graph.primary.tensors

@@ -15,9 +15,9 @@ CAUSE = "float-card"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Feed the pixels as they are to an integer input whose card normalizes them."""
-    side = evidence.pair.quantized
-    card, info = side.model.card, side.description.inputs[0]
-    if not feeding.is_integer(side) or card.input.mean is None:
+    model = evidence.pair.quantized
+    card, info = model.card, model.description.inputs[0]
+    if not feeding.is_integer(model) or card.input.mean is None:
         return None
     plain = replace(card.input, mean=None, std=None)
     means, normalized = feeding.fed(plain, info), feeding.asked(card.input, info)

@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Another reading of the quantized side.
+    """Another reading of the quantized model.
 
     Attributes:
         card: What it comes to.
@@ -36,7 +36,7 @@ def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Fi
     What nothing speaks for is tried only where there is accuracy to win back: chance would find some elsewhere. Nor is
     it tried on a device, where each attempt infers all images anew.
     """
-    guesses = room_for_guesses(evidence) and evidence.pair.quantized.place.is_here
+    guesses = room_for_guesses(evidence) and evidence.pair.quantized.place.in_process
     tried = [(one, trial) for one in found if (one.seen or guesses) and (trial := _trial(evidence, one))]
     if not tried:
         return None
@@ -57,7 +57,7 @@ def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Fi
 
 
 def _trial(evidence: Evidence, one: Hypothesis) -> Trial | None:
-    """Measure a reading; None where the card does not fit the file or cannot be tried where the side runs."""
+    """Measure a reading; None where the card does not fit the file or cannot be tried where the model runs."""
     try:
         return evidence.trial(Change("another card", card=one.card))
     except HarnessError:

@@ -21,15 +21,15 @@ _ENTRIES = ("resize", "pad_value", "pad_position", "method")
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Resize as the float side does, or as the training's configuration says; else compare the sizes."""
+    """Resize as the float model does, or as the training's configuration says; else compare the sizes."""
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence))) or _other_size(evidence)
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    side, reference = evidence.pair.quantized, evidence.pair.float
-    card = side.model.card
+    model, reference = evidence.pair.quantized, evidence.pair.float
+    card = model.card
     if reference is not None:
-        theirs = reference.model.card.input
+        theirs = reference.card.input
         changes = {entry: getattr(theirs, entry) for entry in _ENTRIES}
         better = replace(card.input, **changes)
         if _way(better) != _way(card.input):
@@ -37,8 +37,8 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
                 f"images are brought to size by {words(card.input)}; on the float side it is {words(better)}"
             )
             yield Hypothesis(replace(card, input=better), sentence, seen=True)
-        return  # the float side does well with images that are brought to size in the same way
-    for reading in resizes(card, side.description):
+        return  # the float model does well with images that are brought to size in the same way
+    for reading in resizes(card, model.description):
         found, other = words(card.input), words(reading.card.input)
         yield Hypothesis(
             reading.card, f"images are brought to size by {found}; {other} serves the model better", False
@@ -59,8 +59,8 @@ def words(spec: InputSpec) -> str:
 
 
 def _other_size(evidence: Evidence) -> Finding | None:
-    """Compare the size with the training's and the float side's; nothing here can be run at another size."""
-    spec = evidence.pair.quantized.model.card.input
+    """Compare the size with the training's and the float model's; nothing here can be run at another size."""
+    spec = evidence.pair.quantized.card.input
     own = (spec.width, spec.height)
     for size, whose in _sizes(evidence):
         if size != own and is_lossy(evidence):
@@ -73,7 +73,7 @@ def _sizes(evidence: Evidence) -> Iterator[tuple[tuple[int, int], str]]:
     if training is not None and training.size is not None:
         yield training.size, "the training's pipeline.config says"
     if evidence.pair.float is not None:
-        theirs = evidence.pair.float.model.card.input
+        theirs = evidence.pair.float.card.input
         yield (theirs.width, theirs.height), "the float side takes"
 
 

@@ -18,13 +18,13 @@ CAUSE = "input-normalization"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Feed the quantized side what the float side gets; without a float side, try the usual normalizations."""
+    """Feed the quantized model what the float model gets; without a float model, try the usual normalizations."""
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     pair = evidence.pair
-    card, info = pair.quantized.model.card, pair.quantized.description.inputs[0]
+    card, info = pair.quantized.card, pair.quantized.description.inputs[0]
     if pair.float is None:
         if card.input.mean is not None or info.dtype.startswith("float"):
             yield from _usual(card)

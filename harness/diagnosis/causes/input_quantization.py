@@ -15,11 +15,11 @@ CAUSE = "input-quantization"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Feed round(real / scale) + zero point of what the float network gets, where the input can store it."""
-    side = evidence.pair.quantized
-    card, info = side.model.card, side.description.inputs[0]
-    if evidence.pair.float is None or not feeding.is_integer(side) or card.input.mean is not None:
+    model = evidence.pair.quantized
+    card, info = model.card, model.description.inputs[0]
+    if evidence.pair.float is None or not feeding.is_integer(model) or card.input.mean is not None:
         return None
-    wanted, found = feeding.of_side(evidence.pair.float), feeding.of_side(side)
+    wanted, found = feeding.of_side(evidence.pair.float), feeding.of_side(model)
     if found.like(wanted) or not feeding.holds(info, wanted):
         return None
     better = replace(card, input=feeding.with_values(card.input, info, wanted, like=evidence.pair.float))

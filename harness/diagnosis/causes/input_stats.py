@@ -25,17 +25,17 @@ CAUSE = "input-stats"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Write the scale and zero point into the file with which pixels mean what the float network gets."""
-    side, reference = evidence.pair.quantized, evidence.pair.float
-    info = side.description.inputs[0]
-    if reference is None or not feeding.is_integer(side) or side.model.card.input.mean is not None:
+    model, reference = evidence.pair.quantized, evidence.pair.float
+    info = model.description.inputs[0]
+    if reference is None or not feeding.is_integer(model) or model.card.input.mean is not None:
         return None
-    wanted, found = feeding.of_side(reference), feeding.of_side(side)
+    wanted, found = feeding.of_side(reference), feeding.of_side(model)
     if found.like(wanted) or feeding.holds(info, wanted) or of_wrong_images(evidence, fit(evidence)):
         return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
     scale, zero_point = _stored(wanted, info.dtype)
     with scratch.folder() as folder:
         file = folder.write(
-            "input.tflite", with_input_scale(read_bytes(side.file), scale, zero_point, side.file)
+            "input.tflite", with_input_scale(read_bytes(model.file), scale, zero_point, model.file)
         )
         trial = evidence.trial(Change("other input scale", file=file))
     verdict = judge(trial.difference, evidence, seen=True)

@@ -9,7 +9,7 @@ from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.changes import Change
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.edit.graph import Plan, apply
 from harness.tflite import postprocess
 from harness.tflite.reader import read_bytes
@@ -19,22 +19,22 @@ CAUSE = "integer-postprocess"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Take the operator's own float outputs instead of the rounded ones."""
-    side = evidence.pair.quantized
-    outputs = float_outputs(side)
+    model = evidence.pair.quantized
+    outputs = float_outputs(model)
     if outputs is None:
         return None
     with scratch.folder() as folder:
-        file = folder.write("float.tflite", apply(read_bytes(side.file), Plan(outputs=outputs), side.file))
+        file = folder.write("float.tflite", apply(read_bytes(model.file), Plan(outputs=outputs), model.file))
         trial = evidence.trial(Change("float outputs of PostProcess", file=file))
     verdict = judge(trial.difference, evidence, seen=True)
     if verdict is None:
         return None
-    coarsest = max(info.scale or 0.0 for info in side.description.outputs)
+    coarsest = max(info.scale or 0.0 for info in model.description.outputs)
     return Finding(
         CAUSE,
         verdict.confidence,
         verdict.rule,
-        f"the outputs of TFLite_Detection_PostProcess are rounded to {side.description.outputs[0].dtype} (steps of "
+        f"the outputs of TFLite_Detection_PostProcess are rounded to {model.description.outputs[0].dtype} (steps of "
         f"{coarsest:.3g}), though its kernel gives float32 only; left in float, {words(trial.difference)}",
         (Number("coarsest step", coarsest), *gain_numbers(trial.difference)),
         trial.difference,
@@ -43,11 +43,11 @@ def examine(evidence: Evidence) -> Finding | None:
     )
 
 
-def float_outputs(side: Side) -> dict[str, int] | None:
+def float_outputs(model: ComparedModel) -> dict[str, int] | None:
     """Return the operator's own outputs in the order of the model's, where a model's are rounded ones; else None."""
-    found = postprocess.find(side.graph)
-    places = postprocess.places(side.graph)
-    graph = side.graph.primary
+    found = postprocess.find(model.graph)
+    places = postprocess.places(model.graph)
+    graph = model.graph.primary
     rounded = [
         i for i, place in zip(graph.outputs, places, strict=True) if graph.tensors[i].dtype != "float32"
     ]

@@ -17,14 +17,14 @@ CAUSE = "label-offset"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Read the class numbers as the float side does, else in the usual ways; it costs no inference."""
+    """Read the class numbers as the float model does, else in the usual ways; it costs no inference."""
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    card, reference = evidence.pair.quantized.model.card, evidence.pair.float
+    card, reference = evidence.pair.quantized.card, evidence.pair.float
     if reference is not None:
-        theirs = reference.model.card.labels
+        theirs = reference.card.labels
         if (theirs.offset, theirs.map) != (card.labels.offset, card.labels.map):
             better = replace(card.labels, offset=theirs.offset, map=theirs.map)
             sentence = f"the quantized side reads {words(card.labels)}, the float side {words(better)}"

@@ -1,4 +1,4 @@
-"""The quantized side keeps other boxes: another score threshold, overlap or number of detections."""
+"""The quantized model keeps other boxes: another score threshold, overlap or number of detections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.changes import Change, Trial
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.edit.card_toml import changed_entries
 from harness.edit.nms import NmsChange
 from harness.edit.shapes import change_nms
@@ -50,7 +50,7 @@ class _Try:
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Suppress with the float side's settings, or, for want of them, with the training's or usual ones."""
+    """Suppress with the float model's settings, or, for want of them, with the training's or usual ones."""
     with scratch.folder() as folder:
         for one in _tries(evidence, folder):
             if not one.seen and not room_for_guesses(evidence):
@@ -79,8 +79,8 @@ def _trial(evidence: Evidence, change: Change) -> Trial | None:
 
 
 def _tries(evidence: Evidence, folder: scratch.Folder) -> Iterator[_Try]:
-    side, reference = evidence.pair.quantized, evidence.pair.float
-    own = side.description.postprocess
+    model, reference = evidence.pair.quantized, evidence.pair.float
+    own = model.description.postprocess
     theirs = reference.description.postprocess if reference is not None else None
     if own is not None:
         wanted, whose = (theirs, "the float side has") if theirs else (_expected(evidence, own), "mAP wants")
@@ -131,15 +131,15 @@ def _in_file(
     whose: str,
     seen: bool,
 ) -> _Try:
-    side = evidence.pair.quantized
-    file = folder.write("nms.tflite", change_nms(read_bytes(side.file), change, side.file))
+    model = evidence.pair.quantized
+    file = folder.write("nms.tflite", change_nms(read_bytes(model.file), change, model.file))
     remedy = remedies.new_nms(evidence, change)
     return _Try(Change("other NMS settings", file=file), remedy, _sentence(differing, whose), differing, seen)
 
 
-def _in_card(evidence: Evidence, reference: Side) -> Iterator[_Try]:
-    card = evidence.pair.quantized.model.card
-    theirs: ModelCard = reference.model.card
+def _in_card(evidence: Evidence, reference: ComparedModel) -> Iterator[_Try]:
+    card = evidence.pair.quantized.card
+    theirs: ModelCard = reference.card
     if theirs.decoder.name != card.decoder.name or theirs.decoder.nms == card.decoder.nms:
         return
     better = replace(card, decoder=replace(card.decoder, nms=theirs.decoder.nms))

@@ -15,7 +15,7 @@ from harness.diagnosis.causes import hypotheses
 from harness.diagnosis.causes.hypotheses import Hypothesis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.errors import HarnessError
 from harness.recognize.readings import POSTPROCESSED
 
@@ -24,42 +24,42 @@ CAUSE = "output-order"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Read the outputs in every order that their shapes allow; it costs no inference."""
-    if evidence.pair.quantized.model.card.decoder.name not in POSTPROCESSED:
+    if evidence.pair.quantized.card.decoder.name not in POSTPROCESSED:
         return None
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
-    side = evidence.pair.quantized
-    card = side.model.card
+    model = evidence.pair.quantized
+    card = model.card
     own = parse_order(card.decoder.order or "tf1", card.decoder.name)
-    told = _told(side)
+    told = _told(model)
     for roles in permutations(POSTPROCESS_ROLES):
         spec = replace(card.decoder, order=",".join(roles))
-        if roles != own and _fits(roles, spec, side):
+        if roles != own and _fits(roles, spec, model):
             seen = roles == told
             whence = "the file's own operator gives them as" if seen else "better results come from"
             sentence = f"the card reads the outputs as {', '.join(own)}; {whence} {', '.join(roles)}"
             yield Hypothesis(replace(card, decoder=spec), sentence, seen)
 
 
-def _told(side: Side) -> tuple[str, ...] | None:
+def _told(model: ComparedModel) -> tuple[str, ...] | None:
     """Return the order that the operator in the graph gives; None without it."""
     from harness.tflite.postprocess import places
 
-    found = places(side.graph)
+    found = places(model.graph)
     if sorted(place for place in found if place is not None) != [0, 1, 2, 3]:
         return None
     return tuple("-" if place is None else POSTPROCESS_ROLES[place] for place in found)
 
 
-def _fits(roles: Sequence[str], spec: DecoderSpec, side: Side) -> bool:
+def _fits(roles: Sequence[str], spec: DecoderSpec, model: ComparedModel) -> bool:
     """Whether the shapes allow an order: as many classes as scores, four times as many boxes, one count."""
-    sizes = {role: prod(info.shape) for role, info in zip(roles, side.description.outputs, strict=False)}
+    sizes = {role: prod(info.shape) for role, info in zip(roles, model.description.outputs, strict=False)}
     if len(sizes) < len(roles) or sizes["classes"] != sizes["scores"] or sizes["count"] != 1:
         return False
     try:
-        make_decoder(spec, side.description.outputs)
+        make_decoder(spec, model.description.outputs)
     except HarnessError:
         return False
     return True

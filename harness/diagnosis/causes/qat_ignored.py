@@ -11,7 +11,7 @@ from harness.diagnosis.causes.pipeline_config import read_training
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies.remedies import requantize
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 
 CAUSE = "qat-ignored"
 QAT = "qat-uint8"
@@ -21,10 +21,10 @@ FAKE = "FAKE_QUANT"
 def examine(evidence: Evidence) -> Finding | None:
     """Look for what quantization-aware training leaves in a graph, where `pipeline.config` asks for it."""
     training = read_training(evidence.pipeline_config)
-    if training is None or not training.asks_for_qat or any(map(_trained_so, evidence.pair.sides)):
+    if training is None or not training.asks_for_qat or any(map(_trained_so, evidence.pair.models)):
         return None
     lossy = is_lossy(evidence)
-    side = evidence.pair.quantized
+    model = evidence.pair.quantized
     return Finding(
         CAUSE,
         "likely" if lossy and evidence.loss.difference is not None else "possible",
@@ -32,12 +32,12 @@ def examine(evidence: Evidence) -> Finding | None:
         + (", and there is a loss beyond chance" if lossy else ", and there is no loss beyond chance"),
         "pipeline.config configures quantization-aware training (graph_rewriter, delay "
         f"{training.quantization_delay}), but the graph holds no trace of it: it is "
-        f"{side.description.quantization}, with no FAKE_QUANT operator; TF2 pipelines ignore graph_rewriter without a "
+        f"{model.description.quantization}, with no FAKE_QUANT operator; TF2 pipelines ignore graph_rewriter without a "
         "word",
         (
             Number("configured delay", training.quantization_delay, "steps"),
             Number("FAKE_QUANT operators", 0),
-            Number("quantization", side.description.quantization),
+            Number("quantization", model.description.quantization),
         ),
         None,
         "retrain",
@@ -49,6 +49,6 @@ def examine(evidence: Evidence) -> Finding | None:
     )
 
 
-def _trained_so(side: Side) -> bool:
-    named = any(operator.name.startswith(FAKE) for _, operator in side.graph.operators())
-    return named or side.description.quantization == QAT
+def _trained_so(model: ComparedModel) -> bool:
+    named = any(operator.name.startswith(FAKE) for _, operator in model.graph.operators())
+    return named or model.description.quantization == QAT

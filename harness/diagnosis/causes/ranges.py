@@ -9,7 +9,7 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.matching import INPUT
 from harness.diagnosis.runs import fed_values as feeding
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 
 WIDE = 0.25
 """A tensor that spans less than a quarter of its range has lost two bits or more."""
@@ -64,11 +64,11 @@ def fit(evidence: Evidence) -> Fit:
     return Fit(tuple(told), tuple(wide), tuple(narrow))
 
 
-def _says_something(layer: Layer, side: Side) -> bool:
+def _says_something(layer: Layer, model: ComparedModel) -> bool:
     if layer.range_low is None or layer.range_high is None or layer.scale is None:
         return False
     if layer.pair.operator == INPUT:
-        return side.model.card.input.mean is not None  # pixels that are fed as they are fill any range
+        return model.card.input.mean is not None  # pixels that are fed as they are fill any range
     return layer.pair.operator not in MOVING | {"LOGISTIC", "SOFTMAX", "TANH"}  # those ranges are fixed
 
 
@@ -87,8 +87,8 @@ def of_wrong_images(evidence: Evidence, found: Fit) -> bool:
 
 def of_another_range(evidence: Evidence) -> str | None:
     """Say for what range the input was calibrated, where that is not what the float network gets."""
-    reference, side = evidence.pair.float, evidence.pair.quantized
-    held = feeding.held(side.description.inputs[0])
+    reference, model = evidence.pair.float, evidence.pair.quantized
+    held = feeding.held(model.description.inputs[0])
     if reference is None or held is None:
         return None
     wanted = feeding.of_side(reference)

@@ -88,9 +88,9 @@ def _remedy(evidence: Evidence) -> Remedy:
 
 def _of_file_alone(evidence: Evidence) -> Finding | None:
     """Hold the input's range against what the card feeds; the other ranges say nothing without a float model."""
-    side = evidence.pair.quantized
-    info = side.description.inputs[0]
-    asked = feeding.asked(side.model.card.input, info)
+    model = evidence.pair.quantized
+    info = model.description.inputs[0]
+    asked = feeding.asked(model.card.input, info)
     held = feeding.held(info)
     if asked is None or held is None or WIDE * (held[1] - held[0]) < asked.high - asked.low:
         return _unmeasured(evidence, _faults(evidence)) if _faults(evidence) else None

@@ -17,10 +17,10 @@ CAUSE = "shared-output-scale"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Emulate the model with boxes and scores stored apart; without a float side, say what the scale leaves."""
-    reference, side = evidence.pair.float, evidence.pair.quantized
-    here = find_shared(side)
-    scales = [scale for index in here.tensors if (scale := scale_of(side.graph, index))] if here else []
+    """Emulate the model with boxes and scores stored apart; without a float model, say what the scale leaves."""
+    reference, model = evidence.pair.float, evidence.pair.quantized
+    here = find_shared(model)
+    scales = [scale for index in here.tensors if (scale := scale_of(model.graph, index))] if here else []
     if not scales:
         return None
     shared = find_shared(reference) if reference is not None else None
@@ -36,7 +36,7 @@ def _finding(evidence: Evidence, emulations: Emulations, shared: Shared, scale: 
     verdict = judge(gain, evidence, seen=True)
     if verdict is None:
         return None
-    graph = emulations.side.graph.primary
+    graph = emulations.model.graph.primary
     names = [graph.tensors[index].name for index in shared.tensors]
     return Finding(
         CAUSE,

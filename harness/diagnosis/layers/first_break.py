@@ -9,8 +9,8 @@ from dataclasses import replace
 from harness.diagnosis.layers import tensors
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import INPUT, MOVING, ancestors, made_tensors, match_tensors
+from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair
 
 MOST_VALUES, LEAST_IMAGES = 1_200_000_000, 8
 """Values that are compared: those of 100 images of an SSD 300×300. Larger models have as many on fewer images."""
@@ -24,8 +24,8 @@ EQUAL_DB = 120.0
 """Taken for the SNR of tensors that are equal: more than float32 can tell."""
 
 
-def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
-    """Compare the tensors of both sides; None where they cannot be read or nothing matches.
+def measure(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
+    """Compare the tensors of both models; None where they cannot be read or nothing matches.
 
     Raises:
         JobError: A model failed.
@@ -48,17 +48,17 @@ def measure(pair: Pair, runs: Runs, n_images: int) -> Layers | None:
     return Layers(tuple(layers), first, rule, NOT_MEASURED, sums.n_images, unmatched, seconds)
 
 
-def _can_differ(pair: Pair) -> bool:
+def _can_differ(pair: ModelPair) -> bool:
     """Whether the tensors can be read, and can differ: what a delegate computes inside it keeps to itself."""
-    here = all(side.place.is_here for side in pair.sides)
-    inputs = {side.model.card.input for side in pair.sides}
+    here = all(model.place.in_process for model in pair.models)
+    inputs = {model.card.input for model in pair.models}
     return here and not (pair.same_file and len(inputs) == 1)
 
 
 NOT_MEASURED = "what single layers cost was not measured"
 
 
-def with_drops(layers: Sequence[Layer], pair: Pair) -> list[Layer]:
+def with_drops(layers: Sequence[Layer], pair: ModelPair) -> list[Layer]:
     """Add to each layer how much SNR is lost from the worst of its inputs; None where these are alike."""
     assert pair.float is not None
     by_tensor = {layer.pair.float: layer for layer in layers}

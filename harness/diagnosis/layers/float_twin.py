@@ -10,7 +10,7 @@ import numpy as np
 from harness.diagnosis.layers.emulate import Floats, Parts, Stored
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import CONVERTING, FUSED, match_tensors
-from harness.diagnosis.runs.sides import Pair
+from harness.diagnosis.runs.model_pair import ModelPair
 from harness.tflite.graph import Graph, Operator, Tensor
 from harness.tflite.reader import malformed
 from harness.tflite.values import EIGHT_BIT, real_values
@@ -21,13 +21,13 @@ WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSP
 
 @dataclass(frozen=True)
 class Weights:
-    """A layer's weights on both sides.
+    """A layer's weights on both models.
 
     Attributes:
         pair: The layer's output.
         operator: What computes with them.
         float_index: The constant of the float graph, or what is dequantized from it.
-        float_values: float32, as the float side has them.
+        float_values: float32, as the float model has them.
         values: float32, what the quantized ones stand for.
         bits: Of the quantized ones; 16 for float16.
         n_scales: 1 for the whole tensor, or one a channel; 0 for float16.
@@ -70,8 +70,8 @@ class Twin:
         return next((pair for pair in self.pairs if pair.float == float_index), None)
 
 
-def find_twin(pair: Pair) -> Twin | None:
-    """Read how the quantized side maps to the float side; None without a float side that is float.
+def find_twin(pair: ModelPair) -> Twin | None:
+    """Read how the quantized model maps to the float model; None without a float model that is float.
 
     Raises:
         ModelError: A graph is damaged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.recognize.readings import YOLO
 from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
 
@@ -39,13 +39,13 @@ class Shared:
     sources: tuple[int, ...]
 
 
-def find_shared(side: Side) -> Shared | None:
-    """Find the tensors of a side that hold boxes and scores; None where they are kept apart."""
-    graph = side.graph.primary
+def find_shared(model: ComparedModel) -> Shared | None:
+    """Find the tensors of a model that hold boxes and scores; None where they are kept apart."""
+    graph = model.graph.primary
     post = next((o for o in graph.operators if o.name == POSTPROCESS), None)
     if post is not None:
         return _before(post, graph)
-    return _in_output(side) if side.model.card.decoder.name in YOLO else None
+    return _in_output(model) if model.card.decoder.name in YOLO else None
 
 
 def _before(post: Operator, graph: Subgraph) -> Shared | None:
@@ -78,9 +78,9 @@ def _upwards(start: int, makers: Mapping[int, Operator]) -> list[int]:
     return found
 
 
-def _in_output(side: Side) -> Shared | None:
+def _in_output(model: ComparedModel) -> Shared | None:
     """Follow a YOLO's output back to where boxes and scores are put side by side."""
-    graph = side.graph.primary
+    graph = model.graph.primary
     if len(graph.outputs) != 1:
         return None
     makers = graph.producers()

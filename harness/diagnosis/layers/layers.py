@@ -53,8 +53,8 @@ class Layer:
         range_use: Share of the quantized range that the float values span, 0…1; None for a float tensor.
         clipped: Share of the float values outside the quantized range; None for a float tensor.
         drop_db: How much SNR is lost from the worst of its inputs to this tensor; None where its inputs are alike
-            on both sides, so that all the error is its own.
-        not_finite: Share of the quantized side's values that are no finite numbers.
+            on both models, so that all the error is its own.
+        not_finite: Share of the quantized model's values that are no finite numbers.
         loss: mAP that is lost when only this layer is quantized; None where it was not measured.
         loss_low: Lower end of its 95 % interval.
         loss_high: Upper end.

@@ -143,7 +143,7 @@ def _made(graph: Subgraph, index: int, kind: str, place: int) -> Made:
 
 def _by_name(before: Sequence[Made], after: Sequence[Made]) -> dict[int, int]:
     """Match what has the same name, operator and shape; names that stand twice say nothing."""
-    counts = [Counter(made.name for made in side) for side in (before, after)]
+    counts = [Counter(made.name for made in model) for model in (before, after)]
     places = {made.name: j for j, made in enumerate(after)}
     found = {}
     for i, made in enumerate(before):
@@ -156,9 +156,9 @@ def _by_name(before: Sequence[Made], after: Sequence[Made]) -> dict[int, int]:
     return found
 
 
-def _tokens(side: Sequence[Made], fixed: dict[int, int]) -> list[tuple[object, ...]]:
-    """Write a graph as tokens; what is matched already stands as a token of its own that both sides share."""
-    return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(side)]
+def _tokens(model: Sequence[Made], fixed: dict[int, int]) -> list[tuple[object, ...]]:
+    """Write a graph as tokens; what is matched already stands as a token of its own that both models share."""
+    return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(model)]
 
 
 def _aligned(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:

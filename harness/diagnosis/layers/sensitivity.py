@@ -24,14 +24,14 @@ from harness.diagnosis.layers.matching import MOVING, ancestors
 from harness.diagnosis.loss.heads import Heads, open_heads
 from harness.diagnosis.loss.mixing import level
 from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
-from harness.diagnosis.runs.sides import Pair, Side
 from harness.errors import HarnessError
 from harness.tflite import reader
 
 SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
 SCREENED_CANDIDATES = 100
-"""The best candidates of each image, by the float side's scores: what becomes of them is looked at."""
+"""The best candidates of each image, by the float model's scores: what becomes of them is looked at."""
 MEASURED = 10
 """Layers whose mAP is measured; the others disturb the candidates less."""
 MEASURED_IMAGES, LEAST_MEASURED_IMAGES = 40, 16
@@ -47,13 +47,13 @@ _USUAL_DB = 40.0
 class _Base:
     """The float model that layers are quantized in: itself, or what is before its suppression."""
 
-    side: Side
+    model: ComparedModel
     file: Path
     card: ModelCard
     decoder: HeadDecoder | None
 
 
-def measure(pair: Pair, runs: Runs, layers: Layers) -> Layers:
+def measure(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
     """Add to the layers what each costs alone, as far as that can be measured; `method` says how, or why not.
 
     Raises:
@@ -77,12 +77,12 @@ def measure(pair: Pair, runs: Runs, layers: Layers) -> Layers:
             )
 
 
-def single_parts(side: Side, twin: Twin) -> dict[int, Parts]:
+def single_parts(model: ComparedModel, twin: Twin) -> dict[int, Parts]:
     """Return for each layer, by its float tensor, what quantizing it alone means.
 
     An output stored as its only input is changes nothing, and what only moves numbers is no layer: left out.
     """
-    near = ancestors(side.graph.primary, [pair.float for pair in twin.pairs])
+    near = ancestors(model.graph.primary, [pair.float for pair in twin.pairs])
     found = {}
     for pair in twin.pairs:
         kept = twin.activations.get(pair.float)
@@ -97,11 +97,11 @@ def single_parts(side: Side, twin: Twin) -> dict[int, Parts]:
     return found
 
 
-def _base(side: Side, heads: tuple[Heads, Heads] | None) -> _Base:
+def _base(model: ComparedModel, heads: tuple[Heads, Heads] | None) -> _Base:
     if heads is None:
-        return _Base(side, side.file, side.model.card, None)
+        return _Base(model, model.file, model.card, None)
     first = heads[0]
-    return _Base(side, first.change.file or side.file, first.card, first.decoder)
+    return _Base(model, first.change.file or model.file, first.card, first.decoder)
 
 
 def _quiet(done: int, total: int, text: str) -> None:
@@ -118,7 +118,7 @@ class _Bench:
     on_step: OnStep
 
     def change(self, parts: Parts, name: str) -> Change:
-        """Return the change to the float side that quantizes these parts."""
+        """Return the change to the float model that quantizes these parts."""
         file = self.folder / f"{name}.tflite"
         if not file.exists():
             file.write_bytes(emulate(reader.read_bytes(self.base.file), parts, self.base.file))
@@ -127,7 +127,7 @@ class _Bench:
     def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:
         """Return the candidates of the first images that can be read."""
         n_images = SCREENED_IMAGES if pixels(self.base.card) <= USUAL_PIXELS else SCREENED_IMAGES_LARGE
-        found = self.runs.raw(self.base.side, change, n_images)
+        found = self.runs.raw(self.base.model, change, n_images)
         return [decoder.read(raw.outputs) for raw in found if raw.outputs is not None]
 
 
@@ -146,10 +146,10 @@ def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
     by_tensor = {layer.pair.float: layer for layer in layers.layers}
     chosen, how = _worst(bench, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
     n_images = min(measured_images(bench.base.card), len(bench.runs.dataset.images))
-    as_is = bench.runs.detections(bench.base.side, Change("", bench.base.card, bench.base.file), n_images)
+    as_is = bench.runs.detections(bench.base.model, Change("", bench.base.card, bench.base.file), n_images)
     for done, index in enumerate(chosen):
         bench.on_step(done, len(chosen), "what single layers cost")
-        found = bench.runs.detections(bench.base.side, bench.change(parts[index], str(index)), n_images)
+        found = bench.runs.detections(bench.base.model, bench.change(parts[index], str(index)), n_images)
         cost = bench.runs.compare(found, as_is)
         by_tensor[index] = replace(
             by_tensor[index], loss=cost.difference, loss_low=cost.low, loss_high=cost.high
@@ -189,7 +189,7 @@ def disturbance(first: Candidates, second: Candidates) -> float:
     """Return how far the best candidates are from where they were: mean (1 - IoU) + mean relative change of score.
 
     Args:
-        first: Of the float side; its best `SCREENED_CANDIDATES` are looked at.
+        first: Of the float model; its best `SCREENED_CANDIDATES` are looked at.
         second: The same candidates after a change.
     """
     scores, changed = level(first), level(second)

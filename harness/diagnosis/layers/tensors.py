@@ -19,8 +19,8 @@ from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.delegates import CPU_REFERENCE
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.runs.engines import Engines
+from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep
-from harness.diagnosis.runs.sides import Pair, Side
 from harness.errors import JobError
 from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 from harness.tflite.graph import Subgraph, Tensor
@@ -36,7 +36,7 @@ _SUMS = ("n", "float²", "float × error", "error²", "error", "clipped", "not f
 
 @dataclass(frozen=True)
 class Stored:
-    """How one side holds a tensor: real = scale × (q − zero point); scale None for a float one."""
+    """How one model holds a tensor: real = scale × (q − zero point); scale None for a float one."""
 
     tensor: Tensor
     scale: float | None
@@ -191,11 +191,11 @@ class _Bench:
     sums: Sums
 
 
-def compare(pair: Pair, pairs: Sequence[Compared], images: Sequence[Path], on_step: OnStep) -> Sums:
-    """Run both sides over images and sum up the differences of the paired tensors.
+def compare(pair: ModelPair, pairs: Sequence[Compared], images: Sequence[Path], on_step: OnStep) -> Sums:
+    """Run both models over images and sum up the differences of the paired tensors.
 
     Args:
-        pair: The two sides; both run here.
+        pair: The two models; both run here.
         pairs: What is compared.
         images: Files; those that cannot be read are left out.
         on_step: Is told how it goes.
@@ -204,11 +204,12 @@ def compare(pair: Pair, pairs: Sequence[Compared], images: Sequence[Path], on_st
         JobError: A model cannot be run, or failed.
     """
     assert pair.float is not None
-    sides = (pair.float, pair.quantized)
-    preparations = [Preparation(side.model.card.input, side.description.inputs[0]) for side in sides]
-    engines = Engines(threads=_threads(sides, Engines().threads))
+    models = (pair.float, pair.quantized)
+    preparations = [Preparation(model.card.input, model.description.inputs[0]) for model in models]
+    engines = Engines(threads=_threads(models, Engines().threads))
     benches = [
-        _Bench((Reader(sides[0].file), Reader(sides[1].file)), Sums.of(pairs)) for _ in range(engines.threads)
+        _Bench((Reader(models[0].file), Reader(models[1].file)), Sums.of(pairs))
+        for _ in range(engines.threads)
     ]
     pool = Pool(benches)
 
@@ -239,13 +240,13 @@ def _add(bench: _Bench, pairs: Sequence[Compared], inputs: Sequence[npt.NDArray[
     bench.sums.n_images += 1
 
 
-def _threads(sides: Sequence[Side], cores: int) -> int:
+def _threads(models: Sequence[ComparedModel], cores: int) -> int:
     """Return how many images can be under way at once within the memory that tensors may take."""
     width = {"float32": 4, "int32": 4, "float16": 2, "int16": 2, "int64": 8}
     n_bytes = sum(
         tensor.n_elements * width.get(tensor.dtype, 1)
-        for side in sides
-        for tensor in side.graph.primary.tensors
+        for model in models
+        for tensor in model.graph.primary.tensors
         if not tensor.constant
     )
     return max(1, min(cores, MEMORY_BUDGET // max(n_bytes, 1)))

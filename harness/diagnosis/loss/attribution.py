@@ -1,6 +1,6 @@
-"""Of what the loss consists: parts that add up to it, found by swapping parts of the two sides' outputs.
+"""Of what the loss consists: parts that add up to it, found by swapping parts of the two models' outputs.
 
-Every combination of the two sides' boxes, scores, labels … is evaluated, and the loss is shared among the parts as
+Every combination of the two models' boxes, scores, labels … is evaluated, and the loss is shared among the parts as
 `harness.diagnosis.loss.shapley` says. What the real models lose beyond the combinations is `unexplained`.
 """
 
@@ -34,8 +34,8 @@ from harness.diagnosis.loss.mixing import (
 )
 from harness.diagnosis.loss.shapley import Subset
 from harness.diagnosis.runs.changes import Raw
+from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import Runs, as_table
-from harness.diagnosis.runs.sides import Pair
 
 Method = Literal["raw heads", "matched detections"]
 
@@ -49,8 +49,8 @@ class Part:
         loss: mAP that is lost through it; negative where it helps.
         low: Lower end of its 95 % interval over images; None where it cannot be told.
         high: Upper end.
-        alone: mAP that is lost when only this part is the quantized side's and all else the float side's.
-        rest: mAP that is lost when this part is the float side's and all else the quantized side's.
+        alone: mAP that is lost when only this part is the quantized model's and all else the float model's.
+        rest: mAP that is lost when this part is the float model's and all else the quantized model's.
         meaning: What it means, in words.
     """
 
@@ -84,8 +84,8 @@ class Attribution:
         total: mAP that was lost: float less quantized.
         parts: They add up to `total`, the last of them, `unexplained`, included.
         sizes: AP by the size of the objects.
-        lost: Objects that the float side finds at IoU 0.5 and the quantized one does not.
-        gained: Objects that only the quantized side finds.
+        lost: Objects that the float model finds at IoU 0.5 and the quantized one does not.
+        gained: Objects that only the quantized model finds.
         n_objects: Objects that are to be found.
     """
 
@@ -118,8 +118,8 @@ _ROUNDING = 1e-12
 Tables = dict[Subset, DetectionTable]
 
 
-def measure(pair: Pair, runs: Runs, loss: Loss) -> Attribution | None:
-    """Share the loss among its parts; None without a float side, or without anything to average.
+def measure(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
+    """Share the loss among its parts; None without a float model, or without anything to average.
 
     Raises:
         JobError: A model failed.
@@ -144,8 +144,8 @@ def _matched(loss: Loss) -> tuple[tuple[str, ...], Tables]:
     """Mix finished detections."""
     assert loss.float is not None
     ids = loss.quantized.found.image_ids
-    sides = [rows_of(side.found.table.rows, ids) for side in (loss.float, loss.quantized)]
-    mixers = [MatchedMixer(a, b, pair_detections(a, b)) for a, b in zip(*sides, strict=True)]
+    models = [rows_of(model.found.table.rows, ids) for model in (loss.float, loss.quantized)]
+    mixers = [MatchedMixer(a, b, pair_detections(a, b)) for a, b in zip(*models, strict=True)]
     return MATCHED_PARTS, {
         subset: DetectionTable(np.concatenate([mixer.mix(subset) for mixer in mixers]))
         for subset in shapley.subsets(MATCHED_PARTS)
@@ -159,14 +159,16 @@ def _mixed(heads: tuple[Heads, Heads], runs: Runs) -> tuple[tuple[str, ...], Tab
     names = (*HEAD_PARTS, "settings") if differ else HEAD_PARTS
     everything = shapley.subsets(names)
     recipes = [
-        Recipe(Preparation(side.card.input, side.side.description.inputs[0]), side.decoder, side.card.labels)
-        for side in heads
+        Recipe(
+            Preparation(model.card.input, model.model.description.inputs[0]), model.decoder, model.card.labels
+        )
+        for model in heads
     ]
 
     def work(raws: tuple[Raw, Raw]) -> list[ImageDetections]:
         return _hybrids(raws, heads, recipes, everything)
 
-    pairs = zip(*(runs.raw(side.side, side.change) for side in heads), strict=True)
+    pairs = zip(*(runs.raw(model.model, model.change) for model in heads), strict=True)
     by_image = list(runs.in_threads(work, pairs, "swapping parts"))
     tables = [as_table(list(images)) for images in zip(*by_image, strict=True)]
     return names, dict(zip(everything, tables, strict=True))
@@ -180,8 +182,8 @@ def _hybrids(
         nothing = np.empty(0)
         empty = ImageDetections(raws[0].image_id, np.empty((0, 4)), nothing, np.empty(0, np.int64))
         return [empty] * len(chosen)
-    found = [side.decoder.read(raw.outputs or ()) for side, raw in zip(heads, raws, strict=True)]
-    thresholds = [side.decoder.settings.score_threshold for side in heads]
+    found = [model.decoder.read(raw.outputs or ()) for model, raw in zip(heads, raws, strict=True)]
+    thresholds = [model.decoder.settings.score_threshold for model in heads]
     mixer = HeadMixer(*living(found[0], found[1], min(thresholds)), thresholds[0])
     made: dict[Subset, ImageDetections] = {}
     for subset in (_distinct(one, mixer) for one in chosen):
@@ -239,21 +241,21 @@ def _sizes(loss: Loss) -> tuple[SizeLoss, ...]:
     assert loss.float is not None
     found = []
     for name in SIZES:
-        before, after = (getattr(side.figures, f"ap_{name}") for side in (loss.float, loss.quantized))
+        before, after = (getattr(model.figures, f"ap_{name}") for model in (loss.float, loss.quantized))
         found.append(SizeLoss(name, before, after, _less(before, after)))
     return tuple(found)
 
 
 def _objects(loss: Loss, runs: Runs) -> tuple[int, int, int]:
-    """Count the objects that only one of the sides finds, at the score at which the float side's F1 is best."""
+    """Count the objects that only one of the models finds, at the score at which the float model's F1 is best."""
     assert loss.float is not None
     ids = loss.quantized.found.image_ids
     found: list[npt.NDArray[np.bool_]] = []
     threshold, n_objects = 0.0, 0
-    for side in (loss.float, loss.quantized):
-        table = side.found.table
+    for model in (loss.float, loss.quantized):
+        table = model.found.table
         matches = match(runs.truth, table, ids)
-        threshold = best_threshold(matches, table) if side is loss.float else threshold
+        threshold = best_threshold(matches, table) if model is loss.float else threshold
         hits = matches.found[0][(table.scores[matches.rows] >= threshold) & (matches.found[0] >= 0)]
         seen = np.zeros(len(runs.truth), np.bool_)
         seen[hits] = True

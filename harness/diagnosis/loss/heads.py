@@ -1,4 +1,4 @@
-"""The raw heads of both sides, where they have the same: what is swapped before suppression."""
+"""The raw heads of both models, where they have the same: what is swapped before suppression."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.detectors.base import ModelContext
 from harness.detectors.heads import HeadDecoder
 from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import Change
-from harness.diagnosis.runs.sides import Pair, Side
+from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.errors import HarnessError
 from harness.tflite import reader
 from harness.tflite.model import describe
@@ -25,17 +25,17 @@ from harness.tflite.tensor_info import TensorInfo
 
 @dataclass(frozen=True)
 class Heads:
-    """How the raw heads of a side are had and read.
+    """How the raw heads of a model are had and read.
 
     Attributes:
-        side: Whose they are.
-        change: What is run in its place: the side itself, or its file without PostProcess.
+        model: Whose they are.
+        change: What is run in its place: the model itself, or its file without PostProcess.
         decoder: Reads candidates.
         card: The card that fits what is run.
         outputs: The output tensors of what is run.
     """
 
-    side: Side
+    model: ComparedModel
     change: Change
     decoder: HeadDecoder
     card: ModelCard
@@ -43,18 +43,18 @@ class Heads:
 
 
 @contextmanager
-def open_heads(pair: Pair) -> Iterator[tuple[tuple[Heads, Heads] | None, str]]:
-    """Yield the heads of both sides, and why they can be swapped; or None, and why they cannot."""
+def open_heads(pair: ModelPair) -> Iterator[tuple[tuple[Heads, Heads] | None, str]]:
+    """Yield the heads of both models, and why they can be swapped; or None, and why they cannot."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         yield _both(pair, Path(folder))
 
 
-def _both(pair: Pair, folder: Path) -> tuple[tuple[Heads, Heads] | None, str]:
+def _both(pair: ModelPair, folder: Path) -> tuple[tuple[Heads, Heads] | None, str]:
     problem = _why_not(pair)
     if problem is not None:
         return None, problem
     try:
-        first, second = (_heads(side, folder) for side in pair.sides)
+        first, second = (_heads(model, folder) for model in pair.models)
     except HarnessError as error:
         return None, f"raw heads could not be laid open ({error})"
     if first is None or second is None:
@@ -65,13 +65,13 @@ def _both(pair: Pair, folder: Path) -> tuple[tuple[Heads, Heads] | None, str]:
     return (None, problem) if problem else ((first, second), reason)
 
 
-def _why_not(pair: Pair) -> str | None:
+def _why_not(pair: ModelPair) -> str | None:
     """Return what forbids to mix two models' candidates, whatever heads they have."""
     assert pair.float is not None
-    elsewhere = [side for side in pair.sides if not side.place.is_here]
-    if elsewhere:
-        return f"the raw outputs on {elsewhere[0].place} cannot be read"
-    if geometry(pair.float.model.card.input) != geometry(pair.quantized.model.card.input):
+    remote = [model for model in pair.models if not model.place.in_process]
+    if remote:
+        return f"the raw outputs on {remote[0].place} cannot be read"
+    if geometry(pair.float.card.input) != geometry(pair.quantized.card.input):
         return "the two cards place the image differently in the input"
     return None
 
@@ -92,23 +92,23 @@ def geometry(spec: InputSpec) -> tuple[object, ...]:
     return spec.width, spec.height, spec.resize, *padding
 
 
-def _heads(side: Side, folder: Path) -> Heads | None:
-    """Return a side's heads: its own outputs, or what its PostProcess is fed."""
-    card, file, change = side.model.card, side.file, Change()
-    if side.description.postprocess is not None:
+def _heads(model: ComparedModel, folder: Path) -> Heads | None:
+    """Return a model's heads: its own outputs, or what its PostProcess is fed."""
+    card, file, change = model.card, model.file, Change()
+    if model.description.postprocess is not None:
         from harness.edit.cut import cut
 
         made = cut(reader.read_bytes(file), file)
-        file = folder / f"{side.role}.tflite"
+        file = folder / f"{model.role}.tflite"
         file.write_bytes(made.data)
-        anchors = folder.resolve() / f"{side.role}.npy"
+        anchors = folder.resolve() / f"{model.role}.npy"
         np.save(anchors, made.anchors)
         card = replace(card, decoder=made.decoder(str(anchors)))
-        change = Change(f"{side.name} before its suppression", card, file)
+        change = Change(f"{model.name} before its suppression", card, file)
     outputs = describe(file).outputs
     context = ModelContext(card.input.width, card.input.height, file)
     decoder = make_decoder(card.decoder, outputs, context)
-    return Heads(side, change, decoder, card, outputs) if isinstance(decoder, HeadDecoder) else None
+    return Heads(model, change, decoder, card, outputs) if isinstance(decoder, HeadDecoder) else None
 
 
 def _shape(heads: Heads) -> tuple[int, int]:

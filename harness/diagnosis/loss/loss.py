@@ -1,4 +1,4 @@
-"""How bad it is: the accuracy of both sides on the same images, and the paired interval of the difference."""
+"""How bad it is: the accuracy of both models on the same images, and the paired interval of the difference."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from harness.accuracy.bootstrap import Interval, PairedDifference, map_interval
 from harness.accuracy.coco import evaluate
 from harness.delegates import UNKNOWN, parse_delegate
 from harness.diagnosis.runs.changes import Found
+from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, Side
 from harness.records.records import CocoFigures
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a side reaches.
+    """What a model reaches.
 
     Attributes:
-        side: Whose figures these are.
+        model: Whose figures these are.
         found: Its detections.
         figures: COCO's 12 figures, 0…1.
         interval: The mAP with its 95 % interval over images.
     """
 
-    side: Side
+    model: ComparedModel
     found: Found
     figures: CocoFigures
     interval: Interval
@@ -35,9 +35,9 @@ class Loss:
     """How bad it is.
 
     Attributes:
-        float: What the float side reaches; None without it.
-        quantized: What the quantized side reaches.
-        difference: `first` is the float side, `second` the quantized one; None without a float side.
+        float: What the float model reaches; None without it.
+        quantized: What the quantized model reaches.
+        difference: `first` is the float model, `second` the quantized one; None without a float model.
         n_images: How many images were evaluated.
         remarks: What the reader of the figures should know, a sentence each.
     """
@@ -49,29 +49,29 @@ class Loss:
     remarks: tuple[str, ...] = ()
 
 
-def measure(pair: Pair, runs: Runs) -> Loss:
-    """Measure both sides on all images.
+def measure(pair: ModelPair, runs: Runs) -> Loss:
+    """Measure both models on all images.
 
     Raises:
         ModelError: A card does not fit its file.
         JobError: A model failed.
     """
-    sides = {side.role: _accuracy(side, runs) for side in pair.sides}
-    reference, quantized = sides.get("float"), sides["quantized"]
+    models = {model.role: _accuracy(model, runs) for model in pair.models}
+    reference, quantized = models.get("float"), models["quantized"]
     difference = None if reference is None else runs.compare(reference.found, quantized.found)
-    remarks = tuple(sentence for accuracy in sides.values() for sentence in remarks_on(accuracy, runs))
+    remarks = tuple(sentence for accuracy in models.values() for sentence in remarks_on(accuracy, runs))
     return Loss(reference, quantized, difference, len(quantized.found.image_ids), remarks)
 
 
-def _accuracy(side: Side, runs: Runs) -> Accuracy:
-    found = runs.detections(side)
+def _accuracy(model: ComparedModel, runs: Runs) -> Accuracy:
+    found = runs.detections(model)
     figures = evaluate(runs.truth, found.table, found.image_ids).figures
-    return Accuracy(side, found, figures, map_interval(runs.truth, found.table, found.image_ids))
+    return Accuracy(model, found, figures, map_interval(runs.truth, found.table, found.image_ids))
 
 
 def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
-    """Return what puts a side's figures in doubt, a sentence each."""
-    found, name = accuracy.found, accuracy.side.name
+    """Return what puts a model's figures in doubt, a sentence each."""
+    found, name = accuracy.found, accuracy.model.name
     remarks = []
     if found.unreadable:
         remarks.append(
@@ -88,8 +88,8 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
 
 def _doubt(accuracy: Accuracy) -> str | None:
     """Say where the figures are not those of the delegate that was asked for, or where that is not proven."""
-    asked, ran = parse_delegate(accuracy.side.place.delegate), accuracy.found.ran.actual
-    wanted = f"{accuracy.side.name}: {asked} was asked for on {accuracy.side.place.device}"
+    asked, ran = parse_delegate(accuracy.model.place.delegate), accuracy.found.ran.actual
+    wanted = f"{accuracy.model.name}: {asked} was asked for on {accuracy.model.place.device}"
     if ran == UNKNOWN:
         return f"{wanted}, and what ran is not proven"
     if ran not in {asked.kind, asked.traits.runs_as}:

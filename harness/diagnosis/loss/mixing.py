@@ -1,6 +1,6 @@
-"""Detections of which some parts are the float side's and the others the quantized side's.
+"""Detections of which some parts are the float model's and the others the quantized model's.
 
-Where both sides have raw heads, the tensors are mixed candidate by candidate before suppression. A candidate's scores
+Where both models have raw heads, the tensors are mixed candidate by candidate before suppression. A candidate's scores
 are split in two: how high its best score is (`scores`: it ranks the detections), and how the scores of its classes
 relate to each other (`labels`: they choose the class). Where candidates cannot be paired, finished detections are.
 """
@@ -32,9 +32,9 @@ class HeadMixer:
     """Mixes the candidates of one image.
 
     Attributes:
-        first: The float side's.
-        second: The quantized side's; as many boxes and classes.
-        threshold: Score below which a candidate does not exist for the float side's suppression.
+        first: The float model's.
+        second: The quantized model's; as many boxes and classes.
+        threshold: Score below which a candidate does not exist for the float model's suppression.
     """
 
     first: Candidates
@@ -42,7 +42,7 @@ class HeadMixer:
     threshold: float
 
     def mix(self, quantized: Subset) -> Candidates:
-        """Return candidates whose parts `quantized` are the quantized side's and all else the float side's."""
+        """Return candidates whose parts `quantized` are the quantized model's and all else the float model's."""
         boxes = (self.second if "boxes" in quantized else self.first).boxes
         own = self.second if "labels" in quantized else self.first
         levels, from_second = self._levels("scores" in quantized, "missed" in quantized)
@@ -50,14 +50,14 @@ class HeadMixer:
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(best > 0, levels / best, np.float32(0))
         kept = np.ones_like(best) if own.weights is None else own.weights
-        # Where level and classes are of one side nothing is computed, so that no digit of its scores changes.
+        # Where level and classes are of one model nothing is computed, so that no digit of its scores changes.
         same = from_second == ("labels" in quantized)
         return Candidates(boxes, own.scores, np.where(same, kept, scaled).astype(np.float32))
 
     def _levels(self, scores: bool, missed: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return each candidate's best score, and whether it is the quantized side's.
+        """Return each candidate's best score, and whether it is the quantized model's.
 
-        `missed` decides where only one of the sides has the candidate at all, `scores` everywhere else.
+        `missed` decides where only one of the models has the candidate at all, `scores` everywhere else.
         """
         a, b, differ = self._compared
         second = np.where(differ, missed, scores)
@@ -72,16 +72,18 @@ class HeadMixer:
 
     @property
     def same_candidates(self) -> bool:
-        """Whether both sides have the same candidates above the threshold, so that `missed` changes nothing."""
+        """Whether both models have the same candidates above the threshold, so that `missed` changes nothing."""
         return not self._compared[2].any()
 
 
 def living(first: Candidates, second: Candidates, threshold: float) -> tuple[Candidates, Candidates]:
-    """Leave out the candidates that neither side scores as high as the threshold: no mixture of them would be kept."""
+    """Leave out the candidates that neither model scores as high as the threshold: no mixture of them would be kept."""
     rows = np.flatnonzero(np.maximum(level(first), level(second)) >= np.float32(threshold))
     chosen = [
-        Candidates(side.boxes[rows], side.scores[rows], None if side.weights is None else side.weights[rows])
-        for side in (first, second)
+        Candidates(
+            model.boxes[rows], model.scores[rows], None if model.weights is None else model.weights[rows]
+        )
+        for model in (first, second)
     ]
     return chosen[0], chosen[1]
 
@@ -99,8 +101,8 @@ class MatchedMixer:
     """Mixes the detections of one image, float64 [N, 7] rows of a detection table each.
 
     Attributes:
-        first: The float side's.
-        second: The quantized side's.
+        first: The float model's.
+        second: The quantized model's.
         pairs: Rows of the first and of the second that belong together.
     """
 
@@ -109,7 +111,7 @@ class MatchedMixer:
     pairs: _Pairs
 
     def mix(self, quantized: Subset) -> npt.NDArray[np.float64]:
-        """Return rows whose parts `quantized` are the quantized side's and all else the float side's."""
+        """Return rows whose parts `quantized` are the quantized model's and all else the float model's."""
         of_first, of_second = self.pairs
         rows = self.first[of_first].copy()
         for part, columns in (("boxes", slice(1, 5)), ("scores", slice(5, 6)), ("labels", slice(6, 7))):

@@ -65,7 +65,7 @@ def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder:
 
 def _new_card(evidence: Evidence, model: Model, wanted: ModelCard, folder: Path) -> Made:
     """Set the entries that the remedy changes, and only those: others may have been changed before."""
-    before = evidence.pair.quantized.model.card
+    before = evidence.pair.quantized.card
     settings = [f"{key}={value}" for key, _, value in changed_entries(before, wanted)]
     return _with_card(with_settings(model.card, settings), model, folder, model.file)
 
@@ -77,25 +77,25 @@ def _with_card(card: ModelCard, model: Model, folder: Path, file: Path) -> Made:
 
 
 def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) -> Made:
-    """Quantize the float side, with the layers of all such remedies so far left in float."""
-    side = evidence.pair.float
+    """Quantize the float model, with the layers of all such remedies so far left in float."""
+    model = evidence.pair.float
     wanted = [f.remedy.fix for f in findings if isinstance(f.remedy.fix, Requantize)]
-    if side is None:
+    if model is None:
         raise ModelError("there is no float model to quantize again: give it as the first argument")
     kept = tuple(dict.fromkeys(pattern for fix in wanted for pattern in fix.keep_float))
     mode = find_mode(_mode(wanted))
     chosen = calibration(evidence)
-    samples = chosen.data.tensors(Preparation(side.model.card.input, side.description.inputs[0]))
+    samples = chosen.data.tensors(Preparation(model.card.input, model.description.inputs[0]))
     data = engine.quantize_bytes(
-        fold.to_float32(read_bytes(side.file), side.file),
+        fold.to_float32(read_bytes(model.file), model.file),
         mode,
         samples if mode.calibrated else (),
-        float_output=side.description.postprocess is not None,
+        float_output=model.description.postprocess is not None,
         keep_float=kept,
     )
     file = folder / "model.tflite"
-    prove.save(data, file, f"{side.name} as {mode.name}")
-    made = _with_card(side.model.card, side.model, folder, file)
+    prove.save(data, file, f"{model.name} as {mode.name}")
+    made = _with_card(model.card, model.source, folder, file)
     return Made(made.model, made.files, chosen.remark if mode.calibrated else "")
 
 

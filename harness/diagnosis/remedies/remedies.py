@@ -10,7 +10,7 @@ from harness.cards import ModelCard
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import CutPostProcess, NewCard, NewNms, Remedy, Requantize
 from harness.diagnosis.remedies.samples import calibration
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.edit.card_toml import changed_entries
 from harness.edit.nms import NmsChange
 from harness.names import safe_name
@@ -23,21 +23,21 @@ def advice(sentence: str) -> Remedy:
 
 def new_card(evidence: Evidence, card: ModelCard) -> Remedy:
     """Return the remedy of a card with other entries."""
-    side = evidence.pair.quantized
-    changed = list(changed_entries(side.model.card, card))
+    model = evidence.pair.quantized
+    changed = list(changed_entries(model.card, card))
     given = " and ".join(f"{key} = {value}" for key, _, value in changed)
     settings = [part for key, _, value in changed for part in ("--set", f"{key}={value}")]
-    target = f"{safe_name(side.name)}-corrected.toml"
-    command = ("harness", "edit", "card", _named(side), *settings, "-o", target)
+    target = f"{safe_name(model.name)}-corrected.toml"
+    command = ("harness", "edit", "card", _named(model), *settings, "-o", target)
     return Remedy(f"Set {given} in the quantized model's card.", command, True, NewCard(card))
 
 
 def new_nms(evidence: Evidence, change: NmsChange) -> Remedy:
     """Return the remedy of other options of the model's own NMS."""
-    side = evidence.pair.quantized
+    model = evidence.pair.quantized
     options = [part for option in _nms_options(change) for part in option]
-    target = f"{safe_name(side.file.stem)}-nms.tflite"
-    command = ("harness", "edit", "nms", str(side.file), *options, "-o", target)
+    target = f"{safe_name(model.file.stem)}-nms.tflite"
+    command = ("harness", "edit", "nms", str(model.file), *options, "-o", target)
     return Remedy(
         "Write the float side's NMS settings into the quantized file.", command, True, NewNms(change)
     )
@@ -45,8 +45,8 @@ def new_nms(evidence: Evidence, change: NmsChange) -> Remedy:
 
 def cut_postprocess(evidence: Evidence) -> Remedy:
     """Return the remedy of suppressing on the host."""
-    side = evidence.pair.quantized
-    command = ("harness", "edit", "cut", _named(side), "-o", f"{safe_name(side.file.stem)}-heads.tflite")
+    model = evidence.pair.quantized
+    command = ("harness", "edit", "cut", _named(model), "-o", f"{safe_name(model.file.stem)}-heads.tflite")
     sentence = (
         "Convert again and leave TFLite_Detection_PostProcess and its outputs in float; until then take the operator "
         "out and suppress on the host."
@@ -57,14 +57,14 @@ def cut_postprocess(evidence: Evidence) -> Remedy:
 def requantize(
     evidence: Evidence, sentence: str, keep_float: Sequence[str] = (), mode: str = "int8"
 ) -> Remedy:
-    """Return the remedy of quantizing the float side anew; only advice where there is no float side to do it from."""
-    side = evidence.pair.float
-    if side is None or side.description.quantization not in {"float32", "float16"}:
+    """Return the remedy of quantizing the float model anew; only advice where there is no float model to do it from."""
+    model = evidence.pair.float
+    if model is None or model.description.quantization not in {"float32", "float16"}:
         return advice(sentence)
     kept = tuple(f"^{re.escape(name)}" for name in keep_float)
     sentence = f"{sentence} {_on_images(evidence)}" if mode.startswith("int8") else sentence
-    target = f"{safe_name(side.file.stem)}-{mode}.tflite"
-    command = ["harness", "quantize", _named(side), "--mode", mode]
+    target = f"{safe_name(model.file.stem)}-{mode}.tflite"
+    command = ["harness", "quantize", _named(model), "--mode", mode]
     command += ["--representative", _images(evidence)] if mode.startswith("int8") else []
     command += [part for pattern in kept for part in ("--keep-float", pattern)]
     return Remedy(sentence, (*command, "-o", target), True, Requantize(mode, kept))
@@ -81,9 +81,9 @@ def _on_images(evidence: Evidence) -> str:
     return "For want of others the command names the data set's own images: put some in that you do not evaluate on."
 
 
-def _named(side: Side) -> str:
+def _named(model: ComparedModel) -> str:
     """Return what the user would type: the card's file, or the model's where the card was inferred."""
-    return str(side.model.origin or side.file)
+    return str(model.source.origin or model.file)
 
 
 def _nms_options(change: NmsChange) -> Iterator[tuple[str, ...]]:

@@ -50,8 +50,8 @@ def _faults(path: Path, spec: InputSpec) -> tuple[Finding, ...]:
 
 def _spec(evidence: Evidence) -> InputSpec:
     """Return how the float network takes images: that is what a calibration has to feed."""
-    side = evidence.pair.float or evidence.pair.quantized
-    return side.model.card.input
+    model = evidence.pair.float or evidence.pair.quantized
+    return model.card.input
 
 
 def sound_representative(evidence: Evidence) -> Representative | None:

@@ -1,1 +1,1 @@
-"""The two sides and their detections."""
+"""The two models and their detections."""

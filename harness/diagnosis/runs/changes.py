@@ -1,4 +1,4 @@
-"""What can be changed about a side before it is measured again."""
+"""What can be changed about a model before it is measured again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Outputs = Sequence[npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Change:
-    """A counterfactual: the side as it is, but for this.
+    """A counterfactual: the model as it is, but for this.
 
     Attributes:
         words: What is different, for reports; with `feed` also its identity, so that inferences can be kept.
         card: Another card for the same file: preparation, decoder settings, labels.
-        file: Another .tflite in the place of the side's, read with the card.
+        file: Another .tflite in the place of the model's, read with the card.
         feed: Turns each prepared input tensor into the one that is fed.
         outputs: Turns each image's raw outputs, as the interpreter gives them, into the ones that are decoded.
     """
@@ -64,7 +64,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Found:
-    """The detections of a side.
+    """The detections of a model.
 
     Attributes:
         table: In pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
@@ -88,7 +88,7 @@ class Trial:
     Attributes:
         change: What was changed.
         found: The detections with the change.
-        difference: `first` is the side as it is, `second` with the change; positive when the change helps.
+        difference: `first` is the model as it is, `second` with the change; positive when the change helps.
     """
 
     change: Change

@@ -18,7 +18,7 @@ from harness.worker import evidence
 A = TypeVar("A")
 B = TypeVar("B")
 MOST_MODELS = 2
-"""Models whose interpreters are kept: both sides. Each has an interpreter a core, which takes its memory."""
+"""Models whose interpreters are kept: both models. Each has an interpreter a core, which takes its memory."""
 
 
 @dataclass(frozen=True)

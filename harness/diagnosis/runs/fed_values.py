@@ -1,4 +1,4 @@
-"""What real numbers a side's network gets for a pixel: prepared as its card says, stored as its input stores them."""
+"""What real numbers a model's network gets for a pixel: prepared as its card says, stored as its input stores them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from harness.accuracy.prepare import Preparation
 from harness.cards import InputSpec
 from harness.detectors.base import dequantize
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.tflite.tensor_info import TensorInfo
 from harness.tflite.values import EIGHT_BIT, real_range
 
@@ -65,13 +65,13 @@ def fed(spec: InputSpec, info: TensorInfo) -> Fed:
     return Fed(values[:, ::-1] if spec.channels == "bgr" else values)
 
 
-def of_side(side: Side) -> Fed:
-    """Return what a side's network gets.
+def of_side(model: ComparedModel) -> Fed:
+    """Return what a model's network gets.
 
     Raises:
         ModelError: The card does not fit the input.
     """
-    return fed(side.model.card.input, side.description.inputs[0])
+    return fed(model.card.input, model.description.inputs[0])
 
 
 def _value(preparation: Preparation, info: TensorInfo, level: int) -> npt.NDArray[np.float32]:
@@ -95,9 +95,9 @@ def held(info: TensorInfo) -> tuple[float, float] | None:
     return real_range(info.dtype, info.scale, info.zero_point) if info.dtype in EIGHT_BIT else None
 
 
-def is_integer(side: Side) -> bool:
-    """Whether a side's input takes integers."""
-    return side.description.inputs[0].dtype in EIGHT_BIT
+def is_integer(model: ComparedModel) -> bool:
+    """Whether a model's input takes integers."""
+    return model.description.inputs[0].dtype in EIGHT_BIT
 
 
 def asked(spec: InputSpec, info: TensorInfo) -> Fed | None:
@@ -112,7 +112,7 @@ def asked(spec: InputSpec, info: TensorInfo) -> Fed | None:
     return Fed(values[:, ::-1] if spec.channels == "bgr" else values)
 
 
-def with_values(spec: InputSpec, info: TensorInfo, wanted: Fed, like: Side) -> InputSpec:
+def with_values(spec: InputSpec, info: TensorInfo, wanted: Fed, like: ComparedModel) -> InputSpec:
     """Return a card's preparation that feeds what another network gets.
 
     Args:
@@ -121,7 +121,7 @@ def with_values(spec: InputSpec, info: TensorInfo, wanted: Fed, like: Side) -> I
         wanted: What the other network gets; affine in the pixel.
         like: The other network; its card's own entries are taken where they mean the same here.
     """
-    theirs, other = like.model.card.input, like.description.inputs[0]
+    theirs, other = like.card.input, like.description.inputs[0]
     same_storage = (info.dtype, info.scale, info.zero_point) == (other.dtype, other.scale, other.zero_point)
     if theirs.mean is not None or same_storage:
         return replace(spec, mean=theirs.mean, std=theirs.std)

@@ -1,4 +1,4 @@
-"""The detections of a side on another device or delegate, through the machinery of `harness run`."""
+"""The detections of a model on another device or delegate, through the machinery of `harness run`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.cards import Model
 from harness.diagnosis.runs.changes import Found
-from harness.diagnosis.runs.sides import Place
+from harness.diagnosis.runs.model_pair import Place
 from harness.drivers.registry import find_device
 from harness.errors import UsageError
 from harness.settings import Settings
@@ -31,7 +31,7 @@ def infer(
     dataset: Dataset,
     on_step: Callable[[int, int, str], None],
 ) -> Found:
-    """Run a model over a dataset where a side runs.
+    """Run a model over a dataset where a model runs.
 
     Raises:
         UsageError: The device does not offer the delegate; says why.

@@ -1,8 +1,7 @@
-"""Images → detections of a side, as `harness run` makes them, and again under changes without repeating inferences.
+"""Detect objects with a model as `harness run` does, and again under changes without repeating inferences.
 
-Raw outputs are kept in memory as far as `OUTPUT_BUDGET` goes; a change that only reads them in another way (decoder
-settings, labels, other numbers in place of the outputs) costs no inference. Images beyond the budget are inferred
-again.
+Raw outputs are kept in memory up to `OUTPUT_BUDGET`; a change that only decodes them differently (decoder settings,
+labels, other numbers in place of the outputs) costs no inference. Images beyond the budget are inferred again.
 """
 
 from __future__ import annotations
@@ -25,43 +24,49 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import AS_IS, Change, Found, Raw, Trial
 from harness.diagnosis.runs.engines import Engines
-from harness.diagnosis.runs.sides import Side
+from harness.diagnosis.runs.model_pair import ComparedModel, Place
 from harness.errors import JobError, UsageError
 from harness.tflite.model import ModelDescription, describe
 
 S = TypeVar("S")
 T = TypeVar("T")
 OnStep = Callable[[int, int, str], None]
-"""Is told how many of how many images are done, and of what."""
+"""Called with the number of images that are done, the number of all, and the name of the step."""
 OUTPUT_BUDGET = 400 << 20
-"""Bytes of raw outputs that are kept: those of 100 images of a YOLOv5 would take twice as much."""
+"""Bytes of raw outputs that are kept; those of 100 images of a YOLOv5 would take twice as much."""
 _DECIMALS = 3  # as `DetectionWriter` writes boxes
 
 
 @dataclass(frozen=True)
-class _Subject:
-    """A side with a change: what is run, and how it is read."""
+class _ChangedModel:
+    """A model with a change: the card and file that are run in its place."""
 
-    side: Side
+    original: ComparedModel
     change: Change
-    model: Model
+    source: Model
     description: ModelDescription
 
     @property
+    def place(self) -> Place:
+        """Where it runs: a change leaves that as it is."""
+        return self.original.place
+
+    @property
     def key(self) -> tuple[Any, ...]:
-        """What its raw outputs depend on."""
+        """Everything that the raw outputs depend on."""
         fed = self.change.words if self.change.feed else ""
-        return self.description.sha256, self.side.place, self.model.card.input, fed
+        return self.description.sha256, self.place, self.source.card.input, fed
 
 
 @dataclass
 class Runs:
-    """The detections of sides on the images of one dataset.
+    """The detections of models on the images of one dataset.
 
     Attributes:
         dataset: The images.
         truth: Their annotations.
-        on_step: Is told how it goes.
+        on_step: Called with the progress.
+        budget: Bytes of raw outputs that may still be kept.
     """
 
     dataset: Dataset
@@ -73,127 +78,135 @@ class Runs:
     _found: dict[tuple[Any, ...], Found] = field(default_factory=dict, repr=False)
 
     def image_ids(self, n_images: int | None = None) -> tuple[int, ...]:
-        """Ids of the first `n_images` images; all for None."""
+        """Return the ids of the first `n_images` images; all for None."""
         return self.dataset.image_ids[:n_images]
 
-    def detections(self, side: Side, change: Change = AS_IS, n_images: int | None = None) -> Found:
-        """Return a side's detections, with a change to it.
+    def detections(self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None) -> Found:
+        """Return a model's detections, with a change to it.
 
         Args:
-            side: Whose.
-            change: What is different.
-            n_images: Only the first so many images; all for None.
+            model: The model.
+            change: The difference to the model as it is.
+            n_images: Number of images, the first ones; all for None.
 
         Raises:
             ModelError: The changed card does not fit the file.
             JobError: The model failed on an image.
-            UsageError: The change needs the raw outputs of a side that runs elsewhere.
+            UsageError: The change needs raw outputs, and the model does not run in this process.
         """
-        subject = self._subject(side, change)
+        changed = self._apply(model, change)
         plain = change.outputs is None
-        key = (*subject.key, subject.model.card.decoder, subject.model.card.labels, n_images)
+        key = (*changed.key, changed.source.card.decoder, changed.source.card.labels, n_images)
         if plain and key in self._found:
             return self._found[key]
-        found = self._here(subject, n_images) if side.place.is_here else self._elsewhere(subject, n_images)
+        found = (
+            self._detect_in_process(changed, n_images)
+            if model.place.in_process
+            else self._detect_on_device(changed, n_images)
+        )
         if plain:
             self._found[key] = found
         return found
 
-    def trial(self, side: Side, change: Change, n_images: int | None = None) -> Trial:
-        """Measure a side with a change against itself without it, on the same images."""
-        found = self.detections(side, change, n_images)
-        before = self.detections(side, AS_IS, n_images)
+    def trial(self, model: ComparedModel, change: Change, n_images: int | None = None) -> Trial:
+        """Compare a model with a change to the model as it is, on the same images."""
+        found = self.detections(model, change, n_images)
+        before = self.detections(model, AS_IS, n_images)
         return Trial(change, found, self.compare(before, found))
 
     def compare(self, first: Found, second: Found) -> PairedDifference:
-        """Return the paired difference of two sides' mAPs, with its 95 % interval over images."""
+        """Return the paired difference of two mAPs, with its 95 % interval over images."""
         return paired_difference(self.truth, first.table, second.table, first.image_ids)
 
-    def raw(self, side: Side, change: Change = AS_IS, n_images: int | None = None) -> Iterator[Raw]:
+    def raw(self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None) -> Iterator[Raw]:
         """Yield the raw outputs of each image, in the order of the images.
 
         Raises:
-            UsageError: The side runs elsewhere.
+            UsageError: The model does not run in this process.
         """
-        yield from self._each(self._subject(side, change), n_images, lambda raw: raw)
+        yield from self._map_images(self._apply(model, change), n_images, lambda raw: raw)
 
     def in_threads(self, work: Callable[[S], T], items: Iterable[S], text: str) -> Iterator[T]:
-        """Map in order with all cores, telling how it goes."""
+        """Map in order with all cores, and report the progress."""
         for done, result in enumerate(self._engines.map(work, items), 1):
             self.on_step(done, len(self.dataset.images), text)
             yield result
 
-    def _subject(self, side: Side, change: Change) -> _Subject:
-        model, description = side.model, side.description
+    def _apply(self, model: ComparedModel, change: Change) -> _ChangedModel:
+        source, description = model.source, model.description
         if change.file is not None:
             description = describe(change.file)
-            model = replace(model, file=change.file)
+            source = replace(source, file=change.file)
         if change.card is not None:
-            model = replace(model, card=change.card)
-        return _Subject(side, change, model, description)
+            source = replace(source, card=change.card)
+        return _ChangedModel(model, change, source, description)
 
-    def _here(self, subject: _Subject, n_images: int | None) -> Found:
-        card = subject.model.card
-        context = ModelContext(card.input.width, card.input.height, _anchored(subject))
-        decoder = make_decoder(card.decoder, subject.description.outputs, context)
-        recipe = Recipe(Preparation(card.input, subject.description.inputs[0]), decoder, card.labels)
-        images = list(self._each(subject, n_images, lambda raw: _decoded(raw, recipe)))
+    def _detect_in_process(self, changed: _ChangedModel, n_images: int | None) -> Found:
+        card = changed.source.card
+        context = ModelContext(card.input.width, card.input.height, _anchored(changed))
+        decoder = make_decoder(card.decoder, changed.description.outputs, context)
+        recipe = Recipe(Preparation(card.input, changed.description.inputs[0]), decoder, card.labels)
+        images = list(self._map_images(changed, n_images, lambda raw: _decoded(raw, recipe)))
         unreadable = tuple(image.problem for image in images if image.problem is not None)
-        ran, runtime = self._engines.facts(subject.model.file, subject.side.place.delegate)
+        ran, runtime = self._engines.facts(changed.source.file, changed.place.delegate)
         return Found(as_table(images), self.image_ids(n_images), unreadable, ran, runtime)
 
-    def _elsewhere(self, subject: _Subject, n_images: int | None) -> Found:
+    def _detect_on_device(self, changed: _ChangedModel, n_images: int | None) -> Found:
         from harness.diagnosis.runs.on_device import infer
 
-        if subject.change.outputs is not None or subject.change.feed is not None:
+        if changed.change.outputs is not None or changed.change.feed is not None:
             raise UsageError(
-                f"{subject.side.place}: its raw outputs are not read, so «{subject.change.words}» cannot be tried there"
+                f"{changed.place}: its raw outputs are not read, so «{changed.change.words}» cannot be tried there"
             )
         dataset = self.dataset.limited(n_images)
-        return infer(subject.side.place, subject.model, subject.description, dataset, self.on_step)
+        return infer(changed.place, changed.source, changed.description, dataset, self.on_step)
 
-    def _each(self, subject: _Subject, n_images: int | None, finish: Callable[[Raw], T]) -> Iterator[T]:
-        """Infer the images, or take what was kept, and hand each to `finish` in the thread that has it."""
-        if not subject.side.place.is_here:
+    def _map_images(
+        self, changed: _ChangedModel, n_images: int | None, finish: Callable[[Raw], T]
+    ) -> Iterator[T]:
+        """Infer the images, or take the kept outputs, and call `finish` with each in its thread."""
+        if not changed.place.in_process:
             raise UsageError(
-                f"{subject.side.place}: only a side that runs in this process has raw outputs to read"
+                f"{changed.place}: only a side that runs in this process has raw outputs to read"
             )
-        preparation = Preparation(subject.model.card.input, subject.description.inputs[0])
-        # Other files are tried once, and would take the place of the outputs that are read again and again.
-        once = subject.change.file is not None
-        kept = {} if once else self._kept.setdefault(subject.key, {})
+        preparation = Preparation(changed.source.card.input, changed.description.inputs[0])
+        # Another file is tried once; its outputs would take the room of those that are needed again and again.
+        once = changed.change.file is not None
+        kept = {} if once else self._kept.setdefault(changed.key, {})
         images = self.dataset.images[:n_images]
-        delegate = subject.side.place.delegate
+        delegate = changed.place.delegate
 
         def work(image: ImageEntry) -> T:
             raw = kept.get(image.id)
             if raw is None:
-                raw = self._infer(image, subject, preparation, delegate)
+                raw = self._infer(image, changed, preparation, delegate)
                 if not once:
                     self._keep(kept, raw)
-            change = subject.change.outputs
+            change = changed.change.outputs
             if change is not None and raw.outputs is not None:
                 raw = replace(raw, outputs=change(raw.outputs))
             return finish(raw)
 
-        text = subject.change.words or subject.side.name
+        text = changed.change.words or changed.original.name
         for done, result in enumerate(self._engines.map(work, images), 1):
             self.on_step(done, len(images), text)
             yield result
 
-    def _infer(self, image: ImageEntry, subject: _Subject, preparation: Preparation, delegate: str) -> Raw:
+    def _infer(
+        self, image: ImageEntry, changed: _ChangedModel, preparation: Preparation, delegate: str
+    ) -> Raw:
         try:
             tensor, geometry = preparation.load(image.path)
         except UnreadableImageError as error:
             return Raw(image.id, None, None, str(error))
-        if subject.change.feed is not None:
-            tensor = subject.change.feed(tensor)
-        with self._engines.borrow(subject.model.file, delegate) as engine:
+        if changed.change.feed is not None:
+            tensor = changed.change.feed(tensor)
+        with self._engines.borrow(changed.source.file, delegate) as engine:
             try:
                 return Raw(image.id, engine.infer(tensor), geometry)
             except (RuntimeError, ValueError) as error:
                 raise JobError(
-                    f"model {subject.model.name!r}: it failed on {image.path.name}: {error}"
+                    f"model {changed.source.name!r}: it failed on {image.path.name}: {error}"
                 ) from error
 
     def _keep(self, kept: dict[int, Raw], raw: Raw) -> None:
@@ -202,12 +215,12 @@ class Runs:
             kept[raw.image_id] = raw
 
 
-def _anchored(subject: _Subject) -> Path:
-    """A side file of anchors lies beside the card or the side's own file, not beside a changed one."""
-    anchors = subject.model.card.decoder.anchors
-    if subject.change.file is not None and anchors is not None and anchors.source == "file":
-        return subject.side.file
-    return subject.model.file
+def _anchored(changed: _ChangedModel) -> Path:
+    """Return the file beside which a file of anchors lies: the original one, not a changed one."""
+    anchors = changed.source.card.decoder.anchors
+    if changed.change.file is not None and anchors is not None and anchors.source == "file":
+        return changed.original.file
+    return changed.source.file
 
 
 def _decoded(raw: Raw, recipe: Recipe) -> ImageDetections:
@@ -218,7 +231,7 @@ def _decoded(raw: Raw, recipe: Recipe) -> ImageDetections:
 
 
 def as_table(images: list[ImageDetections]) -> DetectionTable:
-    """Return the detections of images as one table, rounded as they are stored by `harness run`."""
+    """Return the detections of images as one table, rounded as `harness run` stores them."""
     rows = [
         np.column_stack(
             [

@@ -127,16 +127,16 @@ def _table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequ
 def _how_bad(found: Found) -> str:
     columns = [("side", ""), ("model", ""), ("quantization", ""), ("ran on", ""), ("mAP", "n")]
     columns += [("95 % interval", "n"), ("AP50", "n"), ("small", "n"), ("medium", "n"), ("large", "n")]
-    sides = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
-    table = _table("Accuracy of both sides", columns, (_side(name, side) for name, side in sides))
+    models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
+    table = _table("Accuracy of both sides", columns, (_model_row(name, model) for name, model in models))
     return f'<p class="answer">{_e(verdict(found["loss"]))}</p>{table}{_paragraphs(found["loss"]["remarks"], "note")}'
 
 
-def _side(name: str, side: Found) -> list[str]:
-    figures = [units.metric(side[key]) for key in ("ap50", "ap_small", "ap_medium", "ap_large")]
-    place = f"{side['delegate_actual']} on {side['device']}"
-    cells = [name, side["model"], side["quantization"], place, units.metric(side["map"])]
-    return [_e(cell) for cell in (*cells, between(side["map_low"], side["map_high"]), *figures)]
+def _model_row(name: str, model: Found) -> list[str]:
+    figures = [units.metric(model[key]) for key in ("ap50", "ap_small", "ap_medium", "ap_large")]
+    place = f"{model['delegate_actual']} on {model['device']}"
+    cells = [name, model["model"], model["quantization"], place, units.metric(model["map"])]
+    return [_e(cell) for cell in (*cells, between(model["map_low"], model["map_high"]), *figures)]
 
 
 def _parts(found: Found | None) -> str:

@@ -7,7 +7,7 @@ from harness.cards import load_card
 from harness.diagnosis.layers.emulate import Parts, Stored, emulate, stored_for
 from harness.diagnosis.layers.float_twin import by_channel, find_twin
 from harness.diagnosis.runs.changes import Change
-from harness.diagnosis.runs.sides import Pair, load_side
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.errors import ModelError
 from harness.tflite.model import load
 from harness.tflite.values import real_values
@@ -16,13 +16,13 @@ from tests.support.faults import library
 
 
 @pytest.fixture(scope="module")
-def float_side(repository):
-    return load_side("float", load_card(repository / "models" / "shapes-float32.toml"))
+def float_model(repository):
+    return load_model("float", load_card(repository / "models" / "shapes-float32.toml"))
 
 
 @pytest.fixture(scope="module")
-def quantized_side(repository):
-    return load_side("quantized", load_card(repository / "models" / "shapes-full-integer.toml"))
+def quantized_model(repository):
+    return load_model("quantized", load_card(repository / "models" / "shapes-full-integer.toml"))
 
 
 @pytest.mark.parametrize(
@@ -46,22 +46,22 @@ def run(data, image):
     return {d["name"]: interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()}
 
 
-def test_a_rounded_input_is_the_rounded_input(float_side):
+def test_a_rounded_input_is_the_rounded_input(float_model):
     """The model gives what it gives for an image that NumPy has rounded."""
     image = np.random.default_rng(0).uniform(-1, 1, (1, 144, 144, 3)).astype(np.float32)
     stored = Stored(0.25, 0)
-    (index,) = float_side.graph.primary.inputs
-    data = float_side.file.read_bytes()
-    emulated = run(emulate(data, Parts({index: stored}), float_side.file), image)
+    (index,) = float_model.graph.primary.inputs
+    data = float_model.file.read_bytes()
+    emulated = run(emulate(data, Parts({index: stored}), float_model.file), image)
     rounded = (np.clip(np.round(image / 0.25), -128, 127) * 0.25).astype(np.float32)
     expected = run(data, rounded)
     for name, values in expected.items():
         assert emulated[name] == pytest.approx(values, abs=1e-4)
 
 
-def test_replaced_weights_are_those_that_compute(float_side):
+def test_replaced_weights_are_those_that_compute(float_model):
     """All-zero weights and biases in the class heads give the score of sigmoid(0) to every box."""
-    graph = float_side.graph.primary
+    graph = float_model.graph.primary
     heads = [
         index
         for operator in graph.operators
@@ -69,7 +69,7 @@ def test_replaced_weights_are_those_that_compute(float_side):
         for index in operator.inputs[1:]
     ]
     zeros = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in heads}
-    emulated = emulate(float_side.file.read_bytes(), Parts(weights=zeros), float_side.file)
+    emulated = emulate(float_model.file.read_bytes(), Parts(weights=zeros), float_model.file)
     scores = [
         v for v in run(emulated, np.zeros((1, 144, 144, 3), np.float32)).values() if v.shape == (1, 150)
     ]
@@ -87,18 +87,18 @@ def test_the_whole_comes_near_the_quantized_model(workshop):
     assert abs(evidence.runs.compare(evidence.loss.quantized.found, found).difference) < 0.01
 
 
-def test_every_activation_and_weight_of_the_example_has_its_twin(float_side, quantized_side):
-    twin = find_twin(Pair(float_side, quantized_side))
+def test_every_activation_and_weight_of_the_example_has_its_twin(float_model, quantized_model):
+    twin = find_twin(ModelPair(float_model, quantized_model))
     assert len(twin.weights) == 39 and all(layer.n_scales > 1 for layer in twin.weights)
     for layer in twin.weights:
         step = np.abs(layer.float_values).max() / 127
         assert np.abs(layer.values - layer.float_values).max() <= step
 
 
-def test_without_a_float_twin_there_is_nothing_to_emulate(float_side, quantized_side):
-    assert find_twin(Pair(None, quantized_side)) is None
-    assert find_twin(Pair(quantized_side, float_side)) is None
-    assert find_twin(Pair(float_side, float_side)) is None
+def test_without_a_float_twin_there_is_nothing_to_emulate(float_model, quantized_model):
+    assert find_twin(ModelPair(None, quantized_model)) is None
+    assert find_twin(ModelPair(quantized_model, float_model)) is None
+    assert find_twin(ModelPair(float_model, float_model)) is None
 
 
 def test_one_scale_a_channel_keeps_small_channels():

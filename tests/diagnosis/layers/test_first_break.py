@@ -9,8 +9,8 @@ from harness.detectors.heads import Candidates
 from harness.diagnosis.layers import first_break as where
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.layers.sensitivity import disturbance
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, load_side
 from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
@@ -75,10 +75,10 @@ def pair(repository, tmp_path_factory):
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    model = find_model("shapes-float32", find_workspace(str(repository)))
-    side = load_side("float", model)
-    place = next(m.place for m in made_tensors(side.graph.primary) if BROKEN in m.name)
-    weights = side.graph.primary.operators[place].inputs[1]
+    source = find_model("shapes-float32", find_workspace(str(repository)))
+    model = load_model("float", source)
+    place = next(m.place for m in made_tensors(model.graph.primary) if BROKEN in m.name)
+    weights = model.graph.primary.operators[place].inputs[1]
     raw = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(model.file.read_bytes()), 0))
     buffer = raw.buffers[raw.subgraphs[0].tensors[weights].buffer]
     values = np.frombuffer(bytes(buffer.data), "<f4")
@@ -89,7 +89,7 @@ def pair(repository, tmp_path_factory):
     file = tmp_path_factory.mktemp("coarse") / "coarse.tflite"
     file.write_bytes(bytes(builder.Output()))
     card = replace(model.card, name="coarse", source=replace(model.card.source, sha256=None))
-    return Pair(side, load_side("quantized", new(model, card=card, file=file)))
+    return ModelPair(model, load_model("quantized", new(source, card=card, file=file)))
 
 
 @pytest.fixture(scope="module")
@@ -126,13 +126,13 @@ def test_one_file_under_two_cards_is_compared_from_its_input_on(repository, runs
 
     model = find_model("shapes-float32", find_workspace(str(repository)))
     wrong = replace(model.card, input=replace(model.card.input, mean=(0.0,) * 3, std=(255.0,) * 3))
-    pair = Pair(load_side("float", model), load_side("quantized", new(model, card=wrong)))
+    pair = ModelPair(load_model("float", model), load_model("quantized", new(model, card=wrong)))
     found = where.measure(pair, runs, 2)
     assert found.first_break is not None and found.first_break.pair.operator == "INPUT"
     assert "not fed the same" in found.rule
 
 
 def test_what_cannot_differ_is_not_compared(repository, runs):
-    side = load_side("float", find_model("shapes-float32", find_workspace(str(repository))))
-    assert where.measure(Pair(side, side), runs, 4) is None
-    assert where.measure(Pair(None, side), runs, 4) is None
+    model = load_model("float", find_model("shapes-float32", find_workspace(str(repository))))
+    assert where.measure(ModelPair(model, model), runs, 4) is None
+    assert where.measure(ModelPair(None, model), runs, 4) is None

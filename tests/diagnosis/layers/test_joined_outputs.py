@@ -4,16 +4,16 @@ import pytest
 
 from harness.cards import load_card
 from harness.diagnosis.layers.joined_outputs import find_shared
-from harness.diagnosis.runs.sides import load_side
+from harness.diagnosis.runs.model_pair import load_model
 from tests.support.faults import library
 
 
-def side(card):
-    return load_side("quantized", load_card(card))
+def loaded(card):
+    return load_model("quantized", load_card(card))
 
 
 def test_heads_that_are_joined_before_post_processing_are_found(workshop):
-    found = side(library.BUNDLED["joined_heads"](workshop).broken)
+    found = loaded(library.BUNDLED["joined_heads"](workshop).broken)
     shared = find_shared(found)
     tensors = found.graph.primary.tensors
     assert "heads/joined" in tensors[shared.tensors[0]].name
@@ -26,13 +26,13 @@ def test_heads_that_are_joined_before_post_processing_are_found(workshop):
 
 @pytest.mark.parametrize("name", ["float32", "full-integer"])
 def test_a_detector_with_heads_of_their_own_shares_nothing(workshop, name):
-    assert find_shared(side(workshop.models / f"shapes-{name}.toml")) is None
+    assert find_shared(loaded(workshop.models / f"shapes-{name}.toml")) is None
 
 
 @pytest.mark.shared_data
 def test_the_one_output_of_a_yolo_is_shared(workshop, shared_data):
     """Its boxes and its scores are put side by side in each of three levels, which are then put one below another."""
-    found = side(library.HEALTHY_SHARED["yolov5n-int8"](workshop).broken)
+    found = loaded(library.HEALTHY_SHARED["yolov5n-int8"](workshop).broken)
     shared = find_shared(found)
     tensors = found.graph.primary.tensors
     assert found.graph.primary.outputs[0] in shared.tensors
@@ -42,4 +42,4 @@ def test_the_one_output_of_a_yolo_is_shared(workshop, shared_data):
 
 @pytest.mark.shared_data
 def test_a_real_ssd_shares_nothing(workshop, shared_data):
-    assert find_shared(side(library.SHARED["ssd_bgr"](workshop).broken)) is None
+    assert find_shared(loaded(library.SHARED["ssd_bgr"](workshop).broken)) is None

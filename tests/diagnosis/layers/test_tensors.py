@@ -9,7 +9,7 @@ import pytest
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import match_tensors
 from harness.diagnosis.layers.tensors import Compared, Stored, Sums, comparable, compare, stored, to_layers
-from harness.diagnosis.runs.sides import Pair, load_side
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.recognize.find import find_model
 from harness.tflite.graph import Quantization, Tensor
 from harness.workspace import find_workspace
@@ -112,8 +112,8 @@ def test_a_real_model_s_figures_are_those_of_a_plain_second_reading(repository):
 
     workspace = find_workspace(str(repository))
     models = [find_model(name, workspace) for name in ("shapes-float32", "shapes-full-integer")]
-    pair = Pair(load_side("float", models[0]), load_side("quantized", models[1]))
-    graphs = [side.graph for side in pair.sides]
+    pair = ModelPair(load_model("float", models[0]), load_model("quantized", models[1]))
+    graphs = [model.graph for model in pair.models]
     pairs = comparable(match_tensors(*graphs), *(graph.primary for graph in graphs))
     images = sorted((repository / "models/shapes/dataset").rglob("*.jpg"))[:2]
     layers = list(to_layers(pairs, compare(pair, pairs, images, lambda *_: None)))
@@ -123,9 +123,9 @@ def test_a_real_model_s_figures_are_those_of_a_plain_second_reading(repository):
     readers = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
-        for side in pair.sides:
+        for model in pair.models:
             reader = Interpreter(
-                model_path=str(side.file), experimental_preserve_all_tensors=True,
+                model_path=str(model.file), experimental_preserve_all_tensors=True,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             )  # fmt: skip
             reader.allocate_tensors()

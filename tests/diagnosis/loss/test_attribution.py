@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
 from harness.diagnosis.loss import attribution, loss
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, load_side
 from harness.edit.cut import cut
 from harness.recognize.find import find_model
 from harness.workspace import find_workspace
@@ -38,7 +38,7 @@ def heads(repository, tmp_path_factory):
 
 
 def measured(first, second, runs):
-    pair = Pair(load_side("float", first), load_side("quantized", second))
+    pair = ModelPair(load_model("float", first), load_model("quantized", second))
     bad = loss.measure(pair, runs)
     return attribution.measure(pair, runs, bad), bad
 
@@ -104,7 +104,7 @@ def test_a_pair_of_one_and_the_same_has_nothing_to_share(heads, runs):
 
 
 def test_without_a_float_side_there_is_nothing_to_share(heads, runs):
-    pair = Pair(None, load_side("quantized", heads))
+    pair = ModelPair(None, load_model("quantized", heads))
     bad = loss.measure(pair, runs)
     assert attribution.measure(pair, runs, bad) is None and bad.difference is None
 

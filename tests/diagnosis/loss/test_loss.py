@@ -10,8 +10,8 @@ from harness.accuracy.bootstrap import contrasts, paired_difference
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.detections import DetectionTable
 from harness.diagnosis.loss import loss
+from harness.diagnosis.runs.model_pair import ModelPair, Place, load_model
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Pair, Place, load_side
 from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
@@ -26,11 +26,13 @@ def runs(repository):
 def measured(repository, runs):
     workspace = find_workspace(str(repository))
     names = (("float", "shapes-float32"), ("quantized", "shapes-full-integer"))
-    return loss.measure(Pair(*(load_side(role, find_model(name, workspace)) for role, name in names)), runs)
+    return loss.measure(
+        ModelPair(*(load_model(role, find_model(name, workspace)) for role, name in names)), runs
+    )
 
 
 def test_the_difference_is_the_paired_one_of_both_detections(measured, runs):
-    tables = [side.found.table for side in (measured.float, measured.quantized)]
+    tables = [model.found.table for model in (measured.float, measured.quantized)]
     expected = paired_difference(runs.truth, *tables, runs.dataset.image_ids)
     assert measured.difference == expected and measured.n_images == 10 and measured.remarks == ()
     assert measured.float.figures.map == pytest.approx(expected.first, abs=1e-12)
@@ -38,8 +40,8 @@ def test_the_difference_is_the_paired_one_of_both_detections(measured, runs):
 
 def with_ran(accuracy, actual, delegate):
     ran = replace_struct(accuracy.found.ran, actual=actual)
-    side = replace(accuracy.side, place=Place("phone", delegate))
-    return replace(accuracy, found=replace(accuracy.found, ran=ran), side=side)
+    model = replace(accuracy.model, place=Place("phone", delegate))
+    return replace(accuracy, found=replace(accuracy.found, ran=ran), model=model)
 
 
 def replace_struct(facts, **changes):
@@ -65,18 +67,18 @@ def test_another_delegate_than_was_asked_for_is_told(measured, runs, delegate, a
 
 
 def test_a_side_that_detects_nothing_or_unknown_classes_is_told(measured, runs):
-    side = measured.quantized
-    nothing = replace(side, found=replace(side.found, table=DetectionTable(np.empty((0, 7)))))
+    model = measured.quantized
+    nothing = replace(model, found=replace(model.found, table=DetectionTable(np.empty((0, 7)))))
     assert "detects nothing at all" in loss.remarks_on(nothing, runs)[0]
-    rows = side.found.table.rows.copy()
+    rows = model.found.table.rows.copy()
     rows[:, 6] += 900
-    strange = replace(side, found=replace(side.found, table=DetectionTable(rows)))
+    strange = replace(model, found=replace(model.found, table=DetectionTable(rows)))
     assert "category id(s) that the annotations do not have" in loss.remarks_on(strange, runs)[0]
 
 
 def test_a_sum_of_maps_has_the_interval_of_their_difference(measured, runs):
     """One less the other is what `paired_difference` computes."""
-    tables = [side.found.table for side in (measured.float, measured.quantized)]
+    tables = [model.found.table for model in (measured.float, measured.quantized)]
     values, (found,) = contrasts(runs.truth, tables, np.array([[-1.0, 1.0]]), runs.dataset.image_ids)
     expected = measured.difference
     assert values == pytest.approx([expected.first, expected.second])

@@ -15,12 +15,12 @@ from tests.support.faults import library
 @pytest.fixture(scope="module")
 def evidence(workshop):
     """Makes what the choice depends on."""
-    side = SimpleNamespace(model=load_card(workshop.float_card))
+    model = SimpleNamespace(card=load_card(workshop.float_card).card)
 
     def make(representative=None, limit=None):
         dataset = find_dataset(workshop.dataset).limited(limit)
         return SimpleNamespace(
-            pair=SimpleNamespace(float=side, quantized=side), dataset=dataset, representative=representative
+            pair=SimpleNamespace(float=model, quantized=model), dataset=dataset, representative=representative
         )
 
     return make

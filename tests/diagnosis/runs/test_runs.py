@@ -13,8 +13,8 @@ from harness.accuracy.dataset import find_dataset
 from harness.bench.request import Request
 from harness.detectors.heads import HeadDecoder
 from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.model_pair import Place, load_model
 from harness.diagnosis.runs.runs import Runs
-from harness.diagnosis.runs.sides import Place, load_side
 from harness.errors import JobError, ModelError, UsageError
 from harness.recognize.find import find_model
 from harness.session import carry_out, prepare
@@ -34,8 +34,8 @@ def runs(dataset):
     return Runs(dataset, read_annotations(dataset.annotations))
 
 
-def side_of(repository, name, place=None, role="quantized"):
-    return load_side(role, find_model(name, find_workspace(str(repository))), place)
+def model_of(repository, name, place=None, role="quantized"):
+    return load_model(role, find_model(name, find_workspace(str(repository))), place)
 
 
 class Silent:
@@ -54,7 +54,7 @@ def test_detections_and_map_are_those_of_harness_run_to_the_last_digit(repositor
     )  # fmt: skip
     outcome = carry_out(prepare(request), Silent())
     stored = json.loads(next(Path(outcome.folder).rglob("detections.json")).read_text())
-    found = runs.detections(side_of(repository, name))
+    found = runs.detections(model_of(repository, name))
     rows = [[one["image_id"], *one["bbox"], one["score"], one["category_id"]] for one in stored]
     assert np.array_equal(found.table.rows, np.array(rows, np.float64))
     from harness.accuracy.coco import evaluate
@@ -65,64 +65,64 @@ def test_detections_and_map_are_those_of_harness_run_to_the_last_digit(repositor
 
 
 def test_another_reading_of_the_outputs_costs_no_inference(repository, runs):
-    side = side_of(repository, "shapes-full-integer")
-    first = [raw.outputs for raw in runs.raw(side)]
-    labels = replace(side.model.card.labels, offset=2)
-    trial = runs.trial(side, Change("labels one too high", card=replace(side.model.card, labels=labels)))
+    model = model_of(repository, "shapes-full-integer")
+    first = [raw.outputs for raw in runs.raw(model)]
+    labels = replace(model.card.labels, offset=2)
+    trial = runs.trial(model, Change("labels one too high", card=replace(model.card, labels=labels)))
     assert trial.map == pytest.approx(0, abs=0.05) and trial.hurts and not trial.helps
-    again = [raw.outputs for raw in runs.raw(side)]
+    again = [raw.outputs for raw in runs.raw(model)]
     assert all(a is b for a, b in zip(first, again, strict=True))
 
 
 def test_a_trial_is_measured_against_the_side_as_it_is_on_the_same_images(repository, runs):
-    side = side_of(repository, "shapes-float32")
-    trial = runs.trial(side, Change("nothing", card=side.model.card), 5)
+    model = model_of(repository, "shapes-float32")
+    trial = runs.trial(model, Change("nothing", card=model.card), 5)
     assert trial.difference.n_images == 5 and trial.gain == 0.0 and not trial.helps and not trial.hurts
 
 
 def test_what_is_fed_and_what_comes_out_can_be_changed(repository, runs):
-    side = side_of(repository, "shapes-float32")
-    black = runs.trial(side, Change("black images", feed=lambda tensor: np.full_like(tensor, -1)))
+    model = model_of(repository, "shapes-float32")
+    black = runs.trial(model, Change("black images", feed=lambda tensor: np.full_like(tensor, -1)))
     assert black.hurts
     halved = runs.detections(
-        side, Change("half scores", outputs=lambda out: [out[0], out[1], out[2] / 2, out[3]])
+        model, Change("half scores", outputs=lambda out: [out[0], out[1], out[2] / 2, out[3]])
     )
-    assert np.allclose(halved.table.scores, runs.detections(side).table.scores / 2)
+    assert np.allclose(halved.table.scores, runs.detections(model).table.scores / 2)
 
 
 def test_another_file_can_stand_in(repository, runs):
-    side = side_of(repository, "shapes-float32")
-    other = side_of(repository, "shapes-float16")
-    trial = runs.trial(side, Change("float16 weights", file=other.file))
+    model = model_of(repository, "shapes-float32")
+    other = model_of(repository, "shapes-float16")
+    trial = runs.trial(model, Change("float16 weights", file=other.file))
     assert np.array_equal(trial.found.table.rows, runs.detections(other).table.rows)
 
 
 def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repository, dataset, runs):
-    side = side_of(repository, "shapes-float32")
+    model = model_of(repository, "shapes-float32")
     poor = Runs(dataset, runs.truth, budget=0)
-    assert np.array_equal(poor.detections(side).table.rows, runs.detections(side).table.rows)
+    assert np.array_equal(poor.detections(model).table.rows, runs.detections(model).table.rows)
     assert not any(poor._kept.values())
 
 
 def test_a_card_that_does_not_fit_is_an_error(repository, runs):
-    side = side_of(repository, "shapes-float32")
-    wrong = replace(side.model.card, input=replace(side.model.card.input, width=96))
+    model = model_of(repository, "shapes-float32")
+    wrong = replace(model.card, input=replace(model.card.input, width=96))
     with pytest.raises(ModelError, match="correct the card"):
-        runs.detections(side, Change("96 pixels wide", card=wrong))
+        runs.detections(model, Change("96 pixels wide", card=wrong))
 
 
 def test_a_file_that_no_interpreter_takes_is_an_error(repository, runs, tmp_path):
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
-    side = side_of(repository, "shapes-float32")
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(side.file.read_bytes()), 0))
-    for code in model.operatorCodes:
+    model = model_of(repository, "shapes-float32")
+    written = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(model.file.read_bytes()), 0))
+    for code in written.operatorCodes:
         code.version = 99
     builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder.Finish(written.Pack(builder), b"TFL3")
     file = tmp_path / "future.tflite"
     file.write_bytes(bytes(builder.Output()))
     with pytest.raises(JobError, match=r"future.tflite: cannot be run"):
-        runs.detections(side, Change("operators of a version that nobody has", file=file))
+        runs.detections(model, Change("operators of a version that nobody has", file=file))
 
 
 def test_an_image_that_cannot_be_read_counts_as_without_detections(repository, tmp_path):
@@ -132,7 +132,7 @@ def test_an_image_that_cannot_be_read_counts_as_without_detections(repository, t
     dataset = find_dataset(tmp_path / "data").limited(3)
     dataset.images[1].path.write_bytes(b"no image")
     runs = Runs(dataset, read_annotations(dataset.annotations))
-    found = runs.detections(side_of(repository, "shapes-float32"))
+    found = runs.detections(model_of(repository, "shapes-float32"))
     assert len(found.unreadable) == 1 and found.image_ids == dataset.image_ids
     assert dataset.images[1].id not in set(found.table.image_ids.tolist())
 
@@ -154,24 +154,24 @@ def elsewhere(repository, tmp_path):
 
 def test_a_side_on_another_device_is_run_there_with_the_same_result(repository, elsewhere, runs):
     place = Place("board", "cpu:1", workspace=str(elsewhere))
-    there = runs.detections(side_of(elsewhere, "shapes-full-integer", place))
-    here = runs.detections(side_of(repository, "shapes-full-integer"))
+    there = runs.detections(model_of(elsewhere, "shapes-full-integer", place))
+    here = runs.detections(model_of(repository, "shapes-full-integer"))
     assert np.array_equal(there.table.rows, here.table.rows)
     assert there.ran.actual == "xnnpack" and there.ran.evidence
 
 
 def test_what_needs_raw_outputs_cannot_be_tried_elsewhere(elsewhere, runs):
-    side = side_of(elsewhere, "shapes-full-integer", Place("board", "cpu:1", workspace=str(elsewhere)))
+    model = model_of(elsewhere, "shapes-full-integer", Place("board", "cpu:1", workspace=str(elsewhere)))
     with pytest.raises(UsageError, match="raw outputs"):
-        runs.detections(side, Change("half scores", outputs=lambda out: out))
+        runs.detections(model, Change("half scores", outputs=lambda out: out))
     with pytest.raises(UsageError, match="raw outputs"):
-        next(runs.raw(side))
+        next(runs.raw(model))
 
 
 def test_a_delegate_that_a_device_does_not_offer_is_an_error(elsewhere, runs):
-    side = side_of(elsewhere, "shapes-full-integer", Place("board", "hexagon", workspace=str(elsewhere)))
+    model = model_of(elsewhere, "shapes-full-integer", Place("board", "hexagon", workspace=str(elsewhere)))
     with pytest.raises(UsageError, match="not hexagon"):
-        runs.detections(side)
+        runs.detections(model)
 
 
 def test_decoders_of_raw_heads_can_be_taken_apart():

@@ -9,7 +9,7 @@ from harness.accuracy.dataset import find_dataset
 from harness.diagnosis.diagnose import Case, Diagnosis, gather
 from harness.diagnosis.document import document
 from harness.diagnosis.findings import Finding, Number, Remedy
-from harness.diagnosis.runs.sides import Pair, load_side
+from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.recognize.find import find_model
 from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid, verdict
 from harness.report.html.diagnosis import render
@@ -23,9 +23,9 @@ HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e"
 def diagnosis(repository):
     """The bundled pair with a finding whose every text is hostile."""
     workspace = find_workspace(str(repository))
-    pair = Pair(
-        load_side("float", find_model("shapes-float32", workspace)),
-        load_side("quantized", find_model("shapes-full-integer", workspace)),
+    pair = ModelPair(
+        load_model("float", find_model("shapes-float32", workspace)),
+        load_model("quantized", find_model("shapes-full-integer", workspace)),
     )
     dataset = find_dataset(repository / "models/shapes/dataset").limited(8)
     finding = Finding(
