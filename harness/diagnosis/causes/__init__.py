@@ -15,7 +15,7 @@ CAUSES: dict[str, str] = {
     "input-geometry": f"{_HERE}.input_geometry",  # size, aspect, letterbox against stretch
     "input-quantization": f"{_HERE}.input_quantization",  # integers fed without scale and zero point
     "input-stats": f"{_HERE}.input_stats",  # the input's scale and zero point do not suit the preprocessing
-    "float-card": f"{_HERE}.float_card",  # an integer model run with its float twin's card
+    "float-card": f"{_HERE}.float_card",  # an integer model run with the card of the float model
     "output-order": f"{_HERE}.output_order",  # TF1 against TF2
     "label-offset": f"{_HERE}.label_offset",  # categories one too low or too high
     "nms-settings": f"{_HERE}.nms_settings",  # score threshold, overlap, number of detections

@@ -1,4 +1,4 @@
-"""Counterfactuals of the file itself: the emulated quantized model against the same without one of its faults."""
+"""Compare the emulated quantized model with the same model without one of its faults."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from itertools import count
 from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, stored_for
-from harness.diagnosis.layers.float_twin import Twin, find_twin
 from harness.diagnosis.layers.layers import Layer
+from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
 from harness.diagnosis.runs.changes import Change, Found
 from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import Folder
@@ -22,16 +22,16 @@ _NUMBERS = count()
 
 @dataclass(frozen=True)
 class Emulations:
-    """A float twin that can be quantized in parts.
+    """The float model, to be quantized in parts.
 
     Attributes:
-        evidence: What is known.
-        twin: What the quantized model does to the float model.
-        folder: Where emulated models are written.
+        evidence: The measurements so far.
+        quantization: The quantized model's quantization, by the float model's tensors.
+        folder: Holds the emulated models.
     """
 
     evidence: Evidence
-    twin: Twin
+    quantization: QuantizationMap
     folder: Folder
 
     @property
@@ -45,7 +45,7 @@ class Emulations:
         """Compare the whole quantized model, emulated, with better parts of it.
 
         Args:
-            better: Everything that the quantized model does, but for the fault.
+            better: The quantized parts without the fault.
 
         Returns:
             `first` is the mAP of the emulated quantized model, `second` without the fault.
@@ -53,7 +53,7 @@ class Emulations:
         Raises:
             JobError: The emulated model cannot be run.
         """
-        return self.evidence.runs.compare(self.found(self.twin.parts()), self.found(better))
+        return self.evidence.runs.compare(self.found(self.quantization.parts()), self.found(better))
 
     def found(self, parts: Parts) -> Found:
         """Return the detections of the float model with parts of it quantized."""
@@ -62,20 +62,20 @@ class Emulations:
         return self.evidence.runs.detections(self.model, Change("emulated", file=file))
 
     def with_ranges(self, indices: Iterable[int]) -> Parts:
-        """Return all parts, with ranges for some activations that hold what the float model has there."""
+        """Return all parts, with ranges for some activations that fit the float model's values."""
         layers = by_index(self.evidence)
         better = {index: own_range(layers[index]) for index in indices if index in layers}
         return self.with_activations(better)
 
     def with_activations(self, better: Mapping[int, Stored | None]) -> Parts:
-        """Return all parts, with some activations stored otherwise; None leaves one in float."""
-        parts = self.twin.parts()
+        """Return all parts, with other parameters for some activations; None leaves one in float."""
+        parts = self.quantization.parts()
         merged: dict[int, Stored | None] = {**parts.activations, **better}
         return replace(parts, activations={index: how for index, how in merged.items() if how is not None})
 
     def with_weights(self, better: Mapping[int, Floats | None]) -> Parts:
         """Return all parts, with other weights; None leaves a constant in float."""
-        parts = self.twin.parts()
+        parts = self.quantization.parts()
         merged: dict[int, Floats | None] = {**parts.weights, **better}
         return replace(
             parts, weights={index: values for index, values in merged.items() if values is not None}
@@ -83,15 +83,15 @@ class Emulations:
 
 
 def open_emulations(evidence: Evidence, folder: Folder) -> Emulations | None:
-    """Return the means to emulate the quantized model; None where there is no float twin, or it runs elsewhere."""
+    """Prepare to emulate the quantized model; None without a float model that runs in this process."""
     reference = evidence.pair.float
     if reference is None or not reference.place.in_process:
         return None
     try:
-        twin = find_twin(evidence.pair)
+        mapping = map_quantization(evidence.pair)
     except MissingExtraError:
         return None
-    return None if twin is None else Emulations(evidence, twin, folder)
+    return None if mapping is None else Emulations(evidence, mapping, folder)
 
 
 def by_index(evidence: Evidence) -> dict[int, Layer]:
@@ -100,5 +100,5 @@ def by_index(evidence: Evidence) -> dict[int, Layer]:
 
 
 def own_range(layer: Layer) -> Stored:
-    """Return how a tensor would be stored had the evaluated images calibrated it."""
+    """Return the quantization that calibration with the evaluated images would give a tensor."""
     return stored_for(layer.float_min, layer.float_max)

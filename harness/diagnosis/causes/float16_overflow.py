@@ -33,7 +33,7 @@ def _weights(evidence: Evidence) -> Finding | None:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
             return _unmeasured(evidence, names)
-        parts = emulations.twin.parts()
+        parts = emulations.quantization.parts()
         bad = [index for index, values in parts.weights.items() if not np.isfinite(values).all()]
         gain = emulations.without(emulations.with_weights(dict.fromkeys(bad)))
     verdict = judge(gain, evidence, seen=True)

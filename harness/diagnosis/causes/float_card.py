@@ -1,4 +1,4 @@
-"""An integer model that takes pixels is read with the card of its float twin, which normalizes them."""
+"""An integer model that takes pixels is run with the card of the float model, which normalizes them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from harness.diagnosis.causes.emulations import Emulations, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.layers.float_twin import Weights, by_channel, channel_axis, spread
+from harness.diagnosis.layers.quantization_map import Weights, channel_axis, channel_spread, round_per_channel
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.tflite.graph import Graph
@@ -27,7 +27,7 @@ def examine(evidence: Evidence) -> Finding | None:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
             return _of_file_alone(evidence) if evidence.pair.float is None else None
-        layers = [layer for layer in emulations.twin.weights if _is_per_tensor(layer)]
+        layers = [layer for layer in emulations.quantization.weights if _is_per_tensor(layer)]
         return _finding(evidence, emulations, layers) if layers else None
 
 
@@ -37,14 +37,15 @@ def _is_per_tensor(layer: Weights) -> bool:
 
 def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) -> Finding | None:
     better = {
-        layer.float_index: by_channel(layer.float_values, channel_axis(layer.operator)) for layer in layers
+        layer.float_index: round_per_channel(layer.float_values, channel_axis(layer.operator))
+        for layer in layers
     }
     gain = emulations.without(emulations.with_weights(better))
     verdict = judge(gain, evidence, seen=True)
     if verdict is None:
         return None
     depthwise = sum(layer.operator == DEPTHWISE for layer in layers)
-    largest = max(spread(layers))
+    largest = max(channel_spread(layers))
     return Finding(
         CAUSE,
         verdict.confidence,

@@ -1,4 +1,4 @@
-"""How the ranges that a quantized model stores fit the values that its float twin really has."""
+"""Compare the ranges that a quantized model stores with the values that the float model has."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def examine(evidence: Evidence) -> Finding | None:
         emulations = open_emulations(evidence, folder)
         if emulations is None or not found.layers:
             return _unmeasured(evidence, faults) if faults else None
-        gain = emulations.without(emulations.with_ranges(emulations.twin.activations))
+        gain = emulations.without(emulations.with_ranges(emulations.quantization.activations))
     verdict = judge(gain, evidence, seen=True)
     if verdict is None:
         return None

@@ -70,7 +70,7 @@ def _apart(emulations: Emulations, shared: Shared) -> dict[int, Stored | None]:
     """Return the shared tensors in float, and what is joined with ranges of its own."""
     layers = by_index(emulations.evidence)
     better: dict[int, Stored | None] = dict.fromkeys(shared.tensors)
-    stored = emulations.twin.activations
+    stored = emulations.quantization.activations
     scales = {stored[index].scale for index in shared.tensors if index in stored}
     for index in shared.sources:
         if index in stored and stored[index].scale in scales:
@@ -79,7 +79,7 @@ def _apart(emulations: Emulations, shared: Shared) -> dict[int, Stored | None]:
 
 
 def _unmeasured(evidence: Evidence, scale: float) -> Finding | None:
-    """Without a float twin only the coarseness can be told; fine scales are no cause at all."""
+    """Return a finding from the scale alone, without a float model; None where the scale is fine."""
     if scale < 1 / 64:
         return None
     try:

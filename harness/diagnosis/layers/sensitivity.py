@@ -18,9 +18,9 @@ from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import pairwise_iou
 from harness.diagnosis.layers.emulate import Parts, emulate
 from harness.diagnosis.layers.first_break import snr
-from harness.diagnosis.layers.float_twin import Twin, find_twin
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
+from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
 from harness.diagnosis.loss.heads import Heads, open_heads
 from harness.diagnosis.loss.mixing import level
 from harness.diagnosis.runs.changes import Change
@@ -59,9 +59,9 @@ def measure(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
     Raises:
         JobError: A model failed.
     """
-    twin = find_twin(pair)
-    parts = {} if twin is None or pair.float is None else single_parts(pair.float, twin)
-    if twin is None or pair.float is None or not parts:
+    mapping = map_quantization(pair)
+    parts = {} if mapping is None or pair.float is None else single_parts(pair.float, mapping)
+    if mapping is None or pair.float is None or not parts:
         return replace(
             layers, method="ranked by local error: the sides do not differ by the quantization of layers"
         )
@@ -77,19 +77,19 @@ def measure(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
             )
 
 
-def single_parts(model: ComparedModel, twin: Twin) -> dict[int, Parts]:
+def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, Parts]:
     """Return for each layer, by its float tensor, what quantizing it alone means.
 
     An output stored as its only input is changes nothing, and what only moves numbers is no layer: left out.
     """
-    near = ancestors(model.graph.primary, [pair.float for pair in twin.pairs])
+    near = ancestors(model.graph.primary, [pair.float for pair in mapping.pairs])
     found = {}
-    for pair in twin.pairs:
-        kept = twin.activations.get(pair.float)
-        came = {twin.activations.get(index) for index in near[pair.float]}
+    for pair in mapping.pairs:
+        kept = mapping.activations.get(pair.float)
+        came = {mapping.activations.get(index) for index in near[pair.float]}
         constants = {
             w.float_index: w.values
-            for w in twin.weights
+            for w in mapping.weights
             if w.pair.float == pair.float and not np.array_equal(w.values, w.float_values)
         }
         if constants or (kept is not None and came != {kept} and pair.operator not in MOVING):

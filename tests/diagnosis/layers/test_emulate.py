@@ -5,7 +5,7 @@ import pytest
 
 from harness.cards import load_card
 from harness.diagnosis.layers.emulate import Parts, Stored, emulate, stored_for
-from harness.diagnosis.layers.float_twin import by_channel, find_twin
+from harness.diagnosis.layers.quantization_map import map_quantization, round_per_channel
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.errors import ModelError
@@ -80,31 +80,31 @@ def test_the_whole_comes_near_the_quantized_model(workshop):
     result = examined(library.HEALTHY["full-integer"](workshop), 40)
     evidence = result.diagnosis.evidence
     pair = evidence.pair
-    data = emulate(pair.float.file.read_bytes(), find_twin(pair).parts(), pair.float.file)
+    data = emulate(pair.float.file.read_bytes(), map_quantization(pair).parts(), pair.float.file)
     file = workshop.folder / "whole.tflite"
     file.write_bytes(data)
     found = evidence.runs.detections(pair.float, Change("emulated", file=file))
     assert abs(evidence.runs.compare(evidence.loss.quantized.found, found).difference) < 0.01
 
 
-def test_every_activation_and_weight_of_the_example_has_its_twin(float_model, quantized_model):
-    twin = find_twin(ModelPair(float_model, quantized_model))
-    assert len(twin.weights) == 39 and all(layer.n_scales > 1 for layer in twin.weights)
-    for layer in twin.weights:
+def test_every_activation_and_weight_of_the_example_is_mapped(float_model, quantized_model):
+    mapping = map_quantization(ModelPair(float_model, quantized_model))
+    assert len(mapping.weights) == 39 and all(layer.n_scales > 1 for layer in mapping.weights)
+    for layer in mapping.weights:
         step = np.abs(layer.float_values).max() / 127
         assert np.abs(layer.values - layer.float_values).max() <= step
 
 
-def test_without_a_float_twin_there_is_nothing_to_emulate(float_model, quantized_model):
-    assert find_twin(ModelPair(None, quantized_model)) is None
-    assert find_twin(ModelPair(quantized_model, float_model)) is None
-    assert find_twin(ModelPair(float_model, float_model)) is None
+def test_without_a_float_model_there_is_nothing_to_emulate(float_model, quantized_model):
+    assert map_quantization(ModelPair(None, quantized_model)) is None
+    assert map_quantization(ModelPair(quantized_model, float_model)) is None
+    assert map_quantization(ModelPair(float_model, float_model)) is None
 
 
 def test_one_scale_a_channel_keeps_small_channels():
     """127 steps to the greatest of each channel: 0.01 is 127 steps of its own, and 0 steps of the other's."""
     values = np.array([[1.27, -1.0], [0.01, -0.006]], np.float32)
-    found = by_channel(values, axis=0)
+    found = round_per_channel(values, axis=0)
     assert found[0].tolist() == pytest.approx([1.27, -1.0])
     assert found[1].tolist() == pytest.approx([0.01, -76 * 0.01 / 127])
 

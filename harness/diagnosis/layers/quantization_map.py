@@ -1,4 +1,4 @@
-"""What a quantized model does to its float twin: the parts of an emulation, read from both graphs."""
+"""Map the quantization of a model onto the float model it was made from, read from both graphs: parts to emulate."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSP
 
 @dataclass(frozen=True)
 class Weights:
-    """A layer's weights on both models.
+    """A layer's weights in both models.
 
     Attributes:
         pair: The layer's output.
-        operator: What computes with them.
-        float_index: The constant of the float graph, or what is dequantized from it.
-        float_values: float32, as the float model has them.
-        values: float32, what the quantized ones stand for.
-        bits: Of the quantized ones; 16 for float16.
+        operator: The operator that uses them.
+        float_index: The tensor that the float graph's operator reads: the constant, or its dequantized copy.
+        float_values: float32, of the float model.
+        values: float32, real values of the quantized weights.
+        bits: Width of the quantized weights; 16 for float16.
         n_scales: 1 for the whole tensor, or one a channel; 0 for float16.
         axis: The channels' dimension.
     """
@@ -45,14 +45,14 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Twin:
-    """How a quantized graph maps to its float twin.
+class QuantizationMap:
+    """The quantization of a graph, by the tensors of the float graph.
 
     Attributes:
-        pairs: The activations that stand for each other.
+        pairs: The activations of both graphs that correspond.
         activations: Float tensor → how the quantized graph stores it.
         weights: The layers' weights.
-        biases: Float constant → what the quantized one stands for.
+        biases: Float constant → real values of the quantized one.
     """
 
     pairs: tuple[TensorPair, ...]
@@ -61,7 +61,7 @@ class Twin:
     biases: dict[int, Floats]
 
     def parts(self) -> Parts:
-        """Return all that the quantized model does."""
+        """Return every part that the quantized model quantizes."""
         weights = {layer.float_index: layer.values for layer in self.weights}
         return Parts(self.activations, {**self.biases, **weights})
 
@@ -70,8 +70,8 @@ class Twin:
         return next((pair for pair in self.pairs if pair.float == float_index), None)
 
 
-def find_twin(pair: ModelPair) -> Twin | None:
-    """Read how the quantized model maps to the float model; None without a float model that is float.
+def map_quantization(pair: ModelPair) -> QuantizationMap | None:
+    """Map the quantized model onto the float model; None without a float model whose activations are float.
 
     Raises:
         ModelError: A graph is damaged.
@@ -79,10 +79,10 @@ def find_twin(pair: ModelPair) -> Twin | None:
     if pair.float is None or pair.same_file or not _is_float(pair.float.graph):
         return None
     with malformed(pair.quantized.file):
-        return _twin(pair.float.graph, pair.quantized.graph)
+        return _map_graphs(pair.float.graph, pair.quantized.graph)
 
 
-def _twin(before: Graph, after: Graph) -> Twin | None:
+def _map_graphs(before: Graph, after: Graph) -> QuantizationMap | None:
     pairs = tuple(match_tensors(before, after))
     activations = {
         p.float: stored for p in pairs if (stored := stored_as(after.primary.tensors[p.quantized]))
@@ -96,7 +96,7 @@ def _twin(before: Graph, after: Graph) -> Twin | None:
                 layers.append(weights)
             else:
                 biases[index] = weights.values
-    return Twin(pairs, activations, tuple(layers), biases) if pairs else None
+    return QuantizationMap(pairs, activations, tuple(layers), biases) if pairs else None
 
 
 def _is_float(graph: Graph) -> bool:
@@ -113,7 +113,7 @@ def stored_as(tensor: Tensor) -> Stored | None:
 
 
 def _constants(pair: TensorPair, before: Graph, after: Graph) -> Iterator[tuple[int, int, Tensor, Tensor]]:
-    """Yield the layer's constants: place among the inputs, float tensor as read, constant of either side."""
+    """Yield a layer's constants: place among the inputs, float tensor as read, constants of both graphs."""
     if pair.place < 0:
         return
     first = before.primary.operators[pair.place]
@@ -127,12 +127,12 @@ def _constants(pair: TensorPair, before: Graph, after: Graph) -> Iterator[tuple[
 
 
 def _comparable(source: Tensor, target: Tensor) -> bool:
-    """Whether two constants can be read and stand for each other; packed 4-bit weights cannot."""
+    """Whether two constants can be read and compared; packed 4-bit weights cannot."""
     return source.shape == target.shape and {source.dtype, target.dtype} <= READABLE
 
 
 def _operator(index: int, graph: Graph) -> Operator | None:
-    """Return the operator that makes a tensor, without an activation or a conversion behind it."""
+    """Return the operator that computes a tensor, skipping a fused activation or a conversion behind it."""
     makers = graph.primary.producers()
     operator = makers.get(index)
     while operator is not None and operator.name in FUSED | CONVERTING:
@@ -141,7 +141,7 @@ def _operator(index: int, graph: Graph) -> Operator | None:
 
 
 def constant_behind(graph: Graph, index: int) -> Tensor | None:
-    """Return a constant, followed through the DEQUANTIZE of float16 and dynamic-range files; None for an activation."""
+    """Return the constant behind a tensor, through the DEQUANTIZE of float16 files; None for an activation."""
     if index < 0:
         return None
     tensor = graph.primary.tensors[index]
@@ -170,13 +170,13 @@ def _weights(
     )
 
 
-def by_channel(values: Floats, axis: int, bits: int = 8) -> Floats:
-    """Return weights rounded with one symmetric scale a channel, as TFLite's int8 specification has it.
+def round_per_channel(values: Floats, axis: int, bits: int = 8) -> Floats:
+    """Return weights rounded with one symmetric scale a channel, as TFLite's int8 specification asks for.
 
     Args:
         values: float32.
         axis: The channels' dimension.
-        bits: Of the integers.
+        bits: Width of the integers.
     """
     others = tuple(k for k in range(values.ndim) if k != axis)
     most = 2 ** (bits - 1) - 1
@@ -191,8 +191,8 @@ def channel_axis(operator: str) -> int:
     return 3 if operator == "DEPTHWISE_CONV_2D" else 0
 
 
-def spread(layers: Sequence[Weights]) -> list[float]:
-    """Return for each layer how much the largest channel's weights exceed the median channel's."""
+def channel_spread(layers: Sequence[Weights]) -> list[float]:
+    """Return for each layer the ratio of the largest channel's weights to the median channel's."""
     found = []
     for layer in layers:
         axis = channel_axis(layer.operator)
