@@ -15,6 +15,7 @@ from harness.errors import DeviceError, HarnessError, MeasurementError
 from harness.records.records import AccuracyFacts, OperatorFacts, OperatorProfile, ProcessFacts, Record
 from harness.records.samples import to_bytes
 from harness.records.store import RunStore, now
+from harness.records.telemetry import Telemetry
 from harness.vocabulary import Status
 
 
@@ -55,14 +56,14 @@ class Performer:
         name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
         return replace(facts, samples=name)
 
-    def _with_baseline(self, telemetry: dict[str, Any]) -> dict[str, Any]:
+    def _with_baseline(self, telemetry: Telemetry) -> Telemetry:
         """Add the shortest CPU probe of this device so far, which throttling is judged against."""
-        probes = [telemetry.get(when, {}).get("probe_ns") for when in ("before", "after")]
-        known = [probe for probe in (*probes, self._fastest_probe) if probe is not None]
+        probes = (*(state.probe_ns for state in telemetry.states), self._fastest_probe)
+        known = [probe for probe in probes if probe is not None]
         if not known:
             return telemetry
         self._fastest_probe = min(known)
-        return {**telemetry, "fastest_probe_ns": self._fastest_probe}
+        return replace(telemetry, fastest_probe_ns=self._fastest_probe)
 
     def _operators(self, task: Task) -> OperatorFacts:
         """Record the operators of a cell; a failure is told, and is none of the cell's."""

@@ -26,6 +26,7 @@ from harness import atomic
 from harness.errors import RecordError
 from harness.profiles import COMPUTERS
 from harness.records.samples import Samples, load_samples, read_whole
+from harness.records.telemetry import Telemetry
 from harness.schema import look_into
 from harness.vocabulary import Status
 
@@ -110,7 +111,7 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     summary: SummaryFacts | None = None
     duration_s: float | None = None
     device_lost: bool = False
-    telemetry: dict[str, Any] = msgspec.field(default_factory=dict)
+    telemetry: Telemetry = Telemetry()
 
 
 class CocoFigures(Fact, frozen=True, kw_only=True):

@@ -62,11 +62,12 @@ def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
 
 def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
     """Say what an inference takes right after another model's, where that was measured (`--switch-models`)."""
-    told = [process.telemetry.get("after_other_model") for process in record.processes]
-    durations = [duration for one in told if one for duration in one["durations_ns"]]
+    others = [process.telemetry.after_other_model for process in record.processes]
+    measured = [other for other in others if other is not None]
+    durations = [duration for other in measured for duration in other.durations_ns]
     if not durations or summary is None:
         return
-    name = next(one["model"] for one in told if one)
+    name = measured[0].model
     yield (
         f"right after {name} an inference takes {units.milliseconds(median(durations) / 1e6)} ms (median of "
         f"{len(durations)}) instead of {units.milliseconds(summary.median_ms)} ms: what switching models costs"
@@ -97,13 +98,13 @@ def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Findi
 
 def _slow_down(process: ProcessFacts) -> float | None:
     """The CPU probe after a process against the best of the run."""
-    after = process.telemetry.get("after", {}).get("probe_ns")
-    best = process.telemetry.get("fastest_probe_ns")
+    after = process.telemetry.states[1].probe_ns
+    best = process.telemetry.fastest_probe_ns
     return after / best if after and best else None
 
 
 def _clock_drop(process: ProcessFacts) -> float | None:
-    before, after = (process.telemetry.get(when, {}).get("mhz") for when in ("before", "after"))
+    before, after = (state.mhz for state in process.telemetry.states)
     return 1 - after / before if before and after else None
 
 
@@ -125,8 +126,7 @@ def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Findin
 
 def _flags_of(process: ProcessFacts) -> tuple[int, int, int]:
     """What was so before or after the process, what came up meanwhile, and what was so at any time since the start."""
-    states = [process.telemetry.get(when, {}).get("firmware_flags") for when in ("before", "after")]
-    before, after = (state if isinstance(state, int) else None for state in states)
+    before, after = (state.firmware_flags for state in process.telemetry.states)
     known = [flags for flags in (before, after) if flags is not None]
     past = _any(flags >> SINCE_START & NOW for flags in known)
     fresh = (after & ~before) >> SINCE_START & NOW if before is not None and after is not None else 0
@@ -173,9 +173,8 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
 
 
 def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
-    loads = [
-        process.telemetry["other_load"] for process in record.processes if "other_load" in process.telemetry
-    ]
+    known = (process.telemetry.other_load for process in record.processes)
+    loads = [load for load in known if load is not None]
     if loads and median(loads) > MAX_OTHER_LOAD:
         yield Verdict.NOISY, f"other programs used {median(loads):.1f} CPU cores meanwhile: close them"
 
@@ -206,14 +205,14 @@ def _is_single(settings: dict[str, Any]) -> bool:
 
 def _power(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     states = [process.telemetry for process in record.processes]
-    governors = {state["governor"] for state in states if "governor" in state}
+    governors = {state.governor for state in states if state.governor is not None}
     slow = sorted(governors - {"performance"})
     if slow:
         yield (
             Verdict.NOISY,
             f"the CPU governor is {', '.join(slow)}: set it to performance for figures that repeat",
         )
-    if any(state.get("on_battery") for state in states):
+    if any(state.on_battery for state in states):
         yield Verdict.NOISY, "the machine ran on its battery, which lowers clocks: plug it in"
 
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from harness.runtime import RuntimeMissingError, load_runtime
-from harness.worker.jobs import AccuracyJob, Event, Job, OperatorsJob, emit, load_job
+from harness.worker.events import Failed, Finished, emit
+from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, load_job
 from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
 
@@ -21,16 +22,16 @@ def main() -> int:
     try:
         _carry_out(job)
     except MemoryError:
-        emit(Event.FAILED, message=f"out of memory (limit {job.memory_limit_mb or 'of the machine'} MiB)")
+        emit(Failed(f"out of memory (limit {job.memory_limit_mb or 'of the machine'} MiB)"))
         return FAILED
     except LibraryError as error:
-        emit(Event.FAILED, message=str(error))
+        emit(Failed(str(error)))
         # A delegate that was never created is destroyed on the way out, which crashes some libraries.
         os._exit(FAILED)
     except (ValueError, RuntimeError, OSError, RuntimeMissingError) as error:
-        emit(Event.FAILED, message=f"{type(error).__name__}: {error}")
+        emit(Failed(f"{type(error).__name__}: {error}"))
         return FAILED
-    emit(Event.FINISHED)
+    emit(Finished())
     return 0
 
 

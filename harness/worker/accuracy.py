@@ -20,8 +20,10 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
 from harness.worker import check, library
-from harness.worker.jobs import AccuracyJob, Event, emit
+from harness.worker.events import Progress, emit
+from harness.worker.jobs import AccuracyJob
 from harness.worker.memory import peak_memory_bytes
+from harness.worker.results import AccuracyResult, OutputCheck, write_result
 from harness.worker.tensors import input_infos, output_infos
 
 PROGRESS_EVERY_S = 0.2
@@ -44,37 +46,35 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     images = [
         (int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))
     ]
-    output = Path(job.output)
     # First of all: an accuracy from wrong outputs is not worth its time, and nonsense cannot always be decoded.
-    wrong = _wrong_outputs(job, runtime, first, _feeds(first, recipe.preparation, images))
-    if wrong:
-        (output / "result.json").write_text(json.dumps({"wrong_outputs": wrong}), encoding="utf-8")
+    checked = _check(job, runtime, first, _feeds(first, recipe.preparation, images))
+    execution = library.describe(job, applied[0])
+    if checked.wrong:
+        write_result(AccuracyResult(str(runtime), execution, checked), job.output)
         return
     begin = time.perf_counter()
     # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
     threads = job.cores if n_engines >= job.cores else job.cores + 1
     found = detect(images, recipe, [InterpreterEngine(i) for i in interpreters], threads)
-    unreadable = _write(found, output / "detections.json", len(images))
-    result = {
-        "runtime": str(runtime),
-        "n_images": len(images) - len(unreadable),
-        "unreadable": unreadable,
-        "seconds": time.perf_counter() - begin,
-        "peak_memory_bytes": peak_memory_bytes(),
-        "wrong_outputs": [],
-        **library.describe(job, applied[0]),
-    }
-    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    unreadable = _write(found, Path(job.output) / "detections.json", len(images))
+    result = AccuracyResult(
+        runtime=str(runtime),
+        execution=execution,
+        check=checked,
+        n_images=len(images) - len(unreadable),
+        unreadable=tuple(unreadable),
+        seconds=time.perf_counter() - begin,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+    write_result(result, job.output)
 
 
-def _wrong_outputs(
-    job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[check.Feed]
-) -> list[str]:
+def _check(job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[check.Feed]) -> OutputCheck:
     if not feeds:
-        return []
+        return OutputCheck()
     interpreter.set_tensor(*feeds[0])
     interpreter.invoke()
-    return list(check.check_outputs(job, runtime, interpreter, feeds).wrong)
+    return check.check_outputs(job, runtime, interpreter, feeds)
 
 
 def _feeds(interpreter: Any, preparation: Preparation, images: list[tuple[int, Path]]) -> list[check.Feed]:
@@ -92,14 +92,14 @@ def _feeds(interpreter: Any, preparation: Preparation, images: list[tuple[int, P
 def _write(found: Iterator[ImageDetections], path: Path, total: int) -> list[str]:
     """Write detections as they come; return what could not be read."""
     unreadable: list[str] = []
-    told = 0.0
+    last_told_s = 0.0
     with DetectionWriter(path) as writer:
         for done, image in enumerate(found, 1):
             if image.problem is not None:
                 unreadable.append(image.problem)
             else:
                 writer.add(image.image_id, image.boxes, image.scores, image.categories)
-            if time.monotonic() - told > PROGRESS_EVERY_S:
-                told = time.monotonic()
-                emit(Event.PROGRESS, done=done, total=total)
+            if time.monotonic() - last_told_s > PROGRESS_EVERY_S:
+                last_told_s = time.monotonic()
+                emit(Progress(done, total))
     return unreadable

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.delegates import CPU, CPU_REFERENCE, UNKNOWN, XNNPACK
+from harness.worker.results import Execution
 
 DELEGATE_NODE = "DELEGATE"
 
@@ -92,31 +93,24 @@ def _between(
     return found
 
 
-def describe(delegate: str, delegation: Delegation | None) -> dict[str, Any]:
-    """Say what ran, for the record: actual delegate, node counts, evidence."""
+def describe(delegate: str, delegation: Delegation | None) -> Execution:
+    """Say what ran where one of the CPU's own delegates was asked for."""
     if delegation is None:
-        return {
-            "actual": UNKNOWN,
-            "delegated_nodes": None,
-            "total_nodes": None,
-            "evidence": ["this runtime does not list its nodes, so what ran cannot be proven"],
-        }
+        return Execution(
+            UNKNOWN, evidence=("this runtime does not list its nodes, so what ran cannot be proven",)
+        )
     sentence = (
         f"after allocation the interpreter lists {delegation.partitions} DELEGATE node(s) in place of "
         f"{delegation.delegated_nodes} of {delegation.total_nodes} nodes"
     )
     applied = delegation.partitions > 0
-    return {
-        "actual": (XNNPACK if delegate == CPU else UNKNOWN) if applied else CPU_REFERENCE,
-        "delegated_nodes": delegation.delegated_nodes,
-        "total_nodes": delegation.total_nodes,
-        "evidence": [sentence],
-    }
+    actual = (XNNPACK if delegate == CPU else UNKNOWN) if applied else CPU_REFERENCE
+    return Execution(actual, delegation.delegated_nodes, delegation.total_nodes, (sentence,))
 
 
 def describe_library(
     delegate: str, library: str, own: Delegation | None, left: Mapping[str, int], whole: Delegation | None
-) -> dict[str, Any]:
+) -> Execution:
     """Say what ran where a library's delegate was asked for.
 
     Args:
@@ -133,13 +127,9 @@ def describe_library(
         f"in place of {own.delegated_nodes} of {own.total_nodes} nodes"
     ]
     if left:
-        told = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in left.items())
-        evidence.append(f"left to the CPU: {told}")
+        names = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in left.items())
+        evidence.append(f"left to the CPU: {names}")
     others = whole is not None and whole.partitions > own.partitions
     on_cpu = UNKNOWN if whole is None else XNNPACK if others else CPU_REFERENCE
-    return {
-        "actual": delegate if own.partitions else on_cpu,
-        "delegated_nodes": own.delegated_nodes,
-        "total_nodes": own.total_nodes,
-        "evidence": evidence,
-    }
+    actual = delegate if own.partitions else on_cpu
+    return Execution(actual, own.delegated_nodes, own.total_nodes, tuple(evidence))

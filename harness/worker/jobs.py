@@ -1,27 +1,11 @@
-"""What a worker is asked to do, and how it speaks. Standard library only: boards import this too."""
+"""What a worker is asked to do. Standard library only: boards import this too."""
 
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-from harness.vocabulary import Word
-
-RECORD_SEPARATOR = "\x1e"
-
-
-class Event(Word):
-    """What a worker tells meanwhile."""
-
-    STAGE = "stage"
-    """What it is at, in words: where it dies, this is the last that is heard."""
-    LOADED = "loaded"
-    PROGRESS = "progress"
-    FAILED = "failed"
-    FINISHED = "finished"
 
 
 @dataclass(frozen=True)
@@ -134,20 +118,3 @@ def load_job(path: Path) -> Job:
     """Read a job."""
     data = json.loads(path.read_text(encoding="utf-8"))
     return _KINDS[data["kind"]](**data)
-
-
-def emit(event: Event, **facts: Any) -> None:
-    """Tell the parent something; called outside the measuring loop only."""
-    sys.stdout.write(f"{RECORD_SEPARATOR}{json.dumps({'event': event, **facts})}\n")
-    sys.stdout.flush()
-
-
-def parse_event(line: str) -> dict[str, Any] | None:
-    """Return the event on a line of a worker's output, or None for anything else (a runtime may print there too)."""
-    if not line.startswith(RECORD_SEPARATOR):
-        return None
-    try:
-        event = json.loads(line[1:])
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None

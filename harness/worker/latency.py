@@ -8,7 +8,6 @@ converted or reported, and the garbage collector is off; the clock is `time.perf
 from __future__ import annotations
 
 import gc
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,12 @@ from harness.records.samples import make_samples, to_bytes
 from harness.runtime import Runtime
 from harness.statistics.steady import steady_start
 from harness.worker import check, library, switching
+from harness.worker.events import Loaded, emit
 from harness.worker.feeds import make_feeds
-from harness.worker.jobs import Event, LatencyJob, emit
+from harness.worker.jobs import LatencyJob
 from harness.worker.memory import peak_memory_bytes
-from harness.worker.telemetry import Telemetry
+from harness.worker.results import LatencyResult, write_result
+from harness.worker.telemetry import TelemetryReader
 
 Durations = npt.NDArray[np.int64]
 CHUNK_SECONDS = 0.1
@@ -39,29 +40,27 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     interpreter = applied.interpreter
     init_ns = time.perf_counter_ns() - begin
     feeds = make_feeds(interpreter, job)
-    emit(Event.LOADED, init_ns=init_ns)
-    telemetry = Telemetry()
+    emit(Loaded(init_ns))
+    reader = TelemetryReader()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
-    state, peak = telemetry.facts(), peak_memory_bytes()
+    telemetry, peak = reader.read(), peak_memory_bytes()
     after_other = switching.after_other(job, runtime, interpreter, feeds)
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
-    output = Path(job.output)
-    (output / "samples.npy").write_bytes(to_bytes(samples))
+    (Path(job.output) / "samples.npy").write_bytes(to_bytes(samples))
     checked = check.check_outputs(job, runtime, interpreter, feeds)
-    result = {
-        "runtime": str(runtime),
-        "init_ns": init_ns,
-        "first_inference_ns": int(durations[0]),
-        "peak_memory_bytes": peak,
-        "memory_before_load_bytes": before,
-        "steady_from": steady_from,
-        "telemetry": state,
-        "wrong_outputs": list(checked.wrong),
-        "unchecked": checked.remark,
-        "after_other_ns": after_other,
-        **library.describe(job, applied),
-    }
-    (output / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    result = LatencyResult(
+        runtime=str(runtime),
+        execution=library.describe(job, applied),
+        check=checked,
+        init_ns=init_ns,
+        first_inference_ns=int(durations[0]),
+        steady_from=steady_from,
+        telemetry=telemetry,
+        peak_memory_bytes=peak,
+        memory_before_load_bytes=before,
+        after_other_ns=tuple(after_other),
+    )
+    write_result(result, job.output)
 
 
 def _measure(

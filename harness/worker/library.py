@@ -11,8 +11,10 @@ from typing import Any
 
 from harness.runtime import Runtime, make_interpreter
 from harness.worker import evidence
+from harness.worker.events import Stage, emit
 from harness.worker.evidence import Delegation
-from harness.worker.jobs import Event, Job, emit
+from harness.worker.jobs import Job
+from harness.worker.results import Execution
 
 ENTRY_POINT = "tflite_plugin_create_delegate"
 SAYS_NOTHING = (
@@ -59,12 +61,12 @@ def make(runtime: Runtime, job: Job) -> Applied:
     if job.delegate_library is None:
         return Applied(make_interpreter(runtime, job.model, job.delegate, job.threads))
     library = job.delegate_library
-    emit(Event.STAGE, text=f"{library} was being loaded")
+    emit(Stage(f"{library} was being loaded"))
     delegate = load(runtime, library, job.delegate_options)
     interpreter = _apply(runtime, job, library, delegate)
     nodes = evidence.list_nodes(interpreter)
     delegation = None if nodes is None else evidence.count_delegated(nodes)
-    emit(Event.STAGE, text=f"memory was being allocated, with the delegate of {library}")
+    emit(Stage(f"memory was being allocated, with the delegate of {library}"))
     try:
         interpreter.allocate_tensors()
     except RuntimeError as error:
@@ -76,13 +78,13 @@ def make(runtime: Runtime, job: Job) -> Applied:
         raise LibraryError(
             f"the delegate of {library} took {took}, and the rest cannot run without it: {_plain(error)}"
         ) from error
-    emit(Event.STAGE, text=f"the model was running on the delegate of {library}")
+    emit(Stage(f"the model was running on the delegate of {library}"))
     return Applied(interpreter, delegation, evidence.names_left(nodes or ()))
 
 
 def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
     """Make the interpreter, to which the delegate is applied at once."""
-    emit(Event.STAGE, text=f"the delegate of {library} was preparing the graph")
+    emit(Stage(f"the delegate of {library} was preparing the graph"))
     try:
         return runtime.module.Interpreter(
             model_path=job.model, num_threads=job.threads, experimental_delegates=[delegate]
@@ -118,8 +120,8 @@ def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
         ) from error
 
 
-def describe(job: Job, applied: Applied) -> dict[str, Any]:
-    """Say what ran, for the record: as `evidence.describe`, of the library's delegate where there is one."""
+def describe(job: Job, applied: Applied) -> Execution:
+    """Say what ran: as `evidence.describe`, of the library's delegate where there is one."""
     whole = evidence.read_delegation(applied.interpreter)
     if job.delegate_library is None:
         return evidence.describe(job.delegate, whole)

@@ -6,7 +6,6 @@ every operator, so nothing of this is the model's latency.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
@@ -14,8 +13,10 @@ import numpy as np
 
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.runtime import Runtime
-from harness.worker.jobs import Event, OperatorsJob, emit
+from harness.worker.events import Stage, emit
+from harness.worker.jobs import OperatorsJob
 from harness.worker.litert_c import LIBRARY, LiteRtError, ProfiledModel
+from harness.worker.results import OperatorsResult, write_result
 
 KERNELS = {CPU: "delegate", CPU_REFERENCE: "builtin"}
 """`kernel_mode` of LiteRT's CPU accelerator."""
@@ -31,13 +32,12 @@ def run(job: OperatorsJob, runtime: Runtime) -> None:
     library = Path(runtime.module.__file__).parent / LIBRARY
     if not library.is_file():
         raise RuntimeError(f"{runtime} has no operator profiler: it takes ai-edge-litert 2.3 or later")
-    emit(Event.STAGE, text="LiteRT's profiler was recording operators")
+    emit(Stage("LiteRT's profiler was recording operators"))
     try:
         text, n = _record(job, library)
     except (LiteRtError, AttributeError) as error:
         raise RuntimeError(f"the operator profiler of {runtime} cannot be used: {error}") from error
-    result = {"runtime": f"{runtime}, compiled model", "n_inferences": n, "summary": text}
-    (Path(job.output) / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    write_result(OperatorsResult(f"{runtime}, compiled model", n, text), job.output)
 
 
 def _record(job: OperatorsJob, library: Path) -> tuple[str, int]:

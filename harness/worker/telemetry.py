@@ -1,4 +1,4 @@
-"""The state of the machine around a measurement. Standard library only; unknown is left out.
+"""The state of the machine around a measurement. Standard library only; unknown is None.
 
 Read before the first inference and after the last one, never between two: a fixed piece of arithmetic is timed (a clock
 that has been turned down shows there whatever the system tells), and frequency, temperature, governor, power supply and
@@ -12,9 +12,9 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from harness.firmware import read_flags
+from harness.worker.results import MachineReading, MachineReadings
 
 PROBE_ROUNDS = 7
 _PROBE_DATA = bytes(range(256)) * 2048
@@ -36,46 +36,43 @@ def cpu_probe_ns() -> int:
     return min(times)
 
 
-class Telemetry:
-    """Made before the first inference; `facts` is read after the last."""
+class TelemetryReader:
+    """Made before the first inference; `read` is called after the last."""
 
     def __init__(self) -> None:
-        self._before = {"probe_ns": cpu_probe_ns(), **_clock_and_heat()}
+        self._before = _state()
         self._busy, self._own, self._begin = _busy_s(), _own_s(), time.monotonic()
 
-    def facts(self) -> dict[str, Any]:
-        """Return what is known: `before` and `after`, governor, other_load, on_battery.
+    def read(self) -> MachineReadings:
+        """Return what is known of the machine, before and after."""
+        other_load = self._other_load()
+        return MachineReadings(
+            before=self._before,
+            after=_state(),
+            other_load=other_load,
+            governor=_text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            on_battery=_on_battery(),
+        )
 
-        `before` and `after` hold probe_ns, mhz, celsius, firmware_flags.
-        """
-        facts: dict[str, Any] = {"before": self._before}
+    def _other_load(self) -> float | None:
         span = time.monotonic() - self._begin
         busy, own = _busy_s(), _own_s()
-        if self._busy is not None and busy is not None and span > 0.1:
-            # Ticks of 10 ms: the difference can fall slightly below zero.
-            facts["other_load"] = max(0.0, (busy - self._busy - (own - self._own)) / span)
-        facts["after"] = {"probe_ns": cpu_probe_ns(), **_clock_and_heat()}
-        governor = _text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor")
-        if governor is not None:
-            facts["governor"] = governor
-        battery = _on_battery()
-        if battery is not None:
-            facts["on_battery"] = battery
-        return facts
+        if self._busy is None or busy is None or span <= 0.1:
+            return None
+        # Ticks of 10 ms: the difference can fall slightly below zero.
+        return max(0.0, (busy - self._busy - (own - self._own)) / span)
 
 
-def _clock_and_heat() -> dict[str, float]:
-    found: dict[str, float] = {}
+def _state() -> MachineReading:
+    probe_ns = cpu_probe_ns()
     frequencies = _numbers(_SYS / "devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
-    if frequencies:
-        found["mhz"] = max(frequencies) / 1e3
     temperatures = [t for t in _numbers(_SYS / "class/thermal", "thermal_zone*/temp") if 0 < t < 150_000]
-    if temperatures:
-        found["celsius"] = max(temperatures) / 1e3
-    flags = read_flags()
-    if flags is not None:
-        found["firmware_flags"] = flags
-    return found
+    return MachineReading(
+        probe_ns=probe_ns,
+        mhz=max(frequencies) / 1e3 if frequencies else None,
+        celsius=max(temperatures) / 1e3 if temperatures else None,
+        firmware_flags=read_flags(),
+    )
 
 
 def _on_battery() -> bool | None:

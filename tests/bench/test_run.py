@@ -349,7 +349,7 @@ def plain_map(repository, model):
 
 
 def test_signals_are_named(prepared):
-    from harness.bench.engines.python_worker import how_it_ended
+    from harness.bench.engines.worker_process import how_it_ended
 
     assert "SIGSEGV" in how_it_ended(-signal.SIGSEGV, None)
     assert "was lost" in how_it_ended(None, None)

@@ -1,10 +1,12 @@
 """Verdicts come with the numbers and the next step."""
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
+from harness.records.telemetry import MachineState, Telemetry
 from harness.rows.verdict import judge
 from harness.statistics.latency import summarize
 
@@ -33,7 +35,8 @@ def summary(spread=0.001, n_processes=5, seed=1):
 
 
 def with_telemetry(record, **facts):
-    return replace(record, processes=tuple(replace(p, telemetry=facts) for p in record.processes))
+    telemetry = msgspec.convert(facts, Telemetry)
+    return replace(record, processes=tuple(replace(p, telemetry=telemetry) for p in record.processes))
 
 
 def test_steady_processes_that_agree_are_trusted(record):
@@ -149,7 +152,10 @@ def test_a_lit_screen_and_charging_while_warm_are_told(record):
 
 
 def with_flags(record, *states):
-    telemetry = [{"before": {"firmware_flags": b}, "after": {"firmware_flags": a}} for b, a in states]
+    telemetry = [
+        Telemetry(before=MachineState(firmware_flags=b), after=MachineState(firmware_flags=a))
+        for b, a in states
+    ]
     processes = zip(record.processes, telemetry, strict=False)
     return replace(record, processes=tuple(replace(p, telemetry=t) for p, t in processes))
 
@@ -179,10 +185,8 @@ def test_what_a_board_s_firmware_says_of_its_clock_counts_for_the_measurement_it
 
 
 def test_firmware_that_says_nothing_is_no_finding(record):
-    assert (
-        judge(with_telemetry(record, before={}, after={"firmware_flags": "?"}), summary()).verdict
-        == "trusted"
-    )
+    assert judge(with_telemetry(record, before={}, after={}), summary()).verdict == "trusted"
+    assert judge(with_telemetry(record), summary()).verdict == "trusted"
 
 
 def test_what_switching_models_costs_is_told_beside_the_verdict_and_does_not_change_it(record):

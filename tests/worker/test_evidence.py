@@ -30,10 +30,10 @@ def test_two_partitions_around_an_operator_that_stays_are_counted_apart():
 
 
 def test_cpu_is_xnnpack_only_where_a_node_was_taken():
-    assert describe("cpu", Delegation(1, 2, 4))["actual"] == "xnnpack"
-    assert describe("cpu", Delegation(0, 0, 4))["actual"] == "cpu-reference"
+    assert describe("cpu", Delegation(1, 2, 4)).actual == "xnnpack"
+    assert describe("cpu", Delegation(0, 0, 4)).actual == "cpu-reference"
 
 
 def test_a_runtime_that_lists_no_nodes_proves_nothing():
-    facts = describe("cpu", None)
-    assert facts["actual"] == "unknown" and facts["delegated_nodes"] is None
+    execution = describe("cpu", None)
+    assert execution.actual == "unknown" and execution.delegated_nodes is None

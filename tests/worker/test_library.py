@@ -51,10 +51,10 @@ def test_the_nodes_that_a_library_took_are_those_that_it_says_it_took(job, runti
     asked = job(model, take=take)
     applied = make(runtime, asked)
     nodes, total = own_count(capfd)
-    facts = describe(asked, applied)
-    assert (facts["delegated_nodes"], facts["total_nodes"]) == (nodes, total)
+    execution = describe(asked, applied)
+    assert (execution.delegated_nodes, execution.total_nodes) == (nodes, total)
     assert sum(applied.names.values()) == total - nodes
-    assert facts["actual"] == ("external" if nodes else "xnnpack")
+    assert execution.actual == ("external" if nodes else "xnnpack")
 
 
 def test_what_xnnpack_takes_of_the_rest_is_not_counted_for_the_library(job, runtime):
@@ -65,13 +65,13 @@ def test_what_xnnpack_takes_of_the_rest_is_not_counted_for_the_library(job, runt
 
 def test_without_any_delegate_left_to_the_cpu_is_everything(job, runtime):
     applied = make(runtime, job(take="none"))
-    facts = describe(job(take="none"), applied)
-    assert facts["evidence"][1].startswith("left to the CPU: CONV_2D ×20, DEPTHWISE_CONV_2D ×19")
+    execution = describe(job(take="none"), applied)
+    assert execution.evidence[1].startswith("left to the CPU: CONV_2D ×20, DEPTHWISE_CONV_2D ×19")
 
 
 def test_a_runtime_that_lists_no_nodes_leaves_the_delegate_unknown(job):
-    facts = evidence.describe_library("external", "lib.so", None, {}, None)
-    assert facts["actual"] == "unknown" and facts["delegated_nodes"] is None
+    execution = evidence.describe_library("external", "lib.so", None, {}, None)
+    assert execution.actual == "unknown" and execution.delegated_nodes is None
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,14 @@ from pathlib import Path
 from harness.bench.engines.base import OnProgress
 from harness.bench.engines.board_images import Board, place_images
 from harness.bench.engines.bundle import make_bundle
-from harness.bench.engines.python_worker import PythonWorker, WorkerResult, read_result, watch
+from harness.bench.engines.python_worker import PythonWorker
+from harness.bench.engines.worker_process import R, WorkerAnswer, read_answer, watch
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, OnLine
 from harness.errors import MeasurementError
 from harness.vocabulary import Status
 from harness.worker.jobs import AccuracyJob, Job
+from harness.worker.results import AccuracyResult
 
 BUSY, NO_FOLDER = 96, 97
 BUSY_S, POLL_S = 1800.0, 2.0
@@ -65,30 +67,42 @@ class RemoteWorker(PythonWorker):
     sleep: Callable[[float], None] = field(default=time.sleep)
 
     def carry_out(
-        self, job: Job, scratch: Path, timeout_s: float, on_progress: OnProgress | None = None
-    ) -> WorkerResult:
+        self,
+        job: Job,
+        kind: type[R],
+        scratch: Path,
+        timeout_s: float,
+        on_progress: OnProgress | None = None,
+    ) -> WorkerAnswer[R]:
         """Run a job on the board and leave its files in `scratch`.
 
         Raises:
             MeasurementError: The worker crashed, hung, was refused or reported a failure; says which.
             DeviceError: The board went away, or has no room.
         """
-        if isinstance(job, AccuracyJob) and self.lacking is not None:
-            raise MeasurementError(
-                f"no accuracy on {self.device.name}: {self.lacking}; install it there with `{self.device.python} -m "
-                "pip install`"
-            )
-        names: dict[str, str] = {}
-        if isinstance(job, AccuracyJob):
-            job = self._with_images(job, scratch, names)
-        bundle, job = self._placed(job, make_bundle(scratch.parent))
+        bundle, job = self._with_files(job, make_bundle(scratch.parent))
         work = f"{self.device.root}/runs/{secrets.token_hex(8)}"
         text = json.dumps(asdict(replace(job, output=work)))
         argv = ["sh", "-c", RUN, "sh", work, text, self.device.python, LOCK]
         environment = {"PYTHONPATH": bundle, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
         ended = watch(self._when_free, argv, environment, job, timeout_s, on_progress)
         self.device.pull_folder(work, FILES, scratch)
-        return _with_names(read_result(scratch, ended), names)
+        return read_answer(scratch, kind, ended)
+
+    def carry_out_accuracy(
+        self, job: AccuracyJob, scratch: Path, timeout_s: float, on_progress: OnProgress
+    ) -> WorkerAnswer[AccuracyResult]:
+        """Take the images to the board, run the job there, and call images in messages as they are called here."""
+        if self.lacking is not None:
+            raise MeasurementError(
+                f"no accuracy on {self.device.name}: {self.lacking}; install it there with `{self.device.python} -m "
+                "pip install`"
+            )
+        names: dict[str, str] = {}
+        job = self._with_images(job, scratch, names)
+        answer = super().carry_out_accuracy(job, scratch, timeout_s, on_progress)
+        unreadable = tuple(_renamed(text, names) for text in answer.result.unreadable)
+        return replace(answer, result=replace(answer.result, unreadable=unreadable))
 
     def library_in_words(self, delegate: Delegate) -> str:
         """Nothing: the libraries of this computer are not the board's."""
@@ -104,7 +118,7 @@ class RemoteWorker(PythonWorker):
         images.write_text(json.dumps(rows), encoding="utf-8")
         return replace(job, images=str(images), cores=self.cores)
 
-    def _placed(self, job: Job, bundle: Path) -> tuple[str, Job]:
+    def _with_files(self, job: Job, bundle: Path) -> tuple[str, Job]:
         """Push the worker and the files of a job; return the worker's path there and the job with theirs."""
         names = ("model", "other_model", "inputs", "images", "delegate_library")
         paths = {name: getattr(job, name, None) for name in names}
@@ -142,13 +156,7 @@ def _as_signal(exit_code: int | None) -> int | None:
     return 128 - exit_code if exit_code is not None and 128 < exit_code <= 192 else exit_code
 
 
-def _with_names(result: WorkerResult, names: Mapping[str, str]) -> WorkerResult:
-    """Call images in messages as they are called here."""
-    unreadable = result.facts.get("unreadable")
-    if not unreadable or not names:
-        return result
-    told = []
-    for text in unreadable:
-        name, colon, rest = text.partition(":")
-        told.append(f"{names.get(name, name)}{colon}{rest}")
-    return replace(result, facts={**result.facts, "unreadable": told})
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """Call the image that a message begins with as it is called here."""
+    name, colon, rest = text.partition(":")
+    return f"{names.get(name, name)}{colon}{rest}"

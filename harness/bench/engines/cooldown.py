@@ -45,14 +45,14 @@ class CoolEngine:
         """Wait, then time."""
         waited_s, celsius = self._wait()
         timed = self.engine.time(cell, repetition, scratch)
-        told = {**timed.facts.telemetry, "start_celsius": celsius, "cooled_s": waited_s}
+        telemetry = with_facts(timed.facts.telemetry, start_celsius=celsius, cooled_s=waited_s)
         reasons = timed.facts.reasons
         if celsius is not None and celsius > self.limit_c:
             reasons = (
                 *reasons,
                 f"it was still at {celsius:g} °C after {waited_s:.0f} s of waiting for {self.limit_c:g} °C",
             )
-        return Timed(with_facts(timed.facts, telemetry=told, reasons=reasons), timed.samples)
+        return Timed(with_facts(timed.facts, telemetry=telemetry, reasons=reasons), timed.samples)
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
         """Run over the dataset; accuracy does not depend on the temperature."""
@@ -78,5 +78,5 @@ class CoolEngine:
 
 
 def _celsius(facts: Mapping[str, str | int | float]) -> float | None:
-    told = (facts.get(name) for name in TEMPERATURES)
-    return next((float(value) for value in told if isinstance(value, (int, float))), None)
+    values = (facts.get(name) for name in TEMPERATURES)
+    return next((float(value) for value in values if isinstance(value, (int, float))), None)

@@ -71,13 +71,13 @@ def _make_runner(file: Path, delegate: str, n: int) -> _Runner:
     kind = parse_delegate(delegate)
     threads = kind.threads or 1
     first = make_here(file, kind.kind, threads)
-    facts = evidence.describe(kind.kind, evidence.read_delegation(first))
+    execution = evidence.describe(kind.kind, evidence.read_delegation(first))
     ran = DelegateFacts(
         requested=str(kind),
-        actual=facts["actual"],
-        delegated_nodes=facts["delegated_nodes"],
-        total_nodes=facts["total_nodes"],
-        evidence=tuple(facts["evidence"]),
+        actual=execution.actual,
+        delegated_nodes=execution.delegated_nodes,
+        total_nodes=execution.total_nodes,
+        evidence=execution.evidence,
     )
     pool = Pool(
         [InterpreterEngine(first)],

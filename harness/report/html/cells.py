@@ -136,13 +136,12 @@ def _box(process: ProcessFacts, n: str, levels: Sequence[float | None] | None) -
 
 def _telemetry(process: ProcessFacts) -> list[str]:
     """Clock and temperature before and after a process, as far as they were read."""
-    told = []
-    for key, unit in (("mhz", "MHz"), ("celsius", "°C")):
-        ends = [process.telemetry.get(when, {}).get(key) for when in ("before", "after")]
-        if any(isinstance(value, (int, float)) for value in ends):
-            shown = " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in ends)
-            told.append(f"process {process.index + 1}: {shown} {unit}")
-    return told
+    states, lines = process.telemetry.states, []
+    for values, unit in (([s.mhz for s in states], "MHz"), ([s.celsius for s in states], "°C")):
+        if any(value is not None for value in values):
+            shown = " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in values)
+            lines.append(f"process {process.index + 1}: {shown} {unit}")
+    return lines
 
 
 def _sustained(samples: Sequence[Samples]) -> dict[str, Any] | None:

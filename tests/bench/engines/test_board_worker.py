@@ -118,7 +118,7 @@ def test_a_process_gives_every_sample_and_the_proof_of_what_ran(worker, cell, sc
     assert facts.delegate.actual == "xnnpack"
     assert 0 < facts.delegate.delegated_nodes <= facts.delegate.total_nodes
     assert "DELEGATE node(s)" in facts.delegate.evidence[0]
-    assert facts.telemetry["before"]["probe_ns"] > 0 and facts.telemetry["after"]["probe_ns"] > 0
+    assert facts.telemetry.before.probe_ns > 0 and facts.telemetry.after.probe_ns > 0
 
 
 def test_a_warm_cell_costs_three_round_trips_and_a_cold_one_two_more(worker, cell, scratch):
@@ -352,7 +352,7 @@ def test_a_native_tool_that_is_given_is_used_on_a_board_and_gives_the_same_map(
     assert isinstance(find_engine(ready.stations[0], ready.request), NativeEngine)
     (record,) = carry_out(ready, recorder).records
     assert (record.status, record.delegate.actual) == ("ok", "xnnpack")
-    assert record.processes[0].telemetry["after"]["firmware_flags"] == 0x50005
+    assert record.processes[0].telemetry.after.firmware_flags == 0x50005
     here = carry_out(prepared(settings=replace(settings, latency=False), **common), recorder).records[0]
     assert record.accuracy.figures == here.accuracy.figures
 
@@ -369,7 +369,7 @@ def test_what_the_firmware_of_a_raspberry_pi_says_is_in_the_record_and_in_the_ve
     outcome = carry_out(ready, recorder)
     (record,) = outcome.records
     assert record.device.kind == "ssh"
-    assert record.processes[0].telemetry["before"]["firmware_flags"] == 0x50005
+    assert record.processes[0].telemetry.before.firmware_flags == 0x50005
     from harness.records.records import load_records
 
     judgement = judge(record, summarize_record(load_records(outcome.folder)[0]))

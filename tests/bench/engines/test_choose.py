@@ -122,8 +122,8 @@ def test_a_warm_device_is_given_time_to_cool(ok_process, start, pauses):
     engine = CoolEngine(Instant(ok_process()), Warm(start), 37.0, slept.append)
     timed = engine.time(None, 0, Path())
     assert slept == [cooldown.POLL_S] * pauses
-    assert timed.facts.telemetry["cooled_s"] == cooldown.POLL_S * pauses
-    assert timed.facts.telemetry["start_celsius"] <= 37.0 and timed.facts.reasons == ()
+    assert timed.facts.telemetry.cooled_s == cooldown.POLL_S * pauses
+    assert timed.facts.telemetry.start_celsius <= 37.0 and timed.facts.reasons == ()
 
 
 def test_only_timing_waits_for_a_cool_device(ok_process):
@@ -154,4 +154,4 @@ def test_a_device_without_a_thermometer_is_not_waited_for(ok_process):
             return DeviceInfo("local", "local")
 
     timed = CoolEngine(Instant(ok_process()), Bare(), 37.0, pytest.fail).time(None, 0, Path())
-    assert timed.facts.telemetry["start_celsius"] is None
+    assert timed.facts.telemetry.start_celsius is None

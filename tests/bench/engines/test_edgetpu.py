@@ -109,10 +109,10 @@ def test_a_compiled_model_that_the_library_leaves_alone_never_counts_as_run(ask,
 def test_what_ran_elsewhere_although_edgetpu_was_asked_for_is_a_fallback(ask, recorder):
     """A runtime with a kernel of its own for the operator: no node is the library's, and it runs all the same."""
     (record,) = carry_out(ask(), recorder).records
-    told = evidence.describe_library(
+    execution = evidence.describe_library(
         "edgetpu", "libedgetpu.so.1", Delegation(0, 0, 2), {"edgetpu-custom-op": 1}, Delegation(0, 0, 2)
     )
-    ran = replace(record.processes[0].delegate, **{**told, "evidence": tuple(told["evidence"])})
+    ran = replace(record.processes[0].delegate, **dataclasses.asdict(execution))
     status, reasons = conclude(replace(record, processes=(replace(record.processes[0], delegate=ran),)))
     assert status == "fallback" and reasons[0].startswith("edgetpu was asked for, but cpu-reference ran")
 
@@ -236,8 +236,8 @@ def test_switching_models_is_measured_apart_from_the_steady_inferences(ask, reco
     other.write_bytes(compiled.read_bytes() + b"\0")
     outcome = carry_out(ask(compiled, other, options={"load_us": "40000"}, switch_models=True), recorder)
     for record, name in zip(outcome.records, ("other_edgetpu", "ssd_edgetpu"), strict=True):
-        switched = record.processes[0].telemetry["after_other_model"]
-        assert switched["model"] == name and min(switched["durations_ns"]) >= 40e6
+        switched = record.processes[0].telemetry.after_other_model
+        assert switched.model == name and min(switched.durations_ns) >= 40e6
     (stored, _) = load_records(outcome.folder)
     assert max(stored.samples()[0]["duration_ns"][1:]) < 40e6
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.firmware import READ_FLAGS, parse_flags
+from harness.records.telemetry import Battery, MachineState, Telemetry
 
 NO_FOLDER = 97
 """Exit code where no folder could be made on the device."""
@@ -130,7 +131,7 @@ class RunReport:
         tool: What the tool printed, once for each time the script told it.
         exit_code: The tool's; None when it never ended.
         files: Files that the tool wrote, by name.
-        telemetry: `before` and `after` (mhz, celsius, firmware_flags), governor, battery.
+        telemetry: Of the device, before and after the tool ran.
         missing: What should be on the device and is not.
         done: Images that were inferred.
         problem: What the script itself could not do.
@@ -139,7 +140,7 @@ class RunReport:
     tool: tuple[str, ...] = ()
     exit_code: int | None = None
     files: dict[str, bytes] = field(default_factory=dict)
-    telemetry: dict[str, Any] = field(default_factory=dict)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     missing: tuple[str, ...] = ()
     done: int = 0
     problem: str = ""
@@ -156,7 +157,7 @@ def read_report(stdout: str, token: str) -> RunReport:
     logs: list[str] = []
     missing: list[str] = []
     files: dict[str, bytes] = {}
-    telemetry: dict[str, Any] = {}
+    states: dict[str, str] = {}
     exit_code: int | None = None
     done, problem = 0, ""
     for words, body in sections:
@@ -166,7 +167,7 @@ def read_report(stdout: str, token: str) -> RunReport:
             case ["code", code] if code.isdecimal():
                 exit_code = int(code)
             case ["state", when]:
-                telemetry |= _telemetry(when, body)
+                states[when] = body
             case ["file", name, coding]:
                 files[name] = _decoded(body, coding)
             case ["missing", *path]:
@@ -177,7 +178,7 @@ def read_report(stdout: str, token: str) -> RunReport:
                 problem = (
                     f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
                 )
-    return RunReport(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem)
+    return RunReport(tuple(logs), exit_code, files, _telemetry(states), tuple(missing), done, problem)
 
 
 def _sections(stdout: str, token: str) -> list[tuple[list[str], str]]:
@@ -199,26 +200,31 @@ def _decoded(body: str, coding: str) -> bytes:
         return b""
 
 
-def _telemetry(when: str, body: str) -> dict[str, Any]:
-    rows = [line.partition(" ")[::2] for line in body.splitlines() if " " in line]
-    numbers = {
-        key: [float(v) for k, v in rows if k == key and v.lstrip("-").isdecimal()] for key in ("khz", "temp")
-    }
+def _telemetry(states: Mapping[str, str]) -> Telemetry:
+    """Read what the script printed of the device, by `before` and `after`."""
+    before, after = (_state(_rows(states[when])) if when in states else None for when in ("before", "after"))
+    governors = [value for body in states.values() for key, value in _rows(body) if key == "governor"]
+    return Telemetry(before=before, after=after, governor=governors[-1] if governors else None)
+
+
+def _rows(body: str) -> list[tuple[str, str]]:
+    parted = (line.partition(" ") for line in body.splitlines() if " " in line)
+    return [(key, value) for key, _, value in parted]
+
+
+def _state(rows: Sequence[tuple[str, str]]) -> MachineState:
+    khz, temperatures = _numbers(rows, "khz"), _numbers(rows, "temp")
     # Zones that are switched off say 0 or nonsense; most count in thousandths of a degree, some in degrees.
-    celsius = [t / 1000 if t >= 1000 else t for t in numbers["temp"] if 0 < t < 150_000]
-    state: dict[str, Any] = {}
-    if numbers["khz"]:
-        state["mhz"] = max(numbers["khz"]) / 1000
-    if celsius:
-        state["celsius"] = max(celsius)
-    plain = dict(rows)
-    flags = parse_flags(plain.get("firmware", ""))
-    if flags is not None:
-        state["firmware_flags"] = flags
-    found: dict[str, Any] = {when: state}
-    battery = {key.removeprefix("battery_"): v for key, v in plain.items() if key.startswith("battery_")}
-    if battery:
-        state["battery"] = battery
-    if "governor" in plain:
-        found["governor"] = plain["governor"]
-    return found
+    celsius = [t / 1000 if t >= 1000 else t for t in temperatures if 0 < t < 150_000]
+    words = dict(rows)
+    battery = Battery(**{key: words.get(f"battery_{key}") for key in ("temp", "capacity", "status")})
+    return MachineState(
+        mhz=max(khz) / 1000 if khz else None,
+        celsius=max(celsius) if celsius else None,
+        firmware_flags=parse_flags(words.get("firmware", "")),
+        battery=None if battery == Battery() else battery,
+    )
+
+
+def _numbers(rows: Sequence[tuple[str, str]], name: str) -> list[float]:
+    return [float(value) for key, value in rows if key == name and value.lstrip("-").isdecimal()]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.bench.engines.native.scripts import BATCH, EVAL, ONE_RUN, PROBE, new_token, read_report
+from harness.records.telemetry import Battery, MachineState, Telemetry
 
 T = "harness-0123456789abcdef"
 SHELLS = [
@@ -56,11 +57,12 @@ def test_a_whole_output_is_read():
     assert report.files == {"result.pb": bytes(range(256)), "graph.pb": b"\x00\xff\x10"}
     assert report.missing == ("/a b/lib.so",)
     assert report.done == 7
-    assert report.telemetry == {
-        "before": {"mhz": 2400.0, "celsius": 41.0, "battery": {"temp": "310"}},
-        "after": {"mhz": 600.0, "celsius": 55.0},
-        "governor": "x",
-    }
+    battery = Battery(temp="310")
+    assert report.telemetry == Telemetry(
+        before=MachineState(mhz=2400.0, celsius=41.0, battery=battery),
+        after=MachineState(mhz=600.0, celsius=55.0),
+        governor="x",
+    )
 
 
 def test_an_output_that_was_cut_has_no_exit_code():

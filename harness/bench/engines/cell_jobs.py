@@ -1,0 +1,87 @@
+"""What our worker is asked to do for a cell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+
+from harness.bench.engines.inputs import prepare_inputs
+from harness.bench.plan import Cell
+from harness.delegates import Delegate
+from harness.errors import MeasurementError
+from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
+from harness.worker.jobs import AccuracyJob, LatencyJob, OperatorsJob
+
+
+def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
+    """The job for one repetition: its share of the runs and seconds asked for."""
+    settings = cell.settings
+    return LatencyJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        inputs=None if inputs is None else str(inputs),
+        min_runs=settings.runs_a_process,
+        min_seconds=settings.seconds_a_process,
+        max_seconds=settings.patience_s,
+        seed=settings.seed + repetition,
+        output=str(output),
+        memory_limit_mb=settings.memory_limit_mb,
+        delegate_library=library_path(cell.delegate),
+        delegate_options=cell.delegate.library_options,
+        other_model=None if cell.other is None else str(cell.other.file.resolve()),
+    )
+
+
+def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
+    """The job that runs a cell over its dataset; writes the list of images beside it."""
+    assert cell.dataset is not None
+    images = output / "images.json"
+    images.write_text(
+        json.dumps([[entry.id, str(entry.path)] for entry in cell.dataset.images]), encoding="utf-8"
+    )
+    card = cell.model.card
+    return AccuracyJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        card=msgspec.to_builtins({"input": card.input, "decoder": card.decoder, "labels": card.labels}),
+        images=str(images),
+        cores=cell.settings.cores,
+        output=str(output),
+        memory_limit_mb=cell.settings.memory_limit_mb,
+        delegate_library=library_path(cell.delegate),
+        delegate_options=cell.delegate.library_options,
+    )
+
+
+def operators_job(cell: Cell, output: Path) -> OperatorsJob:
+    """The job that records the operators of a cell.
+
+    Raises:
+        MeasurementError: LiteRT's profiler knows no such delegate.
+    """
+    if not cell.delegate.is_cpu:
+        raise MeasurementError(
+            f"operator times of {cell.delegate} are not available from LiteRT in Python; give TFLite's benchmark_model "
+            "with --benchmark-binary"
+        )
+    inputs = prepare_inputs(cell, output.parent)
+    return OperatorsJob(
+        model=str(cell.model.file.resolve()),
+        delegate=cell.delegate.kind,
+        threads=cell.delegate.threads or 1,
+        inputs=None if inputs is None else str(inputs),
+        min_runs=DEFAULT_MIN_RUNS,
+        min_seconds=DEFAULT_MIN_SECONDS,
+        output=str(output),
+        memory_limit_mb=cell.settings.memory_limit_mb,
+    )
+
+
+def library_path(delegate: Delegate) -> str | None:
+    """The delegate's library: a file of this computer by its whole path, a name for the loader as it is."""
+    library = delegate.library
+    return str(Path(library).resolve()) if library is not None and Path(library).is_file() else library

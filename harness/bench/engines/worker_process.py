@@ -1,0 +1,206 @@
+"""One process of our worker: started, heard while it works, and its result read and checked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+import harness
+from harness.bench.engines.base import OnProgress
+from harness.drivers.base import Completed, Device
+from harness.errors import DeviceTimeoutError, MeasurementError
+from harness.schema import look_into
+from harness.vocabulary import Status
+from harness.worker import results
+from harness.worker.events import (
+    EVENTS,
+    RECORD_SEPARATOR,
+    Event,
+    Failed,
+    Finished,
+    Loaded,
+    Progress,
+    Stage,
+)
+from harness.worker.jobs import Job, dump_job
+from harness.worker.results import AccuracyResult, LatencyResult, OperatorsResult
+
+R = TypeVar("R", LatencyResult, AccuracyResult, OperatorsResult)
+
+look_into(LatencyResult, AccuracyResult, OperatorsResult, *EVENTS.values())
+
+
+@dataclass(frozen=True)
+class WorkerAnswer(Generic[R]):
+    """What a worker that ended well left, besides its other files.
+
+    Attributes:
+        result: What its job gave.
+        stderr: What the runtime and the delegate's library printed.
+        duration_s: Wall time of the process.
+    """
+
+    result: R
+    stderr: str
+    duration_s: float
+
+
+def run_worker(
+    device: Device,
+    job: Job,
+    kind: type[R],
+    folder: Path,
+    timeout_s: float,
+    on_progress: OnProgress | None = None,
+) -> WorkerAnswer[R]:
+    """Run one job in a worker process on a device that shares this computer's files.
+
+    Args:
+        device: Where it runs.
+        job: What it is asked to do; its output is `folder`.
+        kind: What it answers.
+        folder: For the job, the result and its other files.
+        timeout_s: It is killed after so many seconds.
+        on_progress: Called with the images that are through.
+
+    Raises:
+        MeasurementError: The worker crashed, hung, was refused or reported a failure; says which.
+        DeviceError: The device went away.
+    """
+    path = folder / "job.json"
+    dump_job(job, path)
+    argv = [sys.executable, "-m", "harness.worker", str(path)]
+    ended = watch(device.run, argv, _environment(), job, timeout_s, on_progress)
+    return read_answer(folder, kind, ended)
+
+
+def watch(
+    run: Callable[..., Completed],
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    job: Job,
+    timeout_s: float,
+    on_progress: OnProgress | None = None,
+) -> Completed:
+    """Run a worker to its good end, listening to its events.
+
+    Args:
+        run: `Device.run` of where it runs.
+        argv: Its command line.
+        env: Added to its environment.
+        job: What it is asked to do.
+        timeout_s: It is killed after so many seconds.
+        on_progress: Called with the images that are through.
+
+    Raises:
+        MeasurementError: It came to another end; says which.
+        DeviceError: The device went away.
+    """
+    listener = _Listener(on_progress)
+    try:
+        ended = run(argv, timeout_s=timeout_s, on_line=listener.on_line, env=env)
+    except DeviceTimeoutError as error:
+        raise MeasurementError(str(error), status=Status.TIMEOUT) from error
+    _check_end(ended, listener, job)
+    return ended
+
+
+def read_event(line: str) -> Event | None:
+    """Return the event on a line of a worker's output; None for anything else, since a runtime may print there too."""
+    if not line.startswith(RECORD_SEPARATOR):
+        return None
+    try:
+        data = json.loads(line[1:])
+        return msgspec.convert(data, EVENTS[data["event"]])
+    except (ValueError, KeyError, TypeError):  # msgspec's ValidationError is a ValueError
+        return None
+
+
+def read_answer(folder: Path, kind: type[R], ended: Completed) -> WorkerAnswer[R]:
+    """Read what a worker that ended well left.
+
+    Raises:
+        MeasurementError: It is not there, or does not fit; names the key.
+    """
+    try:
+        result = msgspec.json.decode((folder / results.FILE).read_bytes(), type=kind)
+    except (OSError, ValueError) as error:
+        raise MeasurementError(f"the worker ended well but its result cannot be read ({error})") from error
+    return WorkerAnswer(result, ended.stderr, ended.duration_s)
+
+
+class _Listener:
+    """Remembers how far a worker came."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.stage, self.failure, self.loaded, self.finished = "", "", False, False
+        self._on_progress = on_progress
+
+    def on_line(self, line: str) -> None:
+        match read_event(line):
+            case Stage(text):
+                self.stage = text
+            case Failed(message):
+                self.failure = message
+            case Loaded():
+                self.loaded = True
+            case Finished():
+                self.finished = True
+            case Progress(done, total) if self._on_progress is not None:
+                self._on_progress(done, total)
+
+    def how_far(self) -> str:
+        """Say how far it came, by its last words."""
+        if self.stage:
+            return f"while {self.stage}"
+        return "after the model was loaded" if self.loaded else "while the model was being loaded"
+
+
+def _environment() -> dict[str, str]:
+    """The worker imports this very package, whatever the working folder holds; NumPy keeps to one thread."""
+    package_parent = str(Path(harness.__file__).resolve().parent.parent)
+    paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _check_end(ended: Completed, listener: _Listener, job: Job) -> None:
+    """Raise what kept a worker from its good end."""
+    if ended.timed_out:
+        raise MeasurementError(
+            f"the worker gave no result within {ended.duration_s:.0f} s ({listener.how_far()}) and was killed",
+            status=Status.TIMEOUT,
+        )
+    if listener.failure:
+        raise MeasurementError(listener.failure)
+    if ended.exit_code == 0 and listener.finished:
+        return
+    tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
+    when = f" while {listener.stage}" if listener.stage else ""
+    how = how_it_ended(ended.exit_code, job)
+    raise MeasurementError(f"the worker {how}{when}{': ' + tail if tail else ''}")
+
+
+def how_it_ended(exit_code: int | None, job: Job) -> str:
+    """Say in words how a process ended."""
+    if exit_code is None:
+        return "was lost before its exit code was known"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code}"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    hint = ""
+    if name == "SIGKILL":
+        hint = " (killed from outside; the system does this when memory runs out)"
+    elif name == "SIGABRT" and job.memory_limit_mb is not None:
+        hint = f" (an allocation may have failed at the limit of {job.memory_limit_mb} MiB)"
+    return f"died of {name}{hint}"

@@ -1,0 +1,65 @@
+"""What a worker tells while it works: JSON text sequences (RFC 7464) on standard output. Standard library only.
+
+A record separator, a JSON object, a line feed; whatever else a runtime prints there is not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+
+RECORD_SEPARATOR = "\x1e"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What it is at, in words: where it dies, this is the last that is heard."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The model is loaded, which took so many ns."""
+
+    init_ns: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """So many images of all are done."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """It ends with a failure that it understands."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Its result is whole."""
+
+
+Event = Stage | Loaded | Progress | Failed | Finished
+EVENTS: dict[str, type[Event]] = {
+    "stage": Stage,
+    "loaded": Loaded,
+    "progress": Progress,
+    "failed": Failed,
+    "finished": Finished,
+}
+"""By the name that stands under `event`."""
+_NAMES = {kind: name for name, kind in EVENTS.items()}
+
+
+def emit(event: Event) -> None:
+    """Tell the parent something; called outside the measuring loop only."""
+    text = json.dumps({"event": _NAMES[type(event)], **asdict(event)})
+    sys.stdout.write(f"{RECORD_SEPARATOR}{text}\n")
+    sys.stdout.flush()
