@@ -139,13 +139,13 @@ def test_a_good_end_is_one_that_was_told():
     ],
 )
 def test_a_hang_says_how_far_it_came(events, how_far):
-    with pytest.raises(MeasurementError, match=f"within 2 s \\({how_far}\\) and was killed") as caught:
+    with pytest.raises(MeasurementError, match=rf"within 2 s \({how_far}\) and was killed") as caught:
         watch(playing(events, None, timed_out=True), ["w"], {}, JOB, 2.0)
     assert caught.value.status == "timeout"
 
 
 def test_a_failure_that_was_told_comes_before_how_it_ended():
-    with pytest.raises(MeasurementError, match="^no such operator$"):
+    with pytest.raises(MeasurementError, match=r"^no such operator$"):
         watch(playing([Failed("no such operator")], 3), ["w"], {}, JOB, 5.0)
 
 
