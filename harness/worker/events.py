@@ -1,15 +1,10 @@
-"""What a worker tells while it works: JSON text sequences (RFC 7464) on standard output. Standard library only.
-
-A record separator, a JSON object, a line feed; whatever else a runtime prints there is not ours.
-"""
+"""What a worker tells while it works (see `harness.child_process`). Standard library only."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 
-RECORD_SEPARATOR = "\x1e"
+from harness import child_process
 
 
 @dataclass(frozen=True)
@@ -60,6 +55,4 @@ _NAMES = {kind: name for name, kind in EVENTS.items()}
 
 def emit(event: Event) -> None:
     """Tell the parent something; called outside the measuring loop only."""
-    text = json.dumps({"event": _NAMES[type(event)], **asdict(event)})
-    sys.stdout.write(f"{RECORD_SEPARATOR}{text}\n")
-    sys.stdout.flush()
+    child_process.emit(_NAMES[type(event)], **asdict(event))

@@ -17,7 +17,7 @@ from harness.bench.engines.base import OnProgress
 from harness.bench.engines.board_images import Board, place_images
 from harness.bench.engines.bundle import make_bundle
 from harness.bench.engines.python_worker import PythonWorker
-from harness.bench.engines.worker_process import R, WorkerAnswer, read_answer, watch
+from harness.bench.engines.worker_process import ONE_THREAD, R, WorkerAnswer, read_answer, watch
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, OnLine
 from harness.errors import MeasurementError
@@ -84,7 +84,7 @@ class RemoteWorker(PythonWorker):
         work = f"{self.device.root}/runs/{secrets.token_hex(8)}"
         text = json.dumps(asdict(replace(job, output=work)))
         argv = ["sh", "-c", RUN, "sh", work, text, self.device.python, LOCK]
-        environment = {"PYTHONPATH": bundle, "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {"PYTHONPATH": bundle, "PYTHONSAFEPATH": "1", **ONE_THREAD}
         ended = watch(self._when_free, argv, environment, job, timeout_s, on_progress)
         self.device.pull_folder(work, FILES, scratch)
         return read_answer(scratch, kind, ended)

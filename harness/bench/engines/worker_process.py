@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +11,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-import harness
 from harness.bench.engines.base import OnProgress
+from harness.child_process import environment, parse_event
 from harness.drivers.base import Completed, Device
 from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.schema import look_into
@@ -22,7 +20,6 @@ from harness.vocabulary import Status
 from harness.worker import results
 from harness.worker.events import (
     EVENTS,
-    RECORD_SEPARATOR,
     Event,
     Failed,
     Finished,
@@ -34,6 +31,9 @@ from harness.worker.jobs import Job, dump_job
 from harness.worker.results import AccuracyResult, LatencyResult, OperatorsResult
 
 R = TypeVar("R", LatencyResult, AccuracyResult, OperatorsResult)
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Keeps NumPy to one thread beside the runtime's own."""
 
 look_into(LatencyResult, AccuracyResult, OperatorsResult, *EVENTS.values())
 
@@ -78,7 +78,7 @@ def run_worker(
     path = folder / "job.json"
     dump_job(job, path)
     argv = [sys.executable, "-m", "harness.worker", str(path)]
-    ended = watch(device.run, argv, _environment(), job, timeout_s, on_progress)
+    ended = watch(device.run, argv, {**environment(), **ONE_THREAD}, job, timeout_s, on_progress)
     return read_answer(folder, kind, ended)
 
 
@@ -115,12 +115,11 @@ def watch(
 
 def read_event(line: str) -> Event | None:
     """Return the event on a line of a worker's output; None for anything else, since a runtime may print there too."""
-    if not line.startswith(RECORD_SEPARATOR):
-        return None
+    facts = parse_event(line)
+    kind = None if facts is None else EVENTS.get(str(facts["event"]))
     try:
-        data = json.loads(line[1:])
-        return msgspec.convert(data, EVENTS[data["event"]])
-    except (ValueError, KeyError, TypeError):  # msgspec's ValidationError is a ValueError
+        return None if kind is None else msgspec.convert(facts, kind)
+    except msgspec.ValidationError:
         return None
 
 
@@ -162,13 +161,6 @@ class _Listener:
         if self.stage:
             return f"while {self.stage}"
         return "after the model was loaded" if self.loaded else "while the model was being loaded"
-
-
-def _environment() -> dict[str, str]:
-    """The worker imports this very package, whatever the working folder holds; NumPy keeps to one thread."""
-    package_parent = str(Path(harness.__file__).resolve().parent.parent)
-    paths = [package_parent, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return {"PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _check_end(ended: Completed, listener: _Listener, job: Job) -> None:

@@ -108,6 +108,28 @@ def test_the_bundle_is_all_that_a_worker_imports_of_us(tmp_path):
     assert done.stdout == "[] True\n", done.stderr
 
 
+def test_latency_needs_nothing_of_a_board_but_numpy_and_a_runtime(tmp_path):
+    code = (
+        "import sys\n"
+        "class Bare:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in {'msgspec', 'PIL', 'psutil', 'requests', 'rich'}:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Bare())\n"
+        "from harness.worker import __main__, latency, operators\n"
+    )
+    environment = {"PYTHONPATH": str(make_bundle(tmp_path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_process_gives_every_sample_and_the_proof_of_what_ran(worker, cell, scratch):
     timed = worker.time(cell(), 1, scratch())
     facts = timed.facts

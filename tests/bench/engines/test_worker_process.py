@@ -6,9 +6,9 @@ from dataclasses import asdict, replace
 import pytest
 
 from harness.bench.engines.worker_process import read_answer, read_event, watch
-from harness.drivers.base import Completed
+from harness.child_process import RECORD_SEPARATOR, Completed
 from harness.errors import DeviceTimeoutError, MeasurementError
-from harness.worker.events import EVENTS, RECORD_SEPARATOR, Failed, Finished, Loaded, Progress, Stage, emit
+from harness.worker.events import EVENTS, Failed, Finished, Loaded, Progress, Stage, emit
 from harness.worker.jobs import OperatorsJob
 from harness.worker.results import (
     FILE,
@@ -83,9 +83,9 @@ SENT = [Stage("loading"), Loaded(5), Progress(3, 60), Failed("no such operator")
 
 
 @pytest.mark.parametrize("event", SENT, ids=lambda event: type(event).__name__)
-def test_an_event_is_heard_as_it_was_told(event, capsys):
+def test_an_event_is_heard_as_it_was_told(event, capfd):
     emit(event)
-    assert read_event(capsys.readouterr().out) == event
+    assert read_event(capfd.readouterr().out) == event
     assert {type(one) for one in SENT} == set(EVENTS.values())
 
 
