@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import OutputError
@@ -23,20 +24,37 @@ def write_bytes(path: Path, data: bytes, sync_folder: bool = True) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
         if sync_folder:
             _sync_folder(path.parent)
     except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a name for a file that takes the place of `path` when the block ends well, and goes when it does not.
+
+    Nothing is forced to the disk: that is the block's to do where it matters.
+    """
+    temporary = beside(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)  # noqa: PTH105 - a tenth of Path.replace's time
+    except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise
+
+
+def beside(path: Path) -> Path:
+    """Return a hidden name in the folder of `path` that nobody else uses."""
+    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:

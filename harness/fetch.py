@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import os
 import shutil
 import tempfile
@@ -25,6 +24,7 @@ import msgspec
 from harness import atomic, cards
 from harness.archive import extract_member
 from harness.errors import FetchError, OutputError, UsageError
+from harness.hashing import hash_file
 
 if TYPE_CHECKING:
     import requests
@@ -122,15 +122,6 @@ def verify(model: cards.Model) -> None:
         raise FetchError(
             f"{model.name}: {path} has sha256 {found}, expected {expected}; delete it and fetch it again"
         )
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def pin_file(target: Path) -> Path:
@@ -269,7 +260,7 @@ def _pin(model: cards.Model, pin: Pin, target: Path, *, replace: bool) -> bool:
 
 def _create(path: Path, data: bytes) -> bool:
     """Write a file that must not exist yet; return False when it does."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    temporary = atomic.beside(path)
     atomic.write_bytes(temporary, data)
     try:
         path.hardlink_to(temporary)

@@ -25,3 +25,15 @@ def test_a_name_that_is_a_folder_is_left_alone(tmp_path):
     with pytest.raises(OutputError, match="folder"):
         atomic.write_bytes(tmp_path / "folder", b"x")
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / f"{'long' * 60}.json"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt), atomic.replacing(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    with atomic.replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new" and list(tmp_path.iterdir()) == [path]

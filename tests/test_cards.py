@@ -129,7 +129,7 @@ def test_a_model_that_is_to_be_converted_says_so_in_its_description() -> None:
 
 
 def test_the_catalogue_holds_the_starter_model_with_the_hash_that_is_known(shared_data: Path) -> None:
-    from harness.fetch import hash_file
+    from harness.hashing import hash_file
 
     card = load_card(REPOSITORY / "models" / "coco-ssd-mobilenet-v1-quant.toml").card
     assert card.source.sha256 == hash_file(shared_data / "models" / "ssd_mobilenet_v1_coco_quant.tflite")

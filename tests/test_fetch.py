@@ -22,7 +22,8 @@ import pytest
 from harness import fetch as fetching
 from harness.cards import Model, load_card
 from harness.errors import FetchError, OutputError, UsageError
-from harness.fetch import fetch, hash_file, pin_file, verify
+from harness.fetch import fetch, pin_file, verify
+from harness.hashing import hash_file
 
 MODEL = b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 800
 OTHER = MODEL + b"another version"

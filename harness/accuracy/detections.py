@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from harness import atomic
 from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError
 from harness.vocabulary import Status
@@ -185,7 +185,7 @@ class DetectionWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        self._temporary = atomic.beside(path)
         self._encoder = msgspec.json.Encoder()
         self.n_detections = 0
 

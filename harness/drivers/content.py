@@ -6,8 +6,6 @@ hashed there, and only then renamed. One round trip compares any number of files
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shlex
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,6 +16,8 @@ from typing import Protocol
 
 from harness import units
 from harness.errors import DeviceError
+from harness.hashing import hash_file
+from harness.names import safe_file_name
 
 FILES_A_SCRIPT = 100
 """A script is one argument of the device's shell (128 kB) and one request to an adb server (64 kB); a file takes at
@@ -63,12 +63,12 @@ class LocalFile:
     @property
     def place(self) -> str:
         """Path below the root."""
-        return f"{self.sha256[:16]}/{safe_name(self.path.name)}"
+        return f"{self.sha256[:16]}/{safe_file_name(self.path.name)}"
 
     @cached_property
     def md5(self) -> str:
         """For devices without sha256sum; against accidents, not attackers."""
-        return _digest(self.path, "md5")
+        return hash_file(self.path, "md5")
 
     def expected(self, tool: str) -> str:
         """Return what the device's tool must print."""
@@ -101,13 +101,7 @@ class Survey:
         return "sum" in self.tool and self.found.get(file.place) == file.expected(self.tool)
 
 
-def safe_name(name: str) -> str:
-    """Return a file name that needs no quoting anywhere; at most 100 characters, the ending is kept."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[-100:]
-    return plain if plain.strip(".") else f"_{plain}"  # `.` and `..` are folders
-
-
-def hash_file(path: Path, device: str) -> LocalFile:
+def read_local_file(path: Path, device: str) -> LocalFile:
     """Read a file of this computer.
 
     Raises:
@@ -116,17 +110,9 @@ def hash_file(path: Path, device: str) -> LocalFile:
     try:
         if not path.is_file():
             raise DeviceError(device, f"{path}: no such file")
-        return LocalFile(path, _digest(path, "sha256"), path.stat().st_size)
+        return LocalFile(path, hash_file(path), path.stat().st_size)
     except OSError as error:
         raise DeviceError(device, f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 class ContentStore:
@@ -148,7 +134,7 @@ class ContentStore:
         Raises:
             DeviceError: No space, a folder that cannot be written, a file that arrived damaged, …
         """
-        files = [hash_file(path, self._channel.name) for path in paths]
+        files = [read_local_file(path, self._channel.name) for path in paths]
         different = list({file.place: file for file in files}.values())
         for begin in range(0, len(different), FILES_A_SCRIPT):
             self._push_some(different[begin : begin + FILES_A_SCRIPT])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import copyfile
 
-from harness import child_process
+from harness import atomic, child_process
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.errors import DeviceError
@@ -81,12 +80,10 @@ class LocalDevice:
         Raises:
             DeviceError: There is no such file, or it cannot be read or written.
         """
-        temporary = local.with_name(f".{local.name}.{os.getpid()}.tmp")
         try:
-            copyfile(remote, temporary)
-            temporary.replace(local)
+            with atomic.replacing(local) as temporary:
+                copyfile(remote, temporary)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
             raise DeviceError(self.name, f"{remote}: cannot be pulled ({error.strerror or error})") from error
 
     def close(self) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from harness import atomic
 from harness.errors import DeviceError
 
 
@@ -23,14 +22,10 @@ def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
     Raises:
         DeviceError: It cannot be written.
     """
-    temporary = local.with_name(f".{local.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with atomic.replacing(local) as temporary, temporary.open("wb") as file:
             yield file
-        temporary.replace(local)
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
         raise DeviceError(device, f"{local}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from harness.cards import Model, ModelCard
 from harness.delegates import Delegate, available_cores
 from harness.farm.contents import Contents
 from harness.farm.wire import File, Picture, Step, Subject
+from harness.hashing import hash_file
 from harness.schema import look_into
 from harness.settings import Settings
 from harness.tflite.model import ModelDescription, describe
@@ -43,12 +44,7 @@ class Catalog:
             OSError: It cannot be read.
         """
         if path not in self._known:
-            with path.open("rb") as stream:
-                digest = hashlib.sha256()
-                while data := stream.read(1 << 20):
-                    digest.update(data)
-            size = path.stat().st_size
-            self._known[path] = File(sha256=digest.hexdigest(), size=size, name=path.name)
+            self._known[path] = File(sha256=hash_file(path), size=path.stat().st_size, name=path.name)
         file = self._known[path]
         self.paths.setdefault(file.sha256, path)
         return file

@@ -16,9 +16,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.drivers.content import safe_name
+from harness import atomic
 from harness.errors import DeviceError, OutputError
 from harness.farm.wire import File
+from harness.hashing import hash_file
+from harness.names import safe_file_name
 
 LIMIT_BYTES = 50_000_000_000
 """The files of a host may take so much room; beyond it, those unused for longest are removed."""
@@ -63,7 +65,7 @@ class Contents:
     def _has(self, file: File) -> bool:
         """Whether a file's content is here, under its name or another."""
         folder = self._folder(file.sha256)
-        found = os.path.isfile(f"{folder}/{safe_name(file.name)}") or self._content(file) is not None  # noqa: PTH113
+        found = os.path.isfile(f"{folder}/{safe_file_name(file.name)}") or self._content(file) is not None  # noqa: PTH113
         if found and time.monotonic() - self._marked.get(file.sha256, float("-inf")) > MARK_S:
             self._marked[file.sha256] = time.monotonic()
             with contextlib.suppress(OSError):
@@ -76,33 +78,32 @@ class Contents:
         Raises:
             DeviceError: It is not here (any more).
         """
-        path = self._folder(file.sha256) / safe_name(file.name)
+        path = self._folder(file.sha256) / safe_file_name(file.name)
         if path.is_file():
             return path
         content = self._content(file)
         if content is None:
             raise DeviceError("farm", f"{file.name} (sha256 {file.sha256}) is not on the host any more")
-        temporary = path.with_name(f".{secrets.token_hex(8)}")
-        _link(content, temporary)
-        temporary.replace(path)
+        with atomic.replacing(path) as temporary:
+            _link(content, temporary)
         return path
 
     def bundle(self, files: Iterable[File]) -> Path:
         """Put files into one folder and return the first, so that a program finds its libraries beside it."""
         listed = tuple(files)
-        listing = "\n".join(f"{file.sha256} {safe_name(file.name)}" for file in listed)
+        listing = "\n".join(f"{file.sha256} {safe_file_name(file.name)}" for file in listed)
         folder = self.root / "bundles" / hashlib.sha256(listing.encode()).hexdigest()
         if not folder.is_dir():
             temporary = folder.with_name(secrets.token_hex(8))
             temporary.mkdir(parents=True)
             for file in listed:
-                _link(self.place(file), temporary / safe_name(file.name))
-                (temporary / safe_name(file.name)).chmod(0o755)
+                _link(self.place(file), temporary / safe_file_name(file.name))
+                (temporary / safe_file_name(file.name)).chmod(0o755)
             try:
                 temporary.replace(folder)
             except OSError:  # another worker was first
                 shutil.rmtree(temporary, ignore_errors=True)
-        return folder / safe_name(listed[0].name)
+        return folder / safe_file_name(listed[0].name)
 
     def write(self, file: File, offset: int, data: bytes) -> None:
         """Write a part of a file; with the last part the file becomes available.
@@ -124,8 +125,7 @@ class Contents:
             raise OutputError(f"{part}: cannot be written ({error.strerror or error})") from error
 
     def _install(self, part: Path, file: File) -> None:
-        with part.open("rb") as stream:
-            found = _sha256(stream)
+        found = hash_file(part)
         if found != file.sha256:
             part.unlink()
             raise DeviceError(
@@ -133,7 +133,7 @@ class Contents:
             )
         folder = self._folder(file.sha256)
         folder.mkdir(parents=True, exist_ok=True)
-        part.replace(folder / safe_name(file.name))
+        part.replace(folder / safe_file_name(file.name))
 
     def make_room(self) -> None:
         """Remove the files unused for longest until the rest fits; called when a worker starts."""
@@ -167,13 +167,6 @@ def _checked(sha256: str) -> str:
     if not _SHA256.fullmatch(sha256):
         raise DeviceError("farm", f"found {sha256!r}, expected a sha256 of 64 hexadecimal digits")
     return sha256
-
-
-def _sha256(stream: object) -> str:
-    digest = hashlib.sha256()
-    while data := stream.read(1 << 20):  # type: ignore[attr-defined]
-        digest.update(data)
-    return digest.hexdigest()
 
 
 def _used(folder: Path) -> tuple[float, int]:

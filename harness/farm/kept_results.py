@@ -7,12 +7,12 @@ result instead of being measured a second time. Only what was measured is kept; 
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import shutil
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from harness import atomic
 
 KEEP_S = 14 * 24 * 3600.0
 """A result that no client asked for within two weeks is dropped."""
@@ -35,9 +35,8 @@ class KeptResults:
         """Keep a result, whole or not at all."""
         path = self._path(run, key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{secrets.token_hex(8)}")
-        temporary.write_bytes(result)
-        os.replace(temporary, path)  # noqa: PTH105 - a tenth of Path.replace's time, once a cell
+        with atomic.replacing(path) as temporary:
+            temporary.write_bytes(result)
 
     def drop(self, run: str, keys: Iterable[str]) -> None:
         """Drop results that are on the client's disk."""

@@ -16,7 +16,6 @@ from harness.bench.request import FarmChoice, Request
 from harness.bench.stations import Station
 from harness.drivers.base import Device
 from harness.drivers.benchmark_tool.binaries import Tool, fetch_tool, tool_from_file
-from harness.drivers.content import safe_name
 from harness.errors import IncomparableError, UnknownNameError, UsageError
 from harness.farm.cells import Catalog
 from harness.farm.device_runs import DeviceRun, DeviceStore, WorkPool, give_up, has_part, kind_of
@@ -26,6 +25,7 @@ from harness.farm.link import Link
 from harness.farm.names import PlannedDevice, find_devices, profile_of, usable_offers
 from harness.farm.security import check_installed, full_address, make_security, why_unsafe
 from harness.farm.wire import File, Offer, Tools
+from harness.names import safe_file_name
 from harness.records.records import Record, load_records
 from harness.records.store import RunStore
 
@@ -308,7 +308,7 @@ class FarmRun:
         )
         with self._pool.news:
             self._pool.shards.join([offer])
-        store = DeviceStore(self._store.folder, safe_name(offer.name))
+        store = DeviceStore(self._store.folder, safe_file_name(offer.name))
         device_run = DeviceRun(
             engine, own, offer.info, self._pool, store, self._observer, self._farm.say, self._stop
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import atomic
 from harness.cards import cache_folder
 from harness.records import samples
 from harness.records.records import StoredRecord
@@ -106,9 +107,8 @@ def _read(run: Path, code: Stamp) -> dict[str, _Entry]:
 def _write(file: Path, data: bytes) -> None:
     """Whole or absent; not forced to the disk, since it can be lost without harm."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(file)
+    with atomic.replacing(file) as temporary:
+        temporary.write_bytes(data)
 
 
 def _file(run: Path) -> Path:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.drivers.content import ContentStore, Stored, Survey, evict, parse_survey, safe_name
+from harness.drivers.content import ContentStore, Stored, Survey, evict, parse_survey
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceError
+from harness.names import safe_file_name
 
 NOW = 1_000_000
 
@@ -48,8 +49,8 @@ def test_a_survey_that_says_nothing_is_unknown(text):
 
 
 def test_names_need_no_quoting_and_keep_their_ending():
-    assert safe_name("it's $5 — né.tflite") == "it_s__5___n_.tflite"
-    assert safe_name("x" * 300 + ".so") == "x" * 97 + ".so"
+    assert safe_file_name("it's $5 — né.tflite") == "it_s__5___n_.tflite"
+    assert safe_file_name("x" * 300 + ".so") == "x" * 97 + ".so"
 
 
 class Lacking:

@@ -6,15 +6,15 @@ counts only once its content was hashed there.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harness.drivers.base import Device
-from harness.drivers.content import safe_name
 from harness.errors import DeviceError
+from harness.hashing import hash_file
+from harness.names import safe_file_name
 
 DIGITS = 32
 TIMEOUT_S = 600.0
@@ -86,10 +86,10 @@ def place_images(board: Board, paths: Sequence[Path]) -> list[str]:
 
 def _name(path: Path) -> str | None:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hash_file(path)
     except OSError:
         return None
-    return digest[:DIGITS] + safe_name(path.suffix)
+    return digest[:DIGITS] + safe_file_name(path.suffix)
 
 
 def _run(board: Board, argv: Sequence[str]) -> str:

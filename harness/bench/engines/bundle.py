@@ -5,10 +5,11 @@ The same source gives the same bytes, so a board that has it is not sent it agai
 
 from __future__ import annotations
 
-import secrets
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from harness import atomic
 
 PARTS = ("accuracy", "detectors", "records", "statistics", "tflite", "worker")
 """Packages that a worker imports from; the modules of the package itself come with them."""
@@ -21,9 +22,8 @@ def make_bundle(folder: Path) -> Path:
     path = folder / NAME
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{secrets.token_hex(4)}.tmp"  # several boards of a run may want it at once
-        _write(temporary)
-        temporary.replace(path)
+        with atomic.replacing(path) as temporary:  # several boards of a run may want it at once
+            _write(temporary)
     return path
 
 

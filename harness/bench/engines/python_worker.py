@@ -14,6 +14,7 @@ from harness.bench.plan import Cell
 from harness.delegates import EDGETPU, EXTERNAL, Delegate
 from harness.drivers.base import Device
 from harness.errors import MeasurementError
+from harness.hashing import hash_file
 from harness.records.records import DelegateFacts, ProcessFacts
 from harness.records.samples import load_samples
 from harness.records.store import now
@@ -176,6 +177,4 @@ def library_in_words(delegate: Delegate) -> str:
 
 
 def _hash(path: Path) -> str:
-    from harness.fetch import hash_file
-
     return hash_file(path)[:16]

@@ -16,6 +16,7 @@ from harness.delegates import KINDS, QNN
 from harness.drivers.benchmark_tool.facts import Flavour
 from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
 from harness.errors import UsageError
+from harness.hashing import hash_file
 
 _NIGHTLY = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest"
 _LITERT = "https://storage.googleapis.com/litert/binaries/latest"
@@ -78,7 +79,7 @@ def tool_from_file(
         raise UsageError(f"--benchmark-binary: {file} is not a file")
     file = file.resolve()
     beside = {kind: found for kind in LIBRARIES if (found := _beside(file.parent, kind))}
-    return Tool(file, fetch.hash_file(file), flavour, {**beside, **(libraries or {})})
+    return Tool(file, hash_file(file), flavour, {**beside, **(libraries or {})})
 
 
 def _beside(folder: Path, kind: str) -> tuple[Path, ...]:
