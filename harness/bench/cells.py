@@ -12,7 +12,7 @@ from harness.bench.skips import why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import KINDS, OPTION, Delegate, available_cores, parse_delegate
-from harness.drivers.coral.delegate import bind
+from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
 from harness.profiles import Profile
 from harness.settings import Settings
@@ -54,7 +54,7 @@ def _cross(
 
 def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
     names = (subject.model.name, station.device.name, str(delegate))
-    bound = bind(delegate, station.profile.data.connection)
+    bound = bind_tpu(delegate, station.profile.data.connection)
     return Cell(
         index,
         subject.model,

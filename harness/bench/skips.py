@@ -6,12 +6,12 @@ from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import EXTERNAL, Delegate, parse_delegate
-from harness.drivers.coral.delegate import why_not, why_not_model
+from harness.drivers.coral.delegate import why_mismatched, why_unavailable
 
 
 def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
     """Say why a cell is known not to work; a native tool that was given is asked itself what it can do."""
-    mismatch = why_not_model(subject.model.file.name, subject.facts.edgetpu, delegate)
+    mismatch = why_mismatched(subject.model.file.name, subject.facts.edgetpu, delegate)
     if mismatch is not None:
         return mismatch
     for fact in station.profile.data.facts:
@@ -28,7 +28,7 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
     """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
     if delegate.traits.plugged_in and station.info.on_host_hardware and not station.far:
-        return why_not(delegate)
+        return why_unavailable(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:
         return None

@@ -66,7 +66,7 @@ def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, fo
 
 
 def _checks(workspace: str | None, devices: tuple[str, ...], output: Path | None) -> list[Check]:
-    from harness.drivers.checkup.checkup import check_attached, check_device
+    from harness.drivers.checkup.checkup import check_device, check_phones
     from harness.drivers.checkup.host import check_host
     from harness.errors import WorkspaceError
     from harness.workspace import find_workspace
@@ -77,7 +77,7 @@ def _checks(workspace: str | None, devices: tuple[str, ...], output: Path | None
     except WorkspaceError:
         return checks
     if not devices:
-        return [*checks, *check_attached(place)]
+        return [*checks, *check_phones(place)]
     return [*checks, *(check for text in devices for check in check_device(text, place))]
 
 

@@ -78,7 +78,7 @@ class LocalFile:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """A file on the device: when it was used last (seconds there), its size and its place."""
 
     used_s: int
@@ -94,7 +94,7 @@ class Survey:
     now_s: int
     free_bytes: int | None
     found: Mapping[str, str]
-    stored: tuple[Stored, ...]
+    stored: tuple[StoredFile, ...]
 
     def has(self, file: LocalFile) -> bool:
         """Whether the very content is there; where nothing can hash, nobody knows."""
@@ -219,7 +219,7 @@ def parse_survey(text: str) -> Survey:
     """Read what `survey_script` printed; what a device cannot tell is None."""
     values: dict[str, str] = {}
     found: dict[str, str] = {}
-    stored: list[Stored] = []
+    stored: list[StoredFile] = []
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
         if kind == "have":
@@ -228,7 +228,7 @@ def parse_survey(text: str) -> Survey:
         elif kind == "file":
             used, size, place = (*rest.split(" ", 2), "", "")[:3]
             if used.isdigit() and size.isdigit():
-                stored.append(Stored(int(used), int(size), place))
+                stored.append(StoredFile(int(used), int(size), place))
         else:
             values[kind] = rest.strip()
     blocks = values.get("space", "").split()
@@ -237,11 +237,11 @@ def parse_survey(text: str) -> Survey:
     return Survey(values.get("tool", ""), int(now) if now.isdigit() else 0, free, found, tuple(stored))
 
 
-def evict(survey: Survey, needed: int, limit: int, leave: set[str]) -> list[Stored]:
+def evict(survey: Survey, needed: int, limit: int, leave: set[str]) -> list[StoredFile]:
     """Choose what must go so that `needed` bytes fit: the files unused for longest, none used in the last hour."""
     total = sum(old.size for old in survey.stored) + needed
     free = survey.free_bytes
-    victims: list[Stored] = []
+    victims: list[StoredFile] = []
     for old in sorted(survey.stored, key=lambda old: old.used_s):
         short = free is not None and free < needed + SPARE_BYTES
         if not short and total <= limit:

@@ -48,7 +48,7 @@ class DevicePython:
         name = next((name for name in RUNTIMES if name in self.packages), None)
         return f"{name} {self.packages[name]}" if name else None
 
-    def why_not(self, *, accuracy: bool = False) -> str | None:
+    def why_unusable(self, *, accuracy: bool = False) -> str | None:
         """Say why our worker cannot run with it; None where it can."""
         if self.version is None:
             return "no Python was found"

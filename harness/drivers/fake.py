@@ -21,7 +21,7 @@ Action = Literal["describe", "push", "run", "pull"]
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Fault:
     """What goes wrong, and when.
 
     Attributes:
@@ -50,7 +50,7 @@ class FakeDevice:
     Args:
         name: How the user names it.
         folder: Its storage; None for a temporary one that is removed on `close`.
-        troubles: What goes wrong.
+        faults: What goes wrong.
         delegates: What it says it offers.
     """
 
@@ -59,11 +59,11 @@ class FakeDevice:
         name: str = "fake",
         *,
         folder: Path | None = None,
-        troubles: Sequence[Trouble] = (),
+        faults: Sequence[Fault] = (),
         delegates: Sequence[str] = (CPU, CPU_REFERENCE),
     ) -> None:
         self.name = name
-        self.troubles = tuple(troubles)
+        self.faults = tuple(faults)
         self.calls: Counter[Action] = Counter()
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="harness-fake-")) if folder is None else folder
@@ -74,18 +74,18 @@ class FakeDevice:
         """Return this computer's facts under the name of a fake.
 
         Raises:
-            DeviceError: As its troubles say.
+            DeviceError: As its faults say.
         """
-        self._trouble("describe", ())
+        self._fault("describe", ())
         return replace(self._local.describe(), kind="fake", address=str(self.folder))
 
     def push(self, files: Sequence[Path]) -> tuple[str, ...]:
         """Copy files into the folder by content.
 
         Raises:
-            DeviceError: A file does not exist, or as its troubles say.
+            DeviceError: A file does not exist, or as its faults say.
         """
-        self._trouble("push", ())
+        self._fault("push", ())
         return self._store.push(files)
 
     def run(
@@ -99,9 +99,9 @@ class FakeDevice:
         """Run a command on this computer.
 
         Raises:
-            DeviceError: It could not be started, or as its troubles say.
+            DeviceError: It could not be started, or as its faults say.
         """
-        if self._trouble("run", argv, timeout_s):
+        if self._fault("run", argv, timeout_s):
             time.sleep(timeout_s)
             return Completed(tuple(argv), -9, "", "", timeout_s, timed_out=True)
         return self._local.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
@@ -110,9 +110,9 @@ class FakeDevice:
         """Copy a file.
 
         Raises:
-            DeviceError: There is no such file, or as its troubles say.
+            DeviceError: There is no such file, or as its faults say.
         """
-        self._trouble("pull", ())
+        self._fault("pull", ())
         self._local.pull(remote, local)
 
     def forget(self) -> None:
@@ -149,23 +149,23 @@ class FakeDevice:
             except OSError as error:
                 raise DeviceError(self.name, f"{remote}: {error.strerror or error}") from error
 
-    def _trouble(self, action: Action, argv: Sequence[str], timeout_s: float | None = None) -> bool:
+    def _fault(self, action: Action, argv: Sequence[str], timeout_s: float | None = None) -> bool:
         """Do what goes wrong now; return True when the caller shall hang until its time is up."""
         self.calls[action] += 1
-        for trouble in self.troubles:
-            if trouble.due(action, self.calls[action]):
-                if trouble.kind == "hang" and timeout_s is not None:
+        for fault in self.faults:
+            if fault.due(action, self.calls[action]):
+                if fault.kind == "hang" and timeout_s is not None:
                     return True
-                self._suffer(trouble, argv)
+                self._fail(fault, argv)
         return False
 
-    def _suffer(self, trouble: Trouble, argv: Sequence[str]) -> None:
-        if trouble.kind == "lost":
-            raise DeviceLostError(self.name, f"went away ({trouble.action})", argv)
-        if trouble.kind == "no-space":
+    def _fail(self, fault: Fault, argv: Sequence[str]) -> None:
+        if fault.kind == "lost":
+            raise DeviceLostError(self.name, f"went away ({fault.action})", argv)
+        if fault.kind == "no-space":
             raise DeviceError(self.name, "no space left on device", argv)
-        if trouble.kind == "refused":
-            raise DeviceError(self.name, f"refuses to {trouble.action}", argv)
-        time.sleep(trouble.seconds)
-        if trouble.kind == "hang":
-            raise DeviceTimeoutError(self.name, f"gave no answer for {trouble.seconds} s", argv)
+        if fault.kind == "refused":
+            raise DeviceError(self.name, f"refuses to {fault.action}", argv)
+        time.sleep(fault.seconds)
+        if fault.kind == "hang":
+            raise DeviceTimeoutError(self.name, f"gave no answer for {fault.seconds} s", argv)

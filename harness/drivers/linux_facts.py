@@ -89,7 +89,10 @@ def parse(text: str) -> LinuxFacts:
 def parse_cores(text: str) -> tuple[Core, ...]:
     """Read lines `INDEX MAX_KHZ NOW_KHZ GOVERNOR` with `-` for unknown."""
     found = re.findall(r"^(\d+) (\S+) (\S+) (\S+)$", text, re.MULTILINE)
-    cores = [Core(int(i), whole(most), whole(now), None if g == "-" else g) for i, most, now, g in found]
+    cores = [
+        Core(int(i), parse_whole(most), parse_whole(now), None if g == "-" else g)
+        for i, most, now, g in found
+    ]
     return tuple(sorted(cores, key=lambda core: core.index))
 
 
@@ -110,7 +113,7 @@ def big_cores(cores: tuple[Core, ...]) -> tuple[int, ...]:
     return tuple(i for i, khz in speeds.items() if khz > slowest) or tuple(speeds)
 
 
-def mask(cores: tuple[int, ...]) -> str | None:
+def taskset_mask(cores: tuple[int, ...]) -> str | None:
     """Return the mask of some cores as `taskset` takes it: hexadecimal, the lowest bit is core 0."""
     return f"{sum(1 << core for core in cores):x}" if cores else None
 
@@ -123,23 +126,23 @@ def core_facts(facts: LinuxFacts) -> dict[str, str | int | float | None]:
         "cores": len(facts.cores) or None,
         "cpu_clusters": clusters(facts.cores),
         "big_cores": len(big) or None,
-        "big_core_mask": mask(big),
+        "big_core_mask": taskset_mask(big),
     }
 
 
-def known(facts: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:
+def known_only(facts: Mapping[str, str | int | float | None]) -> dict[str, str | int | float]:
     """Return the facts that are known: an absent key is an unknown fact."""
     return {key: value for key, value in facts.items() if value is not None}
 
 
-def whole(text: str | None) -> int | None:
+def parse_whole(text: str | None) -> int | None:
     """Read a whole number; None for anything else."""
     return int(text) if text is not None and re.fullmatch(r"-?\d{1,15}", text.strip()) else None
 
 
 def free_mb(text: str) -> int | None:
     """Return the room in MB from `BLOCKS BYTES` as `stat -f -c '%a %S'` prints it."""
-    blocks = [whole(word) for word in text.split()]
+    blocks = [parse_whole(word) for word in text.split()]
     if len(blocks) != 2 or blocks[0] is None or blocks[1] is None:
         return None
     return blocks[0] * blocks[1] // 1_000_000

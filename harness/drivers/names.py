@@ -30,13 +30,13 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
         DeviceError: The phone cannot be reached.
     """
     if text == ALL_ANDROID:
-        return phones.all_android(workspace)
+        return phones.find_all_android(workspace)
     if text.startswith("adb:"):
-        return [phones.at_host(text, workspace)]
+        return [phones.profile_at(text, workspace)]
     if text.startswith("ssh:"):
-        return [boards.at_board(text, workspace)]
+        return [boards.profile_at(text, workspace)]
     profiles = list_profiles(workspace)
-    tpus = coral.resolve(text, profiles)
+    tpus = coral.resolve_tpu(text, profiles)
     if tpus is not None:
         return tpus
     named = _named(text, profiles)
@@ -52,8 +52,8 @@ def _named(text: str, profiles: Iterable[Profile]) -> Profile | None:
 def _reachable(profile: Profile) -> Profile:
     """Return a profile that says how to reach one device; one of a kind of phone is tied to the phone that is meant."""
     if profile.data.connection.kind == "ssh":
-        boards.check_host(profile)
-    return phones.tied(profile) if profile.data.connection.kind == "adb" else profile
+        boards.require_host(profile)
+    return phones.tie_to_attached(profile) if profile.data.connection.kind == "adb" else profile
 
 
 def _by_serial(text: str, profiles: list[Profile]) -> Profile:

@@ -52,7 +52,7 @@ def _checked(key: str) -> str:
     return key
 
 
-class Lines:
+class OutputLines:
     """Cuts standard output into lines, takes the first one (marker and pid) away, and keeps everything."""
 
     def __init__(self, marker: str, on_line: OnLine | None) -> None:
@@ -109,7 +109,7 @@ class CallbackError(Exception):
     """What the caller's `on_line` raised: kept apart from what the device does."""
 
 
-def guarded(on_line: OnLine) -> OnLine:
+def guard_callback(on_line: OnLine) -> OnLine:
     """Return a callback whose own errors are raised as CallbackError."""
 
     def call(line: str) -> None:
@@ -121,7 +121,7 @@ def guarded(on_line: OnLine) -> OnLine:
     return call
 
 
-def output_of(device: Device, script: str, timeout_s: float) -> str:
+def shell_output(device: Device, script: str, timeout_s: float) -> str:
     """Run a script of the device's shell and return its standard output.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from harness.drivers import orphans
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
-from harness.drivers.shell import NOT_STARTED, CallbackError, output_of
+from harness.drivers.shell import NOT_STARTED, CallbackError, shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 OWN = "own"
@@ -21,7 +21,7 @@ OWN = "own"
 KILL_S = 5.0
 
 
-class Connection(Protocol):
+class DeviceLink(Protocol):
     """A connection to a device."""
 
     opened: int
@@ -56,7 +56,7 @@ class Execution(Protocol):
         """Return stdout and stderr so far."""
 
 
-L = TypeVar("L", bound=Connection)
+L = TypeVar("L", bound=DeviceLink)
 Start = Callable[[L, str], Execution]
 """Starts a command on a connection, with the marker that it is found by if it outlives us."""
 
@@ -184,7 +184,7 @@ class ShellDevice(ABC, Generic[L]):
         Raises:
             DeviceError: It did not end with 0 in time.
         """
-        return output_of(self, script, timeout_s)
+        return shell_output(self, script, timeout_s)
 
     def forget(self) -> None:
         """Remove everything that was ever pushed to the device."""

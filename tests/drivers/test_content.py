@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.drivers.content import ContentStore, Stored, Survey, evict, parse_survey
+from harness.drivers.content import ContentStore, StoredFile, Survey, evict, parse_survey
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceError
 from harness.names import safe_file_name
@@ -14,7 +14,7 @@ NOW = 1_000_000
 
 
 def stored(age_s, size, place):
-    return Stored(NOW - age_s, size, place)
+    return StoredFile(NOW - age_s, size, place)
 
 
 def test_the_files_unused_for_longest_go_first():

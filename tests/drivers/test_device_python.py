@@ -21,4 +21,4 @@ ALL = {"ai-edge-litert": "2.3", "numpy": "2", "msgspec": "1", "pillow": "11"}
 )
 def test_a_python_that_cannot_run_our_worker_says_what_it_lacks(version, lacks, accuracy, reason):
     python = DevicePython(version, {name: v for name, v in ALL.items() if name not in lacks})
-    assert python.why_not(accuracy=accuracy) == reason
+    assert python.why_unusable(accuracy=accuracy) == reason

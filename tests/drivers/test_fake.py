@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from harness.drivers.fake import FakeDevice, Trouble
+from harness.drivers.fake import FakeDevice, Fault
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 
@@ -12,8 +12,8 @@ from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 def make():
     made = []
 
-    def make(*troubles):
-        made.append(FakeDevice(troubles=troubles))
+    def make(*faults):
+        made.append(FakeDevice(faults=faults))
         return made[-1]
 
     yield make
@@ -22,7 +22,7 @@ def make():
 
 
 def test_it_is_lost_at_the_run_it_was_told_and_is_back_after_it(make):
-    device = make(Trouble("lost", "run", at=2))
+    device = make(Fault("lost", "run", at=2))
     assert device.run(["true"], timeout_s=5).exit_code == 0
     with pytest.raises(DeviceLostError, match="went away"):
         device.run(["true"], timeout_s=5)
@@ -30,7 +30,7 @@ def test_it_is_lost_at_the_run_it_was_told_and_is_back_after_it(make):
 
 
 def test_it_stays_lost_when_told_so(make):
-    device = make(Trouble("lost", "run", calls=0))
+    device = make(Fault("lost", "run", calls=0))
     for _ in range(3):
         with pytest.raises(DeviceLostError):
             device.run(["true"], timeout_s=5)
@@ -38,7 +38,7 @@ def test_it_stays_lost_when_told_so(make):
 
 def test_each_action_has_its_own_trouble(make, tmp_path):
     (tmp_path / "x").write_text("x")
-    device = make(Trouble("no-space", "push"), Trouble("refused", "pull"), Trouble("lost", "describe"))
+    device = make(Fault("no-space", "push"), Fault("refused", "pull"), Fault("lost", "describe"))
     with pytest.raises(DeviceError, match="no space left"):
         device.push([tmp_path / "x"])
     (remote,) = device.push([tmp_path / "x"])
@@ -51,7 +51,7 @@ def test_each_action_has_its_own_trouble(make, tmp_path):
 
 def test_a_hanging_run_is_timed_out_and_a_hanging_push_gives_no_answer(make, tmp_path):
     (tmp_path / "x").write_text("x")
-    device = make(Trouble("hang"), Trouble("hang", "push", seconds=0.1))
+    device = make(Fault("hang"), Fault("hang", "push", seconds=0.1))
     assert device.run(["true"], timeout_s=0.2).timed_out
     with pytest.raises(DeviceTimeoutError):
         device.push([tmp_path / "x"])
@@ -59,7 +59,7 @@ def test_a_hanging_run_is_timed_out_and_a_hanging_push_gives_no_answer(make, tmp
 
 def test_a_slow_device_does_it_all_the_same(make):
     begin = time.monotonic()
-    assert make(Trouble("slow", seconds=0.3)).run(["echo", "x"], timeout_s=5).stdout == "x\n"
+    assert make(Fault("slow", seconds=0.3)).run(["echo", "x"], timeout_s=5).stdout == "x\n"
     assert time.monotonic() - begin >= 0.3
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drivers.shell import Lines, command_script
+from harness.drivers.shell import OutputLines, command_script
 from harness.errors import UsageError
 from tests.support.pieces import cut
 
@@ -19,7 +19,7 @@ MARKER = "host:1:0123456789abcdef"
 )
 def test_lines_are_told_once_and_everything_is_kept(text, sizes):
     told: list[str] = []
-    lines = Lines(MARKER, told.append)
+    lines = OutputLines(MARKER, told.append)
     for piece in cut(f"{MARKER} 4711\n{text}".encode(), sizes):
         lines.add(piece)
     assert lines.end().decode() == text
@@ -30,7 +30,7 @@ def test_lines_are_told_once_and_everything_is_kept(text, sizes):
 
 @pytest.mark.parametrize("text", ["no marker at all\nx", "", "host:1:012", f"{MARKER} x\ny", f"{MARKER}\n"])
 def test_output_without_a_pid_is_kept_as_it_is(text):
-    lines = Lines(MARKER, None)
+    lines = OutputLines(MARKER, None)
     lines.add(text.encode())
     assert lines.end().decode() == text
     assert lines.pid is None

@@ -52,12 +52,12 @@ def _of_board(station: Station, python: DevicePython, request: Request) -> Engin
     """Our own worker where the board's Python can run it, else the native tool for its ABI."""
     from harness.bench.engines.board_worker import RemoteWorker
 
-    problem = python.why_not()
+    problem = python.why_unusable()
     if problem is None:
         cores = station.info.facts.get("cores")
         n_cores = cores if isinstance(cores, int) else 1
         # what tells of a Python of its own packs as well
-        return RemoteWorker(cast("Board", station.device), n_cores, python.why_not(accuracy=True))
+        return RemoteWorker(cast("Board", station.device), n_cores, python.why_unusable(accuracy=True))
     try:
         engine = _native(station, request, None)
     except (UsageError, FetchError) as error:

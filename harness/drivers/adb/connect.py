@@ -10,7 +10,7 @@ from typing import Any
 from adb_shell.exceptions import DeviceAuthError
 
 from harness.drivers.adb.keys import Keys
-from harness.drivers.adb.link import DirectLink, Link
+from harness.drivers.adb.link import AdbLink, DirectLink
 from harness.drivers.adb.server import ServerLink, server_phones
 from harness.drivers.adb.transport import TcpConnection, Transport
 
@@ -36,7 +36,7 @@ class Address:
         return f"adb:{self.host}:{self.port}" if self.host else self.serial
 
 
-def connect(address: Address, keys: Sequence[Any] | None = None, auth_timeout_s: float = 30.0) -> Link:
+def connect(address: Address, keys: Sequence[Any] | None = None, auth_timeout_s: float = 30.0) -> AdbLink:
     """Connect; a running adb server comes first because it holds its phones.
 
     Raises:

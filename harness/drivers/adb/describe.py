@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from harness.drivers.adb.expectations import expect, refusals, remarks
 from harness.drivers.adb.facts import PhoneFacts
 from harness.drivers.base import DeviceInfo
-from harness.drivers.linux_facts import core_facts, known
+from harness.drivers.linux_facts import core_facts, known_only
 
 
-def info(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
+def describe_phone(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
     """Describe a phone by its facts."""
     return DeviceInfo(
         name=name,
@@ -22,7 +22,7 @@ def info(name: str, address: str, facts: PhoneFacts) -> DeviceInfo:
         abi=facts.abi,
         delegates=expect(facts),
         reason="; ".join((*(refusal.reason for refusal in refusals(facts)), *remarks(facts))),
-        facts=known(_facts(facts)),
+        facts=known_only(_facts(facts)),
     )
 
 

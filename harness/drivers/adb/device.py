@@ -11,10 +11,10 @@ from harness.drivers import orphans
 from harness.drivers.adb import facts as phone
 from harness.drivers.adb import sync as adb_sync
 from harness.drivers.adb.connect import Address, connect
-from harness.drivers.adb.describe import info
+from harness.drivers.adb.describe import describe_phone
 from harness.drivers.adb.errors import translated
-from harness.drivers.adb.execution import Command, Execution
-from harness.drivers.adb.link import Link
+from harness.drivers.adb.execution import AdbExecution, Command
+from harness.drivers.adb.link import AdbLink
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import DeviceInfo, OnLine
 from harness.drivers.local_file import replaced
@@ -25,7 +25,7 @@ ROOT = "/data/local/tmp/ondevice-harness"
 DESCRIBE_S = 20.0
 
 
-class AdbDevice(ShellDevice[Link]):
+class AdbDevice(ShellDevice[AdbLink]):
     """A phone behind the device protocol.
 
     Args:
@@ -49,7 +49,7 @@ class AdbDevice(ShellDevice[Link]):
         root: str = ROOT,
         keys: Sequence[Any] | None = None,
         auth_timeout_s: float = 30.0,
-        open_link: Callable[[], Link] | None = None,
+        open_link: Callable[[], AdbLink] | None = None,
     ) -> None:
         super().__init__(name)
         self.address = Address(serial, host, port)
@@ -67,7 +67,7 @@ class AdbDevice(ShellDevice[Link]):
         Raises:
             DeviceError: It cannot be reached.
         """
-        return info(self.name, str(self.address), self.facts())
+        return describe_phone(self.name, str(self.address), self.facts())
 
     def facts(self) -> phone.PhoneFacts:
         """Ask the phone for its facts.
@@ -95,20 +95,20 @@ class AdbDevice(ShellDevice[Link]):
         with self._lock, self._using("push") as link:
             adb_sync.send(link, files)
 
-    def _connect(self) -> Link:
+    def _connect(self) -> AdbLink:
         return self._open_link()
 
     def _start(
         self,
-        link: Link,
+        link: AdbLink,
         marker: str,
         argv: Sequence[str],
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
-    ) -> Execution:
-        return Execution(link, Command(argv, env, marker, self.root), on_line)
+    ) -> AdbExecution:
+        return AdbExecution(link, Command(argv, env, marker, self.root), on_line)
 
-    def _running(self, link: Link) -> Sequence[str]:
+    def _running(self, link: AdbLink) -> Sequence[str]:
         return orphans.parse_list(self._script(orphans.LIST_SCRIPT))
 
     def _translated(self, what: str, argv: Sequence[str]) -> AbstractContextManager[None]:

@@ -15,7 +15,7 @@ import msgspec
 
 from harness.drivers.adb.attached import REMEDIES, AttachedPhone, attached_phones, explain
 from harness.drivers.adb.connect import Address
-from harness.drivers.adb.describe import info
+from harness.drivers.adb.describe import describe_phone
 from harness.drivers.adb.device import AdbDevice
 from harness.drivers.adb.expectations import refusals
 from harness.drivers.adb.facts import PhoneFacts
@@ -66,7 +66,9 @@ def _describe_attached(found: AttachedPhone, profiles: Iterable[Profile]) -> Dev
             state, reason = explain(error)
         else:
             best = best_profile(facts, profiles)
-            return _with_facts(info(found.name, found.serial, facts), best.data.facts if best else ())
+            return _with_facts(
+                describe_phone(found.name, found.serial, facts), best.data.facts if best else ()
+            )
     return DeviceInfo(found.name, "adb", found.serial, state, found.model, reason=reason)
 
 
@@ -99,7 +101,7 @@ def profile_of(found: AttachedPhone, profiles: Iterable[Profile]) -> Profile:
     return _tie(best_profile(facts, profiles) or _plain(), found.serial, found.name, known)
 
 
-def tied(profile: Profile) -> Profile:
+def tie_to_attached(profile: Profile) -> Profile:
     """Tie a profile of a kind of phone to the one phone that is meant; one that names a phone is as it was.
 
     Raises:
@@ -128,7 +130,7 @@ def _fits(found: AttachedPhone, profile: Profile) -> bool:
     return fits(facts, profile.data.match or Match())
 
 
-def at_host(text: str, workspace: Workspace) -> Profile:
+def profile_at(text: str, workspace: Workspace) -> Profile:
     """Return a profile for `adb:HOST:PORT`: the one that names this host, or that of its kind of phone.
 
     Raises:
@@ -149,7 +151,7 @@ def at_host(text: str, workspace: Workspace) -> Profile:
     return replace(best, data=data)
 
 
-def all_android(workspace: Workspace) -> list[Profile]:
+def find_all_android(workspace: Workspace) -> list[Profile]:
     """Return a profile for every phone that can be used: the attached ones, and those that profiles name.
 
     Raises:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.drivers.adb.link import Link
-from harness.drivers.adb.shell_protocol import Frames, Marked, marked_script
+from harness.drivers.adb.link import AdbLink
+from harness.drivers.adb.shell_protocol import FrameParser, MarkerParser, marked_script
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import OnLine
-from harness.drivers.shell import Lines, command_script, guarded
+from harness.drivers.shell import OutputLines, command_script, guard_callback
 
 OPEN_S = 5.0
 """A device that takes longer to open a service is not well."""
@@ -33,13 +33,15 @@ class Command:
     folder: str
 
 
-class Execution:
+class AdbExecution:
     """A running command and what came of it so far; `taken` once the device has accepted it."""
 
-    def __init__(self, link: Link, command: Command, on_line: OnLine | None) -> None:
-        self._lines = Lines(command.marker, guarded(on_line) if on_line else None)
+    def __init__(self, link: AdbLink, command: Command, on_line: OnLine | None) -> None:
+        self._lines = OutputLines(command.marker, guard_callback(on_line) if on_line else None)
         separate = "shell_v2" in link.features
-        self._parser = Frames(self._lines.add) if separate else Marked(self._lines.add, command.marker)
+        self._parser = (
+            FrameParser(self._lines.add) if separate else MarkerParser(self._lines.add, command.marker)
+        )
         self._service = _service(command, separate)
         self._link = link
         self.taken = False

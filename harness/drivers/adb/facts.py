@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.drivers import linux_facts
-from harness.drivers.linux_facts import LinuxFacts, free_mb, sections, whole
+from harness.drivers.linux_facts import LinuxFacts, free_mb, parse_whole, sections
 
 _ANDROID = r"""s getprop; getprop 2>/dev/null
 s gpu; dumpsys SurfaceFlinger 2>/dev/null | grep -m1 GLES
@@ -85,7 +85,7 @@ def parse(text: str) -> PhoneFacts:
         manufacturer=_first(props, "ro.product.manufacturer", "ro.product.vendor.manufacturer"),
         model=_first(props, "ro.product.model", "ro.product.vendor.model"),
         android=_first(props, "ro.build.version.release"),
-        api_level=whole(props.get("ro.build.version.sdk")),
+        api_level=parse_whole(props.get("ro.build.version.sdk")),
         build=_first(props, "ro.build.fingerprint"),
         gpu=_gpu(part.get("gpu", "")),
         free_mb=free_mb(part.get("space", "")),
@@ -97,8 +97,8 @@ def parse(text: str) -> PhoneFacts:
 def parse_health(part: Mapping[str, str]) -> Health:
     """Read the sections that tell of the battery, the heat and the screen."""
     battery = dict(re.findall(r"^\s*([\w ]+): (\S+)\s*$", part.get("battery", ""), re.MULTILINE))
-    tenths = whole(battery.get("temperature"))
-    level, scale = whole(battery.get("level")), whole(battery.get("scale")) or 100
+    tenths = parse_whole(battery.get("temperature"))
+    level, scale = parse_whole(battery.get("level")), parse_whole(battery.get("scale")) or 100
     return Health(
         battery_percent=None if level is None else round(100 * level / scale),
         battery_temperature_c=None if tenths is None else tenths / 10,

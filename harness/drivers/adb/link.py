@@ -48,7 +48,7 @@ class Stream(Protocol):
         """Close the stream; never raises."""
 
 
-class Link(Protocol):
+class AdbLink(Protocol):
     """A way to open services on a device."""
 
     features: frozenset[str]

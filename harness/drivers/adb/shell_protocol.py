@@ -29,7 +29,7 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
     )
 
 
-class Frames:
+class FrameParser:
     """Cuts the bytes of shell v2 into frames; keeps stderr and the exit code."""
 
     def __init__(self, on_stdout: Callable[[bytes], None]) -> None:
@@ -67,7 +67,7 @@ class Frames:
         return b"".join(self._errors)
 
 
-class Marked:
+class MarkerParser:
     """The same for bare bytes: output, marker with the exit code, stderr, end marker."""
 
     def __init__(self, on_stdout: Callable[[bytes], None], marker: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from harness.drivers.adb.link import Link, Stream
+from harness.drivers.adb.link import AdbLink, Stream
 
 CHUNK = 64 * 1024
 """The largest DATA that a device takes."""
@@ -31,7 +31,7 @@ class RefusedError(Exception):
         super().__init__(f"{path}: {reason}")
 
 
-def send(link: Link, files: Sequence[tuple[Path, str]], stall_s: float = STALL_S) -> None:
+def send(link: AdbLink, files: Sequence[tuple[Path, str]], stall_s: float = STALL_S) -> None:
     """Copy files of this computer to paths on the device, all with mode 0755.
 
     Raises:
@@ -104,7 +104,7 @@ class _Replies:
         return taken
 
 
-def receive(link: Link, remote: str, target: IO[bytes], stall_s: float = STALL_S) -> None:
+def receive(link: AdbLink, remote: str, target: IO[bytes], stall_s: float = STALL_S) -> None:
     """Copy one file of the device into an open file.
 
     Raises:

@@ -32,7 +32,7 @@ def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
     python = facts.python
     version = ".".join(map(str, python.version)) if python.version else "none"
     for accuracy in (False, True):
-        problem = python.why_not(accuracy=accuracy)
+        problem = python.why_unusable(accuracy=accuracy)
         if problem is not None:
             found = f"{version}: {problem}"
             without = "no accuracy" if accuracy else "benchmark_model is used, which gives no samples"

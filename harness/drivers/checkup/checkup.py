@@ -20,7 +20,7 @@ from harness.profiles import Profile
 from harness.workspace import Workspace
 
 
-def check_attached(workspace: Workspace) -> Iterator[Check]:
+def check_phones(workspace: Workspace) -> Iterator[Check]:
     """Look at every phone that is attached; a kind of phone that is not is nothing to complain of."""
     for info in list_android(workspace):
         if info.state == "ready":

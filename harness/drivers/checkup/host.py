@@ -11,7 +11,7 @@ from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import usb_phones
 from harness.drivers.checkup.check import Check, State
 from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_kind
-from harness.drivers.coral.device import clock_in_words, info_of
+from harness.drivers.coral.device import clock_in_words, describe_tpu
 from harness.errors import HarnessError
 from harness.workspace import Workspace, ensure_writable
 
@@ -69,7 +69,7 @@ def _usb() -> Check:
 
 def edge_tpu() -> Check:
     """Look at the Coral Edge TPUs of this computer, their library, and whether `pycoral` is Google's."""
-    infos = [(tpu, info_of(tpu, tpu.port)) for tpu in attached_tpus()]
+    infos = [(tpu, describe_tpu(tpu, tpu.port)) for tpu in attached_tpus()]
     firmware = {False: ", without firmware yet", True: "", None: ""}
     words = [f"{tpu.port} {info.state} ({tpu.where}{firmware[tpu.initialized]})" for tpu, info in infos]
     library = find_library()

@@ -10,7 +10,7 @@ from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, attached_t
 from harness.profiles import Connection
 
 
-def bind(delegate: Delegate, connection: Connection) -> Delegate:
+def bind_tpu(delegate: Delegate, connection: Connection) -> Delegate:
     """Say on which TPU a bare `edgetpu` is to run: the one of the device, where that is a TPU."""
     if connection.kind != "coral" or delegate.kind != EDGETPU or delegate.port is not None:
         return delegate
@@ -18,7 +18,7 @@ def bind(delegate: Delegate, connection: Connection) -> Delegate:
     return replace(delegate, options=((bus, index), *delegate.options))
 
 
-def why_not(delegate: Delegate, root: Path | None = None) -> str | None:
+def why_unavailable(delegate: Delegate, root: Path | None = None) -> str | None:
     """Say why `edgetpu` is known not to work on this computer; None where nothing is in the way."""
     if find_library(root) is None:
         return NO_LIBRARY
@@ -32,7 +32,7 @@ def why_not(delegate: Delegate, root: Path | None = None) -> str | None:
     return None if any(tpu.state == "ready" for tpu in meant) else f"{meant[0].where}: {meant[0].reason}"
 
 
-def why_not_model(name: str, compiled: bool, delegate: Delegate) -> str | None:
+def why_mismatched(name: str, compiled: bool, delegate: Delegate) -> str | None:
     """Say why a model and a delegate are known not to go together; None where they may.
 
     Args:

@@ -40,7 +40,7 @@ class CoralDevice(LocalDevice):
             raise DeviceError(self.name, NONE_ATTACHED)
         host = super().describe()
         return replace(
-            info_of(tpu, self.name, self._root),
+            describe_tpu(tpu, self.name, self._root),
             os=host.os,
             abi=host.abi,
             facts={**host.facts, **self._facts(tpu)},
@@ -57,7 +57,7 @@ def clock_in_words(library: coral_list.Library | None) -> str:
     return (library.clock if library else None) or "unknown"
 
 
-def info_of(tpu: Tpu, name: str, root: Path | None = None) -> DeviceInfo:
+def describe_tpu(tpu: Tpu, name: str, root: Path | None = None) -> DeviceInfo:
     """Describe a TPU for a list: its state, and the remedy where it cannot be used."""
     library = coral_list.find_library(root)
     state, reason = tpu.state, tpu.reason

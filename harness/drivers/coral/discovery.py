@@ -10,7 +10,7 @@ import msgspec
 
 from harness.drivers.base import DeviceInfo
 from harness.drivers.coral.attached import NONE_ATTACHED, Tpu, attached_tpus
-from harness.drivers.coral.device import info_of
+from harness.drivers.coral.device import describe_tpu
 from harness.errors import UsageError
 from harness.profiles import Profile, list_profiles
 from harness.workspace import Workspace
@@ -19,7 +19,7 @@ from harness.workspace import Workspace
 def list_coral(workspace: Workspace, root: Path | None = None) -> list[DeviceInfo]:
     """Describe every TPU that is plugged in."""
     profiles = list_profiles(workspace)
-    return [info_of(tpu, _name(tpu, profiles), root) for tpu in attached_tpus(root)]
+    return [describe_tpu(tpu, _name(tpu, profiles), root) for tpu in attached_tpus(root)]
 
 
 def _name(tpu: Tpu, profiles: Iterable[Profile]) -> str:
@@ -32,7 +32,7 @@ def _is_for(profile: Profile, bus: str) -> bool:
     return profile.data.connection.kind == "coral" and profile.data.connection.serial == bus
 
 
-def resolve(text: str, profiles: Iterable[Profile]) -> list[Profile] | None:
+def resolve_tpu(text: str, profiles: Iterable[Profile]) -> list[Profile] | None:
     """Turn `coral-usb`, `coral-usb:1` or `all-coral` into profiles tied to a TPU each; None where no TPU is meant.
 
     Raises:

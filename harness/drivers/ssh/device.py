@@ -15,7 +15,7 @@ from harness.drivers.shell_device import KILL_S, Execution, ShellDevice
 from harness.drivers.ssh import errors as ssh_errors
 from harness.drivers.ssh import facts as board
 from harness.drivers.ssh import files as ssh_files
-from harness.drivers.ssh.link import Link
+from harness.drivers.ssh.link import SshLink
 from harness.drivers.ssh.session import run_script
 from harness.drivers.ssh.target import Target
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
@@ -25,7 +25,7 @@ PYTHON = "python3"
 DESCRIBE_S, PULL_S, FORGET_S = 60.0, 3600.0, 300.0
 
 
-class SshDevice(ShellDevice[Link]):
+class SshDevice(ShellDevice[SshLink]):
     """A board behind the device protocol.
 
     Args:
@@ -73,7 +73,7 @@ class SshDevice(ShellDevice[Link]):
             DeviceError: It cannot be reached.
         """
         self._facts = board.parse(self.shell(board.script(self.root, self.python), DESCRIBE_S))
-        return board.info(self.name, str(self.address), self._facts)
+        return board.describe_board(self.name, str(self.address), self._facts)
 
     def facts(self) -> board.BoardFacts:
         """Return what the board told of itself when it was described last, or now.
@@ -112,7 +112,7 @@ class SshDevice(ShellDevice[Link]):
         Raises:
             DeviceError: It could not be read or written.
         """
-        argv = ["sh", "-c", ssh_files.PACK, "sh", remote, *names]
+        argv = ["sh", "-c", ssh_files.PACK_SCRIPT, "sh", remote, *names]
         with ssh_files.unpacked(self.name, local, names) as archive, self._lock:
             ended, in_time = self._copy(argv, archive)
             if not in_time or ended.exit_code != 0:
@@ -122,7 +122,7 @@ class SshDevice(ShellDevice[Link]):
     def _copy(self, argv: Sequence[str], target: IO[bytes]) -> tuple[Execution, bool]:
         """Write the output of a command into a file of this computer."""
 
-        def start(link: Link, marker: str) -> Execution:
+        def start(link: SshLink, marker: str) -> Execution:
             return link.session(run_script(argv, None, marker), marker, target=target)
 
         return self._execute(start, argv, time.monotonic() + PULL_S)
@@ -143,7 +143,9 @@ class SshDevice(ShellDevice[Link]):
     def _why_unwritten(self, said: str, files: Sequence[tuple[Path, str]]) -> str:
         reason = ssh_files.reason(said)
         if "Wrote only" in said:
-            tried = self.run(["sh", "-c", ssh_files.TRY, "sh", f"{files[0][1]}.try"], timeout_s=KILL_S)
+            tried = self.run(
+                ["sh", "-c", ssh_files.WRITE_TEST_SCRIPT, "sh", f"{files[0][1]}.try"], timeout_s=KILL_S
+            )
             reason = ssh_files.reason(tried.stderr) if tried.exit_code != 0 else reason
         return f"{reason} (while {len(files)} file(s) were sent)"
 
@@ -159,15 +161,15 @@ class SshDevice(ShellDevice[Link]):
         with self._lock, self._using("connect") as link:
             return f"{link.home.rstrip('/')}/{path[2:]}"
 
-    def _connect(self) -> Link:
-        return Link(self.name, self.address)
+    def _connect(self) -> SshLink:
+        return SshLink(self.name, self.address)
 
-    def _new_marker(self, link: Link) -> str:
+    def _new_marker(self, link: SshLink) -> str:
         return link.new_marker()
 
     def _start(
         self,
-        link: Link,
+        link: SshLink,
         marker: str,
         argv: Sequence[str],
         env: Mapping[str, str] | None = None,
@@ -175,13 +177,13 @@ class SshDevice(ShellDevice[Link]):
     ) -> Execution:
         return link.session(run_script(argv, env, marker), marker, on_line)
 
-    def _running(self, link: Link) -> Sequence[str]:
+    def _running(self, link: SshLink) -> Sequence[str]:
         return link.running
 
     def _is_lost(self, error: BaseException) -> bool:
         return isinstance(error, ConnectionError)
 
-    def _hang_up(self, link: Link, *, at_once: bool) -> None:
+    def _hang_up(self, link: SshLink, *, at_once: bool) -> None:
         link.close(at_once=at_once)
 
     @contextmanager

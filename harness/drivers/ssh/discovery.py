@@ -46,7 +46,7 @@ def _explain(name: str, error: HarnessError) -> tuple[str, str]:
     return next((state for said, state in _STATES if said in text), "offline"), text
 
 
-def at_board(text: str, workspace: Workspace) -> Profile:
+def profile_at(text: str, workspace: Workspace) -> Profile:
     """Return a profile for `ssh://USER@HOST[:PORT]`: the one that names this host, or that of its kind of board.
 
     Raises:
@@ -82,7 +82,7 @@ def fits(facts: BoardFacts, match: Match) -> bool:
     return fits_patterns((facts.tree, match.model), (facts.soc, match.soc))
 
 
-def check_host(profile: Profile) -> None:
+def require_host(profile: Profile) -> None:
     """Refuse a profile of a kind of board, which names no host.
 
     Raises:

@@ -15,7 +15,7 @@ from harness.delegates import BUSES, CPU, CPU_REFERENCE, EDGETPU
 from harness.drivers import linux_facts
 from harness.drivers.base import DeviceInfo
 from harness.drivers.device_python import PROBE, DevicePython, parse_python
-from harness.drivers.linux_facts import LinuxFacts, core_facts, known
+from harness.drivers.linux_facts import LinuxFacts, core_facts, known_only
 from harness.firmware import READ_FLAGS, describe_flags, parse_flags
 from harness.text import clean
 
@@ -114,9 +114,9 @@ def _hottest(text: str) -> float | None:
     return max(celsius, default=None)
 
 
-def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
+def describe_board(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
     """Describe a board by its facts."""
-    problem = facts.python.why_not()
+    problem = facts.python.why_unusable()
     reason = "" if problem is None else f"measured with benchmark_model: {problem}"
     return DeviceInfo(
         name=name,
@@ -128,7 +128,7 @@ def info(name: str, address: str, facts: BoardFacts) -> DeviceInfo:
         abi=facts.abi,
         delegates=(CPU, CPU_REFERENCE, *((EDGETPU,) if facts.edgetpus else ())),
         reason=reason,
-        facts=known(_facts(facts)),
+        facts=known_only(_facts(facts)),
         python=facts.python,
     )
 

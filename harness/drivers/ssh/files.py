@@ -15,7 +15,7 @@ from harness.drivers.local_file import replaced
 from harness.errors import DeviceError
 
 COPY_BYTES = 1 << 20
-PACK = r"""
+PACK_SCRIPT = r"""
 cd "$1" || exit 1
 shift
 for name do shift; if [ -f "$name" ]; then set -- "$@" "$name"; fi; done
@@ -60,7 +60,7 @@ def reason(said: str) -> str:
     )
 
 
-TRY = 'dd if=/dev/zero of="$1" bs=65536 count=16; code=$?; rm -f "$1"; exit $code'
+WRITE_TEST_SCRIPT = 'dd if=/dev/zero of="$1" bs=65536 count=16; code=$?; rm -f "$1"; exit $code'
 """Writes a megabyte: a tar that could write only a part does not say why, the next writer does."""
 
 

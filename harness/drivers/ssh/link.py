@@ -59,7 +59,7 @@ watch
 """
 
 
-class Link:
+class SshLink:
     """A connection that stands.
 
     Args:
@@ -75,7 +75,7 @@ class Link:
         self._device, self._target = device, target
         self.mine = orphans.new_marker()
         self.opened, self._count = 1, 0
-        self._hello = _Hello(f"harness-{secrets.token_hex(8)}")
+        self._first = _FirstSession(f"harness-{secrets.token_hex(8)}")
         folder = _short_folder()
         self.socket = str(folder / SOCKET)
         try:
@@ -84,42 +84,42 @@ class Link:
             folder.rmdir()
             raise DeviceError(self._device, MISSING) from error
         # Also where nobody closes it, and at the end of this process.
-        self._finish = weakref.finalize(self, _finish, self._client, folder)
+        self._hang_up = weakref.finalize(self, _hang_up, self._client, folder)
         self._connect()
 
     def _connect(self) -> None:
-        for listen in (self._hello.keep_log, self._hello.read):
+        for listen in (self._first.keep_log, self._first.read):
             threading.Thread(target=listen, args=(self._client,), daemon=True).start()
         with suppress(OSError):  # where it has ended already, its log says why
             assert self._client.stdin is not None
-            self._client.stdin.write(watch_script(self._hello.token, self.mine).encode())
+            self._client.stdin.write(watch_script(self._first.token, self.mine).encode())
             self._client.stdin.flush()
-        said = self._hello.said.wait(HELLO_S)
+        said = self._first.said.wait(HELLO_S)
         if not self.home:
             error = self._why(timed_out=not said)
-            self._finish()
+            self._hang_up()
             raise error
 
     @property
     def home(self) -> str:
         """The home there."""
-        return self._hello.home
+        return self._first.home
 
     @property
     def running(self) -> tuple[str, ...]:
         """Markers of what ran there when the connection was made."""
-        return self._hello.running
+        return self._first.running
 
     def _why(self, *, timed_out: bool) -> DeviceError:
         with suppress(subprocess.TimeoutExpired):
             self._client.wait(0.0 if timed_out else CLEAR_UP_S)
         end(self._client)
-        self._hello.logged.wait(CLEAR_UP_S)
+        self._first.logged.wait(CLEAR_UP_S)
         if timed_out:
             return DeviceTimeoutError(
                 self._device, f"{self._target} was reached, but did not let us in within {HELLO_S:.0f} s"
             )
-        return connection_error(self._device, self._target, list(self._hello.log))
+        return connection_error(self._device, self._target, list(self._first.log))
 
     def gone(self) -> bool:
         """Whether the connection is known to have ended."""
@@ -128,8 +128,8 @@ class Link:
     def why_gone(self) -> DeviceError:
         """Return the error that says how the connection ended."""
         self._client.wait(CLEAR_UP_S)
-        self._hello.logged.wait(CLEAR_UP_S)
-        return connection_error(self._device, self._target, list(self._hello.log))
+        self._first.logged.wait(CLEAR_UP_S)
+        return connection_error(self._device, self._target, list(self._first.log))
 
     def new_marker(self) -> str:
         """Return a marker for one run through this connection."""
@@ -178,10 +178,10 @@ class Link:
         """End the connection; the watch on the board then clears up, and is not waited for with `at_once`."""
         if at_once:
             end(self._client)
-        self._finish()
+        self._hang_up()
 
 
-class _Hello:
+class _FirstSession:
     """What the first session says, and ssh's own log; read by threads of their own, which never keep the link alive.
 
     Attributes:
@@ -227,7 +227,7 @@ class _Hello:
         self.said.set()
 
 
-def _finish(client: subprocess.Popen[bytes], folder: Path) -> None:
+def _hang_up(client: subprocess.Popen[bytes], folder: Path) -> None:
     """End a connection: its input ends, the watch clears up, then it is cut."""
     with suppress(OSError, ValueError, subprocess.TimeoutExpired):
         assert client.stdin is not None

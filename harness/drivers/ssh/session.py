@@ -20,7 +20,7 @@ from contextlib import suppress
 from typing import IO
 
 from harness.drivers.base import OnLine
-from harness.drivers.shell import Lines, command_script, guarded
+from harness.drivers.shell import OutputLines, command_script, guard_callback
 from harness.drivers.ssh.target import environment, session_argv
 
 SHELL = "exec /bin/sh -s"
@@ -41,7 +41,7 @@ exit 0
 """
 
 
-class Begin:
+class MarkerFinder:
     """Drops what comes before the line with the marker; gives on that line, when it is whole, and all that follows."""
 
     def __init__(self, marker: str) -> None:
@@ -82,8 +82,8 @@ class Session:
         on_line: OnLine | None = None,
         target: IO[bytes] | None = None,
     ) -> None:
-        self._begin = Begin(marker)
-        self._lines = Lines(marker, guarded(on_line) if on_line else None)
+        self._begin = MarkerFinder(marker)
+        self._lines = OutputLines(marker, guard_callback(on_line) if on_line else None)
         self._end = re.compile(rf"^{re.escape(marker)}:(\d+)\n".encode(), re.MULTILINE)
         self._target = target
         self._errors = bytearray()

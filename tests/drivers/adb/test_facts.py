@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from harness.drivers import linux_facts
 from harness.drivers.adb import expectations
 from harness.drivers.adb import facts as phone
-from harness.drivers.adb.describe import info
+from harness.drivers.adb.describe import describe_phone
 
 PIXEL_4 = """@@getprop
 [ro.product.manufacturer]: [Google]
@@ -103,7 +103,7 @@ def test_every_fact_of_a_pixel_4_is_read():
     assert (facts.gpu, facts.memory_mb, facts.free_mb, facts.root) == ("Adreno (TM) 640", 5770, 50567, "no")
     assert linux_facts.clusters(facts.cores) == "4x1786 MHz + 3x2419 MHz + 1x2842 MHz"
     assert linux_facts.big_cores(facts.cores) == (4, 5, 6, 7)
-    assert linux_facts.mask(linux_facts.big_cores(facts.cores)) == "f0"
+    assert linux_facts.taskset_mask(linux_facts.big_cores(facts.cores)) == "f0"
     assert facts.tools == ("taskset", "sha256sum", "md5sum")
     assert facts.health == phone.Health(
         battery_percent=87,
@@ -117,7 +117,7 @@ def test_every_fact_of_a_pixel_4_is_read():
 
 
 def test_the_row_of_a_phone_says_what_it_is_and_what_is_not_to_be_had():
-    row = info("pixel", "99051FFAZ00ABC", phone.parse(PIXEL_4))
+    row = describe_phone("pixel", "99051FFAZ00ABC", phone.parse(PIXEL_4))
     assert (row.kind, row.model, row.os) == ("adb", "Google Pixel 4", "Android 13 (API 33)")
     assert row.delegates == ("cpu", "cpu-reference", "gpu", "nnapi", "qnn")
     assert row.reason == "no hexagon: a Pixel does not let other programs use the DSP"
@@ -127,7 +127,7 @@ def test_the_row_of_a_phone_says_what_it_is_and_what_is_not_to_be_had():
 
 def test_a_model_that_begins_with_its_maker_is_not_named_twice():
     facts = changed(product__manufacturer="HUAWEI", product__model="Huawei P30")
-    assert info("x", "y", facts).model == "Huawei P30"
+    assert describe_phone("x", "y", facts).model == "Huawei P30"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_model_that_begins_with_its_maker_is_not_named_twice():
 )
 def test_what_can_be_expected_follows_from_the_phone(props, delegates, reason):
     facts = changed(**props)
-    row = info("x", "y", facts)
+    row = describe_phone("x", "y", facts)
     assert set(row.delegates) == {"cpu", "cpu-reference", *delegates}
     assert reason in row.reason
 
@@ -163,7 +163,7 @@ def test_what_can_be_expected_follows_from_the_phone(props, delegates, reason):
 def test_what_nobody_tells_is_unknown():
     facts = phone.parse("@@end\n")
     assert facts == phone.PhoneFacts()
-    row = info("x", "y", facts)
+    row = describe_phone("x", "y", facts)
     assert (row.model, row.soc, row.os, row.abi, row.facts) == (None, None, None, None, {})
     assert row.delegates == expectations.CPU
 
@@ -179,7 +179,7 @@ def test_an_unreadable_tool_leaves_the_others_alone():
 def test_no_garbage_raises(data):
     at = data.draw(st.integers(0, len(PIXEL_4)))
     text = PIXEL_4[:at] + data.draw(st.text(max_size=20)) + PIXEL_4[at + data.draw(st.integers(0, 40)) :]
-    info("x", "y", phone.parse(text))
+    describe_phone("x", "y", phone.parse(text))
 
 
 def test_the_script_runs_in_any_shell_and_ends_well():

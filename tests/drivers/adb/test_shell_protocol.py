@@ -6,7 +6,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.drivers.adb.shell_protocol import Frames, Marked, marked_script
+from harness.drivers.adb.shell_protocol import FrameParser, MarkerParser, marked_script
 from tests.support.pieces import cut
 
 MARKER = "host:1:0123456789abcdef"
@@ -23,7 +23,7 @@ def frame(kind, data):
 )
 def test_frames_are_the_same_however_they_arrive(frames, code, sizes):
     out: list[bytes] = []
-    parser = Frames(out.append)
+    parser = FrameParser(out.append)
     data = b"".join(frame(kind, content) for kind, content in frames) + frame(3, bytes([code]))
     for piece in cut(data, sizes):
         assert parser.exit_code is None
@@ -35,7 +35,7 @@ def test_frames_are_the_same_however_they_arrive(frames, code, sizes):
 
 @given(data=st.binary(max_size=200), length=st.integers(0, 300))
 def test_a_cut_connection_never_looks_like_success(data, length):
-    parser = Frames(lambda _: None)
+    parser = FrameParser(lambda _: None)
     whole = frame(1, data) + frame(3, b"\0")
     parser.add(whole[: min(length, len(whole) - 1)])
     assert parser.exit_code is None
@@ -49,7 +49,7 @@ def test_a_cut_connection_never_looks_like_success(data, length):
 )
 def test_the_marker_is_found_however_it_arrives(output, errors, code, sizes):
     out: list[bytes] = []
-    parser = Marked(out.append, MARKER)
+    parser = MarkerParser(out.append, MARKER)
     data = output + f"{MARKER}:{code}\n".encode() + errors + f"{MARKER}:end\n".encode()
     for piece in cut(data, sizes):
         assert parser.exit_code is None
@@ -60,7 +60,7 @@ def test_the_marker_is_found_however_it_arrives(output, errors, code, sizes):
 
 def test_a_whole_line_is_not_held_back_until_the_next_one():
     out: list[bytes] = []
-    parser = Marked(out.append, MARKER)
+    parser = MarkerParser(out.append, MARKER)
     for text in (b"one\n", b"two\nho", b"me\n"):
         parser.add(text)
     assert out == [b"one\n", b"two\n", b"home\n"]
@@ -69,7 +69,7 @@ def test_a_whole_line_is_not_held_back_until_the_next_one():
 @given(output=st.binary(max_size=120), length=st.integers(0, 200))
 def test_without_the_whole_marker_there_is_no_exit_code_and_no_output_is_lost(output, length):
     out: list[bytes] = []
-    parser = Marked(out.append, MARKER)
+    parser = MarkerParser(out.append, MARKER)
     whole = output + f"{MARKER}:0\n{MARKER}:end\n".encode()
     parser.add(whole[: min(length, len(whole) - 1)])
     parser.finish()
@@ -83,7 +83,7 @@ def test_the_script_for_old_phones_keeps_stderr_apart(tmp_path):
     )
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True)
     out: list[bytes] = []
-    parser = Marked(out.append, MARKER)
+    parser = MarkerParser(out.append, MARKER)
     parser.add(done.stdout)
     assert (b"".join(out).partition(b"\n")[2], parser.stderr(), parser.exit_code) == (b"out", b"err\n", 7)
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from tests.support.boards import PI
 
 def checks(text: str) -> dict[str, Check]:
     facts = board.parse(text)
-    return {check.check: check for check in check_board(board.info("pi", "pi", facts), facts)}
+    return {check.check: check for check in check_board(board.describe_board("pi", "pi", facts), facts)}
 
 
 def test_a_healthy_board_passes_every_check():

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.drivers.coral.device import CoralDevice
-from harness.drivers.coral.discovery import list_coral, resolve
+from harness.drivers.coral.discovery import list_coral, resolve_tpu
 from harness.errors import DeviceError, UsageError
 from harness.profiles import list_profiles
 
@@ -35,15 +35,15 @@ def test_each_stick_and_card_is_a_device_of_its_own(computer, workspace):
 def test_a_kind_means_the_only_one_that_is_plugged_in(computer, workspace):
     profiles = list_profiles(workspace)
     with pytest.raises(UsageError, match="no Edge TPU is attached"):
-        resolve("coral-usb", profiles)
+        resolve_tpu("coral-usb", profiles)
     computer.usb("2-1", number=5)
-    assert [p.name for p in resolve("coral-usb", profiles)] == ["coral-usb:0"]
+    assert [p.name for p in resolve_tpu("coral-usb", profiles)] == ["coral-usb:0"]
     computer.usb("2-2", number=6)
     with pytest.raises(UsageError, match="coral-usb:0, coral-usb:1"):
-        resolve("coral-usb", profiles)
-    assert [p.data.connection.serial for p in resolve("coral-usb:1", profiles)] == ["usb:1"]
-    assert [p.name for p in resolve("all-coral", profiles)] == ["coral-usb:0", "coral-usb:1"]
-    assert resolve("local", profiles) is None and resolve("pixel-4", profiles) is None
+        resolve_tpu("coral-usb", profiles)
+    assert [p.data.connection.serial for p in resolve_tpu("coral-usb:1", profiles)] == ["usb:1"]
+    assert [p.name for p in resolve_tpu("all-coral", profiles)] == ["coral-usb:0", "coral-usb:1"]
+    assert resolve_tpu("local", profiles) is None and resolve_tpu("pixel-4", profiles) is None
 
 
 def test_a_device_that_was_pulled_out_says_so(computer):

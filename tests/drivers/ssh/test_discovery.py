@@ -4,7 +4,7 @@ import pytest
 
 from harness.drivers.registry import find_device
 from harness.drivers.ssh import facts as board
-from harness.drivers.ssh.discovery import at_board, fits, list_boards
+from harness.drivers.ssh.discovery import fits, list_boards, profile_at
 from harness.errors import UsageError
 from harness.profiles import Match
 from harness.workspace import Workspace
@@ -40,13 +40,13 @@ def test_an_address_gets_the_profile_that_names_it_or_that_of_its_kind(sshd, wor
     profile(workspace, "any", "[match]")
     profile(workspace, "this-processor", '[match]\nsoc = "*e*"')
     profile(workspace, "pi", '[match]\nmodel = "Raspberry*"')
-    found = at_board(sshd.url, workspace)
+    found = profile_at(sshd.url, workspace)
     assert found.name == f"127.0.0.1-{sshd.port}"
     assert found.origin.stem == "this-processor"
     connection = found.data.connection
     assert (connection.host, connection.port, connection.user) == ("127.0.0.1", sshd.port, sshd.user)
     profile(workspace, "mine", f'host = "127.0.0.1"\nport = {sshd.port}\nuser = "{sshd.user}"\nroot = "~/x"')
-    assert at_board(sshd.url, workspace).name == "mine"
+    assert profile_at(sshd.url, workspace).name == "mine"
 
 
 def test_a_profile_of_a_kind_of_board_says_how_to_name_a_host(workspace):

@@ -8,7 +8,7 @@ from tests.support.boards import PI
 
 
 def test_a_raspberry_pi_is_read():
-    info = board.info("pi", "pi@raspberrypi", board.parse(PI))
+    info = board.describe_board("pi", "pi@raspberrypi", board.parse(PI))
     assert (info.kind, info.state, info.reason) == ("ssh", "ready", "")
     assert info.model == "Raspberry Pi 5 Model B Rev 1.0"
     assert info.soc == "brcm,bcm2712"
@@ -40,7 +40,7 @@ def test_a_32_bit_system_under_a_64_bit_kernel_takes_32_bit_programs():
 
 
 def test_what_is_not_told_is_unknown():
-    info = board.info("x", "x", board.parse(""))
+    info = board.describe_board("x", "x", board.parse(""))
     assert (info.model, info.soc, info.os, info.abi, dict(info.facts)) == (None, None, None, None, {})
     assert info.reason == "measured with benchmark_model: no Python was found"
 
@@ -48,7 +48,7 @@ def test_what_is_not_told_is_unknown():
 @given(st.text())
 def test_no_answer_is_an_error(text):
     for name in ("tree", "compatible", "bits", "celsius", "firmware", "edgetpu", "room", "python", "cpu"):
-        board.info("x", "x", board.parse(f"@@{name}\n{text}\n@@end\n"))
+        board.describe_board("x", "x", board.parse(f"@@{name}\n{text}\n@@end\n"))
 
 
 def test_names_that_steer_a_terminal_are_made_harmless():
@@ -69,7 +69,7 @@ def test_a_board_that_answers_is_read_in_one_round_trip(sshd, ssh_device):
     assert ssh_device.round_trips - before == 1
     assert info.facts["firmware_flags"] == "0x50005"
     assert info.facts["free_mb"] > 0
-    assert ssh_device.describe().python.why_not(accuracy=True) is None
+    assert ssh_device.describe().python.why_unusable(accuracy=True) is None
 
 
 def test_a_python_below_the_home_there_is_found_and_its_folder_too(sshd):
@@ -78,7 +78,7 @@ def test_a_python_below_the_home_there_is_found_and_its_folder_too(sshd):
     script.rename(sshd.home / "v" / "python")
     device = sshd.device(python="~/v/python", root="~/kept here")
     assert device.python == f"{sshd.home}/v/python" and device.root == f"{sshd.home}/kept here"
-    assert device.describe().python.why_not() is None
+    assert device.describe().python.why_unusable() is None
     (there,) = device.push([sshd.config])
     assert there.startswith(f"{sshd.home}/kept here/")
     assert device.run(["cat", there], timeout_s=5).stdout == sshd.config.read_text()

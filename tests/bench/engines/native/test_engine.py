@@ -20,7 +20,7 @@ from harness.bench.plan import Cell
 from harness.cards import Model
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.binaries import tool_from_file
-from harness.drivers.fake import FakeDevice, Trouble
+from harness.drivers.fake import FakeDevice, Fault
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceLostError, MeasurementError, UsageError
 from harness.recognize.find import find_model
@@ -213,7 +213,7 @@ def test_a_dataset_goes_through_in_batches_and_is_resumed_where_it_was_lost(
 ):
     monkeypatch.setattr("harness.bench.engines.native.batches.BATCH_IMAGES", 1)
     cell = shapes(n_images=3)
-    lost = FakeDevice(folder=_made(tmp_path / "phone"), troubles=[Trouble("lost", "push", at=3)])
+    lost = FakeDevice(folder=_made(tmp_path / "phone"), faults=[Fault("lost", "push", at=3)])
     with pytest.raises(DeviceLostError):
         native(lost).infer(cell, scratch, ignore)
     again = FakeDevice(folder=tmp_path / "phone")
