@@ -1,4 +1,4 @@
-"""The one protocol that every kind of device speaks: describe, push, run, pull, close."""
+"""The protocol of every kind of device: describe, push, run, pull, close."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Completed", "Device", "DeviceInfo", "OnLine"]
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What is known of a device. Unknown is None.
+    """Facts about a device. Unknown is None.
 
     Attributes:
-        name: How the user names it.
+        name: The user's name for it.
         kind: How it is reached.
         address: Serial or host; empty for this computer.
         state: `ready`, or why not: `offline`, `unauthorized`, `missing`, …
@@ -28,7 +28,7 @@ class DeviceInfo:
         os: Operating system and version.
         abi: `x86_64`, `arm64-v8a`, …
         delegates: The delegates that can be expected to work.
-        reason: Why it is not ready, or what is not to be had and why; empty when all is well.
+        reason: Why it is not ready, or which delegates it lacks and why; empty when all is well.
         facts: Further facts for the record (cores, memory, governor, …).
         python: A Python of its own, for our worker; None on a phone, and where commands run beside this process.
     """
@@ -89,7 +89,7 @@ class Device(Protocol):
         """How the user names it."""
 
     def describe(self) -> DeviceInfo:
-        """Return what is known of it now.
+        """Return the facts about it now.
 
         Raises:
             DeviceError: It cannot be reached.

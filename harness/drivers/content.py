@@ -39,7 +39,7 @@ else h='wc -c'; fi"""
 
 
 class Channel(Protocol):
-    """What the store needs of a connection."""
+    """A device as the store needs it."""
 
     @property
     def name(self) -> str:
@@ -67,11 +67,11 @@ class LocalFile:
 
     @cached_property
     def md5(self) -> str:
-        """For devices without sha256sum; against accidents, not attackers."""
+        """MD5 sum, for devices without sha256sum; against accidents, not attackers."""
         return hash_file(self.path, "md5")
 
     def expected(self, tool: str) -> str:
-        """Return what the device's tool must print."""
+        """Return the output that the device's tool must give."""
         if "sha256" in tool:
             return self.sha256
         return self.md5 if "md5" in tool else str(self.size)
@@ -88,7 +88,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one look at the device told; `found` is what its tool said of each place."""
+    """Contents of a store at one time; `found` is what the device's tool printed for each place."""
 
     tool: str
     now_s: int
@@ -97,7 +97,7 @@ class Survey:
     stored: tuple[StoredFile, ...]
 
     def has(self, file: LocalFile) -> bool:
-        """Whether the very content is there; where nothing can hash, nobody knows."""
+        """Return whether the very content is there; where nothing can hash, nobody knows."""
         return "sum" in self.tool and self.found.get(file.place) == file.expected(self.tool)
 
 
@@ -199,7 +199,7 @@ class ContentStore:
 
 
 def survey_script(root: str, token: str, files: Sequence[LocalFile]) -> str:
-    """Write the script that makes the folder, hashes what is there and says how much room there is."""
+    """Write the script that makes the folder, hashes what is there and prints how much room there is."""
     where = shlex.quote(root)
     places = " ".join(shlex.quote(file.place) for file in files)
     return f"""mkdir -p {where}/.incoming && cd {where} || exit {UNUSABLE}
@@ -216,7 +216,7 @@ exit 0"""
 
 
 def parse_survey(text: str) -> Survey:
-    """Read what `survey_script` printed; what a device cannot tell is None."""
+    """Read what `survey_script` printed; what a device does not print is None."""
     values: dict[str, str] = {}
     found: dict[str, str] = {}
     stored: list[StoredFile] = []

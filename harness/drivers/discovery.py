@@ -1,4 +1,4 @@
-"""What the search for phones and boards has in common: which profile of a kind fits, and lists of descriptions."""
+"""Parts of the search for phones and for boards: the profile of a kind that fits, and lists of descriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def profiles_of(kind: ConnectionKind, workspace: Workspace) -> list[Profile]:
 
 
 def fits_patterns(*pairs: tuple[str | None, str]) -> bool:
-    """Whether each value, unknown or not, fits the pattern beside it, without regard to case."""
+    """Return whether each value, unknown or not, fits the pattern beside it, without regard to case."""
     return all(fnmatchcase((value or "").lower(), pattern.lower()) for value, pattern in pairs)
 
 
@@ -40,7 +40,7 @@ def best_fit(profiles: Iterable[Profile], fits: Callable[[Match], bool]) -> Prof
 
 
 def _length(match: Match) -> tuple[int, int]:
-    """How much a profile says: letters of its patterns, then bounds of the API level."""
+    """Return how much a profile says: letters of its patterns, then bounds of the API level."""
     letters = sum(len(text.replace("*", "")) for text in (match.manufacturer, match.model, match.soc))
     return letters, (match.min_api > 0) + (match.max_api < Match().max_api)
 

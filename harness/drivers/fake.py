@@ -1,4 +1,4 @@
-"""A device that is made up: it works on this computer in a folder of its own, and misbehaves when told to."""
+"""A fake device: it works on this computer in a folder of its own, with faults that are injected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Action = Literal["describe", "push", "run", "pull"]
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and when.
+    """A fault to inject, and when.
 
     Attributes:
         kind: `lost` (the device goes away), `no-space`, `refused` (the command cannot be started), `slow` (a second
@@ -40,7 +40,7 @@ class Fault:
     seconds: float = 1.0
 
     def due(self, action: Action, call: int) -> bool:
-        """Whether it happens at this call."""
+        """Return whether it happens at this call."""
         return action == self.action and self.at <= call and (self.calls == 0 or call < self.at + self.calls)
 
 
@@ -50,8 +50,8 @@ class FakeDevice:
     Args:
         name: How the user names it.
         folder: Its storage; None for a temporary one that is removed on `close`.
-        faults: What goes wrong.
-        delegates: What it says it offers.
+        faults: The faults to inject.
+        delegates: The delegates that it offers.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class FakeDevice:
                 raise DeviceError(self.name, f"{remote}: {error.strerror or error}") from error
 
     def _fault(self, action: Action, argv: Sequence[str], timeout_s: float | None = None) -> bool:
-        """Do what goes wrong now; return True when the caller shall hang until its time is up."""
+        """Inject the fault that is due; return True when the caller shall hang until its time is up."""
         self.calls[action] += 1
         for fault in self.faults:
             if fault.due(action, self.calls[action]):

@@ -87,7 +87,7 @@ class LocalDevice:
             raise DeviceError(self.name, f"{remote}: cannot be pulled ({error.strerror or error})") from error
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 def _processor_name() -> str | None:

@@ -1,4 +1,4 @@
-"""A file of this computer that something of a device is written into: it is either whole or untouched."""
+"""A file of this computer that is written from a device: either whole or untouched."""
 
 from __future__ import annotations
 

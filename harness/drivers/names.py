@@ -1,4 +1,4 @@
-"""What a user means by a device's name."""
+"""Devices by the names that users give them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.workspace import Workspace, expand_user
 
 
 def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
-    """Turn what a user calls a device into profiles that say how to reach it, ready for `open_device`.
+    """Turn a user's name of a device into profiles that say how to reach it, ready for `open_device`.
 
     Args:
         text: A profile's name or path, a serial, `adb:HOST:PORT`, `ssh://USER@HOST[:PORT]`, a TPU such as

@@ -1,4 +1,4 @@
-"""Processes on a device that outlive whoever started them: how they are marked, found and killed.
+"""Processes on a device that outlive whoever started them: their marks, the search for them, their end.
 
 Everything started on a device carries a marker in its environment: which computer, which process of it, and which
 run. So what a killed or disconnected harness left behind is found, and what a living one is measuring is not touched.
@@ -34,7 +34,7 @@ def _computer() -> str:
 
 
 def is_orphan(marker: str) -> bool:
-    """Whether a marker belongs to a process of this computer that is no more."""
+    """Return whether a marker belongs to a process of this computer that is no more."""
     computer, _, rest = marker.partition(":")
     pid = rest.partition(":")[0]
     if computer != _computer() or not pid.isdigit() or int(pid) == os.getpid():

@@ -37,7 +37,7 @@ def open_device(profile: Profile) -> Device:
 
 
 def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
-    """Find and open what a user means by DEVICE.
+    """Find and open the device that a user names.
 
     Raises:
         UsageError: It means several devices, or none.
@@ -50,7 +50,7 @@ def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
 
 
 def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
-    """Find and open all devices that a user means: one for a name or serial, several for `all-android`."""
+    """Find and open the devices that a user names: one for a name or serial, several for `all-android`."""
     from harness.drivers.names import resolve_devices
 
     return [(profile, open_device(profile)) for profile in resolve_devices(text, workspace)]

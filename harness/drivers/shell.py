@@ -1,4 +1,4 @@
-"""Commands and scripts in the shell of a device: what phones and boards share."""
+"""Commands and scripts in the shell of a phone or a board."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _checked(key: str) -> str:
 
 
 class OutputLines:
-    """Cuts standard output into lines, takes the first one (marker and pid) away, and keeps everything."""
+    """Standard output, cut into lines; the first one (marker and pid) is taken away."""
 
     def __init__(self, marker: str, on_line: OnLine | None) -> None:
         self._marker, self._on_line = marker.encode(), on_line
@@ -89,24 +89,24 @@ class OutputLines:
         first, *others = data.split(b"\n")
         self._line.append(first)
         for other in others:
-            self._tell()
+            self._report()
             self._line.append(other)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         line = b"".join(self._line)
         self._line.clear()
         if self._on_line is not None and self._started:
             self._on_line(line.decode("utf-8", "replace"))
 
     def end(self) -> bytes:
-        """Return all of it; an unfinished last line is told now."""
+        """Return the whole output; an unfinished last line is reported now."""
         if any(self._line):
-            self._tell()
+            self._report()
         return b"".join(self._parts)
 
 
 class CallbackError(Exception):
-    """What the caller's `on_line` raised: kept apart from what the device does."""
+    """An error of the caller's `on_line`, kept apart from errors of the device."""
 
 
 def guard_callback(on_line: OnLine) -> OnLine:

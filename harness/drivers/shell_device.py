@@ -1,4 +1,4 @@
-"""A device that is reached through its shell, over a connection: what phones and boards have in common."""
+"""Devices that are reached through a shell over a connection: phones and boards."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class DeviceLink(Protocol):
     """Round trips so far, not counting data."""
 
     def gone(self) -> bool:
-        """Whether the other side is known to have hung up."""
+        """Return whether the other side is known to have hung up."""
 
     def close(self) -> None:
         """Let go of the device."""
 
 
 class Execution(Protocol):
-    """A command on a device, and what came of it so far."""
+    """A command on a device, and its output so far."""
 
     @property
     def taken(self) -> bool:
@@ -83,7 +83,7 @@ class ShellDevice(ABC, Generic[L]):
 
     @abstractmethod
     def describe(self) -> DeviceInfo:
-        """Return what is known of it now."""
+        """Return the facts about it now."""
 
     @abstractmethod
     def pull(self, remote: str, local: Path) -> None:
@@ -118,7 +118,7 @@ class ShellDevice(ABC, Generic[L]):
 
     @abstractmethod
     def _is_lost(self, error: BaseException) -> bool:
-        """Whether an error means that nothing can be done on the connection any more."""
+        """Return whether an error means that nothing can be done on the connection any more."""
 
     def _new_marker(self, link: L) -> str:
         """Return the marker of one run."""
@@ -130,7 +130,7 @@ class ShellDevice(ABC, Generic[L]):
 
     @property
     def round_trips(self) -> int:
-        """Round trips so far, for what a slow link makes one wait for, not counting data."""
+        """Round trips so far, not counting data: a slow link makes one wait for each."""
         with self._lock:
             return self._trips + (self._link.opened if self._link else 0)
 

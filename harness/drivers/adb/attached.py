@@ -1,4 +1,4 @@
-"""Phones that are attached, and what is in the way of using one."""
+"""Attached phones: their states, and what to do where one cannot be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the address of a phone to a connection."""
+"""Connections to phones, made from their addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Address:
-    """Where a phone is: at a host and port, or with a serial at an adb server or on USB.
+    """Address of a phone: a host and port, or a serial at an adb server or on USB.
 
     Attributes:
         serial: Serial of a phone; empty when a host is given.
@@ -32,7 +32,7 @@ class Address:
     port: int = 5555
 
     def __str__(self) -> str:
-        """The form that `--device` takes."""
+        """Return the form that `--device` takes."""
         return f"adb:{self.host}:{self.port}" if self.host else self.serial
 
 

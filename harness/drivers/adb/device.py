@@ -62,7 +62,7 @@ class AdbDevice(ShellDevice[AdbLink]):
         return self._root
 
     def describe(self) -> DeviceInfo:
-        """Return what the phone tells of itself, in one round trip.
+        """Return the phone's facts, in one round trip.
 
         Raises:
             DeviceError: It cannot be reached.

@@ -73,7 +73,7 @@ def _describe_attached(found: AttachedPhone, profiles: Iterable[Profile]) -> Dev
 
 
 def _with_facts(device: DeviceInfo, facts: Iterable[Fact]) -> DeviceInfo:
-    """Take away what the profile knows is not to be had, and say why."""
+    """Take away the delegates that the profile refuses, and say why."""
     refused = {fact.delegate: fact.reason for fact in facts if not fact.works}
     reasons = [
         device.reason,
@@ -181,7 +181,7 @@ def _answers(profile: Profile) -> bool:
 
 
 def fits(facts: PhoneFacts, match: Match) -> bool:
-    """Whether a phone is one of those that a profile is for."""
+    """Return whether a phone is one of those that a profile is for."""
     if not facts.is_android or not match.min_api <= (facts.api_level or 0) <= match.max_api:
         return False
     return fits_patterns(
@@ -201,7 +201,7 @@ def _address(connection: Connection) -> Address:
 
 
 def _device(profile: Profile) -> AdbDevice:
-    """The device of a profile, for a list: it does not wait for somebody to tap "Allow"."""
+    """Make the device of a profile, for a list: it does not wait for somebody to tap "Allow"."""
     settings: dict[str, Any] = profile.data.connection.settings()
     return AdbDevice(profile.name, **settings, auth_timeout_s=LISTING_S)
 
@@ -212,7 +212,7 @@ def _plain() -> Profile:
 
 
 def _tie(profile: Profile, serial: str, name: str, known: tuple[Fact, ...]) -> Profile:
-    """Give a profile of a kind of phone the serial of one; its own facts go before those that the phone told."""
+    """Give a profile of a kind of phone the serial of one; its own facts go before those of the phone."""
     said = {fact.delegate for fact in profile.data.facts}
     facts = (*profile.data.facts, *(fact for fact in known if fact.delegate not in said))
     connection = msgspec.structs.replace(profile.data.connection, serial=serial)

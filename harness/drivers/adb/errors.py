@@ -1,4 +1,4 @@
-"""The one place where errors of adb-shell, libusb and sockets become ours."""
+"""Errors of adb-shell, libusb and sockets, turned into ours in one place."""
 
 from __future__ import annotations
 

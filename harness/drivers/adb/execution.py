@@ -1,4 +1,4 @@
-"""One command on a device: started, listened to, and given up when its time is up."""
+"""Execution of one command on a phone: started, listened to, and given up when its time is up."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OPEN_S = 5.0
 
 @dataclass(frozen=True)
 class Command:
-    """What is to be run.
+    """A command for a phone.
 
     Attributes:
         argv: The command.
         env: Added to the environment.
-        marker: What it is found by if it outlives us.
+        marker: Identifies it on the device if it outlives us.
         folder: A folder on the device for the stderr of phones that cannot send it apart.
     """
 
@@ -34,7 +34,7 @@ class Command:
 
 
 class AdbExecution:
-    """A running command and what came of it so far; `taken` once the device has accepted it."""
+    """A running command and its output so far; `taken` once the device has accepted it."""
 
     def __init__(self, link: AdbLink, command: Command, on_line: OnLine | None) -> None:
         self._lines = OutputLines(command.marker, guard_callback(on_line) if on_line else None)

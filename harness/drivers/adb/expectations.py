@@ -1,4 +1,4 @@
-"""Which delegates can be expected on a phone, and why not the others. Only a run proves that one works."""
+"""Delegates that can be expected on a phone, and why not the others. Only a run proves that one works."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def refusals(facts: PhoneFacts) -> tuple[Refusal, ...]:
 
 
 def remarks(facts: PhoneFacts) -> tuple[str, ...]:
-    """Return what is worth knowing although nothing is refused."""
+    """Return remarks on delegates that are not refused."""
     if facts.api_level is not None and facts.api_level >= NNAPI_DEPRECATED:
         return ("NNAPI is deprecated since Android 15",)
     return ()
 
 
 def is_qualcomm(facts: PhoneFacts) -> bool:
-    """Whether the processor is a Qualcomm one, by the names its properties use."""
+    """Return whether the processor is a Qualcomm one, by the names its properties use."""
     soc = (facts.soc or "").lower()
     names = ("qualcomm", "qti", "qcom", "msm", "sdm", "sm6", "sm7", "sm8", "snapdragon", "kona", "lahaina", "taro",
              "kalama", "pineapple", "lito", "trinket", "bengal", "holi")  # fmt: skip

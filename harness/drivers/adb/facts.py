@@ -1,4 +1,4 @@
-"""Facts that a phone tells of itself: one script, and what is read from its output."""
+"""Facts about a phone: one script, and what is read from its output."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Health:
 
 @dataclass(frozen=True)
 class PhoneFacts(LinuxFacts):
-    """Facts that a phone tells of itself. Unknown is None."""
+    """Facts about a phone. Unknown is None."""
 
     serial: str | None = None
     manufacturer: str | None = None
@@ -95,7 +95,7 @@ def parse(text: str) -> PhoneFacts:
 
 
 def parse_health(part: Mapping[str, str]) -> Health:
-    """Read the sections that tell of the battery, the heat and the screen."""
+    """Read the sections of the battery, the heat and the screen."""
     battery = dict(re.findall(r"^\s*([\w ]+): (\S+)\s*$", part.get("battery", ""), re.MULTILINE))
     tenths = parse_whole(battery.get("temperature"))
     level, scale = parse_whole(battery.get("level")), parse_whole(battery.get("scale")) or 100
@@ -141,7 +141,7 @@ def _thermal(text: str) -> str | None:
 
 
 def _hottest(text: str) -> float | None:
-    """The largest current temperature of the HAL (`Temperature{mValue=36.1, mType=3, mName=skin, …}`)."""
+    """Return the largest current temperature of the HAL (`Temperature{mValue=36.1, mType=3, mName=skin, …}`)."""
     current = text.partition("Current temperatures from HAL:")[2].partition("Current cooling")[0]
     values = _floats(re.findall(r"mValue=(-?[\d.]+)", current), lambda value: -40 < value < 150)
     return max(values, default=None)

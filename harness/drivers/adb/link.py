@@ -59,7 +59,7 @@ class AdbLink(Protocol):
         """Open a service such as `shell,v2,raw:ls` or `sync:`."""
 
     def gone(self) -> bool:
-        """Whether the other side is known to have hung up."""
+        """Return whether the other side is known to have hung up."""
 
     def close(self) -> None:
         """Let go of the device."""
@@ -184,7 +184,7 @@ class DirectLink:
         return stream
 
     def gone(self) -> bool:
-        """Whether the other side is known to have hung up."""
+        """Return whether the other side is known to have hung up."""
         return self._transport.gone()
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ def server_address() -> tuple[str, int]:
 
 
 def server_phones() -> list[ServerPhone]:
-    """Return what a running adb server knows; an empty list when none runs."""
+    """Return the phones of a running adb server; an empty list when none runs."""
     try:
         connection = _request("host:devices-l")
     except (OSError, ServiceRefusedError):
@@ -132,11 +132,11 @@ class ServerLink:
         return ServerStream(connection)
 
     def gone(self) -> bool:
-        """Every service has a connection of its own."""
+        """Return False: every service has a connection of its own."""
         return False
 
     def close(self) -> None:
-        """Nothing is held between two services."""
+        """Do nothing: nothing is held between two services."""
 
 
 class ServerStream:

@@ -1,4 +1,4 @@
-"""Running a command over the `shell` service: the script, the frames, and the marker of older phones.
+"""Commands over the `shell` service: the script, the frames, and the marker of older phones.
 
 Since Android 7 `shell,v2,raw:` separates stdout from stderr and ends with the exit code: frames of
 `<id: u8><length: u32>` (AOSP, packages/modules/adb/shell_protocol.h). Before, `exec:` gives bare bytes, so the script
@@ -30,7 +30,7 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
 
 
 class FrameParser:
-    """Cuts the bytes of shell v2 into frames; keeps stderr and the exit code."""
+    """Parser of shell v2: cuts bytes into frames, keeps stderr and the exit code."""
 
     def __init__(self, on_stdout: Callable[[bytes], None]) -> None:
         self._buffer = bytearray()
@@ -60,15 +60,15 @@ class FrameParser:
             self.exit_code = data[0]
 
     def finish(self) -> None:
-        """Nothing more will come."""
+        """Take the end of the output."""
 
     def stderr(self) -> bytes:
-        """Return what came as standard error so far."""
+        """Return standard error so far."""
         return b"".join(self._errors)
 
 
 class MarkerParser:
-    """The same for bare bytes: output, marker with the exit code, stderr, end marker."""
+    """Parser of bare bytes: output, marker with the exit code, stderr, end marker."""
 
     def __init__(self, on_stdout: Callable[[bytes], None], marker: str) -> None:
         self._on_stdout = on_stdout
@@ -99,7 +99,7 @@ class MarkerParser:
         self._held = self._held[size:] if self._after is None else b""
 
     def finish(self) -> None:
-        """Nothing more will come: what was held back was no marker."""
+        """Take the end of the output: what was held back was no marker."""
         self._release(len(self._held))
 
     def _look_for_end(self) -> None:

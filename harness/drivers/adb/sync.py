@@ -72,7 +72,7 @@ def _flush(stream: Stream, replies: _Replies, batch: bytearray, remote: str, sta
 
 
 class _Replies:
-    """What the device answers: looked at while sending, because a failure comes before the end."""
+    """Answers of the device, looked at while sending, because a failure comes before the end."""
 
     def __init__(self, stream: Stream, stall_s: float) -> None:
         self._stream, self._stall_s = stream, stall_s

@@ -24,7 +24,7 @@ SMALL = 1024
 
 
 class Transport(Protocol):
-    """What a connection needs of its transport."""
+    """Byte transport of a connection."""
 
     def connect(self, transport_timeout_s: float | None) -> None:
         """Connect, or raise OSError."""
@@ -39,7 +39,7 @@ class Transport(Protocol):
         """Send all of `data`, or raise."""
 
     def gone(self) -> bool:
-        """Whether the peer is known to have closed the connection; asked while nothing is under way."""
+        """Return whether the peer is known to have closed the connection; asked while nothing is under way."""
 
 
 class TcpConnection(TcpTransport):  # type: ignore[misc]
@@ -142,7 +142,7 @@ def _timeout(error: TimeoutError, message: str) -> Exception:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether an error of a lower library means that time ran out."""
+    """Return whether an error of a lower library means that time ran out."""
     from adb_shell.exceptions import AdbTimeoutError
 
     if isinstance(error, (TcpTimeoutException, AdbTimeoutError)):

@@ -165,7 +165,7 @@ class UsbConnection(BaseTransport):  # type: ignore[misc]
         return len(data)
 
     def gone(self) -> bool:
-        """Known only when it is used."""
+        """Return whether it was closed; a phone that was unplugged is noticed when it is used."""
         return self._handle is None
 
     def _open_handle(self) -> Any:
@@ -175,5 +175,5 @@ class UsbConnection(BaseTransport):  # type: ignore[misc]
 
 
 def _milliseconds(seconds: float) -> int:
-    """At least 1: libusb takes 0 for "for ever"."""
+    """Return milliseconds, at least 1: libusb takes 0 for "for ever"."""
     return max(1, int(seconds * 1000))

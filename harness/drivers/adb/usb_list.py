@@ -1,4 +1,4 @@
-"""Which phones are on USB, without opening any: from the kernel's tables on Linux, through libusb elsewhere."""
+"""Phones on USB, without opening any: from the kernel's tables on Linux, through libusb elsewhere."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run needs, looked at before there is one."""
+"""Checks of everything that a run needs, before there is one."""

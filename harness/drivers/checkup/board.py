@@ -1,4 +1,4 @@
-"""What a run on a board needs, each with what to do about it."""
+"""Checks of what a run on a board needs, each with a remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAY_TO_A_RUNTIME = (
 
 
 def check_board(info: DeviceInfo, facts: BoardFacts) -> Iterator[Check]:
-    """Look at what a board told of itself: room, Python, governor, heat, and its firmware's flags."""
+    """Check a board by its facts: room, Python, governor, heat, and its firmware's flags."""
     yield check_room(info, facts.free_mb)
     yield _python(info, facts)
     yield _governor(info, facts)

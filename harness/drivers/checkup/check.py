@@ -1,4 +1,4 @@
-"""The check of one thing that a run needs."""
+"""One check of something that a run needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.vocabulary import Word
 
 
 class State(Word):
-    """What was found of a thing that a run needs."""
+    """Result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -25,15 +25,15 @@ ROOM_MB = 200
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One check of something that a run needs.
 
     Attributes:
-        device: What it was looked at on.
-        check: What was looked at.
-        state: Whether all is well with it.
+        device: The device, or this computer.
+        check: Name of the check.
+        state: The result.
         found: What was found.
         reason: What to do; empty when all is well.
-        info: What the device told of itself; None before it told anything and for this computer.
+        info: The device's facts; None before they are known, and for this computer.
     """
 
     device: str
@@ -45,7 +45,7 @@ class Check:
 
 
 def check_room(info: DeviceInfo, free_mb: float | None) -> Check:
-    """Look at the room that is left on a device; None where it does not say."""
+    """Check the room that is left on a device; None where it is unknown."""
     if free_mb is None:
         return Check(
             info.name, "space", State.WARNING, "unknown", f"make sure that {ROOM_MB} MB are free", info

@@ -1,4 +1,4 @@
-"""The checks of devices: can they be reached, do files and commands work, and what a run on their kind needs."""
+"""Checks of devices: whether they are reached, files and commands work, and what a run on their kind needs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.workspace import Workspace
 
 
 def check_phones(workspace: Workspace) -> Iterator[Check]:
-    """Look at every phone that is attached; a kind of phone that is not is nothing to complain of."""
+    """Check every phone that is attached; a kind of phone that is not is nothing to complain of."""
     for info in list_android(workspace):
         if info.state == "ready":
             yield from check_device(info.address, workspace)
@@ -30,7 +30,7 @@ def check_phones(workspace: Workspace) -> Iterator[Check]:
 
 
 def check_device(text: str, workspace: Workspace) -> Iterator[Check]:
-    """Look at what a user means by a device's name.
+    """Check the devices that a user means by a name.
 
     Raises:
         UsageError: There is no such device.
@@ -63,7 +63,7 @@ def _check_profile(profile: Profile) -> Iterator[Check]:
 
 
 def _round_trip(device: Device, info: DeviceInfo) -> Check:
-    """Push a small file, run a program on it, pull it back."""
+    """Push a small file, run a program on it, and pull it back."""
     with tempfile.TemporaryDirectory() as folder:
         here, back = Path(folder) / "harness-doctor.txt", Path(folder) / "back.txt"
         here.write_text("harness doctor\n")

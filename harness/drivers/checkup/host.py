@@ -1,4 +1,4 @@
-"""What a run needs on this computer: the runtime, the workspace, a place for results, USB, the Edge TPU."""
+"""Checks of what a run needs on this computer: the runtime, the workspace, a place for results, USB, the Edge TPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOST = "this computer"
 
 
 def check_host(find_workspace: Callable[[], Workspace], results: Path | None = None) -> Iterator[Check]:
-    """Look at this computer.
+    """Check this computer.
 
     Args:
         find_workspace: Finds the workspace; what it raises is a check that failed.
@@ -41,7 +41,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     else:
         yield Check(HOST, "results", State.OK, f"{folder} is writable")
     yield _usb()
-    yield edge_tpu()
+    yield check_edge_tpu()
 
 
 def _runtime() -> Check:
@@ -67,8 +67,8 @@ def _usb() -> Check:
     return Check(HOST, "usb", State.FAILED, f"{', '.join(waiting)} attached, libusb1 not installed", remedy)
 
 
-def edge_tpu() -> Check:
-    """Look at the Coral Edge TPUs of this computer, their library, and whether `pycoral` is Google's."""
+def check_edge_tpu() -> Check:
+    """Check the Coral Edge TPUs of this computer, their library, and whether `pycoral` is Google's."""
     infos = [(tpu, describe_tpu(tpu, tpu.port)) for tpu in attached_tpus()]
     firmware = {False: ", without firmware yet", True: "", None: ""}
     words = [f"{tpu.port} {info.state} ({tpu.where}{firmware[tpu.initialized]})" for tpu, info in infos]

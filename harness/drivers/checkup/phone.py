@@ -1,4 +1,4 @@
-"""What a run on a phone needs, each with what to do about it."""
+"""Checks of what a run on a phone needs, each with a remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOW_PERCENT = 20
 
 
 def check_phone(info: DeviceInfo, profile: Profile | None = None) -> Iterator[Check]:
-    """Look at what a phone told of itself: room, cores, battery, heat and screen, and at the tool for it."""
+    """Check a phone by its facts: room, cores, battery, heat and screen; and the tool for it."""
     yield check_room(info, number_in(info, "free_mb"))
     yield _cores(info)
     yield _tool(info, profile)
@@ -83,6 +83,6 @@ def _screen(info: DeviceInfo) -> Check:
 
 
 def number_in(info: DeviceInfo, key: str) -> float | None:
-    """Return a fact of a device as a number; None where it told none."""
+    """Return a fact of a device as a number; None where it has none."""
     value = info.facts.get(key)
     return float(value) if isinstance(value, (int, float)) else None

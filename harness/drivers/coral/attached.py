@@ -1,4 +1,4 @@
-"""Which Coral Edge TPUs are plugged in, and what is in the way of using one: from the kernel's tables, nothing opened.
+"""Coral Edge TPUs that are plugged in, and what prevents using one: from the kernel's tables, nothing opened.
 
 A Coral USB Accelerator shows as 1a6e:089a until a library has sent it its firmware, then as 18d1:9302; one on PCI
 Express shows as 1ac1:089a and is used through the `apex` driver (coral.ai, «Get started»).
@@ -181,8 +181,8 @@ def ports_by_pycoral(timeout_s: float = 20.0) -> list[tuple[Bus, str]] | None:
         ended = subprocess.run(
             [sys.executable, "-c", _LIST], capture_output=True, text=True, timeout=timeout_s, check=True
         )
-        told = json.loads(ended.stdout.strip().splitlines()[-1])
-        return [("usb" if one["type"] == "usb" else "pci", Path(one["path"]).name) for one in told]
+        listed = json.loads(ended.stdout.strip().splitlines()[-1])
+        return [("usb" if one["type"] == "usb" else "pci", Path(one["path"]).name) for one in listed]
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
         return None
 
@@ -190,13 +190,13 @@ def ports_by_pycoral(timeout_s: float = 20.0) -> list[tuple[Bus, str]] | None:
 def attached_tpus(root: Path | None = None) -> list[Tpu]:
     """Return the TPUs, in pycoral's order where Google's pycoral is installed, with our states and remedies."""
     ours = list_tpus(root)
-    told = ports_by_pycoral() if pycoral_kind() == "google" else None
-    if told is None:
+    listed = ports_by_pycoral() if pycoral_kind() == "google" else None
+    if listed is None:
         return ours
     by_place = {tpu.where: tpu for tpu in ours}
     counts: dict[Bus, int] = {"usb": 0, "pci": 0}
     found = []
-    for bus, place in told:
+    for bus, place in listed:
         known = by_place.get(f"{bus}:{place}")
         found.append(
             Tpu(

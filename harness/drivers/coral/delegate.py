@@ -1,4 +1,4 @@
-"""The delegate `edgetpu` on this computer: which TPU it is to use, and what is in its way."""
+"""The delegate `edgetpu` on this computer: the TPU that it uses, and what prevents it."""
 
 from __future__ import annotations
 

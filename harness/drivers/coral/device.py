@@ -48,12 +48,12 @@ class CoralDevice(LocalDevice):
 
     def _facts(self, tpu: Tpu) -> dict[str, str]:
         library = coral_list.find_library(self._root)
-        told = {"edgetpu_port": tpu.port, "edgetpu_clock": clock_in_words(library)}
-        return told if library is None else {**told, "edgetpu_library": str(library.path)}
+        facts = {"edgetpu_port": tpu.port, "edgetpu_clock": clock_in_words(library)}
+        return facts if library is None else {**facts, "edgetpu_library": str(library.path)}
 
 
 def clock_in_words(library: coral_list.Library | None) -> str:
-    """`standard`, `max` or `unknown`."""
+    """Return `standard`, `max` or `unknown`."""
     return (library.clock if library else None) or "unknown"
 
 

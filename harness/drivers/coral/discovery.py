@@ -28,7 +28,7 @@ def _name(tpu: Tpu, profiles: Iterable[Profile]) -> str:
 
 
 def _is_for(profile: Profile, bus: str) -> bool:
-    """Whether a profile is of a kind of TPU: its connection says the bus, and no number."""
+    """Return whether a profile is of a kind of TPU: its connection says the bus, and no number."""
     return profile.data.connection.kind == "coral" and profile.data.connection.serial == bus
 
 

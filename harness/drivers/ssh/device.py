@@ -67,7 +67,7 @@ class SshDevice(ShellDevice[SshLink]):
         return self._at_home(self._python)
 
     def describe(self) -> DeviceInfo:
-        """Return what the board tells of itself, in one round trip.
+        """Return the board's facts, in one round trip.
 
         Raises:
             DeviceError: It cannot be reached.
@@ -76,7 +76,7 @@ class SshDevice(ShellDevice[SshLink]):
         return board.describe_board(self.name, str(self.address), self._facts)
 
     def facts(self) -> board.BoardFacts:
-        """Return what the board told of itself when it was described last, or now.
+        """Return the board's facts as they were when it was described last, or now.
 
         Raises:
             DeviceError: It cannot be reached.

@@ -78,7 +78,7 @@ def _best_profile(device: SshDevice, profiles: Iterable[Profile]) -> Profile | N
 
 
 def fits(facts: BoardFacts, match: Match) -> bool:
-    """Whether a board is one of those that a profile is for: by its device tree's name and its processor."""
+    """Return whether a board is one of those that a profile is for: by its device tree's name and its processor."""
     return fits_patterns((facts.tree, match.model), (facts.soc, match.soc))
 
 

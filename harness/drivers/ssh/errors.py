@@ -43,7 +43,7 @@ def connection_error(device: str, target: Target, log: Sequence[str]) -> DeviceE
 
     Args:
         device: The device's name.
-        target: Whom it was to reach.
+        target: The host that it was to reach.
         log: What it wrote, at level DEBUG1.
     """
     text = "\n".join(log)
@@ -68,7 +68,7 @@ def last_words(log: Sequence[str], most: int = 3) -> str:
 
 
 def _fingerprint(text: str) -> str:
-    """The last host key that was shown: with a jump host there are two."""
+    """Return the last host key that was shown: with a jump host there are two."""
     found = _SERVER_KEY.findall(text)
     return f"{found[-1][0]} {found[-1][1]}" if found else "not told"
 
@@ -100,7 +100,7 @@ def _changed(host: str, text: str) -> str:
 
 
 def _known_fingerprint(host: str, file: str) -> str | None:
-    """What a file of known hosts, hashed or not, holds for a host: `TYPE SHA256:…`."""
+    """Return the key of a host in a file of known hosts, hashed or not: `TYPE SHA256:…`."""
     try:
         done = subprocess.run(
             [shutil.which("ssh-keygen") or "ssh-keygen", "-l", "-F", host, "-f", file],
@@ -135,6 +135,6 @@ def _first(pattern: re.Pattern[str], log: Sequence[str]) -> list[str]:
 
 
 def _split(host: str) -> tuple[str, str]:
-    """`[name]:port` of known hosts as its parts; the port is empty for 22."""
+    """Split `[name]:port` of known hosts; the port is empty for 22."""
     found = re.fullmatch(r"\[(.+)\]:(\d+)", host)
     return (found[1], found[2]) if found else (host, "")

@@ -1,4 +1,4 @@
-"""Facts that a Linux board tells of itself: one script, and what is read from its output.
+"""Facts about a Linux board: one script, and what is read from its output.
 
 A board adds to what every Linux has its device tree, the flags of the Raspberry Pi's firmware, and the Python with its
 TFLite runtime.
@@ -50,7 +50,7 @@ exit 0"""
 
 @dataclass(frozen=True)
 class BoardFacts:
-    """Facts that a board tells of itself. Unknown is None.
+    """Facts about a board. Unknown is None.
 
     Attributes:
         linux: Those that every Linux has.
@@ -76,7 +76,7 @@ class BoardFacts:
 
     @property
     def abi(self) -> str | None:
-        """The ABI of its programs."""
+        """ABI of its programs."""
         if self.linux.abi == "aarch64" and self.bits == 32:
             return "armv7l"
         return self.linux.abi
@@ -108,7 +108,7 @@ def parse(text: str) -> BoardFacts:
 
 
 def _hottest(text: str) -> float | None:
-    """Zones count in thousandths of a degree, a few in degrees; one that is switched off says 0 or nonsense."""
+    """Return the hottest zone: they count in thousandths of a degree, a few in degrees, and 0 or nonsense when off."""
     found = [int(word) for word in re.findall(r"^\d{1,7}$", text, re.MULTILINE)]
     celsius = [t / 1000 if t >= 1000 else float(t) for t in found if 0 < t < 150_000]
     return max(celsius, default=None)

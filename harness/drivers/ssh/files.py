@@ -51,7 +51,7 @@ def write_tar(stream: IO[bytes], files: Sequence[tuple[Path, str]], device: str)
 
 
 def reason(said: str) -> str:
-    """Return why tar or dd gave up: the first complaint, which later ones only follow from."""
+    """Return why tar or dd gave up: the first complaint, which the later ones follow from."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return (
         lines[0].removeprefix("tar: ").removeprefix("dd: ")

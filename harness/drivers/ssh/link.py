@@ -1,4 +1,4 @@
-"""One connection over SSH, shared by all that is done on a board, and the watch that stands there while it lasts.
+"""A connection over SSH, shared by all that is done on a board, and the watch that stands there while it lasts.
 
 The connection is a client of OpenSSH that waits for further sessions (ControlMaster). Its own session runs a script
 which reads its standard input, a pipe that this process holds: when this process dies, however, or the connection
@@ -42,7 +42,7 @@ _UNPACK = "exec /bin/sh -c 'tar -xof - -C /; echo {marker}:$? >&2'"
 
 
 def watch_script(token: str, mine: str) -> str:
-    """Write the script of the first session: it says where home is and what runs, waits, and clears up.
+    """Write the script of the first session: it prints where home is and what runs, waits, and clears up.
 
     Args:
         token: Begins each of its lines.
@@ -60,11 +60,11 @@ watch
 
 
 class SshLink:
-    """A connection that stands.
+    """A standing connection to a board.
 
     Args:
         device: The device's name, for errors.
-        target: Whom to reach.
+        target: The host to reach.
 
     Raises:
         DeviceError: It cannot be reached or does not let us in; says why and what to do.
@@ -122,7 +122,7 @@ class SshLink:
         return connection_error(self._device, self._target, list(self._first.log))
 
     def gone(self) -> bool:
-        """Whether the connection is known to have ended."""
+        """Return whether the connection is known to have ended."""
         return self._client.poll() is not None
 
     def why_gone(self) -> DeviceError:
@@ -182,13 +182,13 @@ class SshLink:
 
 
 class _FirstSession:
-    """What the first session says, and ssh's own log; read by threads of their own, which never keep the link alive.
+    """Output of the first session, and ssh's own log; read by threads of their own, which never keep the link alive.
 
     Attributes:
         token: Begins each line that is ours.
         home: The home there; empty until it is known.
         running: Markers of what ran there.
-        said: Set when all is said, or nothing more will come.
+        said: Set when all is known, or nothing more will come.
         log: The last lines of the log.
         logged: Set when the log is at its end.
     """
@@ -250,7 +250,7 @@ def _short_folder() -> Path:
 
 
 def _is_left_over(folder: Path) -> bool:
-    """Whether a folder's harness was killed: its socket is gone, or nobody listens at it any more."""
+    """Return whether a folder's harness was killed: its socket is gone, or nobody listens at it any more."""
     try:
         if not (folder / SOCKET).exists():
             return time.time() - folder.stat().st_mtime > 2 * HELLO_S  # else it is being connected

@@ -1,4 +1,4 @@
-"""One command in a session of its own on a connection that is there: started, listened to, given up in time.
+"""One command in a session of its own on a standing connection: started, listened to, given up in time.
 
 The script reaches the board's /bin/sh on its standard input, so neither the user's login shell nor the length of a
 command line matters. Its output begins behind a line with the run's marker (whatever a login script prints before is
@@ -31,7 +31,7 @@ READ_BYTES = 1 << 17
 
 
 def run_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> str:
-    """Write the script that runs a command, tells its exit code, and kills what it leaves in its process group."""
+    """Write the script that runs a command, prints its exit code, and kills what it leaves in its process group."""
     return f"""exec 3>&2 2>/dev/null
 ( {command_script(argv, env, marker)} ) 2>&3 3>&-
 c=$?
@@ -50,7 +50,7 @@ class MarkerFinder:
         self.found = False
 
     def add(self, data: bytes) -> bytes:
-        """Return what of the bytes so far belongs to the command."""
+        """Return the bytes so far that belong to the command."""
         if self.found:
             return data
         self._held += data
@@ -64,13 +64,13 @@ class MarkerFinder:
 
 
 class Session:
-    """A running command and what came of it so far; `taken` once the board has begun with it.
+    """A running command and its output so far; `taken` once the board has begun with it.
 
     Args:
         socket: The connection's control socket.
         script: What /bin/sh there runs.
         marker: What its output begins with and its errors end with.
-        on_line: Told every line of its output.
+        on_line: Called with each line of its output.
         target: A file that gets its output as it is, instead of keeping it.
     """
 

@@ -1,4 +1,4 @@
-"""Whom OpenSSH's client is to reach, and the options it is always started with.
+"""Hosts for OpenSSH's client, and the options that it is always started with.
 
 The client that the user has does the work, so ~/.ssh/config, the agent, certificates, ProxyJump and hashed known hosts
 mean here what they mean in a terminal. What is laid down regardless: nothing is ever asked, an unknown host key is
@@ -28,8 +28,8 @@ class Target:
 
     Attributes:
         host: A name, an address, or a `Host` of ~/.ssh/config.
-        user: Who to log in as.
-        port: Where its sshd listens.
+        user: The user to log in as.
+        port: The port of its sshd.
         identity: A file with the private key.
         jump: Hosts to go through, as for `ssh -J`.
     """
@@ -41,7 +41,7 @@ class Target:
     jump: str = ""
 
     def __str__(self) -> str:
-        """How the user spells it after `ssh://`."""
+        """Return the spelling that follows `ssh://`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.user + '@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
@@ -142,7 +142,7 @@ def environment() -> dict[str, str]:
 
 
 def _unexpanded(path: str) -> str:
-    """A path that ssh takes as it is: it replaces `%h` and the like (TOKENS of ssh_config(5))."""
+    """Return a path that ssh takes as it is: it replaces `%h` and the like (TOKENS of ssh_config(5))."""
     return path.replace("%", "%%")
 
 
