@@ -30,7 +30,7 @@ def test_the_contracts_are_kept(capsys):
 def test_no_import_is_exempt_from_them():
     settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = settings["tool"]["importlinter"]["contracts"]
-    assert {contract["type"] for contract in contracts} == {"layers", "acyclic_siblings"}
+    assert {contract["type"] for contract in contracts} == {"layers", "acyclic_siblings", "independence"}
     exempting = {"ignore_imports", "skip_descendants", "exhaustive_ignores", "depth"}
     assert not [contract["name"] for contract in contracts if exempting & set(contract)]
     assert "exclude_type_checking_imports" not in settings["tool"]["importlinter"]
