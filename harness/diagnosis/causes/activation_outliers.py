@@ -8,7 +8,7 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit, named, of_wrong_images
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.layers.joined_outputs import find_shared
+from harness.diagnosis.layers.joined_outputs import find_joined_outputs
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
@@ -21,8 +21,8 @@ def examine(evidence: Evidence) -> Finding | None:
     found = fit(evidence)
     if evidence.pair.float is None or of_wrong_images(evidence, found):
         return None
-    shared = find_shared(evidence.pair.float)
-    apart = set() if shared is None else {*shared.tensors, *shared.sources}
+    joined = find_joined_outputs(evidence.pair.float)
+    apart = set() if joined is None else {*joined.tensors, *joined.sources}
     wide = [layer for layer in found.wide if layer.pair.float not in apart]
     if not wide:
         return None

@@ -8,7 +8,7 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.emulate import Stored
-from harness.diagnosis.layers.joined_outputs import Shared, find_shared, scale_of
+from harness.diagnosis.layers.joined_outputs import JoinedOutputs, find_joined_outputs, scale_of
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs import scratch
 from harness.errors import HarnessError
@@ -17,27 +17,29 @@ CAUSE = "shared-output-scale"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Emulate the model with boxes and scores stored apart; without a float model, say what the scale leaves."""
+    """Emulate the model with boxes and scores stored apart; without a float model, judge by the scale alone."""
     reference, model = evidence.pair.float, evidence.pair.quantized
-    here = find_shared(model)
+    here = find_joined_outputs(model)
     scales = [scale for index in here.tensors if (scale := scale_of(model.graph, index))] if here else []
     if not scales:
         return None
-    shared = find_shared(reference) if reference is not None else None
+    joined = find_joined_outputs(reference) if reference is not None else None
     with scratch.folder() as folder:
-        emulations = open_emulations(evidence, folder) if shared is not None else None
-        if emulations is None or shared is None:
+        emulations = open_emulations(evidence, folder) if joined is not None else None
+        if emulations is None or joined is None:
             return _unmeasured(evidence, max(scales))
-        return _finding(evidence, emulations, shared, max(scales))
+        return _finding(evidence, emulations, joined, max(scales))
 
 
-def _finding(evidence: Evidence, emulations: Emulations, shared: Shared, scale: float) -> Finding | None:
-    gain = emulations.without(emulations.with_activations(_apart(emulations, shared)))
+def _finding(
+    evidence: Evidence, emulations: Emulations, joined: JoinedOutputs, scale: float
+) -> Finding | None:
+    gain = emulations.without(emulations.with_activations(_apart(emulations, joined)))
     verdict = judge(gain, evidence, seen=True)
     if verdict is None:
         return None
     graph = emulations.model.graph.primary
-    names = [graph.tensors[index].name for index in shared.tensors]
+    names = [graph.tensors[index].name for index in joined.tensors]
     return Finding(
         CAUSE,
         verdict.confidence,
@@ -62,17 +64,17 @@ def _steps(scale: float) -> str:
 
 
 def _mode(evidence: Evidence) -> str:
-    """An output that holds both has to stay float as a whole; behind PostProcess only the join does."""
+    """Return the mode to quantize with: an output that holds both must stay float; behind PostProcess only the join."""
     return "int8" if evidence.pair.quantized.description.postprocess else "int8-float-fallback"
 
 
-def _apart(emulations: Emulations, shared: Shared) -> dict[int, Stored | None]:
-    """Return the shared tensors in float, and what is joined with ranges of its own."""
+def _apart(emulations: Emulations, joined: JoinedOutputs) -> dict[int, Stored | None]:
+    """Return float for the joined tensors, and ranges of their own for the tensors that are joined."""
     layers = by_index(emulations.evidence)
-    better: dict[int, Stored | None] = dict.fromkeys(shared.tensors)
+    better: dict[int, Stored | None] = dict.fromkeys(joined.tensors)
     stored = emulations.quantization.activations
-    scales = {stored[index].scale for index in shared.tensors if index in stored}
-    for index in shared.sources:
+    scales = {stored[index].scale for index in joined.tensors if index in stored}
+    for index in joined.sources:
         if index in stored and stored[index].scale in scales:
             better[index] = own_range(layers[index]) if index in layers else None
     return better

@@ -1,4 +1,4 @@
-"""Tensors in which a graph keeps boxes and scores together: one scale has to serve both."""
+"""Find the tensors in which a graph keeps boxes and scores together: one scale has to serve both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.recognize.readings import YOLO
 from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
 
-THROUGH = frozenset(
+PASSING = frozenset(
     {
         "RESHAPE",
         "SLICE",
@@ -23,35 +23,35 @@ THROUGH = frozenset(
     }
     | {"CONCATENATION", "MUL", "DIV", "ADD", "SUB", "LOGISTIC", "PACK", "EXPAND_DIMS", "CAST"}
 )
-"""Operators between the heads' convolutions and the outputs: they join, cut, move and scale values."""
+"""Operators between the heads' convolutions and the outputs: they only join, cut, move and scale values."""
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Where boxes and scores are together.
+class JoinedOutputs:
+    """The tensors that hold boxes and scores together.
 
     Attributes:
         tensors: Their indices, from where they are joined to where they part again, or to the output.
-        sources: Tensors that are joined.
+        sources: The tensors that are joined.
     """
 
     tensors: tuple[int, ...]
     sources: tuple[int, ...]
 
 
-def find_shared(model: ComparedModel) -> Shared | None:
+def find_joined_outputs(model: ComparedModel) -> JoinedOutputs | None:
     """Find the tensors of a model that hold boxes and scores; None where they are kept apart."""
     graph = model.graph.primary
     post = next((o for o in graph.operators if o.name == POSTPROCESS), None)
     if post is not None:
-        return _before(post, graph)
-    return _in_output(model) if model.card.decoder.name in YOLO else None
+        return _before_postprocess(post, graph)
+    return _before_output(model) if model.card.decoder.name in YOLO else None
 
 
-def _before(post: Operator, graph: Subgraph) -> Shared | None:
-    """Follow the operator's two inputs back to where they come from one tensor."""
+def _before_postprocess(post: Operator, graph: Subgraph) -> JoinedOutputs | None:
+    """Follow the operator's two inputs back to the tensor that both come from."""
     makers = graph.producers()
-    boxes, scores = (_upwards(index, makers) for index in post.inputs[:2])
+    boxes, scores = (_sources_of(index, makers) for index in post.inputs[:2])
     common = [index for index in boxes if index in set(scores) and not graph.tensors[index].constant]
     joined = next((index for index in common if _joins(makers.get(index), graph)), None)
     if joined is None:
@@ -59,13 +59,15 @@ def _before(post: Operator, graph: Subgraph) -> Shared | None:
     below = [
         index
         for index in {**dict.fromkeys(boxes), **dict.fromkeys(scores)}
-        if joined in _upwards(index, makers)
+        if joined in _sources_of(index, makers)
     ]
-    return Shared((joined, *(index for index in below if index != joined)), tuple(makers[joined].inputs))
+    return JoinedOutputs(
+        (joined, *(index for index in below if index != joined)), tuple(makers[joined].inputs)
+    )
 
 
-def _upwards(start: int, makers: Mapping[int, Operator]) -> list[int]:
-    """Return a tensor and what it is made of, nearest first, as far as operators only join, cut, move and scale."""
+def _sources_of(start: int, makers: Mapping[int, Operator]) -> list[int]:
+    """Return a tensor and its sources, nearest first, through operators that only join, cut, move and scale."""
     found, todo = [], [start]
     while todo:
         index = todo.pop(0)
@@ -73,13 +75,13 @@ def _upwards(start: int, makers: Mapping[int, Operator]) -> list[int]:
             continue
         found.append(index)
         maker = makers.get(index)
-        if maker is not None and maker.name in THROUGH:
+        if maker is not None and maker.name in PASSING:
             todo += maker.inputs
     return found
 
 
-def _in_output(model: ComparedModel) -> Shared | None:
-    """Follow a YOLO's output back to where boxes and scores are put side by side."""
+def _before_output(model: ComparedModel) -> JoinedOutputs | None:
+    """Follow a YOLO's output back to the operators that join boxes and scores."""
     graph = model.graph.primary
     if len(graph.outputs) != 1:
         return None
@@ -90,18 +92,18 @@ def _in_output(model: ComparedModel) -> Shared | None:
     while todo:
         index = todo.pop(0)
         maker = makers.get(index)
-        if index in tensors or maker is None or maker.name not in THROUGH:
+        if index in tensors or maker is None or maker.name not in PASSING:
             continue
         tensors.append(index)
         if _joins(maker, graph):
             sources += maker.inputs
         else:
             todo += [source for source in maker.inputs if not graph.tensors[source].constant]
-    return Shared(tuple(tensors), tuple(sources)) if sources else None
+    return JoinedOutputs(tuple(tensors), tuple(sources)) if sources else None
 
 
 def _joins(maker: Operator | None, graph: Subgraph) -> bool:
-    """Whether an operator puts tensors side by side that have different numbers of columns."""
+    """Whether an operator concatenates tensors that have different numbers of columns."""
     if maker is None or maker.name != "CONCATENATION":
         return False
     out = graph.tensors[maker.outputs[0]].shape
