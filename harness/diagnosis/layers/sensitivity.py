@@ -21,8 +21,8 @@ from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
 from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
-from harness.diagnosis.loss.heads import Heads, open_heads
-from harness.diagnosis.loss.mixing import level
+from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
+from harness.diagnosis.loss.mixing import best_scores
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
@@ -65,8 +65,11 @@ def measure(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
         return replace(
             layers, method="ranked by local error: the sides do not differ by the quantization of layers"
         )
-    with open_heads(pair) as (heads, _), tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        base = _base(pair.float, heads)
+    with (
+        open_candidate_readers(pair) as (readers, _),
+        tempfile.TemporaryDirectory(prefix="harness-") as folder,
+    ):
+        base = _base(pair.float, readers)
         try:
             return _measured(
                 _Bench(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step), parts, layers
@@ -97,10 +100,10 @@ def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, Pa
     return found
 
 
-def _base(model: ComparedModel, heads: tuple[Heads, Heads] | None) -> _Base:
-    if heads is None:
+def _base(model: ComparedModel, readers: Readers | None) -> _Base:
+    if readers is None:
         return _Base(model, model.file, model.card, None)
-    first = heads[0]
+    first = readers[0]
     return _Base(model, first.change.file or model.file, first.card, first.decoder)
 
 
@@ -192,7 +195,7 @@ def disturbance(first: Candidates, second: Candidates) -> float:
         first: Of the float model; its best `SCREENED_CANDIDATES` are looked at.
         second: The same candidates after a change.
     """
-    scores, changed = level(first), level(second)
+    scores, changed = best_scores(first), best_scores(second)
     best = np.argsort(-scores, kind="stable")[:SCREENED_CANDIDATES]
     best = best[scores[best] > 0]
     if not best.size:

@@ -1,4 +1,4 @@
-"""Of what the loss consists: parts that add up to it, found by swapping parts of the two models' outputs.
+"""Attribute the loss to parts that add up to it, by swapping parts of the two models' outputs.
 
 Every combination of the two models' boxes, scores, labels … is evaluated, and the loss is shared among the parts as
 `harness.diagnosis.loss.shapley` says. What the real models lose beyond the combinations is `unexplained`.
@@ -17,18 +17,17 @@ from harness.accuracy.bootstrap import contrasts
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.pipeline import ImageDetections, Recipe
-from harness.accuracy.prepare import Preparation
 from harness.accuracy.worst import best_threshold
 from harness.detectors.heads import keep
 from harness.diagnosis.loss import shapley
-from harness.diagnosis.loss.heads import Heads, open_heads
+from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
 from harness.diagnosis.loss.loss import Loss
 from harness.diagnosis.loss.mixing import (
-    HEAD_PARTS,
-    MATCHED_PARTS,
-    HeadMixer,
-    MatchedMixer,
-    living,
+    CANDIDATE_PARTS,
+    DETECTION_PARTS,
+    CandidateMixer,
+    DetectionMixer,
+    drop_low_candidates,
     pair_detections,
     rows_of,
 )
@@ -47,11 +46,11 @@ class Part:
     Attributes:
         name: `scores`, `boxes`, `labels`, `missed`, `extra`, `settings` or `unexplained`.
         loss: mAP that is lost through it; negative where it helps.
-        low: Lower end of its 95 % interval over images; None where it cannot be told.
+        low: Lower end of its 95 % interval over images; None where there is none.
         high: Upper end.
         alone: mAP that is lost when only this part is the quantized model's and all else the float model's.
         rest: mAP that is lost when this part is the float model's and all else the quantized model's.
-        meaning: What it means, in words.
+        meaning: Its meaning, in words.
     """
 
     name: str
@@ -75,7 +74,7 @@ class SizeLoss:
 
 @dataclass(frozen=True)
 class Attribution:
-    """Where the loss of mAP comes from.
+    """The parts of the loss of mAP.
 
     Attributes:
         method: `raw heads` swaps tensors before suppression, candidate by candidate; `matched detections` swaps
@@ -84,9 +83,9 @@ class Attribution:
         total: mAP that was lost: float less quantized.
         parts: They add up to `total`, the last of them, `unexplained`, included.
         sizes: AP by the size of the objects.
-        lost: Objects that the float model finds at IoU 0.5 and the quantized one does not.
-        gained: Objects that only the quantized model finds.
-        n_objects: Objects that are to be found.
+        lost: Number of objects that the float model finds at IoU 0.5 and the quantized one does not.
+        gained: Number of objects that only the quantized model finds.
+        n_objects: Number of objects in the annotations.
     """
 
     method: Method
@@ -131,79 +130,74 @@ def measure(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
         or loss.difference.difference is None
     ):
         return None
-    with open_heads(pair) as (heads, reason):
-        names, tables = _matched(loss) if heads is None else _mixed(heads, runs)
-    method: Method = "matched detections" if heads is None else "raw heads"
+    with open_candidate_readers(pair) as (readers, reason):
+        names, tables = _mix_detections(loss) if readers is None else _mix_candidates(readers, runs)
+    method: Method = "matched detections" if readers is None else "raw heads"
     parts = _parts(names, tables, loss, runs, method)
     lost, gained, n_objects = _objects(loss, runs)
     total = -loss.difference.difference
     return Attribution(method, reason, total, parts, _sizes(loss), lost, gained, n_objects)
 
 
-def _matched(loss: Loss) -> tuple[tuple[str, ...], Tables]:
+def _mix_detections(loss: Loss) -> tuple[tuple[str, ...], Tables]:
     """Mix finished detections."""
     assert loss.float is not None
     ids = loss.quantized.found.image_ids
     models = [rows_of(model.found.table.rows, ids) for model in (loss.float, loss.quantized)]
-    mixers = [MatchedMixer(a, b, pair_detections(a, b)) for a, b in zip(*models, strict=True)]
-    return MATCHED_PARTS, {
+    mixers = [DetectionMixer(a, b, pair_detections(a, b)) for a, b in zip(*models, strict=True)]
+    return DETECTION_PARTS, {
         subset: DetectionTable(np.concatenate([mixer.mix(subset) for mixer in mixers]))
-        for subset in shapley.subsets(MATCHED_PARTS)
+        for subset in shapley.subsets(DETECTION_PARTS)
     }
 
 
-def _mixed(heads: tuple[Heads, Heads], runs: Runs) -> tuple[tuple[str, ...], Tables]:
+def _mix_candidates(readers: Readers, runs: Runs) -> tuple[tuple[str, ...], Tables]:
     """Mix candidates before suppression, image by image."""
-    first, second = heads
+    first, second = readers
     differ = first.decoder.settings != second.decoder.settings or first.card.labels != second.card.labels
-    names = (*HEAD_PARTS, "settings") if differ else HEAD_PARTS
+    names = (*CANDIDATE_PARTS, "settings") if differ else CANDIDATE_PARTS
     everything = shapley.subsets(names)
-    recipes = [
-        Recipe(
-            Preparation(model.card.input, model.model.description.inputs[0]), model.decoder, model.card.labels
-        )
-        for model in heads
-    ]
+    recipes = [reader.recipe() for reader in readers]
 
     def work(raws: tuple[Raw, Raw]) -> list[ImageDetections]:
-        return _hybrids(raws, heads, recipes, everything)
+        return _mix_image(raws, readers, recipes, everything)
 
-    pairs = zip(*(runs.raw(model.model, model.change) for model in heads), strict=True)
+    pairs = zip(*(runs.raw(reader.model, reader.change) for reader in readers), strict=True)
     by_image = list(runs.in_threads(work, pairs, "swapping parts"))
     tables = [as_table(list(images)) for images in zip(*by_image, strict=True)]
     return names, dict(zip(everything, tables, strict=True))
 
 
-def _hybrids(
-    raws: tuple[Raw, Raw], heads: tuple[Heads, Heads], recipes: Sequence[Recipe], chosen: Sequence[Subset]
+def _mix_image(
+    raws: tuple[Raw, Raw], readers: Readers, recipes: Sequence[Recipe], chosen: Sequence[Subset]
 ) -> list[ImageDetections]:
     """Return one image's detections for every combination."""
     if any(raw.outputs is None or raw.geometry is None for raw in raws):
         nothing = np.empty(0)
         empty = ImageDetections(raws[0].image_id, np.empty((0, 4)), nothing, np.empty(0, np.int64))
         return [empty] * len(chosen)
-    found = [model.decoder.read(raw.outputs or ()) for model, raw in zip(heads, raws, strict=True)]
-    thresholds = [model.decoder.settings.score_threshold for model in heads]
-    mixer = HeadMixer(*living(found[0], found[1], min(thresholds)), thresholds[0])
+    found = [reader.decoder.read(raw.outputs or ()) for reader, raw in zip(readers, raws, strict=True)]
+    thresholds = [reader.decoder.settings.score_threshold for reader in readers]
+    mixer = CandidateMixer(*drop_low_candidates(found[0], found[1], min(thresholds)), thresholds[0])
     made: dict[Subset, ImageDetections] = {}
-    for subset in (_distinct(one, mixer) for one in chosen):
+    for subset in (_without_effectless(one, mixer) for one in chosen):
         which = int("settings" in subset)
         geometry = raws[which].geometry
         if subset not in made and geometry is not None:
-            kept = keep(mixer.mix(subset), heads[which].decoder.settings)
+            kept = keep(mixer.mix(subset), readers[which].decoder.settings)
             made[subset] = recipes[which].finish(raws[0].image_id, kept, geometry)
-    return [made[_distinct(one, mixer)] for one in chosen]
+    return [made[_without_effectless(one, mixer)] for one in chosen]
 
 
-def _distinct(subset: Subset, mixer: HeadMixer) -> Subset:
-    """Leave out a part that changes nothing in this image, so that it is not decoded twice."""
+def _without_effectless(subset: Subset, mixer: CandidateMixer) -> Subset:
+    """Drop a part that changes nothing in this image, so that the same mixture is not decoded twice."""
     return subset - {"missed"} if mixer.same_candidates else subset
 
 
 def _parts(
     names: tuple[str, ...], tables: Tables, loss: Loss, runs: Runs, method: Method
 ) -> tuple[Part, ...]:
-    """Evaluate all combinations and the two real sides; return the shares with what is left over."""
+    """Evaluate all combinations and the two real models; return the shares, and what is unexplained."""
     assert loss.float is not None
     chosen = shapley.subsets(names)
     real = [loss.float.found.table, loss.quantized.found.table]
@@ -229,7 +223,7 @@ def _parts(
 
 
 def _clean(value: float) -> float:
-    """Give 0 for what rounding leaves of a sum of equal numbers."""
+    """Return 0 for the rounding error of a sum of equal numbers."""
     return 0.0 if abs(value) < _ROUNDING else value
 
 

@@ -1,4 +1,4 @@
-"""How bad it is: the accuracy of both models on the same images, and the paired interval of the difference."""
+"""Measure how much accuracy is lost: both models on the same images, and the paired interval of the difference."""
 
 from __future__ import annotations
 

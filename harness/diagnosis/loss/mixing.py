@@ -1,8 +1,8 @@
-"""Detections of which some parts are the float model's and the others the quantized model's.
+"""Mix detections: take some parts of them from the float model and the others from the quantized one.
 
 Where both models have raw heads, the tensors are mixed candidate by candidate before suppression. A candidate's scores
-are split in two: how high its best score is (`scores`: it ranks the detections), and how the scores of its classes
-relate to each other (`labels`: they choose the class). Where candidates cannot be paired, finished detections are.
+are split in two: its best score (`scores`: it ranks the detections), and the ratios of its classes' scores (`labels`:
+they choose the class). Where candidates do not correspond, finished detections are mixed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from harness.detectors.heads import Candidates
 from harness.detectors.nms import Floats
 from harness.diagnosis.loss.shapley import Subset
 
-HEAD_PARTS = ("scores", "boxes", "labels", "missed")
-MATCHED_PARTS = ("scores", "boxes", "labels", "missed", "extra")
+CANDIDATE_PARTS = ("scores", "boxes", "labels", "missed")
+DETECTION_PARTS = ("scores", "boxes", "labels", "missed", "extra")
 PASSES = ((True, 0.5), (False, 0.5), (True, 0.1))
 """How detections are paired: first those of one class that overlap by half, then any that do, then, for boxes that
 came out far too large or small, those of one class that overlap at all."""
@@ -28,13 +28,13 @@ _Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
-class HeadMixer:
-    """Mixes the candidates of one image.
+class CandidateMixer:
+    """Mixer of the candidates of one image.
 
     Attributes:
-        first: The float model's.
-        second: The quantized model's; as many boxes and classes.
-        threshold: Score below which a candidate does not exist for the float model's suppression.
+        first: Those of the float model.
+        second: Those of the quantized model; as many boxes and classes.
+        threshold: Score below which the float model's suppression drops a candidate.
     """
 
     first: Candidates
@@ -42,7 +42,7 @@ class HeadMixer:
     threshold: float
 
     def mix(self, quantized: Subset) -> Candidates:
-        """Return candidates whose parts `quantized` are the quantized model's and all else the float model's."""
+        """Return candidates with the parts `quantized` of the quantized model and the others of the float model."""
         boxes = (self.second if "boxes" in quantized else self.first).boxes
         own = self.second if "labels" in quantized else self.first
         levels, from_second = self._levels("scores" in quantized, "missed" in quantized)
@@ -65,7 +65,7 @@ class HeadMixer:
 
     @cached_property
     def _compared(self) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-        a, b = level(self.first), level(self.second)
+        a, b = best_scores(self.first), best_scores(self.second)
         least = np.float32(max(self.threshold, float(np.finfo(np.float32).tiny)))
         differ: npt.NDArray[np.bool_] = np.not_equal(np.greater_equal(a, least), np.greater_equal(b, least))
         return a, b, differ
@@ -76,9 +76,11 @@ class HeadMixer:
         return not self._compared[2].any()
 
 
-def living(first: Candidates, second: Candidates, threshold: float) -> tuple[Candidates, Candidates]:
-    """Leave out the candidates that neither model scores as high as the threshold: no mixture of them would be kept."""
-    rows = np.flatnonzero(np.maximum(level(first), level(second)) >= np.float32(threshold))
+def drop_low_candidates(
+    first: Candidates, second: Candidates, threshold: float
+) -> tuple[Candidates, Candidates]:
+    """Drop the candidates that both models score below the threshold: no mixture of them would be kept."""
+    rows = np.flatnonzero(np.maximum(best_scores(first), best_scores(second)) >= np.float32(threshold))
     chosen = [
         Candidates(
             model.boxes[rows], model.scores[rows], None if model.weights is None else model.weights[rows]
@@ -88,7 +90,7 @@ def living(first: Candidates, second: Candidates, threshold: float) -> tuple[Can
     return chosen[0], chosen[1]
 
 
-def level(found: Candidates) -> Floats:
+def best_scores(found: Candidates) -> Floats:
     """Return each candidate's best score, float32 [N]; 0 where it is no number."""
     best = found.scores.max(axis=1)
     best = best if found.weights is None else best * found.weights
@@ -97,13 +99,13 @@ def level(found: Candidates) -> Floats:
 
 
 @dataclass(frozen=True)
-class MatchedMixer:
-    """Mixes the detections of one image, float64 [N, 7] rows of a detection table each.
+class DetectionMixer:
+    """Mixer of the detections of one image, float64 [N, 7] rows of a detection table each.
 
     Attributes:
-        first: The float model's.
-        second: The quantized model's.
-        pairs: Rows of the first and of the second that belong together.
+        first: Those of the float model.
+        second: Those of the quantized model.
+        pairs: Rows of the first and of the second that were paired.
     """
 
     first: npt.NDArray[np.float64]
@@ -111,7 +113,7 @@ class MatchedMixer:
     pairs: _Pairs
 
     def mix(self, quantized: Subset) -> npt.NDArray[np.float64]:
-        """Return rows whose parts `quantized` are the quantized model's and all else the float model's."""
+        """Return rows with the parts `quantized` of the quantized model and the others of the float model."""
         of_first, of_second = self.pairs
         rows = self.first[of_first].copy()
         for part, columns in (("boxes", slice(1, 5)), ("scores", slice(5, 6)), ("labels", slice(6, 7))):

@@ -6,11 +6,11 @@ import pytest
 from harness.detectors.heads import Candidates, keep
 from harness.detectors.nms import NmsSettings
 from harness.diagnosis.loss.mixing import (
-    HEAD_PARTS,
-    MATCHED_PARTS,
-    HeadMixer,
-    MatchedMixer,
-    living,
+    CANDIDATE_PARTS,
+    DETECTION_PARTS,
+    CandidateMixer,
+    DetectionMixer,
+    drop_low_candidates,
     pair_detections,
     rows_of,
 )
@@ -31,32 +31,32 @@ def effective(found):
 
 
 def test_none_swapped_is_the_float_side_and_all_swapped_the_quantized_one():
-    mixer = HeadMixer(FLOAT, QUANTIZED, 0.05)
-    for parts, side in ((frozenset(), FLOAT), (frozenset(HEAD_PARTS), QUANTIZED)):
+    mixer = CandidateMixer(FLOAT, QUANTIZED, 0.05)
+    for parts, side in ((frozenset(), FLOAT), (frozenset(CANDIDATE_PARTS), QUANTIZED)):
         mixed = mixer.mix(parts)
         assert np.array_equal(mixed.boxes, side.boxes) and np.array_equal(effective(mixed), effective(side))
 
 
 def test_boxes_alone_change_boxes_alone():
-    mixed = HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"boxes"}))
+    mixed = CandidateMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"boxes"}))
     assert np.array_equal(mixed.boxes, QUANTIZED.boxes) and np.array_equal(effective(mixed), FLOAT.scores)
 
 
 def test_scores_alone_change_the_best_score_and_keep_how_classes_relate():
-    mixed = effective(HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"scores"})))
+    mixed = effective(CandidateMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"scores"})))
     # the quantized side's best scores 0.5 and 0.4, with the float side's relations 0.9 : 0.3 and 0.2 : 0.6
     assert mixed == pytest.approx(np.array([[0.5, 0.5 / 3], [0.4 / 3, 0.4]]))
 
 
 def test_labels_alone_change_how_classes_relate_and_keep_the_best_score():
-    mixed = effective(HeadMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"labels"})))
+    mixed = effective(CandidateMixer(FLOAT, QUANTIZED, 0.05).mix(frozenset({"labels"})))
     # the float side's best scores 0.9 and 0.6, with the quantized side's relations 0.25 : 0.5 and 0.1 : 0.4
     assert mixed == pytest.approx(np.array([[0.45, 0.9], [0.15, 0.6]]))
     assert mixed[0].argmax() == 1  # the quantized side takes the first box for the other class
 
 
 def test_a_candidate_that_only_one_side_has_is_missed_and_not_a_matter_of_scores():
-    mixer = HeadMixer(FLOAT, QUANTIZED, 0.45)  # the second candidate: 0.6 in float, 0.4 quantized
+    mixer = CandidateMixer(FLOAT, QUANTIZED, 0.45)  # the second candidate: 0.6 in float, 0.4 quantized
     assert not mixer.same_candidates
     by_scores = effective(mixer.mix(frozenset({"scores"}))).max(axis=1)
     assert by_scores == pytest.approx([0.5, 0.6])
@@ -67,14 +67,14 @@ def test_a_candidate_that_only_one_side_has_is_missed_and_not_a_matter_of_scores
 def test_objectness_is_part_of_the_score():
     first = candidates([[0, 0, 1, 1]], [[0.8, 0.4]], [0.5])
     second = candidates([[0, 0, 1, 1]], [[0.6, 0.2]], [0.25])
-    mixed = effective(HeadMixer(first, second, 0.01).mix(frozenset({"scores"})))
+    mixed = effective(CandidateMixer(first, second, 0.01).mix(frozenset({"scores"})))
     assert mixed == pytest.approx(np.array([[0.15, 0.075]]))  # 0.6 · 0.25, shared as 0.8 : 0.4
 
 
 def test_scores_that_are_all_zero_or_no_numbers_stay_out():
     second = candidates(QUANTIZED.boxes, [[0.0, 0.0], [np.nan, np.nan]])
-    for parts in subsets(HEAD_PARTS):
-        mixed = HeadMixer(FLOAT, second, 0.05).mix(parts)
+    for parts in subsets(CANDIDATE_PARTS):
+        mixed = CandidateMixer(FLOAT, second, 0.05).mix(parts)
         assert np.isfinite(mixed.weights).all()
 
 
@@ -84,12 +84,12 @@ def test_what_no_mixture_would_keep_is_left_out_without_any_difference():
     scores = [chance.random((200, 3)) ** 4 for _ in range(2)]
     sides = [candidates(b, s, chance.random(200)) for b, s in zip(boxes, scores, strict=True)]
     settings = NmsSettings("class-aware", 0.2, 0.5, 50)
-    fewer = living(*sides, 0.2)
+    fewer = drop_low_candidates(*sides, 0.2)
     assert 0 < len(fewer[0].boxes) < 200
-    nothing = HeadMixer(*living(*sides, 2.0), 2.0).mix(frozenset({"scores"}))
+    nothing = CandidateMixer(*drop_low_candidates(*sides, 2.0), 2.0).mix(frozenset({"scores"}))
     assert len(keep(nothing, settings).scores) == 0
-    for parts in subsets(HEAD_PARTS):
-        whole, rest = (keep(HeadMixer(*pair, 0.2).mix(parts), settings) for pair in (sides, fewer))
+    for parts in subsets(CANDIDATE_PARTS):
+        whole, rest = (keep(CandidateMixer(*pair, 0.2).mix(parts), settings) for pair in (sides, fewer))
         for name in ("boxes", "scores", "classes"):
             assert np.array_equal(getattr(whole, name), getattr(rest, name))
 
@@ -123,10 +123,10 @@ def test_a_detection_is_paired_once():
 def test_matched_parts_come_from_the_side_that_is_asked_for():
     first = table(row([0, 0, 10, 10], 0.9, 1), row([50, 0, 10, 10], 0.8, 1))
     second = table(row([1, 0, 10, 10], 0.4, 2), row([80, 80, 5, 5], 0.3, 3))
-    mixer = MatchedMixer(first, second, pair_detections(first, second))
+    mixer = DetectionMixer(first, second, pair_detections(first, second))
     mixed = mixer.mix(frozenset({"scores", "extra"}))
     assert mixed.tolist() == [[*first[0].tolist()[:5], 0.4, 1.0], first[1].tolist(), second[1].tolist()]
-    everything = mixer.mix(frozenset(MATCHED_PARTS))
+    everything = mixer.mix(frozenset(DETECTION_PARTS))
     assert np.array_equal(everything, second) and np.array_equal(mixer.mix(frozenset()), first)
 
 
@@ -140,16 +140,16 @@ def test_nothing_swapped_and_all_swapped_keep_the_order_of_their_side():
             for box, score, c in zip(boxes, chance.random(n), chance.integers(1, 3, n), strict=True)
         ]
         sides.append(table(*rows))
-    mixer = MatchedMixer(*sides, pair_detections(*sides))
+    mixer = DetectionMixer(*sides, pair_detections(*sides))
     assert np.array_equal(mixer.mix(frozenset()), sides[0])
-    assert np.array_equal(mixer.mix(frozenset(MATCHED_PARTS)), sides[1])
+    assert np.array_equal(mixer.mix(frozenset(DETECTION_PARTS)), sides[1])
 
 
 def test_sides_without_detections_can_be_mixed():
     some = table(row([0, 0, 10, 10], 0.9, 1))
     for first, second in ((table(), some), (some, table()), (table(), table())):
-        mixer = MatchedMixer(first, second, pair_detections(first, second))
-        assert len(mixer.mix(frozenset(MATCHED_PARTS))) == len(second)
+        mixer = DetectionMixer(first, second, pair_detections(first, second))
+        assert len(mixer.mix(frozenset(DETECTION_PARTS))) == len(second)
 
 
 def test_rows_are_split_by_image_in_the_order_asked_for():

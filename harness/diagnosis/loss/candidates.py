@@ -1,4 +1,4 @@
-"""The raw heads of both models, where they have the same: what is swapped before suppression."""
+"""Read the candidates of both models before suppression, where they correspond and can be swapped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from msgspec.structs import replace
 
+from harness.accuracy.pipeline import Recipe
+from harness.accuracy.prepare import Preparation
 from harness.cards import InputSpec, ModelCard
 from harness.detectors.base import ModelContext
 from harness.detectors.heads import HeadDecoder
@@ -18,21 +20,21 @@ from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.errors import HarnessError
-from harness.tflite import reader
 from harness.tflite.model import describe
+from harness.tflite.reader import read_bytes
 from harness.tflite.tensor_info import TensorInfo
 
 
 @dataclass(frozen=True)
-class Heads:
-    """How the raw heads of a model are had and read.
+class CandidateReader:
+    """Reader of a model's candidates before suppression.
 
     Attributes:
-        model: Whose they are.
-        change: What is run in its place: the model itself, or its file without PostProcess.
-        decoder: Reads candidates.
-        card: The card that fits what is run.
-        outputs: The output tensors of what is run.
+        model: The model.
+        change: The change to the model under which it outputs them: none, or its file without PostProcess.
+        decoder: Reads candidates from the outputs.
+        card: The card that fits the changed file.
+        outputs: The output tensors of the changed file.
     """
 
     model: ComparedModel
@@ -41,32 +43,41 @@ class Heads:
     card: ModelCard
     outputs: tuple[TensorInfo, ...]
 
+    def recipe(self) -> Recipe:
+        """Return the preparation of images and the finishing of detections."""
+        preparation = Preparation(self.card.input, self.model.description.inputs[0])
+        return Recipe(preparation, self.decoder, self.card.labels)
+
+
+Readers = tuple[CandidateReader, CandidateReader]
+"""Those of the float model and of the quantized one."""
+
 
 @contextmanager
-def open_heads(pair: ModelPair) -> Iterator[tuple[tuple[Heads, Heads] | None, str]]:
-    """Yield the heads of both models, and why they can be swapped; or None, and why they cannot."""
+def open_candidate_readers(pair: ModelPair) -> Iterator[tuple[Readers | None, str]]:
+    """Yield the readers of both models, and why candidates can be swapped; or None, and why they cannot."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        yield _both(pair, Path(folder))
+        yield _make_readers(pair, Path(folder))
 
 
-def _both(pair: ModelPair, folder: Path) -> tuple[tuple[Heads, Heads] | None, str]:
-    problem = _why_not(pair)
+def _make_readers(pair: ModelPair, folder: Path) -> tuple[Readers | None, str]:
+    problem = _find_obstacle(pair)
     if problem is not None:
         return None, problem
     try:
-        first, second = (_heads(model, folder) for model in pair.models)
+        first, second = (_make_reader(model, folder) for model in pair.models)
     except HarnessError as error:
         return None, f"raw heads could not be laid open ({error})"
     if first is None or second is None:
         return None, "the outputs are finished detections, and there are no raw heads behind them"
-    problem = _why_unlike(first, second)
+    problem = _find_difference(first, second)
     n_candidates, n_classes = _shape(first)
     reason = f"both have {n_candidates} candidates of {n_classes} classes before suppression"
     return (None, problem) if problem else ((first, second), reason)
 
 
-def _why_not(pair: ModelPair) -> str | None:
-    """Return what forbids to mix two models' candidates, whatever heads they have."""
+def _find_obstacle(pair: ModelPair) -> str | None:
+    """Return why two models' candidates cannot be mixed, whatever their outputs are."""
     assert pair.float is not None
     remote = [model for model in pair.models if not model.place.in_process]
     if remote:
@@ -76,9 +87,9 @@ def _why_not(pair: ModelPair) -> str | None:
     return None
 
 
-def _why_unlike(first: Heads, second: Heads) -> str | None:
-    names = [heads.card.decoder.name for heads in (first, second)]
-    shapes = [_shape(heads) for heads in (first, second)]
+def _find_difference(first: CandidateReader, second: CandidateReader) -> str | None:
+    names = [reader.card.decoder.name for reader in (first, second)]
+    shapes = [_shape(reader) for reader in (first, second)]
     if names[0] != names[1]:
         return f"the heads are of two families, {names[0]} and {names[1]}"
     if shapes[0] != shapes[1]:
@@ -87,18 +98,18 @@ def _why_unlike(first: Heads, second: Heads) -> str | None:
 
 
 def geometry(spec: InputSpec) -> tuple[object, ...]:
-    """Return what decides where the image lies in the input."""
+    """Return the entries of a card that decide where the image lies in the input."""
     padding = (spec.pad_position,) if spec.resize == "letterbox" else ()
     return spec.width, spec.height, spec.resize, *padding
 
 
-def _heads(model: ComparedModel, folder: Path) -> Heads | None:
-    """Return a model's heads: its own outputs, or what its PostProcess is fed."""
+def _make_reader(model: ComparedModel, folder: Path) -> CandidateReader | None:
+    """Return the reader of a model's outputs, or of the inputs of its PostProcess; None for finished detections."""
     card, file, change = model.card, model.file, Change()
     if model.description.postprocess is not None:
         from harness.edit.cut import cut
 
-        made = cut(reader.read_bytes(file), file)
+        made = cut(read_bytes(file), file)
         file = folder / f"{model.role}.tflite"
         file.write_bytes(made.data)
         anchors = folder.resolve() / f"{model.role}.npy"
@@ -108,11 +119,13 @@ def _heads(model: ComparedModel, folder: Path) -> Heads | None:
     outputs = describe(file).outputs
     context = ModelContext(card.input.width, card.input.height, file)
     decoder = make_decoder(card.decoder, outputs, context)
-    return Heads(model, change, decoder, card, outputs) if isinstance(decoder, HeadDecoder) else None
+    return (
+        CandidateReader(model, change, decoder, card, outputs) if isinstance(decoder, HeadDecoder) else None
+    )
 
 
-def _shape(heads: Heads) -> tuple[int, int]:
-    """Return candidates and classes, by reading outputs that are all zero."""
-    outputs = [np.zeros([max(1, n) for n in info.shape], info.dtype) for info in heads.outputs]
-    rows, columns = heads.decoder.read(outputs).scores.shape
+def _shape(reader: CandidateReader) -> tuple[int, int]:
+    """Return the numbers of candidates and classes, by reading outputs that are all zero."""
+    outputs = [np.zeros([max(1, n) for n in info.shape], info.dtype) for info in reader.outputs]
+    rows, columns = reader.decoder.read(outputs).scores.shape
     return int(rows), int(columns)
