@@ -1,4 +1,4 @@
-"""The words of the public columns `status` and `verdict`, and the sets of them that decide what a row may show.
+"""The words of the public columns `status`, `verdict` and `quantization`, and the sets of them that decide something.
 
 Standard library only: boards import this with the worker.
 """
@@ -60,3 +60,25 @@ class Verdict(Word):
     TOO_FEW_SAMPLES = "too-few-samples"
     UNVERIFIED = "unverified"
     """What ran is not proven."""
+
+
+class Quantization(Word):
+    """How a model's weights are stored and its operators compute; `tflite/quantization` tells it from the file."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    DYNAMIC_RANGE = "dynamic-range"
+    """Integer weights; activations are quantized as they come."""
+    WEIGHT_ONLY = "weight-only"
+    """Integer weights that are dequantized before they are used."""
+    FULL_INTEGER = "full-integer"
+    """Quantized after training."""
+    QAT_UINT8 = "qat-uint8"
+    """TF1's quantization-aware training."""
+    FULL_INTEGER_FLOAT_IO = "full-integer-float-io"
+    MIXED = "mixed"
+    UNKNOWN = "unknown"
+
+
+FLOAT_WEIGHTS = frozenset({Quantization.FLOAT32, Quantization.FLOAT16})
+"""Nothing is lost yet: from such a model others can be quantized."""

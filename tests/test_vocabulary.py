@@ -13,7 +13,18 @@ import pytest
 
 import harness
 from harness.delegates import KINDS
-from harness.vocabulary import CUT_SHORT, FAILURES, MEASURED, NO_ACCURACY, WORST_FIRST, Status, Verdict
+from harness.vocabulary import (
+    CUT_SHORT,
+    FAILURES,
+    FLOAT_WEIGHTS,
+    MEASURED,
+    NO_ACCURACY,
+    WORST_FIRST,
+    Quantization,
+    Status,
+    Verdict,
+    Word,
+)
 
 PACKAGE = Path(harness.__file__).parent
 WORDS = frozenset(map(str, (*Status, *Verdict)))
@@ -43,6 +54,27 @@ NO_DELEGATE = {
 
 def test_a_status_or_verdict_is_never_spelt_out_in_the_package() -> None:
     assert spelt_out(WORDS) == set(NO_STATUS)
+
+
+NO_QUANTIZATION = {
+    ("cli/convert.py", "qat-uint8"),
+    ("cli/quantize.py", "weight-only"),
+    ("conversion/facts.py", "qat-uint8"),
+    ("conversion/routes.py", "qat-uint8"),
+    ("conversion/workflow.py", "qat-uint8"),
+    ("quantization/modes.py", "weight-only"),
+    *(
+        ("rows/pareto.py", str(word))
+        for word in Quantization
+        if word not in FLOAT_WEIGHTS | {Quantization.UNKNOWN}
+    ),
+}
+"""Names of ways to quantize and convert, and words in names of models."""
+
+
+def test_a_quantization_is_never_spelt_out_in_the_package() -> None:
+    types = {*FLOAT_WEIGHTS, Quantization.UNKNOWN}  # these are types of tensors too, and what any fact can be
+    assert spelt_out(set(Quantization) - types) == NO_QUANTIZATION
 
 
 def test_a_kind_of_delegate_is_spelt_out_in_its_table_alone() -> None:
@@ -81,8 +113,8 @@ def test_the_scripts_of_the_page_know_no_other_status_or_verdict() -> None:
     assert {"ok", "fallback", "trusted"} <= set(compared) <= WORDS
 
 
-@pytest.mark.parametrize("word", [*Status, *Verdict])
-def test_a_word_is_its_text_however_it_is_written(word: Status | Verdict) -> None:
+@pytest.mark.parametrize("word", [*Status, *Verdict, *Quantization])
+def test_a_word_is_its_text_however_it_is_written(word: Word) -> None:
     text = word.value
     assert type(text) is str
     assert (str(word), f"{word}", f"{word:>20}", repr(word)) == (text, text, f"{text:>20}", repr(text))
@@ -93,8 +125,8 @@ def test_a_word_is_its_text_however_it_is_written(word: Status | Verdict) -> Non
     assert pickle.loads(pickle.dumps(word)) is word
 
 
-@pytest.mark.parametrize("word", [*Status, *Verdict])
-def test_a_word_and_its_text_are_interchangeable(word: Status | Verdict) -> None:
+@pytest.mark.parametrize("word", [*Status, *Verdict, *Quantization])
+def test_a_word_and_its_text_are_interchangeable(word: Word) -> None:
     assert word == word.value
     assert hash(word) == hash(word.value)
     assert msgspec.convert(word.value, type(word)) is word

@@ -23,6 +23,7 @@ from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantization.representative import Arrays, Images, Representative
+from harness.vocabulary import Quantization
 
 COLUMNS = (
     "model",
@@ -40,11 +41,11 @@ TIMEOUT_S = 3600.0
 OnStep = Callable[[float, float, str], None]
 _KERAS = frozenset({".keras", ".h5", ".hdf5"})
 _MAKES = {
-    "float32": {"float32"},
-    "float16": {"float16"},
-    "dynamic": {"dynamic-range"},
-    "int8": {"full-integer", "full-integer-float-io"},
-    "qat-uint8": {"qat-uint8", "full-integer"},
+    "float32": {Quantization.FLOAT32},
+    "float16": {Quantization.FLOAT16},
+    "dynamic": {Quantization.DYNAMIC_RANGE},
+    "int8": {Quantization.FULL_INTEGER, Quantization.FULL_INTEGER_FLOAT_IO},
+    "qat-uint8": {Quantization.QAT_UINT8, Quantization.FULL_INTEGER},
 }
 
 
@@ -269,7 +270,7 @@ def _after(job: Job, order: Order, result: Result, row: dict[str, Any]) -> list[
         remarks.append(f"{facts.qat_configured} The graph has no fake-quant nodes.")
     if row["quantization"] not in _MAKES[job.mode]:
         remarks.append(f"asked for {job.mode}, the file is {row['quantization']}")
-    if job.mode == "qat-uint8" and row["quantization"] == "full-integer":
+    if job.mode == "qat-uint8" and row["quantization"] == Quantization.FULL_INTEGER:
         remarks.append(
             "the ranges were trained, but nothing in the file tells them from measured ones: full-integer"
         )

@@ -13,6 +13,7 @@ from harness.edgetpu.advice import advice
 from harness.edgetpu.log import CompilerLog, ModelLog, parse
 from harness.errors import JobError, UsageError
 from harness.tflite.model import describe
+from harness.vocabulary import Quantization
 
 PROGRAM = "edgetpu_compiler"
 HOW_TO_GET = (
@@ -20,6 +21,15 @@ HOW_TO_GET = (
     "coral-edgetpu-stable as https://coral.ai/docs/edgetpu/compiler says, then `sudo apt-get install edgetpu-compiler`"
     "; elsewhere use a container of Debian for x86-64, or the web-based compiler that the page links to"
 )
+COMPILABLE = frozenset(
+    {
+        Quantization.FULL_INTEGER,
+        Quantization.FULL_INTEGER_FLOAT_IO,
+        Quantization.QAT_UINT8,
+        Quantization.MIXED,
+    }
+)
+"""Models of which the Edge TPU may take operators: it computes with integers alone."""
 DEFAULT_TIMEOUT_S = 180
 """The compiler's own time limit, since version 16."""
 LEAST_TIMEOUT_S = 60.0
@@ -88,7 +98,7 @@ def _refuse_unfit(path: Path) -> None:
     facts = describe(path)
     if facts.edgetpu:
         raise UsageError(f"{path}: is compiled for the Edge TPU already")
-    if not facts.quantization.startswith(("full-integer", "qat-uint8", "mixed")):
+    if facts.quantization not in COMPILABLE:
         raise UsageError(
             f"{path}: is {facts.quantization}, and the Edge TPU takes fully quantized models only: `harness quantize "
             f"{path.name} --mode int8 --representative DIR -o {path.stem}_int8.tflite`"

@@ -15,10 +15,10 @@ import numpy as np
 from harness.edit.flatbuffer import ZIP_ERRORS, damaged_archive, split_archive
 from harness.errors import ModelError
 from harness.tflite import reader, schema
+from harness.vocabulary import FLOAT_WEIGHTS
 
 IDENTIFIER = b"TFL3"
 SIGNATURE = "serving_default"
-_FLOAT_KINDS = {"float32", "float16"}
 
 
 def check_float(path: Path, quantization: str) -> None:
@@ -27,7 +27,7 @@ def check_float(path: Path, quantization: str) -> None:
     Raises:
         ModelError: It is quantized; says what it is.
     """
-    if quantization not in _FLOAT_KINDS:
+    if quantization not in FLOAT_WEIGHTS:
         raise ModelError(
             f"{path}: found a {quantization} model, expected float32 or float16 weights: quantizing what is "
             "quantized only adds errors. Start from the float export of the same training"

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import MissingExtraError, UnknownNameError
 from harness.tflite.graph import POSTPROCESS
+from harness.vocabulary import Quantization
 
 EXTRA = "quantize"
 WHY_POSTPROCESS_STAYS_FLOAT = (
@@ -31,7 +32,7 @@ class Mode:
     """
 
     name: str
-    makes: str
+    makes: Quantization
     calibrated: bool
     float_io: bool
     float_operators: bool
@@ -42,14 +43,21 @@ MODES: dict[str, Mode] = {
     mode.name: mode
     for mode in (
         Mode(
-            "dynamic", "dynamic-range", False, True, True, "int8 weights, activations quantized as they come"
+            "dynamic",
+            Quantization.DYNAMIC_RANGE,
+            False,
+            True,
+            True,
+            "int8 weights, activations quantized as they come",
         ),
-        Mode("float16", "float16", False, True, True, "float16 weights, float32 arithmetic"),
-        Mode("weight-only", "weight-only", False, True, True, "int8 weights, float32 arithmetic"),
-        Mode("int8", "full-integer", True, False, False, "int8 weights and activations, int8 input"),
+        Mode("float16", Quantization.FLOAT16, False, True, True, "float16 weights, float32 arithmetic"),
+        Mode("weight-only", Quantization.WEIGHT_ONLY, False, True, True, "int8 weights, float32 arithmetic"),
+        Mode(
+            "int8", Quantization.FULL_INTEGER, True, False, False, "int8 weights and activations, int8 input"
+        ),
         Mode(
             "int8-float-fallback",
-            "full-integer-float-io",
+            Quantization.FULL_INTEGER_FLOAT_IO,
             True,
             True,
             True,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.vocabulary import Status
+from harness.vocabulary import Quantization, Status
 
 Row = Mapping[str, Any]
 
@@ -123,7 +123,7 @@ def _versions(row: Row) -> tuple[Any, ...]:
 
 def _is_float32(row: Row) -> bool:
     """The quantization may carry a remark in brackets."""
-    return (row["quantization"] or "").partition("[")[0].partition("(")[0].strip() == "float32"
+    return (row["quantization"] or "").partition("[")[0].partition("(")[0].strip() == Quantization.FLOAT32
 
 
 def _same(first: Row, second: Row, *names: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Operator, Subgraph, Tensor
+from harness.vocabulary import FLOAT_WEIGHTS, Quantization
 
 MIXED_SHARE_OF_LAYERS = 0.10
 """A model is `mixed` when more than this share of its operators with weights uses the other kind of arithmetic, …"""
@@ -83,11 +84,11 @@ class Weight:
     dequantized: bool
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Quantization:
         """The quantization that such weights make of an operator with float activations."""
         if self.tensor.dtype in _INTEGERS:
-            return "weight-only" if self.dequantized else "dynamic-range"
-        return self.tensor.dtype if self.tensor.dtype in {"float32", "float16"} else "unknown"
+            return Quantization.WEIGHT_ONLY if self.dequantized else Quantization.DYNAMIC_RANGE
+        return next((kind for kind in FLOAT_WEIGHTS if kind == self.tensor.dtype), Quantization.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Arithmetic:
         return any(share is not None and limit < share < 1 - limit for share, limit in shares)
 
 
-def identify(graph: Graph) -> tuple[str, tuple[str, ...]]:
+def identify(graph: Graph) -> tuple[Quantization, tuple[str, ...]]:
     """Return the quantization (one of the values of the result column) and the evidence, a sentence each."""
     operators = list(graph.operators())
     if any(operator.name == EDGETPU for _, operator in operators):
@@ -126,9 +127,13 @@ def identify(graph: Graph) -> tuple[str, tuple[str, ...]]:
     weights = _weights(graph)
     share = arithmetic.float_share
     if share is None:
-        return "unknown", ("No operator computes on float or quantized tensors.",)
+        return Quantization.UNKNOWN, ("No operator computes on float or quantized tensors.",)
     if arithmetic.is_mixed:
-        return "mixed", (_arithmetic_sentence(arithmetic), _float_sentence(arithmetic), *_storage(weights))
+        return Quantization.MIXED, (
+            _arithmetic_sentence(arithmetic),
+            _float_sentence(arithmetic),
+            *_storage(weights),
+        )
     if share < 0.5:
         return _integer(graph, arithmetic, weights)
     return _floating(arithmetic, weights)
@@ -188,30 +193,37 @@ def _stored(subgraph: Subgraph, producers: Mapping[int, Operator], index: int) -
     return None
 
 
-def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:
+def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[Quantization, tuple[str, ...]]:
     """Float arithmetic: how the weights are stored decides, by their number of elements."""
     elements = _elements(weights)
     first = _arithmetic_sentence(arithmetic)
     if not elements.total():
-        return "float32", (first, "No operator has stored weights.")
+        return Quantization.FLOAT32, (first, "No operator has stored weights.")
     kind, n = elements.most_common(1)[0]
     evidence = (first, *_storage(weights), *_integer_operators(arithmetic))
     if n < MAIN_STORAGE * elements.total():
         shares = ", ".join(f"{count / elements.total():.0%} {name}" for name, count in elements.most_common())
-        return "mixed", (*evidence, f"No kind of storage has {MAIN_STORAGE:.0%} of the weights: {shares}.")
+        return Quantization.MIXED, (
+            *evidence,
+            f"No kind of storage has {MAIN_STORAGE:.0%} of the weights: {shares}.",
+        )
     return kind, evidence
 
 
-def _elements(weights: list[Weight]) -> Counter[str]:
+def _elements(weights: list[Weight]) -> Counter[Quantization]:
     """Count the weights' elements by kind, without the float ones that a converter leaves for being small."""
-    large = [w for w in weights if w.kind != "float32" or w.tensor.n_elements >= LEFT_IN_FLOAT_BELOW]
-    elements: Counter[str] = Counter()
+    large = [
+        w for w in weights if w.kind != Quantization.FLOAT32 or w.tensor.n_elements >= LEFT_IN_FLOAT_BELOW
+    ]
+    elements: Counter[Quantization] = Counter()
     for weight in large or weights:
         elements[weight.kind] += weight.tensor.n_elements
     return elements
 
 
-def _integer(graph: Graph, arithmetic: Arithmetic, weights: list[Weight]) -> tuple[str, tuple[str, ...]]:
+def _integer(
+    graph: Graph, arithmetic: Arithmetic, weights: list[Weight]
+) -> tuple[Quantization, tuple[str, ...]]:
     """Integer arithmetic: the weights tell training from post-training, the inputs tell float I/O."""
     evidence = [_arithmetic_sentence(arithmetic), *_storage(weights)]
     if arithmetic.floating:
@@ -224,11 +236,15 @@ def _integer(graph: Graph, arithmetic: Arithmetic, weights: list[Weight]) -> tup
             f"{len(asymmetric)} of {len(weights)} weight tensors are uint8 with a zero point other than 128: "
             "trained ranges as TF1's quantization-aware training leaves them, not a post-training quantizer."
         )
-        return "qat-uint8", tuple(evidence)
-    return ("full-integer-float-io" if _has_float_input(graph) else "full-integer"), tuple(evidence)
+        return Quantization.QAT_UINT8, tuple(evidence)
+    return _by_input(graph), tuple(evidence)
 
 
-def _edgetpu(graph: Graph) -> tuple[str, tuple[str, ...]]:
+def _by_input(graph: Graph) -> Quantization:
+    return Quantization.FULL_INTEGER_FLOAT_IO if _has_float_input(graph) else Quantization.FULL_INTEGER
+
+
+def _edgetpu(graph: Graph) -> tuple[Quantization, tuple[str, ...]]:
     """Compiled models hide their weights; what PostProcess is fed tells TF1 training from post-training."""
     compiled = "The graph is in edgetpu-custom-op, whose compiler takes fully quantized models only."
     for subgraph, operator in graph.operators():
@@ -236,9 +252,8 @@ def _edgetpu(graph: Graph) -> tuple[str, tuple[str, ...]]:
             fed = subgraph.tensors[operator.inputs[0]].dtype
             if fed == "uint8":
                 reason = f"{POSTPROCESS} is fed uint8, as TF1's quantization-aware training exports it."
-                return "qat-uint8", (compiled, reason)
-    name = "full-integer-float-io" if _has_float_input(graph) else "full-integer"
-    return name, (
+                return Quantization.QAT_UINT8, (compiled, reason)
+    return _by_input(graph), (
         compiled,
         "Trained or quantized afterwards: a compiled file does not tell.",
     )

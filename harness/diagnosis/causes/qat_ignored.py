@@ -12,9 +12,9 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies.remedies import requantize
 from harness.diagnosis.runs.model_pair import ComparedModel
+from harness.vocabulary import Quantization
 
 CAUSE = "qat-ignored"
-QAT = "qat-uint8"
 FAKE = "FAKE_QUANT"
 
 
@@ -51,4 +51,4 @@ def examine(evidence: Evidence) -> Finding | None:
 
 def _trained_so(model: ComparedModel) -> bool:
     named = any(operator.name.startswith(FAKE) for _, operator in model.graph.operators())
-    return named or model.description.quantization == QAT
+    return named or model.description.quantization == Quantization.QAT_UINT8

@@ -14,6 +14,7 @@ from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.edit.card_toml import changed_entries
 from harness.edit.nms import NmsChange
 from harness.names import safe_name
+from harness.vocabulary import FLOAT_WEIGHTS
 
 
 def advice(sentence: str) -> Remedy:
@@ -59,7 +60,7 @@ def requantize(
 ) -> Remedy:
     """Return the remedy of quantizing the float model anew; only advice where there is no float model to do it from."""
     model = evidence.pair.float
-    if model is None or model.description.quantization not in {"float32", "float16"}:
+    if model is None or model.description.quantization not in FLOAT_WEIGHTS:
         return advice(sentence)
     kept = tuple(f"^{re.escape(name)}" for name in keep_float)
     sentence = f"{sentence} {_on_images(evidence)}" if mode.startswith("int8") else sentence
