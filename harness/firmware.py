@@ -21,8 +21,8 @@ FLAGS = (
 SINCE_START = 16
 UNDER_VOLTAGE = 1 << 0
 NOW = 0xF
-_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
-READ_FLAGS = f"vcgencmd get_throttled 2>/dev/null || cat {_FILE} 2>/dev/null"
+FLAGS_FILE = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+READ_FLAGS = f"vcgencmd get_throttled 2>/dev/null || cat {FLAGS_FILE} 2>/dev/null"
 """For a shell: prints the flags where there are any."""
 _PATTERN = re.compile(r"^(?:throttled=)?(?:0x)?([0-9a-fA-F]{1,8})$")
 
@@ -53,6 +53,6 @@ def read_flags() -> int | None:
                 [tool, "get_throttled"], capture_output=True, text=True, timeout=5, check=False
             )
             return parse_flags(done.stdout)
-        return parse_flags(_FILE.read_text())
+        return parse_flags(FLAGS_FILE.read_text())
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.errors import OutputError, WorkspaceError
 
-_PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ def bundled_workspace() -> Workspace:
     Raises:
         WorkspaceError: There is neither.
     """
-    bundled = _PACKAGE / "_bundled"
+    bundled = PACKAGE / "_bundled"
     if _is_workspace(bundled):
         return Workspace(bundled, bundled=True)
-    if _is_workspace(_PACKAGE.parent):
-        return Workspace(_PACKAGE.parent)
-    raise WorkspaceError(f"in {bundled} and {_PACKAGE.parent}, which came with the program")
+    if _is_workspace(PACKAGE.parent):
+        return Workspace(PACKAGE.parent)
+    raise WorkspaceError(f"in {bundled} and {PACKAGE.parent}, which came with the program")
 
 
 def expand_user(path: str | Path) -> Path:

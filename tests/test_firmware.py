@@ -34,7 +34,7 @@ def test_flags_say_what_is_now_and_what_was():
 
 def test_a_machine_without_such_a_firmware_has_no_flags(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(firmware, "_FILE", tmp_path / "get_throttled")
+    monkeypatch.setattr(firmware, "FLAGS_FILE", tmp_path / "get_throttled")
     assert firmware.read_flags() is None
     (tmp_path / "get_throttled").write_text("50000\n")
     assert firmware.read_flags() == 0x50000

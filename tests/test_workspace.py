@@ -22,7 +22,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     here = tmp_path / "work" / "deep" / "deeper"
     here.mkdir(parents=True)
     monkeypatch.chdir(here)
-    monkeypatch.setattr(workspace, "_PACKAGE", tmp_path / "site" / "harness")
+    monkeypatch.setattr(workspace, "PACKAGE", tmp_path / "site" / "harness")
     return here
 
 

@@ -25,7 +25,7 @@ from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError
 from harness.vocabulary import Status
 
-_BLOCK = 1 << 18
+BLOCK_BYTES = 1 << 18
 _BOX_DECIMALS = 3
 
 
@@ -127,7 +127,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     with a brace) gives a piece that is not JSON, so that nothing is lost silently.
     """
     rest, opened = b"", False
-    while block := file.read(_BLOCK):
+    while block := file.read(BLOCK_BYTES):
         rest += block
         cut = rest.rfind(b"}") + 1
         if cut:

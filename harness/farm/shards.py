@@ -205,7 +205,7 @@ class Shards:
 
     def _merge_shards(self, job: Job, scratch: Path) -> Inferred:
         parts = [job.found[number] for number in range(len(job.shards))]
-        _refuse_unlike(parts)
+        refuse_unlike(parts)
         path = scratch / "detections.json"
         atomic.write_bytes(path, merge([found.detections for _, found in parts]))
         first = parts[0][1]
@@ -224,7 +224,12 @@ class Shards:
         )
 
 
-def _refuse_unlike(parts: Sequence[tuple[str, Inferences]]) -> None:
+def refuse_unlike(parts: Sequence[tuple[str, Inferences]]) -> None:
+    """Refuse to put together what hosts inferred in different ways.
+
+    Raises:
+        IncomparableError: Two hosts used another delegate or runtime; both are named.
+    """
     (first_name, first), *others = parts
     for name, other in others:
         for key, one, two in (

@@ -89,7 +89,7 @@ def measure(model: Model, variants: Sequence[Variant], how: How, observer: Obser
     if not how.something:
         raise UsageError("nothing to measure: give a --dataset, or leave out --no-latency")
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        cards = [_write_card(model, variant, Path(folder)) for variant in variants]
+        cards = [write_card(model, variant, Path(folder)) for variant in variants]
         request = Request(
             models=tuple(map(str, cards)),
             delegates=(CPU,),
@@ -118,7 +118,7 @@ def _plain(row: Row) -> Row:
     return {key: None if not isinstance(v, (list, tuple)) and pd.isna(v) else v for key, v in row.items()}
 
 
-def _write_card(model: Model, variant: Variant, folder: Path) -> Path:
+def write_card(model: Model, variant: Variant, folder: Path) -> Path:
     """Write the model's card for another file."""
     card = replace(
         model.card,

@@ -2,7 +2,7 @@
 
 LiteRT recomputes the shapes; they are written over the old ones in the file, where they take the same room, and
 nothing else changes. Many detectors cannot be resized: their anchors, grids and RESHAPE targets are constants of
-one size. Some of these LiteRT refuses by itself; `_silent_faults` finds the ones that it would run, wrongly.
+one size. Some of these LiteRT refuses by itself; `silent_faults` finds the ones that it would run, wrongly.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def resize(data: bytes, path: Path, width: int, height: int) -> bytes:
     graph = reader.read_graph(data, path)
     _check(graph, path)
     shapes = resized_shapes(path, height, width)
-    faults = list(_silent_faults(graph, shapes))
+    faults = list(silent_faults(graph, shapes))
     if faults:
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise ModelError(
@@ -57,7 +57,7 @@ def _check(graph: Graph, path: Path) -> None:
         raise ModelError(f"{path}: found {found}, expected an image [N, H, W, 3]")
 
 
-def _silent_faults(graph: Graph, shapes: Shapes) -> Iterator[str]:
+def silent_faults(graph: Graph, shapes: Shapes) -> Iterator[str]:
     """Yield what LiteRT runs without complaint although it belongs to the old size."""
     for place, operator in enumerate(graph.primary.operators):
         yield from _fault(graph.primary, place, operator, shapes)

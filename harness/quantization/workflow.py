@@ -173,7 +173,7 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
     )
     left = table.left_in_float(reader.read_graph(made, path))
     if not job.keep_float:
-        _refuse_float_operators(mode, left, path)
+        refuse_float_operators(mode, left, path)
     remarks = [f"{WHY_POSTPROCESS_STAYS_FLOAT}."] if has_postprocess and mode.calibrated else []
     return join_archive(made, members), remarks
 
@@ -194,7 +194,7 @@ def _patterns(given: Sequence[str], graph: Graph) -> Sequence[str]:
     return given
 
 
-def _refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:
+def refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:
     """Keep `int8` to its word: an integer accelerator takes no float islands."""
     names = {name: count for name, count in left.items() if name != POSTPROCESS}
     if mode.float_operators or not names:

@@ -28,7 +28,7 @@ from harness.statistics.latency import LatencySummary
 
 LEAST_CELLS = 50
 """Fewer cells than this are summarized in some hundredths of a second, and are not cached."""
-_SETTLED_S = 5.0
+SETTLED_S = 5.0
 """A file that changed so recently may change again without another time of change; its cell is not kept."""
 _CODE = (distributions, mlperf, samples, stats, stats_summaries, summary)
 
@@ -131,7 +131,7 @@ def _change(found: os.stat_result) -> tuple[int, int]:
 
 
 def _is_settled(stamp: Stamp) -> bool:
-    return bool(stamp) and time.time() - max(change for _, change, _ in stamp) / 1e9 > _SETTLED_S
+    return bool(stamp) and time.time() - max(change for _, change, _ in stamp) / 1e9 > SETTLED_S
 
 
 def _code_stamp() -> Stamp:

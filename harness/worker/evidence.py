@@ -51,13 +51,14 @@ def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
     A partition replaces the nodes between its inputs and its outputs: those reached from its output tensors,
     going from each tensor to the node that makes it, without going past one of its input tensors.
     """
-    original, delegates, replaced = _divided(nodes)
-    return Delegation(len(delegates), len(replaced), len(original))
+    original, partitions = divide_nodes(nodes)
+    return Delegation(len(partitions), len(set().union(*partitions)), len(original))
 
 
 def names_left(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Count the operators that no DELEGATE node stands for, by name, most frequent first."""
-    original, _, replaced = _divided(nodes)
+    original, partitions = divide_nodes(nodes)
+    replaced = set().union(*partitions)
     left = Counter(str(node["op_name"]) for index, node in enumerate(original) if index not in replaced)
     return dict(left.most_common())
 
@@ -65,16 +66,13 @@ def names_left(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 Nodes = list[Mapping[str, Any]]
 
 
-def _divided(nodes: Iterable[Mapping[str, Any]]) -> tuple[Nodes, Nodes, set[int]]:
-    """Return the original nodes, the DELEGATE nodes, and the places of the original ones that these replaced."""
+def divide_nodes(nodes: Iterable[Mapping[str, Any]]) -> tuple[Nodes, list[set[int]]]:
+    """Return the original nodes, and for each DELEGATE node the places of those that it stands for."""
     listed = list(nodes)
     original = [node for node in listed if node["op_name"] != DELEGATE_NODE]
     delegates = [node for node in listed if node["op_name"] == DELEGATE_NODE]
     maker = {int(tensor): index for index, node in enumerate(original) for tensor in node["outputs"]}
-    replaced: set[int] = set()
-    for delegate in delegates:
-        replaced |= _between(delegate, original, maker)
-    return original, delegates, replaced
+    return original, [_between(delegate, original, maker) for delegate in delegates]
 
 
 def _between(

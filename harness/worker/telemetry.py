@@ -18,8 +18,8 @@ from harness.worker.results import MachineReading, MachineReadings
 
 PROBE_ROUNDS = 7
 _PROBE_DATA = bytes(range(256)) * 2048
-_SYS = Path("/sys")
-_PROC_STAT = Path("/proc/stat")
+SYS = Path("/sys")
+PROC_STAT = Path("/proc/stat")
 
 
 def cpu_probe_ns() -> int:
@@ -50,7 +50,7 @@ class TelemetryReader:
             before=self._before,
             after=_state(),
             other_load=other_load,
-            governor=_text(_SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            governor=_text(SYS / "devices/system/cpu/cpu0/cpufreq/scaling_governor"),
             on_battery=_on_battery(),
         )
 
@@ -65,8 +65,8 @@ class TelemetryReader:
 
 def _state() -> MachineReading:
     probe_ns = cpu_probe_ns()
-    frequencies = _numbers(_SYS / "devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
-    temperatures = [t for t in _numbers(_SYS / "class/thermal", "thermal_zone*/temp") if 0 < t < 150_000]
+    frequencies = _numbers(SYS / "devices/system/cpu", "cpu[0-9]*/cpufreq/scaling_cur_freq")
+    temperatures = [t for t in _numbers(SYS / "class/thermal", "thermal_zone*/temp") if 0 < t < 150_000]
     return MachineReading(
         probe_ns=probe_ns,
         mhz=max(frequencies) / 1e3 if frequencies else None,
@@ -77,14 +77,14 @@ def _state() -> MachineReading:
 
 def _on_battery() -> bool | None:
     """Whether the machine runs on its battery; None where there is none or nothing is told."""
-    supplies = list((_SYS / "class/power_supply").glob("*"))
+    supplies = list((SYS / "class/power_supply").glob("*"))
     states = [_text(supply / "status") for supply in supplies if _text(supply / "type") == "Battery"]
     return "Discharging" in states if states else None
 
 
 def _busy_s() -> float | None:
     """Seconds that all CPUs together were busy since boot: /proc/stat's first line without idle and iowait."""
-    text = _text(_PROC_STAT)
+    text = _text(PROC_STAT)
     if text is None:
         return None
     with contextlib.suppress(ValueError, IndexError):

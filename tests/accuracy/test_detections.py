@@ -162,7 +162,7 @@ def test_any_layout_is_read_exactly_in_blocks_of_any_size(numbers, block, layout
     rows = [{**ROW, "image_id": k, "bbox": [x, x, 1, 2], "score": x, **extra} for k, x in enumerate(numbers)]
     path = write(tmp_path_factory.getbasetemp() / "d.json", json.dumps(rows, **layout))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(detections, "_BLOCK", block)
+        patch.setattr(detections, "BLOCK_BYTES", block)
         table = load_detections(path)
     assert table.scores.tolist() == numbers
     assert table.boxes[:, 0].tolist() == numbers
@@ -212,7 +212,7 @@ def test_a_wrong_file_is_a_readable_error(tmp_path, text, message):
 
 @pytest.mark.parametrize("between", [",,", "", " ", ";", "],["])
 def test_what_stands_between_two_blocks_must_be_one_comma(tmp_path, monkeypatch, between):
-    monkeypatch.setattr(detections, "_BLOCK", 8)
+    monkeypatch.setattr(detections, "BLOCK_BYTES", 8)
     text = f"[{json.dumps(ROW)},{json.dumps(ROW)}{between}{json.dumps(ROW)}]"
     with pytest.raises(DatasetError, match="not valid JSON"):
         load_detections(write(tmp_path / "d.json", text))

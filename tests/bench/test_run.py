@@ -26,7 +26,7 @@ class Scripted:
     """An engine that gives steady samples at once, except where the script says otherwise."""
 
     def __init__(self, ok_process, script=None, spread=0.001):
-        self._ok, self._script, self._spread, self.calls = ok_process, script or {}, spread, []
+        self.ok, self._script, self._spread, self.calls = ok_process, script or {}, spread, []
 
     def time(self, cell, repetition, scratch):
         self.calls.append((cell.id, repetition))
@@ -36,7 +36,7 @@ class Scripted:
         chance = np.random.default_rng(cell.index * 100 + repetition)
         level = 1e6 * (1 + self._spread * chance.standard_normal())
         durations = (level * (1 + 0.01 * chance.standard_normal(30))).astype(np.int64)
-        return Timed(self._ok(repetition, duration_s=0.1), make_samples(np.cumsum(durations), durations, 1))
+        return Timed(self.ok(repetition, duration_s=0.1), make_samples(np.cumsum(durations), durations, 1))
 
     def infer(self, cell, scratch, on_progress):
         raise MeasurementError("the script holds no images")
@@ -218,7 +218,7 @@ def test_a_delegate_that_did_not_run_is_a_fallback(runner, ok_process):
     it, engine, store = runner()
     from harness.records.records import DelegateFacts
 
-    engine._ok = lambda index, **changes: ok_process(
+    engine.ok = lambda index, **changes: ok_process(
         index,
         delegate=DelegateFacts(
             requested="cpu:1", actual="cpu-reference", evidence=("lists 0 DELEGATE nodes",)

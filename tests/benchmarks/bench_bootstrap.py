@@ -19,10 +19,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench_metrics import _peak_bytes, make_data
 
 from harness.accuracy.bootstrap import difference, interval, map_interval
 from harness.accuracy.resample import Category, mean_average_precision
+from tests.benchmarks.bench_metrics import make_data, peak_bytes
 
 NONE = np.empty(0, np.int64)
 MOST_SECONDS = 30.0
@@ -76,10 +76,10 @@ def _timed(folder: Path, resamples: int) -> int:
     from harness.accuracy.detections import load_detections
 
     truth, table = read_annotations(folder / "instances.json"), load_detections(folder / "detections.json")
-    data, start, cpu = _peak_bytes() / 1e6, time.perf_counter(), time.process_time()
+    data, start, cpu = peak_bytes() / 1e6, time.perf_counter(), time.process_time()
     map_interval(truth, table, resamples=resamples)
     times = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
-    print(json.dumps({**times, "peak_mb": _peak_bytes() / 1e6, "data_mb": data}))
+    print(json.dumps({**times, "peak_mb": peak_bytes() / 1e6, "data_mb": data}))
     return 0
 
 

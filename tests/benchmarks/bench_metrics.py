@@ -119,11 +119,11 @@ def _measure(engine: str, folder: Path) -> dict:
 def _one_engine(engine: str, folder: Path) -> int:
     run = _harness if engine == "harness" else _pycocotools
     figures, seconds = run(folder / "instances.json", folder / "detections.json")
-    print(json.dumps({"figures": figures, "seconds": seconds, "peak_mb": _peak_bytes() / 1e6}))
+    print(json.dumps({"figures": figures, "seconds": seconds, "peak_mb": peak_bytes() / 1e6}))
     return 0
 
 
-def _peak_bytes() -> float:
+def peak_bytes() -> float:
     """On Linux from /proc: getrusage counts what the parent held when it started this process."""
     status = Path("/proc/self/status")
     if status.is_file():

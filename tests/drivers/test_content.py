@@ -57,21 +57,21 @@ class Lacking:
     """A fake whose shell lacks some tools."""
 
     def __init__(self, tools):
-        self._fake, self._tools = FakeDevice(), tools
+        self.fake, self._tools = FakeDevice(), tools
         self.name, self.sent = "lacking", 0
-        self.root = str(self._fake.folder)
+        self.root = str(self.fake.folder)
 
     def shell(self, script, timeout_s):
         lacking = "\n".join(f"{tool}() {{ return 127; }}" for tool in self._tools)
         command = f'command() {{ case "$2" in {"|".join(self._tools)}) return 1;; esac; return 0; }}'
-        return self._fake.shell("\n".join([command, "toybox() { return 1; }", lacking, script]), timeout_s)
+        return self.fake.shell("\n".join([command, "toybox() { return 1; }", lacking, script]), timeout_s)
 
     def send(self, files):
         self.sent += len(files)
-        self._fake.send(files)
+        self.fake.send(files)
 
     def close(self):
-        self._fake.close()
+        self.fake.close()
 
 
 @pytest.mark.parametrize(("tools", "sent_again"), [(["sha256sum"], 0), (["sha256sum", "md5sum"], 1)])
@@ -101,6 +101,6 @@ def test_a_file_that_arrives_damaged_is_never_used(tmp_path):
     path.write_bytes(b"content")
     with pytest.raises(DeviceError, match=r"x\.bin: arrived damaged \(sha256sum is [0-9a-f]{64} there"):
         ContentStore(device, device.root).push([path])
-    assert not list(device._fake.folder.glob("[0-9a-f]*/*"))
-    assert not list(device._fake.folder.glob(".incoming/*"))
+    assert not list(device.fake.folder.glob("[0-9a-f]*/*"))
+    assert not list(device.fake.folder.glob(".incoming/*"))
     device.close()

@@ -146,7 +146,7 @@ def test_the_stored_folder_holds_only_the_dataset_and_is_under_4_mb(stored: dict
 
 def test_the_dataset_says_what_it_is_and_under_which_licence(stored: dict[str, Any]) -> None:
     assert stored["info"]["seed"] == draw.SEED
-    assert "tests.example_training.draw" in stored["info"]["contributor"]
+    assert "harness.example.draw" in stored["info"]["contributor"]
     assert stored["licenses"][0]["name"] == "CC0-1.0"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.interpreters import list_nodes
 from tests.support.paths import MODELS
 
 try:
@@ -49,7 +50,7 @@ def outputs(model: Any, image: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any
 def weights(quantization: str) -> dict[str, int]:
     """Count the elements of the constants with two dimensions or more, by type, anchors included."""
     model = interpreter(quantization, delegate=False)
-    made = {t for op in model._get_ops_details() for t in op["outputs"]} | {
+    made = {t for op in list_nodes(model) for t in op["outputs"]} | {
         entry["index"] for entry in model.get_input_details()
     }
     found: dict[str, int] = {}
@@ -126,7 +127,7 @@ def test_outputs_are_float_boxes_classes_scores_and_count_in_tf1_order(quantizat
     assert classes.shape == scores.shape == (1, 150)
     assert count.shape == (1,)
     assert all(out["dtype"] == np.float32 for out in model.get_output_details())
-    operator = next(op for op in model._get_ops_details() if len(op["outputs"]) == 4)
+    operator = next(op for op in list_nodes(model) if len(op["outputs"]) == 4)
     assert operator["op_name"] == "TFLite_Detection_PostProcess"
     assert list(operator["outputs"]) == [out["index"] for out in model.get_output_details()]
 
@@ -158,7 +159,7 @@ def test_full_integer_computes_in_int8_up_to_the_post_processing() -> None:
     assert [entry["dtype"] for entry in model.get_input_details()] == [np.uint8]
     types = {tensor["index"]: tensor["dtype"] for tensor in model.get_tensor_details()}
     islands = [
-        op["op_name"] for op in model._get_ops_details() if any(types[t] == np.float32 for t in op["outputs"])
+        op["op_name"] for op in list_nodes(model) if any(types[t] == np.float32 for t in op["outputs"])
     ]
     assert islands == ["DEQUANTIZE", "DEQUANTIZE", "TFLite_Detection_PostProcess"]
 
@@ -168,7 +169,7 @@ def test_dynamic_range_keeps_float_activations() -> None:
     types = {tensor["index"]: tensor["dtype"] for tensor in model.get_tensor_details()}
     hybrid = [
         op
-        for op in model._get_ops_details()
+        for op in list_nodes(model)
         if types[op["inputs"][0]] == np.float32 and any(types[t] == np.int8 for t in op["inputs"] if t >= 0)
     ]
     assert len(hybrid) > 5

@@ -24,6 +24,7 @@ def call(device, method, arguments, keywords, topic):
     host, worker = host_here(), get_worker()
     if topic is not None:
         keywords = {**keywords, "on_line": lambda line: worker.log_event(topic, line)}
+    # private: no step of a farm asks a device for what the suite asks it
     with host._lock(device):
         station = host._station(host._attached[device])
         result = getattr(station.device, method)(*arguments, **keywords)

@@ -14,7 +14,7 @@ from harness.errors import FarmError, IncomparableError, UnknownNameError, Usage
 from harness.farm.device_runs import WorkPool
 from harness.farm.hosts import HostAnswer
 from harness.farm.names import find_devices, usable_offers
-from harness.farm.shards import MIN_IMAGES, _refuse_unlike, difference, merge, split
+from harness.farm.shards import MIN_IMAGES, difference, merge, refuse_unlike, split
 from harness.farm.wire import HostDescription, Inferences, Offer
 from harness.profiles import Connection, DeviceProfile
 from harness.records.records import DelegateFacts
@@ -100,9 +100,9 @@ def test_detections_of_other_runtimes_or_delegates_are_not_merged(change, text):
     found = Inferences(
         detections=b"", n_images=1, unreadable=(), seconds=1.0, delegate=delegate, runtime="r 1"
     )
-    _refuse_unlike([("a", found), ("b", found)])
+    refuse_unlike([("a", found), ("b", found)])
     with pytest.raises(IncomparableError, match=text):
-        _refuse_unlike([("a", found), ("b", msgspec.structs.replace(found, **change))])
+        refuse_unlike([("a", found), ("b", msgspec.structs.replace(found, **change))])
 
 
 def hosts(*offers, problem=""):

@@ -14,7 +14,7 @@ from harness.quantization.measure import How, Variant
 
 def test_a_variant_has_the_models_card_but_its_own_name_file_and_size(shapes, tmp_path):
     variant = Variant("other", tmp_path / "other.tflite", (96, 64))
-    card = load_card(measure._write_card(shapes, variant, tmp_path)).card
+    card = load_card(measure.write_card(shapes, variant, tmp_path)).card
     assert (card.name, card.source.path) == ("other", str(tmp_path / "other.tflite"))
     assert (card.input.width, card.input.height) == (96, 64)
     assert (card.decoder, card.labels) == (shapes.card.decoder, shapes.card.labels)
@@ -24,7 +24,7 @@ def test_a_variant_has_the_models_card_but_its_own_name_file_and_size(shapes, tm
 def test_a_side_file_of_anchors_is_still_found_from_another_folder(shapes, tmp_path):
     decoder = changed(shapes.card.decoder, anchors=AnchorSpec(source="file", file="anchors.npy"))
     model = replace(shapes, card=changed(shapes.card, decoder=decoder))
-    card = load_card(measure._write_card(model, Variant("other", shapes.file), tmp_path)).card
+    card = load_card(measure.write_card(model, Variant("other", shapes.file), tmp_path)).card
     assert card.decoder.anchors.file == str((shapes.origin.parent / "anchors.npy").resolve())
 
 

@@ -10,6 +10,7 @@ from harness.cli.main import main
 from harness.errors import ModelError, UsageError
 from harness.quantization import prune
 from harness.tflite.model import describe, load
+from tests.support.interpreters import list_nodes
 
 interpreter = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 
@@ -21,9 +22,7 @@ def weights(path):
     )
     engine.allocate_tensors()
     indices = {
-        int(op["inputs"][1])
-        for op in engine._get_ops_details()
-        if op["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}
+        int(op["inputs"][1]) for op in list_nodes(engine) if op["op_name"] in {"CONV_2D", "DEPTHWISE_CONV_2D"}
     }
     return {index: engine.get_tensor(index).copy() for index in sorted(indices)}
 

@@ -153,7 +153,7 @@ def graph(name, before, after, inputs=(0,), extra=()):
     ],
 )
 def test_what_litert_would_run_wrongly_is_found(name, before, after, says):
-    (fault,) = resize._silent_faults(*graph(name, before, after))
+    (fault,) = resize.silent_faults(*graph(name, before, after))
     assert says in fault
     assert f"operator 0 ({name})" in fault
 
@@ -169,7 +169,7 @@ def test_what_litert_would_run_wrongly_is_found(name, before, after, says):
     ],
 )
 def test_operators_that_follow_the_size_are_no_faults(name, before, after):
-    assert list(resize._silent_faults(*graph(name, before, after))) == []
+    assert list(resize.silent_faults(*graph(name, before, after))) == []
 
 
 def test_another_number_of_boxes_than_anchors_is_a_fault():
@@ -179,7 +179,7 @@ def test_another_number_of_boxes_than_anchors_is_a_fault():
     ]
     operator = Operator("TFLite_Detection_PostProcess", True, (0, 1, 2), (3,))
     found = Graph(3, "", (Subgraph("main", tuple(tensors), (operator,), (0,), (3,)),), {}, {})
-    (fault,) = resize._silent_faults(found, {0: (1, 64, 4), 1: (1, 64, 4), 2: (16, 4), 3: ()})
+    (fault,) = resize.silent_faults(found, {0: (1, 64, 4), 1: (1, 64, 4), 2: (16, 4), 3: ()})
     assert "holds 16 anchors as a constant, and with that size there would be 64 boxes" in fault
 
 

@@ -204,8 +204,8 @@ def test_int8_refuses_operators_without_an_integer_form_and_names_them(shapes):
     from collections import Counter
 
     with pytest.raises(ModelError, match=r"2 EXP, 1 POW would stay float.*int8-float-fallback"):
-        workflow._refuse_float_operators(find_mode("int8"), Counter({"EXP": 2, "POW": 1}), shapes.file)
-    workflow._refuse_float_operators(find_mode("int8-float-fallback"), Counter({"EXP": 2}), shapes.file)
+        workflow.refuse_float_operators(find_mode("int8"), Counter({"EXP": 2, "POW": 1}), shapes.file)
+    workflow.refuse_float_operators(find_mode("int8-float-fallback"), Counter({"EXP": 2}), shapes.file)
 
 
 def test_a_model_that_litert_refuses_is_not_written(shapes, tmp_path):

@@ -12,7 +12,7 @@ def cache(monkeypatch, tmp_path):
     """A cache of its own that keeps the summaries of small and of young runs too; counts what is computed."""
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(summary_cache, "LEAST_CELLS", 1)
-    monkeypatch.setattr(summary_cache, "_SETTLED_S", -1e9)
+    monkeypatch.setattr(summary_cache, "SETTLED_S", -1e9)
     computed = []
     real = summary.summarize_record
     monkeypatch.setattr(
@@ -65,7 +65,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(cache, make_run, 
 
 
 def test_files_that_may_still_change_are_not_kept(cache, make_run, monkeypatch):
-    monkeypatch.setattr(summary_cache, "_SETTLED_S", 1e9)
+    monkeypatch.setattr(summary_cache, "SETTLED_S", 1e9)
     run = make_run()
     run.cell()
     assert rows_of(run) == rows_of(run) and len(cache) == 2

@@ -253,12 +253,9 @@ def spoil(outputs, how):
 
 def nodes_of(interpreter):
     """Original nodes, and the sets of them that delegate nodes replaced."""
-    from harness.worker.evidence import DELEGATE_NODE, _between
+    from harness.worker.evidence import divide_nodes, list_nodes
 
-    nodes = interpreter._get_ops_details()
-    original = [n for n in nodes if n["op_name"] != DELEGATE_NODE]
-    maker = {int(t): i for i, n in enumerate(original) for t in n["outputs"]}
-    return original, [_between(n, original, maker) for n in nodes if n["op_name"] == DELEGATE_NODE]
+    return divide_nodes(list_nodes(interpreter))
 
 
 def write_graph(file, original, groups, name):

@@ -8,6 +8,7 @@ import pytest
 
 from harness.tflite.model import describe
 from harness.tflite.tensor_info import TensorInfo
+from tests.support.interpreters import list_nodes
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
 
@@ -50,7 +51,7 @@ def test_inputs_and_outputs_are_those_of_the_interpreter_in_its_order(real):
 
 def test_operators_are_those_of_the_interpreter(real):
     runtime, description = interpreter(real), describe(real)
-    expected = Counter(operator["op_name"] for operator in runtime._get_ops_details())
+    expected = Counter(operator["op_name"] for operator in list_nodes(runtime))
     assert dict(description.operators) == dict(expected)
     assert description.n_operators == expected.total()
 

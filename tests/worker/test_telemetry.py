@@ -9,8 +9,8 @@ from harness.worker.telemetry import TelemetryReader
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A computer of files; what is not written is not there."""
-    monkeypatch.setattr(telemetry, "_SYS", tmp_path / "sys")
-    monkeypatch.setattr(telemetry, "_PROC_STAT", tmp_path / "stat")
+    monkeypatch.setattr(telemetry, "SYS", tmp_path / "sys")
+    monkeypatch.setattr(telemetry, "PROC_STAT", tmp_path / "stat")
     monkeypatch.setattr(telemetry, "read_flags", lambda: None)
 
     def write(path, text):

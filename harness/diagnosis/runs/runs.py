@@ -74,7 +74,7 @@ class Runs:
     on_step: OnStep = lambda done, total, text: None
     budget: int = OUTPUT_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
-    _kept: dict[tuple[Any, ...], dict[int, Raw]] = field(default_factory=dict, repr=False)
+    kept: dict[tuple[Any, ...], dict[int, Raw]] = field(default_factory=dict, repr=False)
     _found: dict[tuple[Any, ...], Found] = field(default_factory=dict, repr=False)
 
     def image_ids(self, n_images: int | None = None) -> tuple[int, ...]:
@@ -172,7 +172,7 @@ class Runs:
         preparation = Preparation(changed.source.card.input, changed.description.inputs[0])
         # Another file is tried once; its outputs would take the room of those that are needed again and again.
         once = changed.change.file is not None
-        kept = {} if once else self._kept.setdefault(changed.key, {})
+        kept = {} if once else self.kept.setdefault(changed.key, {})
         images = self.dataset.images[:n_images]
         delegate = changed.place.delegate
 

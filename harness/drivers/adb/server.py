@@ -51,10 +51,11 @@ def server_phones() -> list[ServerPhone]:
             text = _take_text(connection)
         except OSError:
             return []
-    return [_parse_phone(line) for line in text.splitlines() if line.strip()]
+    return [parse_phone(line) for line in text.splitlines() if line.strip()]
 
 
-def _parse_phone(line: str) -> ServerPhone:
+def parse_phone(line: str) -> ServerPhone:
+    """Read one line of the server's list."""
     serial, state, *words = [*line.split(), "offline"][: None if len(line.split()) > 1 else 2]
     if state == "no":
         state = "no permissions"

@@ -45,7 +45,7 @@ def render(
     document = make_document(results, rows, sort)
     document["pivots"] = tables.pivots([*rows, *beside], group_by)
     document["published"] = tables.published(beside)
-    style, script = read_part("style.css"), _script()
+    style, script = read_part("style.css"), page_script()
     return Template(read_part("page.html")).substitute(
         policy=_policy(style, script),
         title=escape(document["title"].encode("utf-8", "replace").decode()),
@@ -78,7 +78,8 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _script() -> str:
+def page_script() -> str:
+    """Return the script of the page, all its parts in one scope."""
     parts = "\n".join(read_part(f"js/{name}.js") for name in SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}\n}})();\n'
 

@@ -101,7 +101,7 @@ def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repos
     model = model_of(repository, "shapes-float32")
     poor = Runs(dataset, runs.truth, budget=0)
     assert np.array_equal(poor.detections(model).table.rows, runs.detections(model).table.rows)
-    assert not any(poor._kept.values())
+    assert not any(poor.kept.values())
 
 
 def test_a_card_that_does_not_fit_is_an_error(repository, runs):

@@ -104,6 +104,7 @@ def test_a_refused_service_is_said_at_once(adb_device):
     adb_device.run(["true"], timeout_s=5)
     begin = time.monotonic()
     with pytest.raises(ServiceRefusedError, match="no-such-service"):
+        # private: no command of a device asks for a service that there is not
         adb_device._link.open("no-such-service:", begin + 10)
     assert time.monotonic() - begin < NOTICED_S
     assert adb_device.run(["true"], timeout_s=5).exit_code == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.drivers.adb.server import ServerPhone, _parse_phone
+from harness.drivers.adb.server import ServerPhone, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -16,4 +16,4 @@ from harness.drivers.adb.server import ServerPhone, _parse_phone
     ],
 )  # fmt: skip
 def test_the_adb_server_s_list_is_read(line, expected):
-    assert _parse_phone(line) == expected
+    assert parse_phone(line) == expected

@@ -478,7 +478,7 @@ def test_nothing_of_a_connection_is_left_on_this_computer(sshd, request, monkeyp
     os.utime(empty, (0, 0))
     device = sshd.device()
     device.run(["true"], timeout_s=5)
-    client = device._link._client
+    client = device._link._client  # private: nobody else knows which process it is
     device.close()
     assert client.poll() is not None
     assert not list(temporary.iterdir())

@@ -84,7 +84,7 @@ def test_every_script_of_the_package_is_part_of_the_page():
 @pytest.mark.parametrize("word", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(",
                                   "XMLHttpRequest", "WebSocket", "import("])  # fmt: skip
 def test_no_script_makes_markup_of_text_or_asks_the_network(word):
-    assert word not in build._script()
+    assert word not in build.page_script()
 
 
 def test_the_evidence_of_every_row_is_in_the_page(make_run):

@@ -10,7 +10,7 @@ from harness.tflite.graph import Graph, Quantization, Subgraph, Tensor
 from harness.tflite.nodes import Node, read_nodes
 from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
 from harness.tflite.support.predict import TABLES, delegated, partitions, predict
-from harness.worker.evidence import DELEGATE_NODE, _between
+from harness.worker.evidence import divide_nodes, list_nodes
 
 NOTHING = Graph(3, "", (Subgraph("", (), (), (), ()),), {}, {})
 AT_HAND = (
@@ -211,11 +211,8 @@ def delegated_by_runtime(path):
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
     interpreter = litert.Interpreter(str(path))
     interpreter.allocate_tensors()
-    listed = interpreter._get_ops_details()
-    original = [one for one in listed if one["op_name"] != DELEGATE_NODE]
-    delegates = [one for one in listed if one["op_name"] == DELEGATE_NODE]
-    maker = {int(t): place for place, one in enumerate(original) for t in one["outputs"]}
-    return set().union(*(_between(one, original, maker) for one in delegates)), len(delegates)
+    _, parts = divide_nodes(list_nodes(interpreter))
+    return set().union(*parts), len(parts)
 
 
 @pytest.mark.parametrize("name", AT_HAND)

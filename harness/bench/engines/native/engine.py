@@ -38,7 +38,7 @@ from harness.records.store import now
 from harness.vocabulary import MEASURED, Status
 from harness.worker.results import OutputCheck
 
-_PLAIN = Command("tflite", "", Delegate(CPU), outputs=Outputs(result=RESULT, graph=GRAPH))
+PLAIN = Command("tflite", "", Delegate(CPU), outputs=Outputs(result=RESULT, graph=GRAPH))
 
 
 @dataclass
@@ -69,7 +69,7 @@ class NativeEngine:
         _refuse_what_needs_samples(cell)
         started, settings = now(), cell.settings
         runs = Runs(settings.runs_a_process, settings.seconds_a_process, settings.patience_s)
-        run = self._run(cell, scratch, replace(_PLAIN, runs=runs))
+        run = self._run(cell, scratch, replace(PLAIN, runs=runs))
         truth = judge(cell.delegate, run.output, run.report.missing)
         facts = _process_facts(cell, _with_median(truth, run.output), run)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
@@ -84,8 +84,8 @@ class NativeEngine:
             MeasurementError: The tool cannot be asked for this delegate, or has no profiler.
             DeviceError: The device went away, or has no room.
         """
-        outputs = replace(_PLAIN.outputs, profile=OPERATORS)
-        output = self._run(cell, scratch, replace(_PLAIN, runs=Runs(), outputs=outputs)).output
+        outputs = replace(PLAIN.outputs, profile=OPERATORS)
+        output = self._run(cell, scratch, replace(PLAIN, runs=Runs(), outputs=outputs)).output
         if output.status != Status.OK:
             raise MeasurementError("; ".join(output.reasons), status=output.status)
         if not output.profile:

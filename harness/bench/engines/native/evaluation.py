@@ -81,7 +81,7 @@ def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progres
         raise MeasurementError(problem)
     begin, unreadable, done = time.monotonic(), list[str](), 0
     with DetectionWriter(scratch / "detections.json") as writer, batches.RunFolder(tool) as folder:
-        for batch in _batches(cell.dataset.images, unreadable):
+        for batch in jpeg_batches(cell.dataset.images, unreadable):
             output = _run(tool, program, cell, batch, scratch, folder)
             for found in detections_of(output, batch, cell):
                 writer.add(found.image_id, found.boxes, found.scores, found.categories)
@@ -101,7 +101,8 @@ def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progres
     )
 
 
-def _batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterator[list[ImageEntry]]:
+def jpeg_batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterator[list[ImageEntry]]:
+    """Batch the images that the tool can read; the names of the others are added to `unreadable`."""
     batch: list[ImageEntry] = []
     size = 0
     for entry in images:

@@ -13,7 +13,7 @@ from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
 from harness.bench.engines.base import Engine
 from harness.bench.engines.native.batches import PartialBatches
-from harness.bench.engines.native.engine import _PLAIN, NativeEngine
+from harness.bench.engines.native.engine import PLAIN, NativeEngine
 from harness.bench.engines.native.tool import DeviceFiles, NativeTool, ProbedTool
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Cell
@@ -441,7 +441,7 @@ def test_libraries_are_linked_into_one_folder_and_told_to_the_tool(native, shape
         ProbedTool("/d", "tflite"),
         DeviceFiles("/t/benchmark_model", "/m/x.tflite", tuple(f"/h/{n}" for n in names)),
     )
-    argv = engine.tool.command(shapes("qnn:htp"), placed, bench, "token", _PLAIN)
+    argv = engine.tool.command(shapes("qnn:htp"), placed, bench, "token", PLAIN)
     lib = "/d/harness-run-token/lib"
     assert f"--external_delegate_path={lib}/libQnnTFLiteDelegate.so" in argv
     assert f"--external_delegate_options=backend_type:htp;library_path:{lib}/libQnnHtp.so" in argv

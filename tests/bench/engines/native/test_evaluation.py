@@ -107,7 +107,7 @@ def test_an_image_that_the_tool_left_out_is_told(cell):
 
 def test_images_that_are_no_jpeg_are_counted_as_unreadable(tmp_path):
     unreadable = []
-    assert list(native_eval._batches([ImageEntry(1, tmp_path / "a.png")], unreadable)) == []
+    assert list(native_eval.jpeg_batches([ImageEntry(1, tmp_path / "a.png")], unreadable)) == []
     assert unreadable == ["a.png: eval_coco_object_detection reads JPEG only"]
 
 
