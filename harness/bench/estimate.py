@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from harness.bench.plan import Cell
+from harness.bench.plan import Cell, Plan
 from harness.errors import RecordError
 from harness.records.records import Record, load
 from harness.records.samples import load_samples
@@ -19,6 +21,40 @@ PREPARE_S = 0.004
 SECONDS_PER_MB = 0.006
 """Where a model was never measured here: its size says little, but it is all that is known."""
 MOST_RECORDS = 200
+
+
+COLUMNS = ("cell", "model", "device", "delegate", "processes", "n_images", "seconds", "skip")
+"""Of a plan that is shown before it is carried out."""
+
+
+def estimate_plan(plan: Plan, results: Path) -> dict[str, float]:
+    """Estimate the seconds that each cell of a plan takes, by its id."""
+    return {cell.id: estimate_seconds(cell, results) for cell in plan.cells}
+
+
+def plan_rows(plan: Plan, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return one row a cell, with what it would start and about how long that takes."""
+    return [
+        {
+            "cell": cell.id,
+            "model": cell.model.name,
+            "device": cell.device,
+            "delegate": str(cell.delegate),
+            "processes": cell.settings.processes if cell.wants_latency else 0,
+            "n_images": len(cell.dataset.images) if cell.wants_accuracy and cell.dataset else 0,
+            "seconds": round(seconds[cell.id], 1),
+            "skip": cell.skip,
+        }
+        for cell in plan.cells
+    ]
+
+
+def whole_seconds(plan: Plan, seconds: Mapping[str, float]) -> float:
+    """Return how long a plan takes: as long as its slowest device."""
+    devices: dict[str, float] = {}
+    for cell in plan.cells:
+        devices[cell.device] = devices.get(cell.device, 0.0) + seconds[cell.id]
+    return max(devices.values())
 
 
 def estimate_seconds(cell: Cell, results: Path) -> float:

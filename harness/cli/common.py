@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import rich_click as click
 
 from harness.errors import OutputError, UsageError
-from harness.report.consoles import make_console
+from harness.report.consoles import WIDTH, make_console, to_text
+from harness.report.content import FORMATS, Content, render
 from harness.text import clean
 
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("table", "json", "csv", "markdown")
-WIDTH = 100
-"""Columns of a table that does not go to a terminal."""
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 """`context_settings` of every command."""
 PLAIN_INTERVAL_S = 5.0
@@ -64,7 +62,7 @@ def emit(
     format: str = "table",
     output: Path | None = None,
 ) -> None:
-    """Print rows of plain values (str, number, bool, None, list of str), or write them to a file.
+    """Print rows of plain values, or write them to a file: what has no form of its own in any format.
 
     Args:
         rows: The rows; keys that are not in `columns` are left out, missing ones are null.
@@ -75,12 +73,23 @@ def emit(
     Raises:
         OutputError: The file cannot be written.
     """
-    if format == "table":
-        emit_table(_generic_table(rows, columns), output)
-    else:
-        from harness.report import plain
+    show(Content(rows, columns), format, output)
 
-        emit_text(plain.render(rows, columns, format), output)
+
+def show(content: Content, format: str, output: Path | None = None) -> None:
+    """Print content in a format, or write it to a file.
+
+    Raises:
+        UsageError: It does not go with the format, or the format is not text and no file was named.
+        OutputError: The file cannot be written.
+    """
+    form = render(content, format)
+    if isinstance(form, bytes):
+        emit_bytes(form, output)
+    elif isinstance(form, str):
+        emit_text(form, output)
+    else:
+        emit_table(form, output)
 
 
 def emit_text(text: str, output: Path | None = None) -> None:
@@ -125,35 +134,11 @@ def emit_bytes(data: bytes, output: Path | None) -> None:
 
 def emit_table(table: Any, output: Path | None = None) -> None:
     """Print something that rich can render, or write it to a file as plain text."""
-    if output is None:
-        with _stdout():
-            console_out().print(table, crop=False)
+    if output is not None:
+        emit_text(to_text(table), output)
         return
-    console = make_console(width=WIDTH, color_system=None)
-    with console.capture() as capture:
-        console.print(table, crop=False)
-    emit_text(capture.get(), output)
-
-
-def _generic_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
-    """A table of the columns that somebody filled."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from harness.report.plain import cell
-
-    filled = [column for column in columns if not rows or any(row.get(column) not in _EMPTY for row in rows)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in filled:
-        numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
-    return table
-
-
-_EMPTY: tuple[Any, ...] = (None, "", (), [])
+    with _stdout():
+        console_out().print(table, crop=False)
 
 
 def console_out() -> Console:

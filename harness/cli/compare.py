@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli import completion
-from harness.cli.common import CONTEXT, emit, emit_bytes, emit_text, examples, format_option, note, warn
+from harness.cli.common import CONTEXT, emit_bytes, examples, format_option, note, show, warn
 
 if TYPE_CHECKING:
     from harness.comparison.compare import Compared
@@ -94,16 +94,9 @@ def command(
 
 def _print(compared: Compared, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str) -> None:
     from harness.comparison.gate import Outcome
-    from harness.comparison.rows import COLUMNS
     from harness.report import comparison_summary as summary
 
-    if format_ == "markdown":
-        emit_text(summary.to_markdown(compared, verdict, rows))
-    elif format_ == "table":
-        short = summary.short_rows(rows)
-        emit(short, list(short[0]) if short else ())
-    else:
-        emit(rows, COLUMNS, format_)
+    show(summary.content(compared, verdict, rows), format_)
     for remark in summary.remarks(compared):
         warn(remark)
     if format_ == "table":

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, progress, warn
+from harness.cli.common import CONTEXT, examples, format_option, note, progress, show, warn
 from harness.errors import UsageError
+from harness.report.content import Content
 
 if TYPE_CHECKING:
     from harness.cards import Model
@@ -104,7 +105,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         warn(f"{finding.name}: {finding.message} {finding.remedy}")
     for text in report.remarks:
         note(text)
-    emit(report.rows, workflow.COLUMNS if format_ == "table" else workflow.COLUMNS_WITH_ROUTE, format_)
+    show(Content(report.rows, workflow.COLUMNS_WITH_ROUTE, in_table=workflow.COLUMNS), format_)
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:

@@ -9,8 +9,9 @@ from typing import Any
 import rich_click as click
 
 from harness.bench.request import FarmChoice, with_farm
-from harness.cli.common import CONTEXT, emit, emit_table, examples, format_option
+from harness.cli.common import CONTEXT, examples, format_option, show
 from harness.cli.farm_options import farm_options
+from harness.report.content import Content, Form
 
 COLUMNS = ("name", "kind", "address", "state", "model", "soc", "os", "abi", "delegates", "reason")
 FARM_COLUMNS = (*COLUMNS, "host", "kinds")
@@ -50,9 +51,10 @@ def command(ctx: click.Context, /, format_: str, **farm: str | None) -> None:
 
 def _emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], format_: str) -> None:
     """Print devices; a terminal gets the reasons as sentences below the table."""
-    if format_ != "table":
-        emit(rows, columns, format_)
-        return
-    from harness.report.device_table import device_table
 
-    emit_table(device_table(rows))
+    def table() -> Form:
+        from harness.report.device_table import device_table
+
+        return device_table(rows)
+
+    show(Content(rows, columns, own={"table": table}), format_)

@@ -14,13 +14,12 @@ from harness import units
 from harness.cli.common import (
     CONTEXT,
     Progress,
-    emit,
     emit_bytes,
-    emit_table,
     examples,
     format_option,
     note,
     progress,
+    show,
     warn,
 )
 from harness.errors import OutputError, UsageError
@@ -236,16 +235,9 @@ def _write(diagnosis: Diagnosis, attempts: Sequence[Attempt], options: dict[str,
 
 
 def _print(diagnosis: Diagnosis, attempts: Sequence[Attempt], format_: str) -> None:
-    from harness.diagnosis import document
+    from harness.diagnosis.document import document
+    from harness.report.diagnosis_sheet import content
 
-    found = document.document(diagnosis, attempts)
-    if format_ == "table":
-        from harness.report.diagnosis_sheet import sheet
-
-        emit_table(sheet(found))
-    elif format_ == "json":
-        emit([found], document.COLUMNS, format_)
-    else:
-        emit(list(document.rows(found)), document.ROW_COLUMNS, format_)
+    show(content(document(diagnosis, attempts)), format_)
     for name, reason in diagnosis.untested:
         warn(f"cause {name} could not be tested: {reason}")

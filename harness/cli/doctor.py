@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option
+from harness.cli.common import CONTEXT, examples, format_option, show
+from harness.report.content import Content
 
 if TYPE_CHECKING:
     from harness.drivers.checkup.check import Check
@@ -58,7 +59,7 @@ def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, fo
     Exit status 1 when something failed that a run cannot do without; a warning does not count.
     """
     checks = _checks(ctx.obj, devices, Path(output) if output else None)
-    emit([_row(check) for check in checks], COLUMNS if format_ == "table" else ALL_COLUMNS, format_)
+    show(Content([_row(check) for check in checks], ALL_COLUMNS, in_table=COLUMNS), format_)
     from harness.drivers.checkup.check import State
 
     if any(check.state == State.FAILED for check in checks):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, warn
+from harness.cli.common import CONTEXT, emit, examples, format_option, note, show, warn
+from harness.report.content import Content
 from harness.text import clean
 
 if TYPE_CHECKING:
@@ -167,19 +168,35 @@ def _show(told: list[Told], logs: list[tuple[str, CompilerLog]], summary: bool, 
 
     if summary:
         emit([_summary(one) for one in told], SUMMARY, format_)
-    elif format_ == "table" and len(told) == 2:
-        _show_two(told)
     else:
-        rows = [_row(one.file, row) for one in told for row in one.model.rows]
-        emit(rows, COLUMNS if len(told) > 1 or format_ != "table" else COLUMNS[1:], format_)
-    if format_ == "table" and not summary:
-        for one in told:
-            _say(one)
+        show(_rows_of(told), format_)
+        if format_ == "table":
+            _say_around(told)
     for name, log in logs:
         if log.problems:
             from harness.edgetpu.log import ModelLog
 
             warn(f"{name}: {'; '.join(advice(log, ModelLog()))}")
+
+
+def _rows_of(told: list[Told]) -> Content:
+    """The rows of all logs; a table of two stands side by side."""
+    rows = [_row(one.file, row) for one in told for row in one.model.rows]
+    if len(told) == 2:
+        return Content(rows, COLUMNS, own={"table": lambda: _side_by_side(told)})
+    return Content(rows, COLUMNS, in_table=COLUMNS if len(told) > 1 else COLUMNS[1:])
+
+
+def _say_around(told: list[Told]) -> None:
+    """Say what stands around a table: what only one of two logs has, and the facts of each."""
+    if len(told) == 2:
+        from harness.edgetpu.compare import remarks, side_by_side
+
+        pairs = side_by_side(told[0].model, told[1].model)
+        for text in remarks(pairs, (told[0].file, told[1].file)):
+            note(f"- {text}")
+    for one in told:
+        _say(one)
 
 
 def _row(file: str, row: Any) -> dict[str, Any]:
@@ -192,9 +209,9 @@ def _row(file: str, row: Any) -> dict[str, Any]:
     }
 
 
-def _show_two(told: list[Told]) -> None:
-    """Print two logs beside each other, then what only one of them has."""
-    from harness.edgetpu.compare import remarks, side_by_side
+def _side_by_side(told: list[Told]) -> Content:
+    """Two logs beside each other."""
+    from harness.edgetpu.compare import side_by_side
 
     first, second = (clean(f"{k}: {one.file}") for k, one in enumerate(told, 1))
     pairs = side_by_side(told[0].model, told[1].model)
@@ -202,9 +219,7 @@ def _show_two(told: list[Told]) -> None:
         {"operator": pair.operator, first: pair.first, second: pair.second, "status": pair.status}
         for pair in pairs
     ]
-    emit(rows, ("operator", first, second, "status"))
-    for text in remarks(pairs, (told[0].file, told[1].file)):
-        note(f"- {text}")
+    return Content(rows, ("operator", first, second, "status"))
 
 
 def _summary(one: Told) -> dict[str, Any]:

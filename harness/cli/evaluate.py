@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness import units
-from harness.cli.common import CONTEXT, emit, emit_text, examples, format_option, note, warn
+from harness.cli.common import CONTEXT, emit, emit_text, examples, format_option, note, show, warn
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.accuracy.annotations import GroundTruth
-    from harness.accuracy.bootstrap import Interval
-    from harness.accuracy.coco import Evaluation
     from harness.accuracy.coco_engines import Engine
-    from harness.accuracy.detections import DetectionTable
-
-FIGURES = {
-    "map": "AP   IoU 0.50:0.95, all areas, 100 detections",
-    "ap50": "AP   IoU 0.50",
-    "ap75": "AP   IoU 0.75",
-    "ap_small": "AP   small (area < 32²)",
-    "ap_medium": "AP   medium",
-    "ap_large": "AP   large (area > 96²)",
-    "ar1": "AR   1 detection an image",
-    "ar10": "AR   10 detections an image",
-    "ar100": "AR   100 detections an image",
-    "ar_small": "AR   small",
-    "ar_medium": "AR   medium",
-    "ar_large": "AR   large",
-}
-"""COCO's 12 figures in the order and words of its own summary."""
-COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
+    from harness.accuracy.on_files import Loaded
 
 
 @click.command(
@@ -112,16 +91,17 @@ def command(
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
     _check_options(against, breakdown, worst, images, output)
-    truth = _read_truth(annotations)
-    table, chosen = _read_table(truth, detections), _read_ids(truth, image_ids)
+    from harness.accuracy.on_files import load
+
+    loaded = load(annotations, detections, image_ids)
     if breakdown or curves:
-        _print_parts(truth, table, chosen, engine, breakdown, curves, output, format_)
-    if worst:
-        _print_worst(truth, table, chosen, worst, images, output, format_)
+        _show_parts(loaded, engine, breakdown, curves, output, format_)
+    if worst and images and output:
+        _show_worst(loaded, worst, images, output, format_)
     elif against:
-        _print_difference(truth, table, chosen, against, output, format_)
+        _show_difference(loaded, against, output, format_)
     elif not breakdown:
-        _print_figures(truth, table, chosen, engine, detections, output, format_)
+        _show_figures(loaded, engine, detections, output, format_)
 
 
 def _check_options(
@@ -135,136 +115,45 @@ def _check_options(
         raise UsageError("--images is used with --worst only")
 
 
-def _read_truth(annotations: Path) -> GroundTruth:
-    from harness.accuracy.annotations import read_annotations
-    from harness.accuracy.dataset import find_dataset
-
-    return read_annotations(
-        find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
-    )
-
-
-def _read_table(truth: GroundTruth, detections: Path) -> DetectionTable:
-    from harness.accuracy import coco
-    from harness.accuracy.detections import load_detections
-    from harness.accuracy.plausibility import refuse_wrong_units
-
-    table = load_detections(detections)
-    coco.refuse_unknown_ids(truth, table)
-    refuse_wrong_units(truth, table)
-    return table
-
-
-def _read_ids(truth: GroundTruth, path: Path | None) -> list[int] | None:
-    from harness.accuracy.coco import chosen_images
-    from harness.accuracy.image_ids import read_image_ids
-
-    return None if path is None else chosen_images(truth, read_image_ids(path))
-
-
-def _is_dataset(path: Path) -> bool:
-    """Whether it is a folder or a card of a dataset (VOC's and YOLO's too) and not the annotations themselves."""
-    return path.is_dir() or path.suffix in {".toml", ".yaml", ".yml"}
-
-
-def _print_figures(
-    truth: GroundTruth,
-    table: DetectionTable,
-    chosen: list[int] | None,
-    engine: Engine,
-    path: Path,
-    output: Path | None,
-    format_: str,
-) -> None:
+def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | None, format_: str) -> None:
     from harness.accuracy import coco
     from harness.accuracy.bootstrap import map_interval
+    from harness.report import evaluation
 
-    evaluation = coco.evaluate(truth, table, chosen, engine)
-    _warn(evaluation, table, path)
-    _print(row(evaluation, map_interval(truth, table, chosen)), format_, output)
+    found = coco.evaluate(loaded.truth, loaded.table, loaded.chosen, engine)
+    for sentence in evaluation.remarks(found, loaded.table, path):
+        warn(sentence)
+    interval = map_interval(loaded.truth, loaded.table, loaded.chosen)
+    show(evaluation.figures_content(found, interval), format_, output)
 
 
-def _print_difference(
-    truth: GroundTruth,
-    table: DetectionTable,
-    chosen: list[int] | None,
-    against: Path,
-    output: Path | None,
-    format_: str,
-) -> None:
+def _show_difference(loaded: Loaded, against: Path, output: Path | None, format_: str) -> None:
     from harness.accuracy.bootstrap import paired_difference
-    from harness.cli import evaluate_parts
+    from harness.accuracy.on_files import read_detections
+    from harness.report import evaluation
 
-    result = paired_difference(truth, _read_table(truth, against), table, chosen)
-    emit([evaluate_parts.against_row(result)], evaluate_parts.AGAINST_COLUMNS, format_, output)
+    base = read_detections(loaded.truth, against)
+    result = paired_difference(loaded.truth, base, loaded.table, loaded.chosen)
+    emit([evaluation.against_row(result)], evaluation.AGAINST_COLUMNS, format_, output)
 
 
-def _print_parts(
-    truth: GroundTruth,
-    table: DetectionTable,
-    chosen: list[int] | None,
-    engine: Engine,
-    breakdown: bool,
-    curves: Path | None,
-    output: Path | None,
-    format_: str,
+def _show_parts(
+    loaded: Loaded, engine: Engine, breakdown: bool, curves: Path | None, output: Path | None, format_: str
 ) -> None:
     from harness.accuracy.breakdown import break_down
-    from harness.cli import evaluate_parts
+    from harness.report import evaluation
 
-    result = break_down(truth, table, chosen, engine)
+    result = break_down(loaded.truth, loaded.table, loaded.chosen, engine)
     if curves:
-        emit_text(evaluate_parts.curves_csv(result.curves), curves)
-    if breakdown and format_ == "table" and output is None:
-        for rows, columns in evaluate_parts.tables(result):
-            emit(rows, columns)
-    elif breakdown:
-        emit(evaluate_parts.breakdown_rows(result), evaluate_parts.BREAKDOWN_COLUMNS, format_, output)
+        emit_text(evaluation.curves_csv(result.curves), curves)
+    if breakdown:
+        show(evaluation.breakdown_content(result, in_file=output is not None), format_, output)
 
 
-def _print_worst(
-    truth: GroundTruth,
-    table: DetectionTable,
-    chosen: list[int] | None,
-    n: int,
-    images: Path | None,
-    output: Path | None,
-    format_: str,
-) -> None:
-    from harness.cli import evaluate_parts
+def _show_worst(loaded: Loaded, n: int, images: Path, output: Path, format_: str) -> None:
+    from harness.report import evaluation
 
-    assert images is not None
-    assert output is not None
-    rows = evaluate_parts.worst_rows(truth, table, chosen, n, images, output)
+    rows = evaluation.worst_rows(loaded, n, images, output)
     if not rows:
         note("no image has an error at IoU 0.5; nothing is drawn")
-    emit(rows, evaluate_parts.WORST_COLUMNS, format_)
-
-
-def row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
-    """Return the one object that the command prints."""
-    figures = {name: getattr(evaluation.figures, name) for name in FIGURES}
-    ends = {"map_low": interval.low, "map_high": interval.high}
-    return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine}
-
-
-def _warn(evaluation: Evaluation, table: DetectionTable, path: Path) -> None:
-    if not len(table):
-        warn(f"{path}: no detections; every figure is 0")
-    if evaluation.figures.map is None:
-        warn("no annotations in these images; there is nothing to average")
-    for sentence in evaluation.warnings:
-        warn(sentence)
-
-
-def _print(values: dict[str, Any], format_: str, output: Path | None) -> None:
-    if format_ != "table":
-        emit([values], COLUMNS, format_, output)
-        return
-    lines = [{"figure": text, "value": units.metric(values[name])} for name, text in FIGURES.items()]
-    ends = " to ".join(units.metric(values[name]) for name in ("map_low", "map_high"))
-    if values["map_low"] is not None:
-        lines.insert(1, {"figure": "     95 % interval over images", "value": ends})
-    lines.append({"figure": "images", "value": units.count(values["n_images"])})
-    lines.append({"figure": "computed by", "value": values["engine"]})
-    emit(lines, ("figure", "value"), output=output)
+    emit(rows, evaluation.WORST_COLUMNS, format_)

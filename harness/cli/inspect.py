@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, emit_table, examples, format_option, note
+from harness.cli.common import CONTEXT, examples, format_option, note, show
 
 
 @click.command(
@@ -31,17 +30,15 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
 
     MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs.
     """
-    from harness.tflite.inspect.model import COLUMNS, inspect
+    from harness.tflite.inspect.model import inspect
 
     found = inspect(model_file(model, ctx.obj))
     if other is not None:
         _emit_difference(found, inspect(model_file(other, ctx.obj)), format_)
-    elif format_ == "table":
-        from harness.report.inspection_sheet import sheet
+        return
+    from harness.report.inspection_sheet import content
 
-        emit_table(sheet(found))
-    else:
-        emit([_plain(found, format_)], COLUMNS, format_)
+    show(content(found), format_)
 
 
 def model_file(text: str, workspace: str | None) -> Path:
@@ -65,25 +62,11 @@ def model_file(text: str, workspace: str | None) -> Path:
 
 
 def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:
+    from harness.report.content import nested
     from harness.tflite.inspect.difference import COLUMNS, difference
 
-    rows = [_plain(row, format_) for row in difference(first, second)]
+    rows = list(difference(first, second))
     if rows or format_ != "table":
-        emit(rows, COLUMNS, format_)
+        show(nested(rows, COLUMNS), format_)
     else:
         note("no difference: the two files are the same")
-
-
-def _plain(row: Mapping[str, Any], format_: str) -> dict[str, Any]:
-    """Return a row whose objects are JSON texts where a format has cells, not objects."""
-    if format_ == "json":
-        return dict(row)
-    return {key: _cell(value) for key, value in row.items()}
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict) or (
-        isinstance(value, list) and any(isinstance(i, (dict, list)) for i in value)
-    ):
-        return json.dumps(value, ensure_ascii=False)
-    return value

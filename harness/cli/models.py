@@ -9,9 +9,11 @@ import rich_click as click
 
 from harness import units
 from harness.cards import Model, list_cards
-from harness.cli.common import CONTEXT, WIDTH, emit, emit_table, examples, format_option, note
+from harness.cli.common import CONTEXT, emit, examples, format_option, note, show
 from harness.errors import HarnessError, JobError, UsageError
 from harness.recognize.find import find_model
+from harness.report.consoles import WIDTH
+from harness.report.content import Content
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
@@ -62,10 +64,8 @@ def list_command(ctx: click.Context, format_: str) -> None:
 def show_command(ctx: click.Context, name: str, format_: str) -> None:
     """Show one card: NAME is a card's name, a card's path or a .tflite file."""
     model = find_model(name, find_workspace(ctx.obj))
-    if format_ == "table":
-        emit_table(_sheet(model))
-    else:
-        emit([row(model)], COLUMNS, format_)
+    cells = row(model)
+    show(Content([cells], COLUMNS, own={"table": lambda: _sheet(model, cells)}), format_)
 
 
 @command.command(
@@ -97,7 +97,7 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
                 shown.say(f"error: {error}")
                 failures.append(model.name)
     if rows:
-        emit(rows, FETCH_TABLE if format_ == "table" else FETCH_COLUMNS, format_)
+        show(Content(rows, FETCH_COLUMNS, in_table=FETCH_TABLE), format_)
     if failures:
         raise JobError(f"not fetched: {', '.join(failures)}")
 
@@ -170,12 +170,10 @@ def _write_card(model: Model, best: Tried, path: Path, limit: int) -> None:
 
 def _list(workspace: str | None, format_: str) -> None:
     models = list_cards(find_workspace(workspace))
-    if format_ != "table":
-        emit([row(model) for model in models], COLUMNS, format_)
-        return
-    emit_table(_table(models))
+    rows = [row(model) for model in models]
+    show(Content(rows, COLUMNS, own={"table": lambda: _table(models, rows)}), format_)
     missing = [model for model in models if not model.available]
-    if missing:
+    if missing and format_ == "table":
         note(f"{len(missing)} of {len(models)} are not on this computer; `harness models show NAME` says why")
 
 
@@ -207,7 +205,7 @@ def _quantization(model: Model) -> str | None:
         return None
 
 
-def _table(models: list[Model]) -> Any:
+def _table(models: list[Model], rows: list[dict[str, Any]]) -> Any:
     """Return the list as a table that stays readable on 100 columns: a short state instead of paths."""
     from rich import box
     from rich.table import Table
@@ -215,8 +213,7 @@ def _table(models: list[Model]) -> Any:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("name", "state", "quantization", "input", "decoder"):
         table.add_column(column, no_wrap=column != "quantization", overflow="fold")
-    for model in models:
-        cells = row(model)
+    for model, cells in zip(models, rows, strict=True):
         table.add_row(
             *_texts(model.name, _state(model), cells["quantization"], cells["input"], cells["decoder"])
         )
@@ -232,20 +229,20 @@ def _state(model: Model) -> str:
     return "not fetched" if model.card.source.format == "tflite" else "to be converted"
 
 
-def _sheet(model: Model) -> Any:
+def _sheet(model: Model, cells: dict[str, Any]) -> Any:
     """Return one card as a sheet of two columns, its published figures below."""
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold", max_width=WIDTH - 16)
-    for label, value in _facts(model):
+    for label, value in _facts(model, cells):
         table.add_row(*_texts(label, value))
     return table
 
 
-def _facts(model: Model) -> list[tuple[str, str | None]]:
-    card, cells = model.card, row(model)
+def _facts(model: Model, cells: dict[str, Any]) -> list[tuple[str, str | None]]:
+    card = model.card
     where = str(model.file) if model.available else model.why_missing
     facts = [
         ("name", model.name),

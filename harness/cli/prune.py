@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from harness.cli.common import CONTEXT, examples, format_option, progress
-from harness.cli.variants import measuring_options, show, subject
+from harness.cli.variants import measuring_options, show_rows, subject
 
 
 @click.command(
@@ -54,5 +54,5 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         rows = variants.prune_model(
             model, options["sparsities"], options["scope"], options["output"], how, Shown(shown)
         )
-    if show(rows, format_):
+    if show_rows(rows, format_):
         ctx.exit(1)

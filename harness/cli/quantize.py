@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, progress, warn
+from harness.cli.common import CONTEXT, emit, examples, format_option, note, progress, show, warn
 from harness.errors import ModelError
+from harness.report.content import Content
 
 if TYPE_CHECKING:
     from harness.quantization.findings import Finding
@@ -72,7 +73,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     _tell(report.findings)
     for text in report.remarks:
         note(text)
-    emit(report.rows, TABLE if format_ == "table" else workflow.COLUMNS, format_)
+    show(Content(report.rows, workflow.COLUMNS, in_table=TABLE), format_)
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.cli.common import FORMATS, emit, emit_table, warn
+from harness.cli.common import show, warn
 from harness.errors import UsageError
+from harness.report.content import FORMATS, Content, Row
+
+if TYPE_CHECKING:
+    from harness.report.operator_tables import OperatorTables
 
 
 def print_operators(
@@ -35,12 +40,13 @@ def print_operators(
         raise UsageError(
             f"no operators were recorded in {', '.join(map(str, found.runs))}; harness run --operators records them"
         )
-    if format == "table":
-        from harness.report.operator_tables import OperatorTables
+    show(Content(rows, operators.COLUMNS, own={"table": lambda: _tables(rows)}), format, output)
 
-        emit_table(OperatorTables(rows), output)
-    else:
-        emit(rows, operators.COLUMNS, format, output)
+
+def _tables(rows: Sequence[Row]) -> OperatorTables:
+    from harness.report.operator_tables import OperatorTables
+
+    return OperatorTables(rows)
 
 
 def _refuse(format: str, others: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ import rich_click as click
 
 from harness.cli.common import CONTEXT, examples, format_option, progress
 from harness.cli.convert import Size
-from harness.cli.variants import measuring_options, show, subject
+from harness.cli.variants import measuring_options, show_rows, subject
 
 
 class Sizes(Size):
@@ -50,5 +50,5 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     model, how = subject(ctx.obj, options)
     with progress() as shown:
         rows = variants.resize_model(model, options["sizes"], options["output"], how, Shown(shown))
-    if show(rows, format_):
+    if show_rows(rows, format_):
         ctx.exit(1)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from harness.cli.common import emit, note, warn
+from harness.cli.common import note, show, warn
 from harness.errors import ModelError
+from harness.report.content import Content
 from harness.vocabulary import Status
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
     return model, how
 
 
-def show(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:
+def show_rows(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:
     """Print the table, and on stderr what qualifies its rows; return whether a row failed.
 
     A reason that holds of all rows is told once.
     """
     from harness.quantization.variants import COLUMNS
 
-    emit(rows, TABLE if format_ == "table" else COLUMNS, format_)
+    show(Content(rows, COLUMNS, in_table=TABLE), format_)
     told: dict[str, list[str]] = {}
     for row in rows:
         for reason in row.get("reasons") or ():

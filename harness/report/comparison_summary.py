@@ -10,7 +10,9 @@ from harness import units
 from harness.comparison.compare import Compared
 from harness.comparison.gate import Finding, GateResult, Outcome
 from harness.comparison.match import name_of
+from harness.comparison.rows import COLUMNS
 from harness.report import plain
+from harness.report.content import Content
 from harness.text import clean
 from harness.vocabulary import Status
 
@@ -24,6 +26,20 @@ WORDS: dict[Outcome, str] = {
     Outcome.FAIL: "failed",
     Outcome.UNDECIDED: "undecided: the data cannot tell",
 }
+
+
+def content(compared: Compared, verdict: GateResult, rows: Sequence[Row]) -> Content:
+    """Return a comparison as content: a short table, a summary for a pull request, or all rows."""
+    return Content(
+        rows,
+        COLUMNS,
+        own={"markdown": lambda: to_markdown(compared, verdict, rows), "table": lambda: _short_table(rows)},
+    )
+
+
+def _short_table(rows: Sequence[Row]) -> Content:
+    short = short_rows(rows)
+    return Content(short, list(short[0]) if short else ())
 
 
 def short_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:

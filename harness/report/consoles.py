@@ -1,11 +1,14 @@
-"""The terminal that results are written to."""
+"""The terminal that results are written to, and the width of what is written elsewhere."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+
+WIDTH = 100
+"""Columns of a table that does not go to a terminal."""
 
 
 def make_console(**settings: Any) -> Console:
@@ -13,3 +16,11 @@ def make_console(**settings: Any) -> Console:
     from rich.console import Console
 
     return Console(markup=False, emoji=False, highlight=False, **settings)
+
+
+def to_text(shown: RenderableType) -> str:
+    """Return what rich prints as plain text."""
+    console = make_console(width=WIDTH, color_system=None)
+    with console.capture() as capture:
+        console.print(shown, crop=False)
+    return capture.get()

@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness import units
+from harness.diagnosis import document
+from harness.report.content import Content
 from harness.text import clean
 
 WIDTH = 100
@@ -20,6 +22,14 @@ MOST_LAYERS = 8
 _NAME_WIDTH = 28
 _STYLES = {"certain": "bold red", "likely": "bold yellow", "possible": "bold"}
 Found = Mapping[str, Any]
+
+
+def content(found: Found) -> Content:
+    """Return a diagnosis as content: a sheet for a person, one object as JSON, rows where there are cells."""
+    in_cells = dict.fromkeys(
+        ("csv", "markdown"), lambda: Content(list(document.rows(found)), document.ROW_COLUMNS)
+    )
+    return Content([found], document.COLUMNS, own={"table": lambda: sheet(found), **in_cells})
 
 
 def sheet(found: Found) -> Group:

@@ -13,13 +13,20 @@ from rich.text import Text
 
 from harness import units
 from harness.delegates import KINDS
+from harness.report.content import Content, nested
 from harness.text import clean
+from harness.tflite.inspect.model import COLUMNS
 
 WIDTH = 100
 MAX_LABELS = 6
 MAX_REASONS = 4
 MAX_ISLANDS = 4
 NAME_WIDTH = 15
+
+
+def content(found: Mapping[str, Any]) -> Content:
+    """Return an inspection as content: a sheet for a person, one object for programs."""
+    return nested([found], COLUMNS, {"table": lambda: sheet(found)})
 
 
 def sheet(found: Mapping[str, Any]) -> Group:

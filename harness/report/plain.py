@@ -71,6 +71,12 @@ def cell(raw: Any) -> str:
     return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
 
 
+def object_cell(raw: Any) -> Any:
+    """Return an object, or a list with objects in it, as JSON text; anything else as it is."""
+    holds_objects = isinstance(raw, list) and any(isinstance(item, (dict, list)) for item in raw)
+    return json.dumps(raw, ensure_ascii=False) if isinstance(raw, dict) or holds_objects else raw
+
+
 def _csv_line(cells: Sequence[Any]) -> str:
     """One line. The csv module quotes both line end characters only where its own line end has them both."""
     buffer = io.StringIO()

@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.cli.evaluate import COLUMNS
-from harness.cli.evaluate_parts import AGAINST_COLUMNS, BREAKDOWN_COLUMNS, against_row
 from harness.cli.main import main
+from harness.report.evaluation import AGAINST_COLUMNS, BREAKDOWN_COLUMNS, COLUMNS, against_row
 
 SIZE = {"width": 640, "height": 480}
 BOXES = [[300, 200, 120, 90], [10, 20, 100, 200], [400, 100, 200, 300], [250, 240, 60, 60]]

@@ -1,21 +1,42 @@
-"""What `harness evaluate` prints instead of its one object: the breakdown, the curves, the worst images."""
+"""What `harness evaluate` shows: the figures, or the breakdown, the curves, the worst images, the difference."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import units
-from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.bootstrap import PairedDifference
+from harness.accuracy.bootstrap import Interval, PairedDifference
 from harness.accuracy.breakdown import Breakdown, Curve
+from harness.accuracy.coco import Evaluation
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.on_files import Loaded
 from harness.accuracy.worst import WorstImage, draw_worst, find_worst
+from harness.report.content import Content, generic_table
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+FIGURES = {
+    "map": "AP   IoU 0.50:0.95, all areas, 100 detections",
+    "ap50": "AP   IoU 0.50",
+    "ap75": "AP   IoU 0.75",
+    "ap_small": "AP   small (area < 32²)",
+    "ap_medium": "AP   medium",
+    "ap_large": "AP   large (area > 96²)",
+    "ar1": "AR   1 detection an image",
+    "ar10": "AR   10 detections an image",
+    "ar100": "AR   100 detections an image",
+    "ar_small": "AR   small",
+    "ar_medium": "AR   medium",
+    "ar_large": "AR   large",
+}
+"""COCO's 12 figures in the order and words of its own summary."""
+COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
 BREAKDOWN_COLUMNS = (
     "part",
     "name",
@@ -39,21 +60,61 @@ SIGNIFICANCE = 0.05
 CURVE_COLUMNS = ("class", "iou", "recall", "precision")
 
 
+def figures_content(evaluation: Evaluation, interval: Interval) -> Content:
+    """Return the figures as content: a figure a line for a person, one object for programs."""
+    values = figures_row(evaluation, interval)
+    return Content([values], COLUMNS, own={"table": lambda: Content(_lines(values), ("figure", "value"))})
+
+
+def figures_row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
+    """Return the one object of figures."""
+    figures = {name: getattr(evaluation.figures, name) for name in FIGURES}
+    ends = {"map_low": interval.low, "map_high": interval.high}
+    return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine}
+
+
+def _lines(values: dict[str, Any]) -> list[dict[str, Any]]:
+    lines = [{"figure": text, "value": units.metric(values[name])} for name, text in FIGURES.items()]
+    ends = " to ".join(units.metric(values[name]) for name in ("map_low", "map_high"))
+    if values["map_low"] is not None:
+        lines.insert(1, {"figure": "     95 % interval over images", "value": ends})
+    lines.append({"figure": "images", "value": units.count(values["n_images"])})
+    lines.append({"figure": "computed by", "value": values["engine"]})
+    return lines
+
+
+def remarks(evaluation: Evaluation, table: DetectionTable, detections: Path) -> Iterator[str]:
+    """Say what the reader of the figures should know."""
+    if not len(table):
+        yield f"{detections}: no detections; every figure is 0"
+    if evaluation.figures.map is None:
+        yield "no annotations in these images; there is nothing to average"
+    yield from evaluation.warnings
+
+
+def breakdown_content(result: Breakdown, *, in_file: bool = False) -> Content:
+    """Return a breakdown as content: three tables on a terminal, else the rows of all."""
+    rows = breakdown_rows(result)
+    return Content(rows, BREAKDOWN_COLUMNS, own={} if in_file else {"table": lambda: _tables(result)})
+
+
 def breakdown_rows(result: Breakdown) -> list[dict[str, Any]]:
     """Return one object a class, a size and a kind of error."""
     parts = (("class", result.classes), ("size", result.sizes), ("error", result.errors))
     return [{"part": part, **asdict(entry)} for part, entries in parts for entry in entries]
 
 
-def tables(result: Breakdown) -> list[tuple[list[dict[str, Any]], tuple[str, ...]]]:
-    """Return rows and columns of the three tables for a terminal, without classes that occur nowhere."""
+def _tables(result: Breakdown) -> RenderableType:
+    """The three tables for a terminal, without classes that occur nowhere."""
+    from rich.console import Group
+
     classes = [asdict(part) for part in result.classes if part.annotations or part.detections]
     sizes, errors = [asdict(part) for part in result.sizes], [asdict(part) for part in result.errors]
-    return [
-        (_rounded(classes, "class"), ("class", *BREAKDOWN_COLUMNS[2:11])),
-        (_rounded(sizes, "size"), ("size", "annotations", "map", "ap50", "ap75", "ar100")),
-        (_rounded(errors, "error"), ("error", "count", "ap50_gain", "meaning")),
-    ]
+    return Group(
+        generic_table(_rounded(classes, "class"), ("class", *BREAKDOWN_COLUMNS[2:11])),
+        generic_table(_rounded(sizes, "size"), ("size", "annotations", "map", "ap50", "ap75", "ar100")),
+        generic_table(_rounded(errors, "error"), ("error", "count", "ap50_gain", "meaning")),
+    )
 
 
 def _rounded(rows: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
@@ -80,18 +141,11 @@ def curves_csv(curves: Sequence[Curve]) -> str:
     return text.getvalue()
 
 
-def worst_rows(
-    truth: GroundTruth,
-    table: DetectionTable,
-    image_ids: Sequence[int] | None,
-    n: int,
-    images: Path,
-    output: Path,
-) -> list[dict[str, Any]]:
+def worst_rows(loaded: Loaded, n: int, images: Path, output: Path) -> list[dict[str, Any]]:
     """Draw the worst images and return one object for each."""
-    worst = find_worst(truth, table, n, image_ids)
-    files = draw_worst(worst, truth, table, images, output)
-    names = {row.id: row.file_name for row in truth.images}
+    worst = find_worst(loaded.truth, loaded.table, n, loaded.chosen)
+    files = draw_worst(worst, loaded.truth, loaded.table, images, output)
+    names = {row.id: row.file_name for row in loaded.truth.images}
     return [_worst_row(image, names[image.image_id], file) for image, file in zip(worst, files, strict=True)]
 
 

@@ -1,0 +1,101 @@
+"""What a command has to show, and the one place that decides which form of it fits a format.
+
+A command hands over rows of plain values with their columns. Every format can be made of those; where a format has a
+form of its own (a sheet, a pivot, a page), the content says how that is made, and it is made only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from harness.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Row: TypeAlias = Mapping[str, Any]
+Form: TypeAlias = "str | bytes | RenderableType | Content"
+"""A text, a file's bytes, what rich prints, or content of its own."""
+
+FORMATS = ("table", "json", "csv", "markdown")
+ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html"}
+"""What a file is written as where no format is given."""
+_EMPTY: tuple[Any, ...] = (None, "", (), [])
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a command has to show.
+
+    Attributes:
+        rows: Rows of plain values (str, number, bool, None, list of str).
+        columns: The columns in order; every object of JSON has exactly these keys.
+        in_table: The columns of a table; all where none are named.
+        own: What makes the form of a format that has one of its own, by format.
+    """
+
+    rows: Sequence[Row]
+    columns: Sequence[str]
+    in_table: Sequence[str] = ()
+    own: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
+
+
+def format_for(output: Path | None, given: str | None) -> str:
+    """Return the format that is asked for: the one that is given, else the file's, else a table."""
+    return given or (ENDINGS.get(output.suffix) if output is not None else None) or FORMATS[0]
+
+
+def render(content: Content, format: str) -> str | bytes | RenderableType:
+    """Return content in a format: a text, bytes for a file, or what rich prints.
+
+    Raises:
+        UsageError: What is shown does not go with the format.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    if format in content.own:
+        form = content.own[format]()
+        return render(form, format) if isinstance(form, Content) else form
+    if format == "table":
+        return generic_table(content.rows, content.in_table or content.columns)
+    if format == "parquet":
+        from harness.report import export
+
+        return export.to_bytes(content.rows, content.columns, format)
+    from harness.report import plain
+
+    return plain.render(content.rows, content.columns, format)
+
+
+def nested(
+    rows: Sequence[Row], columns: Sequence[str], own: Mapping[str, Callable[[], Form]] | None = None
+) -> Content:
+    """Return content whose rows hold objects: JSON has them as they are, every other format as JSON texts."""
+    from harness.report import plain
+
+    def flat() -> Content:
+        return Content(
+            [{key: plain.object_cell(value) for key, value in row.items()} for row in rows], columns
+        )
+
+    return Content(rows, columns, own={**dict.fromkeys(("table", "csv", "markdown"), flat), **(own or {})})
+
+
+def generic_table(rows: Sequence[Row], columns: Sequence[str]) -> RenderableType:
+    """Return a table of the columns that somebody filled."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.report.plain import cell
+
+    filled = [column for column in columns if not rows or any(row.get(column) not in _EMPTY for row in rows)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in filled:
+        numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
+    return table
