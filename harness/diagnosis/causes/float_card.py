@@ -8,7 +8,7 @@ from harness.diagnosis.causes import hypotheses
 from harness.diagnosis.causes.hypotheses import Hypothesis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
-from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs import input_values
 
 CAUSE = "float-card"
 
@@ -17,11 +17,11 @@ def examine(evidence: Evidence) -> Finding | None:
     """Feed the pixels as they are to an integer input whose card normalizes them."""
     model = evidence.pair.quantized
     card, info = model.card, model.description.inputs[0]
-    if not feeding.is_integer(model) or card.input.mean is None:
+    if not input_values.is_integer(model) or card.input.mean is None:
         return None
     plain = replace(card.input, mean=None, std=None)
-    means, normalized = feeding.fed(plain, info), feeding.asked(card.input, info)
-    if normalized is None or means.like(normalized):
+    means, normalized = input_values.prepared_values(plain, info), input_values.card_values(card.input, info)
+    if normalized is None or means.is_close_to(normalized):
         return None
     sentence = (
         f"the {info.dtype} input stands for {means} when it gets the pixels themselves, but the card, as of a float "

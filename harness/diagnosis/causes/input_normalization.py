@@ -11,7 +11,7 @@ from harness.diagnosis.causes import hypotheses
 from harness.diagnosis.causes.hypotheses import Hypothesis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
-from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs import input_values
 from harness.recognize.readings import NORMALIZATIONS
 
 CAUSE = "input-normalization"
@@ -29,10 +29,10 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
         if card.input.mean is not None or info.dtype.startswith("float"):
             yield from _usual(card)
         return
-    wanted, asked = feeding.of_side(pair.float), feeding.asked(card.input, info)
-    if asked is None or asked.like(wanted):
+    wanted, asked = input_values.values_of(pair.float), input_values.card_values(card.input, info)
+    if asked is None or asked.is_close_to(wanted):
         return
-    better = feeding.with_values(card.input, info, wanted, like=pair.float)
+    better = input_values.preparation_for(card.input, info, wanted, other=pair.float)
     yield Hypothesis(
         replace(card, input=better),
         f"the quantized side's card normalizes pixels to {asked}, the float network gets {wanted}",

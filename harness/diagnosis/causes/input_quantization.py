@@ -8,7 +8,7 @@ from harness.diagnosis.causes import hypotheses
 from harness.diagnosis.causes.hypotheses import Hypothesis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
-from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs import input_values
 
 CAUSE = "input-quantization"
 
@@ -17,12 +17,14 @@ def examine(evidence: Evidence) -> Finding | None:
     """Feed round(real / scale) + zero point of what the float network gets, where the input can store it."""
     model = evidence.pair.quantized
     card, info = model.card, model.description.inputs[0]
-    if evidence.pair.float is None or not feeding.is_integer(model) or card.input.mean is not None:
+    if evidence.pair.float is None or not input_values.is_integer(model) or card.input.mean is not None:
         return None
-    wanted, found = feeding.of_side(evidence.pair.float), feeding.of_side(model)
-    if found.like(wanted) or not feeding.holds(info, wanted):
+    wanted, found = input_values.values_of(evidence.pair.float), input_values.values_of(model)
+    if found.is_close_to(wanted) or not input_values.can_store(info, wanted):
         return None
-    better = replace(card, input=feeding.with_values(card.input, info, wanted, like=evidence.pair.float))
+    better = replace(
+        card, input=input_values.preparation_for(card.input, info, wanted, other=evidence.pair.float)
+    )
     sentence = (
         f"pixels go into the {info.dtype} input as they are; with its scale {info.scale:.4g} and zero point "
         f"{info.zero_point} they mean {found}, the float network gets {wanted}"

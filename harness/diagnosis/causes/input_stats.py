@@ -12,11 +12,10 @@ from harness.diagnosis.causes.ranges import fit, of_wrong_images
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import fed_values as feeding
-from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs import input_values, scratch
 from harness.diagnosis.runs.changes import Change
-from harness.diagnosis.runs.fed_values import Fed
 from harness.diagnosis.runs.input_scale import with_input_scale
+from harness.diagnosis.runs.input_values import InputValues
 from harness.tflite.reader import read_bytes
 from harness.tflite.values import EIGHT_BIT, input_stats
 
@@ -27,10 +26,14 @@ def examine(evidence: Evidence) -> Finding | None:
     """Write the scale and zero point into the file with which pixels mean what the float network gets."""
     model, reference = evidence.pair.quantized, evidence.pair.float
     info = model.description.inputs[0]
-    if reference is None or not feeding.is_integer(model) or model.card.input.mean is not None:
+    if reference is None or not input_values.is_integer(model) or model.card.input.mean is not None:
         return None
-    wanted, found = feeding.of_side(reference), feeding.of_side(model)
-    if found.like(wanted) or feeding.holds(info, wanted) or of_wrong_images(evidence, fit(evidence)):
+    wanted, found = input_values.values_of(reference), input_values.values_of(model)
+    if (
+        found.is_close_to(wanted)
+        or input_values.can_store(info, wanted)
+        or of_wrong_images(evidence, fit(evidence))
+    ):
         return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
     scale, zero_point = _stored(wanted, info.dtype)
     with scratch.folder() as folder:
@@ -67,7 +70,7 @@ def examine(evidence: Evidence) -> Finding | None:
     )
 
 
-def _stored(wanted: Fed, dtype: str) -> tuple[float, int]:
+def _stored(wanted: InputValues, dtype: str) -> tuple[float, int]:
     """Return the scale and zero point with which pixel 0 means the least and 255 the greatest value."""
     scale = (wanted.high - wanted.low) / 255
     return scale, round(EIGHT_BIT[dtype][0] - wanted.low / scale)

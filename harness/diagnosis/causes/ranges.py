@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.matching import INPUT
-from harness.diagnosis.runs import fed_values as feeding
+from harness.diagnosis.runs import input_values
 from harness.diagnosis.runs.model_pair import ComparedModel
 
 WIDE = 0.25
@@ -88,10 +88,10 @@ def of_wrong_images(evidence: Evidence, found: Fit) -> bool:
 def of_another_range(evidence: Evidence) -> str | None:
     """Say for what range the input was calibrated, where that is not what the float network gets."""
     reference, model = evidence.pair.float, evidence.pair.quantized
-    held = feeding.held(model.description.inputs[0])
+    held = input_values.storable_range(model.description.inputs[0])
     if reference is None or held is None:
         return None
-    wanted = feeding.of_side(reference)
+    wanted = input_values.values_of(reference)
     slack = OTHER * (wanted.high - wanted.low)
     if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
         return None

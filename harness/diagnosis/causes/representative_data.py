@@ -9,8 +9,7 @@ from harness.diagnosis.causes.ranges import WIDE, Fit, fit, named, of_another_ra
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies, samples
-from harness.diagnosis.runs import fed_values as feeding
-from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs import input_values, scratch
 from harness.errors import DatasetError
 from harness.quantization.findings import Finding as Fault
 
@@ -69,7 +68,7 @@ def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
 
 
 def _numbers(evidence: Evidence, found: Fit) -> tuple[Number, ...]:
-    low, high = feeding.held(evidence.pair.quantized.description.inputs[0]) or (None, None)
+    low, high = input_values.storable_range(evidence.pair.quantized.description.inputs[0]) or (None, None)
     return (
         Number("activations", len(found.layers)),
         Number("cut off", len(found.narrow)),
@@ -90,8 +89,8 @@ def _of_file_alone(evidence: Evidence) -> Finding | None:
     """Hold the input's range against what the card feeds; the other ranges say nothing without a float model."""
     model = evidence.pair.quantized
     info = model.description.inputs[0]
-    asked = feeding.asked(model.card.input, info)
-    held = feeding.held(info)
+    asked = input_values.card_values(model.card.input, info)
+    held = input_values.storable_range(info)
     if asked is None or held is None or WIDE * (held[1] - held[0]) < asked.high - asked.low:
         return _unmeasured(evidence, _faults(evidence)) if _faults(evidence) else None
     levels = max(1, round((asked.high - asked.low) / (info.scale or 1.0)) + 1)

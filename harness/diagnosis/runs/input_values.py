@@ -1,4 +1,4 @@
-"""What real numbers a model's network gets for a pixel: prepared as its card says, stored as its input stores them."""
+"""Compute the real numbers that a network gets for a pixel: prepared as its card says, stored as its input stores them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from harness.tflite.tensor_info import TensorInfo
 from harness.tflite.values import EIGHT_BIT, real_range
 
 PROBES = (0, 64, 128, 192, 255)
-"""Grey levels that are fed; the preparation is affine in the pixel, but for the clipping of integers."""
+"""Gray levels that are fed; the preparation is affine in the pixel, but for the clipping of integers."""
 CLOSE = 0.02
-"""Two inputs are taken for the same where they differ by less than this share of the range of pixels (5 of 255)."""
+"""Two inputs count as equal where they differ by less than this share of the range of pixels (5 of 255)."""
 
 
 @dataclass(frozen=True)
-class Fed:
-    """What the network gets.
+class InputValues:
+    """The values that a network gets for gray pixels.
 
     Attributes:
         values: float64 [5, 3], for each of `PROBES` and each channel of the input, red first.
@@ -47,14 +47,14 @@ class Fed:
         ends = [f"{low:.3g}…{high:.3g}" for low, high in zip(self.values[0], self.values[-1], strict=True)]
         return ends[0] if len(set(ends)) == 1 else " / ".join(ends)
 
-    def like(self, other: Fed) -> bool:
-        """Whether two networks get the same, within `CLOSE` of the range of the other."""
+    def is_close_to(self, other: InputValues) -> bool:
+        """Whether two networks get the same values, within `CLOSE` of the range of the other."""
         width = max(other.high - other.low, 1e-9)
         return bool(np.abs(self.values - other.values).max() <= CLOSE * width)
 
 
-def fed(spec: InputSpec, info: TensorInfo) -> Fed:
-    """Return what a network gets under a card's preparation; integers dequantized with the input's own scale.
+def prepared_values(spec: InputSpec, info: TensorInfo) -> InputValues:
+    """Return the values that a network gets under a card's preparation; integers are dequantized.
 
     Raises:
         ModelError: The card does not fit the input.
@@ -62,16 +62,16 @@ def fed(spec: InputSpec, info: TensorInfo) -> Fed:
     preparation = Preparation(spec, info)
     found = [_value(preparation, info, level) for level in PROBES]
     values = np.array(found, np.float64)
-    return Fed(values[:, ::-1] if spec.channels == "bgr" else values)
+    return InputValues(values[:, ::-1] if spec.channels == "bgr" else values)
 
 
-def of_side(model: ComparedModel) -> Fed:
-    """Return what a model's network gets.
+def values_of(model: ComparedModel) -> InputValues:
+    """Return the values that a model's network gets.
 
     Raises:
         ModelError: The card does not fit the input.
     """
-    return fed(model.card.input, model.description.inputs[0])
+    return prepared_values(model.card.input, model.description.inputs[0])
 
 
 def _value(preparation: Preparation, info: TensorInfo, level: int) -> npt.NDArray[np.float32]:
@@ -83,14 +83,14 @@ def _value(preparation: Preparation, info: TensorInfo, level: int) -> npt.NDArra
     return found
 
 
-def holds(info: TensorInfo, wanted: Fed) -> bool | None:
-    """Whether an integer input can store what another network gets; None for an input that is not quantized."""
-    found = held(info)
+def can_store(info: TensorInfo, wanted: InputValues) -> bool | None:
+    """Whether an integer input can store another network's values; None for an input that is not quantized."""
+    found = storable_range(info)
     slack = CLOSE * (wanted.high - wanted.low)
     return None if found is None else found[0] - slack <= wanted.low and wanted.high <= found[1] + slack
 
 
-def held(info: TensorInfo) -> tuple[float, float] | None:
+def storable_range(info: TensorInfo) -> tuple[float, float] | None:
     """Return the least and the greatest value that an integer input can store; None for another input."""
     return real_range(info.dtype, info.scale, info.zero_point) if info.dtype in EIGHT_BIT else None
 
@@ -100,29 +100,35 @@ def is_integer(model: ComparedModel) -> bool:
     return model.description.inputs[0].dtype in EIGHT_BIT
 
 
-def asked(spec: InputSpec, info: TensorInfo) -> Fed | None:
-    """Return what a card asks for, before an integer input rounds and clips it; None without a normalization.
+def card_values(spec: InputSpec, info: TensorInfo) -> InputValues | None:
+    """Return the values that a card asks for, before an integer input rounds and clips; None without a normalization.
 
     A float input without one asks for the pixels themselves.
     """
     levels = np.repeat(np.array(PROBES, np.float64)[:, None], 3, axis=1)
     if spec.mean is None or spec.std is None:
-        return Fed(levels) if info.dtype.startswith("float") else None
+        return InputValues(levels) if info.dtype.startswith("float") else None
     values = (levels - np.array(spec.mean)) / np.array(spec.std)
-    return Fed(values[:, ::-1] if spec.channels == "bgr" else values)
+    return InputValues(values[:, ::-1] if spec.channels == "bgr" else values)
 
 
-def with_values(spec: InputSpec, info: TensorInfo, wanted: Fed, like: ComparedModel) -> InputSpec:
-    """Return a card's preparation that feeds what another network gets.
+def preparation_for(
+    spec: InputSpec, info: TensorInfo, wanted: InputValues, other: ComparedModel
+) -> InputSpec:
+    """Return a card's preparation, changed so that the network gets another network's values.
 
     Args:
-        spec: The present one.
-        info: The input that is fed.
-        wanted: What the other network gets; affine in the pixel.
-        like: The other network; its card's own entries are taken where they mean the same here.
+        spec: The present preparation.
+        info: The input.
+        wanted: The other network's values; affine in the pixel.
+        other: The other model; its card's own entries are taken where they mean the same here.
     """
-    theirs, other = like.card.input, like.description.inputs[0]
-    same_storage = (info.dtype, info.scale, info.zero_point) == (other.dtype, other.scale, other.zero_point)
+    theirs, their_info = other.card.input, other.description.inputs[0]
+    same_storage = (info.dtype, info.scale, info.zero_point) == (
+        their_info.dtype,
+        their_info.scale,
+        their_info.zero_point,
+    )
     if theirs.mean is not None or same_storage:
         return replace(spec, mean=theirs.mean, std=theirs.std)
     slope = (wanted.values[-1] - wanted.values[0]) / (PROBES[-1] - PROBES[0])

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.cards import InputSpec
-from harness.diagnosis.runs.fed_values import asked, fed, held, holds
+from harness.diagnosis.runs.input_values import can_store, card_values, prepared_values, storable_range
 from harness.tflite.tensor_info import TensorInfo
 
 FLOAT = TensorInfo("image", (1, 8, 8, 3), "float32")
@@ -29,30 +29,32 @@ def spec(**more):
     ],
 )
 def test_what_the_network_gets(card, info, low, high):
-    found = fed(card, info)
+    found = prepared_values(card, info)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
 
 
 def test_red_stands_first_whatever_the_order_of_the_channels():
     """Red gets the mean that stands third in a card of BGR."""
     card = spec(channels="bgr", mean=(100.0, 110.0, 120.0), std=(1.0, 1.0, 1.0))
-    assert fed(card, FLOAT).values[0].tolist() == [-120.0, -110.0, -100.0]
-    assert asked(card, FLOAT).values[0].tolist() == [-120.0, -110.0, -100.0]
+    assert prepared_values(card, FLOAT).values[0].tolist() == [-120.0, -110.0, -100.0]
+    assert card_values(card, FLOAT).values[0].tolist() == [-120.0, -110.0, -100.0]
 
 
 def test_a_card_without_normalization_asks_a_float_input_for_pixels_and_an_integer_one_for_nothing():
-    assert asked(spec(), FLOAT).high == 255.0
-    assert asked(spec(), INT8) is None
+    assert card_values(spec(), FLOAT).high == 255.0
+    assert card_values(spec(), INT8) is None
 
 
 def test_rounding_is_no_difference_and_another_normalization_is():
-    assert fed(spec(**HALF), INT8).like(fed(spec(**HALF), FLOAT))
-    assert not fed(spec(mean=(0.0,) * 3, std=(255.0,) * 3), FLOAT).like(fed(spec(**HALF), FLOAT))
+    assert prepared_values(spec(**HALF), INT8).is_close_to(prepared_values(spec(**HALF), FLOAT))
+    assert not prepared_values(spec(mean=(0.0,) * 3, std=(255.0,) * 3), FLOAT).is_close_to(
+        prepared_values(spec(**HALF), FLOAT)
+    )
 
 
 def test_what_an_integer_input_can_hold():
-    wanted = fed(spec(**HALF), FLOAT)
-    assert held(UINT8) == (-1.0, 127 / 128) and held(FLOAT) is None
-    assert holds(UINT8, wanted) is True
-    assert holds(TensorInfo("image", (1, 8, 8, 3), "uint8", 1 / 255, 0), wanted) is False
-    assert holds(FLOAT, wanted) is None
+    wanted = prepared_values(spec(**HALF), FLOAT)
+    assert storable_range(UINT8) == (-1.0, 127 / 128) and storable_range(FLOAT) is None
+    assert can_store(UINT8, wanted) is True
+    assert can_store(TensorInfo("image", (1, 8, 8, 3), "uint8", 1 / 255, 0), wanted) is False
+    assert can_store(FLOAT, wanted) is None
