@@ -17,7 +17,7 @@ from harness.diagnosis.diagnose import Diagnosis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Requantize
 from harness.diagnosis.remedies import fixes
-from harness.diagnosis.runs.changes import Found
+from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import load_model
 from harness.errors import HarnessError, OutputError
 
@@ -50,12 +50,12 @@ class State:
 
     Attributes:
         model: Card and file.
-        found: Its detections.
+        detections: Its detections.
         fixes: What is in it.
     """
 
     model: Model
-    found: Found
+    detections: Detections
     fixes: tuple[Finding, ...] = ()
 
 
@@ -85,7 +85,7 @@ def carry_out(
     check_folder(folder)
     evidence = diagnosis.evidence
     chosen = [finding for finding in diagnosis.findings if finding.remedy.fix is not None][:MOST]
-    state = State(evidence.pair.quantized.source, evidence.loss.quantized.found)
+    state = State(evidence.pair.quantized.source, evidence.loss.quantized.detections)
     attempts: list[Attempt] = []
     for done, finding in enumerate(chosen):
         on_step(done, len(chosen), f"trying: {finding.cause}")
@@ -125,7 +125,7 @@ def _place(folder: Path, done: int, finding: Finding) -> Path:
 def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -> tuple[State, Attempt]:
     done = fixes.apply(evidence, state.model, (*state.fixes, finding), folder)
     found = _detections(evidence, done.model)
-    difference = evidence.runs.compare(state.found, found)
+    difference = evidence.runs.compare(state.detections, found)
     outcome = _outcome(difference)
     kept = outcome == KEPT
     remark = f"; {done.remark}" if done.remark else ""
@@ -141,15 +141,15 @@ def _outcome(difference: PairedDifference) -> str:
     return KEPT if (difference.difference or 0.0) > 0 else "brings nothing, and was dropped"
 
 
-def _detections(evidence: Evidence, model: Model) -> Found:
+def _detections(evidence: Evidence, model: Model) -> Detections:
     """Run what was made where the quantized model runs."""
     made = load_model("quantized", model, evidence.pair.quantized.place)
     return evidence.runs.detections(made)
 
 
-def _so_far(evidence: Evidence, found: Found) -> str:
+def _so_far(evidence: Evidence, found: Detections) -> str:
     """Say how far the float model still is."""
     if evidence.loss.float is None:
         return ""
-    left = evidence.runs.compare(evidence.loss.float.found, found).difference
+    left = evidence.runs.compare(evidence.loss.float.detections, found).difference
     return "" if left is None else f"; {left:+.3f} against the float side"

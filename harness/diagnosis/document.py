@@ -43,14 +43,14 @@ def document(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> Object:
 
 
 def _side(accuracy: Accuracy) -> Object:
-    model, found = accuracy.model, accuracy.found
+    model, found = accuracy.model, accuracy.detections
     return {
         "model": model.name,
         "model_sha256": model.description.sha256,
         "quantization": model.description.quantization,
         "device": model.place.device,
-        "delegate_requested": found.ran.requested,
-        "delegate_actual": found.ran.actual,
+        "delegate_requested": found.delegate.requested,
+        "delegate_actual": found.delegate.actual,
         "runtime": found.runtime,
         **{name: getattr(accuracy.figures, name) for name in _FIGURES},
         "map_low": accuracy.interval.low,

@@ -38,13 +38,13 @@ class Picture:
     Attributes:
         image_id: Of the dataset.
         name: The image's file.
-        told: How the models differ, in words.
+        caption: How the models differ, in words.
         image: The drawing.
     """
 
     image_id: int
     name: str
-    told: str
+    caption: str
     image: Image.Image
 
 
@@ -53,19 +53,19 @@ def pictures(evidence: Evidence, n: int = MOST) -> Iterator[Picture]:
 
     Without a float model, the images with the most errors are drawn.
     """
-    models = [model for model in (evidence.loss.float, evidence.loss.quantized) if model is not None]
-    judged = _judged(evidence, models)
+    accuracies = [found for found in (evidence.loss.float, evidence.loss.quantized) if found is not None]
+    judged = _judge_images(evidence, accuracies)
     order = sorted(range(len(judged)), key=lambda k: (-_difference(judged[k]), judged[k][0].image_id))
     names = {image.id: image.path.name for image in evidence.dataset.images}
     for k in order[:n]:
         if not _difference(judged[k]):
             return
         try:
-            drawn = _beside(evidence, models, judged[k])
+            drawn = _beside(evidence, accuracies, judged[k])
         except DatasetError:
             continue
         number = judged[k][0].image_id
-        yield Picture(number, clean(names[number]), _told(models, judged[k]), drawn)
+        yield Picture(number, clean(names[number]), _caption(accuracies, judged[k]), drawn)
 
 
 def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path]:
@@ -82,13 +82,13 @@ def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path
     return files
 
 
-def _judged(evidence: Evidence, models: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
+def _judge_images(evidence: Evidence, accuracies: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
     """Return what is right and wrong for each model in each image, at the first side's threshold."""
     found: list[list[WorstImage]] = []
     threshold = None
-    for model in models:
-        table = model.found.table
-        matches = match(evidence.truth, table, model.found.image_ids)
+    for accuracy in accuracies:
+        table = accuracy.detections.table
+        matches = match(evidence.truth, table, accuracy.detections.image_ids)
         threshold = best_threshold(matches, table) if threshold is None else threshold
         shown = (table.scores[matches.rows] >= threshold) & ~matches.ignored[0]
         found.append(
@@ -108,28 +108,32 @@ def _difference(judged: tuple[WorstImage, ...]) -> int:
     return np.setxor1d(first.found, second.found).size + abs(len(first.wrong) - len(second.wrong))
 
 
-def _told(models: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> str:
-    told = []
-    for model, one in zip(models, judged, strict=True):
+def _caption(accuracies: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> str:
+    captions = []
+    for accuracy, one in zip(accuracies, judged, strict=True):
         n_objects = len(one.found) + len(one.missed)
-        told.append(
-            f"{model.model.role}: {len(one.found)} of {n_objects} objects found, {len(one.wrong)} wrong"
+        captions.append(
+            f"{accuracy.model.role}: {len(one.found)} of {n_objects} objects found, {len(one.wrong)} wrong"
         )
-    return "; ".join(told)
+    return "; ".join(captions)
 
 
-def _beside(evidence: Evidence, models: Sequence[Accuracy], judged: tuple[WorstImage, ...]) -> Image.Image:
+def _beside(
+    evidence: Evidence, accuracies: Sequence[Accuracy], judged: tuple[WorstImage, ...]
+) -> Image.Image:
     """Draw the models beside each other, each under its name."""
     drawn = [
-        draw(one, evidence.truth, model.found.table, evidence.dataset.image_folder)
-        for model, one in zip(models, judged, strict=True)
+        draw(one, evidence.truth, accuracy.detections.table, evidence.dataset.image_folder)
+        for accuracy, one in zip(accuracies, judged, strict=True)
     ]
     width = sum(image.width for image in drawn) + _GAP * (len(drawn) - 1)
     canvas = Image.new("RGB", (width, max(image.height for image in drawn) + _STRIP), "black")
     pen, left = ImageDraw.Draw(canvas), 0
-    for model, image in zip(models, drawn, strict=True):
+    for accuracy, image in zip(accuracies, drawn, strict=True):
         title = (
-            clean(f"{model.model.role}: {model.model.name}").encode("latin-1", "replace").decode("latin-1")
+            clean(f"{accuracy.model.role}: {accuracy.model.name}")
+            .encode("latin-1", "replace")
+            .decode("latin-1")
         )
         pen.text((left + 4, 3), title, fill="white", font=ImageFont.load_default())
         canvas.paste(image, (left, _STRIP))

@@ -23,7 +23,7 @@ def examine(evidence: Evidence) -> Finding | None:
     model = evidence.pair.quantized
     if model.place.device == Place().device and model.place.delegate in {CPU, REFERENCE_DELEGATE}:
         return None
-    there = evidence.loss.quantized.found
+    there = evidence.loss.quantized.detections
     here = evidence.runs.detections(
         replace(model, place=replace(model.place, device=Place().device, delegate=REFERENCE_DELEGATE))
     )

@@ -11,7 +11,7 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, stored_for
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
-from harness.diagnosis.runs.changes import Change, Found
+from harness.diagnosis.runs.changes import Change, Detections
 from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import Folder
 from harness.errors import MissingExtraError
@@ -53,9 +53,9 @@ class Emulations:
         Raises:
             JobError: The emulated model cannot be run.
         """
-        return self.evidence.runs.compare(self.found(self.quantization.parts()), self.found(better))
+        return self.evidence.runs.compare(self.detections(self.quantization.parts()), self.detections(better))
 
-    def found(self, parts: Parts) -> Found:
+    def detections(self, parts: Parts) -> Detections:
         """Return the detections of the float model with parts of it quantized."""
         data = emulate(read_bytes(self.model.file), parts, self.model.file)
         file = self.folder.write(f"emulated{next(_NUMBERS)}.tflite", data)

@@ -32,7 +32,7 @@ from harness.diagnosis.loss.mixing import (
     rows_of,
 )
 from harness.diagnosis.loss.shapley import Subset
-from harness.diagnosis.runs.changes import Raw
+from harness.diagnosis.runs.changes import ImageOutputs
 from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import Runs, as_table
 
@@ -142,9 +142,9 @@ def measure(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
 def _mix_detections(loss: Loss) -> tuple[tuple[str, ...], Tables]:
     """Mix finished detections."""
     assert loss.float is not None
-    ids = loss.quantized.found.image_ids
-    models = [rows_of(model.found.table.rows, ids) for model in (loss.float, loss.quantized)]
-    mixers = [DetectionMixer(a, b, pair_detections(a, b)) for a, b in zip(*models, strict=True)]
+    ids = loss.quantized.detections.image_ids
+    rows = [rows_of(accuracy.detections.table.rows, ids) for accuracy in (loss.float, loss.quantized)]
+    mixers = [DetectionMixer(a, b, pair_detections(a, b)) for a, b in zip(*rows, strict=True)]
     return DETECTION_PARTS, {
         subset: DetectionTable(np.concatenate([mixer.mix(subset) for mixer in mixers]))
         for subset in shapley.subsets(DETECTION_PARTS)
@@ -159,7 +159,7 @@ def _mix_candidates(readers: Readers, runs: Runs) -> tuple[tuple[str, ...], Tabl
     everything = shapley.subsets(names)
     recipes = [reader.recipe() for reader in readers]
 
-    def work(raws: tuple[Raw, Raw]) -> list[ImageDetections]:
+    def work(raws: tuple[ImageOutputs, ImageOutputs]) -> list[ImageDetections]:
         return _mix_image(raws, readers, recipes, everything)
 
     pairs = zip(*(runs.raw(reader.model, reader.change) for reader in readers), strict=True)
@@ -169,7 +169,10 @@ def _mix_candidates(readers: Readers, runs: Runs) -> tuple[tuple[str, ...], Tabl
 
 
 def _mix_image(
-    raws: tuple[Raw, Raw], readers: Readers, recipes: Sequence[Recipe], chosen: Sequence[Subset]
+    raws: tuple[ImageOutputs, ImageOutputs],
+    readers: Readers,
+    recipes: Sequence[Recipe],
+    chosen: Sequence[Subset],
 ) -> list[ImageDetections]:
     """Return one image's detections for every combination."""
     if any(raw.outputs is None or raw.geometry is None for raw in raws):
@@ -200,14 +203,14 @@ def _parts(
     """Evaluate all combinations and the two real models; return the shares, and what is unexplained."""
     assert loss.float is not None
     chosen = shapley.subsets(names)
-    real = [loss.float.found.table, loss.quantized.found.table]
+    real = [loss.float.detections.table, loss.quantized.detections.table]
     shares = np.pad(shapley.weights(names), ((0, 0), (0, 2)))
     left = -shares.sum(axis=0) + np.array([0.0] * len(chosen) + [1.0, -1.0])
     values, sums = contrasts(
         runs.truth,
         [*(tables[subset] for subset in chosen), *real],
         np.vstack([shares, left]),
-        loss.quantized.found.image_ids,
+        loss.quantized.detections.image_ids,
     )
     by_subset = dict(zip(chosen, values, strict=False))
     whole = frozenset(names)
@@ -235,7 +238,7 @@ def _sizes(loss: Loss) -> tuple[SizeLoss, ...]:
     assert loss.float is not None
     found = []
     for name in SIZES:
-        before, after = (getattr(model.figures, f"ap_{name}") for model in (loss.float, loss.quantized))
+        before, after = (getattr(accuracy.figures, f"ap_{name}") for accuracy in (loss.float, loss.quantized))
         found.append(SizeLoss(name, before, after, _less(before, after)))
     return tuple(found)
 
@@ -243,13 +246,13 @@ def _sizes(loss: Loss) -> tuple[SizeLoss, ...]:
 def _objects(loss: Loss, runs: Runs) -> tuple[int, int, int]:
     """Count the objects that only one of the models finds, at the score at which the float model's F1 is best."""
     assert loss.float is not None
-    ids = loss.quantized.found.image_ids
+    ids = loss.quantized.detections.image_ids
     found: list[npt.NDArray[np.bool_]] = []
     threshold, n_objects = 0.0, 0
-    for model in (loss.float, loss.quantized):
-        table = model.found.table
+    for accuracy in (loss.float, loss.quantized):
+        table = accuracy.detections.table
         matches = match(runs.truth, table, ids)
-        threshold = best_threshold(matches, table) if model is loss.float else threshold
+        threshold = best_threshold(matches, table) if accuracy is loss.float else threshold
         hits = matches.found[0][(table.scores[matches.rows] >= threshold) & (matches.found[0] >= 0)]
         seen = np.zeros(len(runs.truth), np.bool_)
         seen[hits] = True

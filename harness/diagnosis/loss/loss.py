@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from harness.accuracy.bootstrap import Interval, PairedDifference, map_interval
 from harness.accuracy.coco import evaluate
 from harness.delegates import UNKNOWN, parse_delegate
-from harness.diagnosis.runs.changes import Found
+from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
 from harness.records.records import CocoFigures
@@ -19,13 +19,13 @@ class Accuracy:
 
     Attributes:
         model: Whose figures these are.
-        found: Its detections.
+        detections: Its detections.
         figures: COCO's 12 figures, 0…1.
         interval: The mAP with its 95 % interval over images.
     """
 
     model: ComparedModel
-    found: Found
+    detections: Detections
     figures: CocoFigures
     interval: Interval
 
@@ -58,9 +58,9 @@ def measure(pair: ModelPair, runs: Runs) -> Loss:
     """
     models = {model.role: _accuracy(model, runs) for model in pair.models}
     reference, quantized = models.get("float"), models["quantized"]
-    difference = None if reference is None else runs.compare(reference.found, quantized.found)
+    difference = None if reference is None else runs.compare(reference.detections, quantized.detections)
     remarks = tuple(sentence for accuracy in models.values() for sentence in remarks_on(accuracy, runs))
-    return Loss(reference, quantized, difference, len(quantized.found.image_ids), remarks)
+    return Loss(reference, quantized, difference, len(quantized.detections.image_ids), remarks)
 
 
 def _accuracy(model: ComparedModel, runs: Runs) -> Accuracy:
@@ -71,7 +71,7 @@ def _accuracy(model: ComparedModel, runs: Runs) -> Accuracy:
 
 def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
     """Return what puts a model's figures in doubt, a sentence each."""
-    found, name = accuracy.found, accuracy.model.name
+    found, name = accuracy.detections, accuracy.model.name
     remarks = []
     if found.unreadable:
         remarks.append(
@@ -88,7 +88,7 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
 
 def _doubt(accuracy: Accuracy) -> str | None:
     """Say where the figures are not those of the delegate that was asked for, or where that is not proven."""
-    asked, ran = parse_delegate(accuracy.model.place.delegate), accuracy.found.ran.actual
+    asked, ran = parse_delegate(accuracy.model.place.delegate), accuracy.detections.delegate.actual
     wanted = f"{accuracy.model.name}: {asked} was asked for on {accuracy.model.place.device}"
     if ran == UNKNOWN:
         return f"{wanted}, and what ran is not proven"

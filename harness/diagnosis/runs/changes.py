@@ -41,7 +41,7 @@ AS_IS = Change()
 
 
 @dataclass(frozen=True)
-class Raw:
+class ImageOutputs:
     """What a model put out for one image.
 
     Attributes:
@@ -63,21 +63,21 @@ class Raw:
 
 
 @dataclass(frozen=True)
-class Found:
+class Detections:
     """The detections of a model.
 
     Attributes:
         table: In pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
         image_ids: The images that were run, readable or not.
         unreadable: One sentence for each image that could not be read.
-        ran: What was asked for and what ran, with the evidence.
+        delegate: What was asked for and what ran, with the evidence.
         runtime: Name and version of what ran it.
     """
 
     table: DetectionTable
     image_ids: tuple[int, ...]
     unreadable: tuple[str, ...]
-    ran: DelegateFacts
+    delegate: DelegateFacts
     runtime: str
 
 
@@ -87,12 +87,12 @@ class Trial:
 
     Attributes:
         change: What was changed.
-        found: The detections with the change.
+        detections: The detections with the change.
         difference: `first` is the model as it is, `second` with the change; positive when the change helps.
     """
 
     change: Change
-    found: Found
+    detections: Detections
     difference: PairedDifference
 
     @property

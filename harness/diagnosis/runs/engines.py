@@ -26,7 +26,7 @@ class _Runner:
     """What runs a model: interpreters, as many as are used at once, and what ran in them."""
 
     interpreters: Pool[InterpreterEngine]
-    ran: DelegateFacts
+    delegate: DelegateFacts
     runtime: str
 
 
@@ -51,7 +51,7 @@ class Engines:
     def facts(self, file: Path, delegate: str) -> tuple[DelegateFacts, str]:
         """Return what runs a model: the delegate with the evidence for it, and the runtime."""
         runner = self._runner(file, delegate)
-        return runner.ran, runner.runtime
+        return runner.delegate, runner.runtime
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Map with threads, in order, with a bounded number of items under way."""

@@ -1,4 +1,4 @@
-"""Compute the real numbers that a network gets for a pixel: prepared as its card says, stored as its input stores them."""
+"""Compute the real numbers that a network gets for a pixel, prepared by its card and stored by its input."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.cards import Model
-from harness.diagnosis.runs.changes import Found
+from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import Place
 from harness.drivers.registry import find_device
 from harness.errors import UsageError
@@ -30,7 +30,7 @@ def infer(
     description: ModelDescription,
     dataset: Dataset,
     on_step: Callable[[int, int, str], None],
-) -> Found:
+) -> Detections:
     """Run a model over a dataset where a model runs.
 
     Raises:
@@ -60,7 +60,7 @@ def infer(
             table = load_detections(found.detections)
     finally:
         device.close()
-    return Found(table, dataset.image_ids, found.unreadable, found.delegate, found.runtime)
+    return Detections(table, dataset.image_ids, found.unreadable, found.delegate, found.runtime)
 
 
 def _cell(request: Request, subject: Subject, station: Station) -> Cell:

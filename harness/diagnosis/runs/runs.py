@@ -22,7 +22,7 @@ from harness.accuracy.prepare import Preparation, UnreadableImageError
 from harness.cards import Model
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
-from harness.diagnosis.runs.changes import AS_IS, Change, Found, Raw, Trial
+from harness.diagnosis.runs.changes import AS_IS, Change, Detections, ImageOutputs, Trial
 from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.model_pair import ComparedModel, Place
 from harness.errors import JobError, UsageError
@@ -74,14 +74,16 @@ class Runs:
     on_step: OnStep = lambda done, total, text: None
     budget: int = OUTPUT_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
-    kept: dict[tuple[Any, ...], dict[int, Raw]] = field(default_factory=dict, repr=False)
-    _found: dict[tuple[Any, ...], Found] = field(default_factory=dict, repr=False)
+    kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
+    _found: dict[tuple[Any, ...], Detections] = field(default_factory=dict, repr=False)
 
     def image_ids(self, n_images: int | None = None) -> tuple[int, ...]:
         """Return the ids of the first `n_images` images; all for None."""
         return self.dataset.image_ids[:n_images]
 
-    def detections(self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None) -> Found:
+    def detections(
+        self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None
+    ) -> Detections:
         """Return a model's detections, with a change to it.
 
         Args:
@@ -114,11 +116,13 @@ class Runs:
         before = self.detections(model, AS_IS, n_images)
         return Trial(change, found, self.compare(before, found))
 
-    def compare(self, first: Found, second: Found) -> PairedDifference:
+    def compare(self, first: Detections, second: Detections) -> PairedDifference:
         """Return the paired difference of two mAPs, with its 95 % interval over images."""
         return paired_difference(self.truth, first.table, second.table, first.image_ids)
 
-    def raw(self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None) -> Iterator[Raw]:
+    def raw(
+        self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None
+    ) -> Iterator[ImageOutputs]:
         """Yield the raw outputs of each image, in the order of the images.
 
         Raises:
@@ -141,7 +145,7 @@ class Runs:
             source = replace(source, card=change.card)
         return _ChangedModel(model, change, source, description)
 
-    def _detect_in_process(self, changed: _ChangedModel, n_images: int | None) -> Found:
+    def _detect_in_process(self, changed: _ChangedModel, n_images: int | None) -> Detections:
         card = changed.source.card
         context = ModelContext(card.input.width, card.input.height, _anchored(changed))
         decoder = make_decoder(card.decoder, changed.description.outputs, context)
@@ -149,9 +153,9 @@ class Runs:
         images = list(self._map_images(changed, n_images, lambda raw: _decoded(raw, recipe)))
         unreadable = tuple(image.problem for image in images if image.problem is not None)
         ran, runtime = self._engines.facts(changed.source.file, changed.place.delegate)
-        return Found(as_table(images), self.image_ids(n_images), unreadable, ran, runtime)
+        return Detections(as_table(images), self.image_ids(n_images), unreadable, ran, runtime)
 
-    def _detect_on_device(self, changed: _ChangedModel, n_images: int | None) -> Found:
+    def _detect_on_device(self, changed: _ChangedModel, n_images: int | None) -> Detections:
         from harness.diagnosis.runs.on_device import infer
 
         if changed.change.outputs is not None or changed.change.feed is not None:
@@ -162,7 +166,7 @@ class Runs:
         return infer(changed.place, changed.source, changed.description, dataset, self.on_step)
 
     def _map_images(
-        self, changed: _ChangedModel, n_images: int | None, finish: Callable[[Raw], T]
+        self, changed: _ChangedModel, n_images: int | None, finish: Callable[[ImageOutputs], T]
     ) -> Iterator[T]:
         """Infer the images, or take the kept outputs, and call `finish` with each in its thread."""
         if not changed.place.in_process:
@@ -194,22 +198,22 @@ class Runs:
 
     def _infer(
         self, image: ImageEntry, changed: _ChangedModel, preparation: Preparation, delegate: str
-    ) -> Raw:
+    ) -> ImageOutputs:
         try:
             tensor, geometry = preparation.load(image.path)
         except UnreadableImageError as error:
-            return Raw(image.id, None, None, str(error))
+            return ImageOutputs(image.id, None, None, str(error))
         if changed.change.feed is not None:
             tensor = changed.change.feed(tensor)
         with self._engines.borrow(changed.source.file, delegate) as engine:
             try:
-                return Raw(image.id, engine.infer(tensor), geometry)
+                return ImageOutputs(image.id, engine.infer(tensor), geometry)
             except (RuntimeError, ValueError) as error:
                 raise JobError(
                     f"model {changed.source.name!r}: it failed on {image.path.name}: {error}"
                 ) from error
 
-    def _keep(self, kept: dict[int, Raw], raw: Raw) -> None:
+    def _keep(self, kept: dict[int, ImageOutputs], raw: ImageOutputs) -> None:
         if raw.n_bytes <= self.budget:
             self.budget -= raw.n_bytes
             kept[raw.image_id] = raw
@@ -223,7 +227,7 @@ def _anchored(changed: _ChangedModel) -> Path:
     return changed.source.file
 
 
-def _decoded(raw: Raw, recipe: Recipe) -> ImageDetections:
+def _decoded(raw: ImageOutputs, recipe: Recipe) -> ImageDetections:
     if raw.outputs is None or raw.geometry is None:
         nothing = np.empty(0)
         return ImageDetections(raw.image_id, np.empty((0, 4)), nothing, np.empty(0, np.int64), raw.problem)

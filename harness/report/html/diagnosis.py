@@ -268,7 +268,7 @@ def _pictures(drawn: Sequence[Picture]) -> str:
 
 
 def _picture(picture: Picture) -> str:
-    told = _e(f"{picture.name}: {picture.told}")
+    told = _e(f"{picture.name}: {picture.caption}")
     image = picture.image.copy()
     image.thumbnail((WIDEST, WIDEST))
     buffer = io.BytesIO()

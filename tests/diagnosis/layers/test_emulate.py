@@ -84,7 +84,7 @@ def test_the_whole_comes_near_the_quantized_model(workshop):
     file = workshop.folder / "whole.tflite"
     file.write_bytes(data)
     found = evidence.runs.detections(pair.float, Change("emulated", file=file))
-    assert abs(evidence.runs.compare(evidence.loss.quantized.found, found).difference) < 0.01
+    assert abs(evidence.runs.compare(evidence.loss.quantized.detections, found).difference) < 0.01
 
 
 def test_every_activation_and_weight_of_the_example_is_mapped(float_model, quantized_model):

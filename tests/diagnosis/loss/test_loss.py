@@ -32,16 +32,16 @@ def measured(repository, runs):
 
 
 def test_the_difference_is_the_paired_one_of_both_detections(measured, runs):
-    tables = [model.found.table for model in (measured.float, measured.quantized)]
+    tables = [model.detections.table for model in (measured.float, measured.quantized)]
     expected = paired_difference(runs.truth, *tables, runs.dataset.image_ids)
     assert measured.difference == expected and measured.n_images == 10 and measured.remarks == ()
     assert measured.float.figures.map == pytest.approx(expected.first, abs=1e-12)
 
 
 def with_ran(accuracy, actual, delegate):
-    ran = replace_struct(accuracy.found.ran, actual=actual)
+    ran = replace_struct(accuracy.detections.delegate, actual=actual)
     model = replace(accuracy.model, place=Place("phone", delegate))
-    return replace(accuracy, found=replace(accuracy.found, ran=ran), model=model)
+    return replace(accuracy, detections=replace(accuracy.detections, delegate=ran), model=model)
 
 
 def replace_struct(facts, **changes):
@@ -68,17 +68,17 @@ def test_another_delegate_than_was_asked_for_is_told(measured, runs, delegate, a
 
 def test_a_side_that_detects_nothing_or_unknown_classes_is_told(measured, runs):
     model = measured.quantized
-    nothing = replace(model, found=replace(model.found, table=DetectionTable(np.empty((0, 7)))))
+    nothing = replace(model, detections=replace(model.detections, table=DetectionTable(np.empty((0, 7)))))
     assert "detects nothing at all" in loss.remarks_on(nothing, runs)[0]
-    rows = model.found.table.rows.copy()
+    rows = model.detections.table.rows.copy()
     rows[:, 6] += 900
-    strange = replace(model, found=replace(model.found, table=DetectionTable(rows)))
+    strange = replace(model, detections=replace(model.detections, table=DetectionTable(rows)))
     assert "category id(s) that the annotations do not have" in loss.remarks_on(strange, runs)[0]
 
 
 def test_a_sum_of_maps_has_the_interval_of_their_difference(measured, runs):
     """One less the other is what `paired_difference` computes."""
-    tables = [model.found.table for model in (measured.float, measured.quantized)]
+    tables = [model.detections.table for model in (measured.float, measured.quantized)]
     values, (found,) = contrasts(runs.truth, tables, np.array([[-1.0, 1.0]]), runs.dataset.image_ids)
     expected = measured.difference
     assert values == pytest.approx([expected.first, expected.second])

@@ -61,7 +61,7 @@ def test_detections_and_map_are_those_of_harness_run_to_the_last_digit(repositor
 
     figures = evaluate(runs.truth, found.table, found.image_ids).figures
     assert figures == outcome.records[0].accuracy.figures
-    assert found.ran.actual == outcome.records[0].accuracy.delegate.actual == "xnnpack"
+    assert found.delegate.actual == outcome.records[0].accuracy.delegate.actual == "xnnpack"
 
 
 def test_another_reading_of_the_outputs_costs_no_inference(repository, runs):
@@ -94,7 +94,7 @@ def test_another_file_can_stand_in(repository, runs):
     model = model_of(repository, "shapes-float32")
     other = model_of(repository, "shapes-float16")
     trial = runs.trial(model, Change("float16 weights", file=other.file))
-    assert np.array_equal(trial.found.table.rows, runs.detections(other).table.rows)
+    assert np.array_equal(trial.detections.table.rows, runs.detections(other).table.rows)
 
 
 def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repository, dataset, runs):
@@ -157,7 +157,7 @@ def test_a_side_on_another_device_is_run_there_with_the_same_result(repository, 
     there = runs.detections(model_of(elsewhere, "shapes-full-integer", place))
     here = runs.detections(model_of(repository, "shapes-full-integer"))
     assert np.array_equal(there.table.rows, here.table.rows)
-    assert there.ran.actual == "xnnpack" and there.ran.evidence
+    assert there.delegate.actual == "xnnpack" and there.delegate.evidence
 
 
 def test_what_needs_raw_outputs_cannot_be_tried_elsewhere(elsewhere, runs):
