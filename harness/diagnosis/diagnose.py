@@ -12,10 +12,10 @@ from harness.accuracy.dataset import Dataset
 from harness.diagnosis.causes import CAUSES
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
-from harness.diagnosis.layers import first_break as where
-from harness.diagnosis.layers import sensitivity
-from harness.diagnosis.loss import attribution
-from harness.diagnosis.loss import loss as how_bad
+from harness.diagnosis.layers.first_break import compare_layers
+from harness.diagnosis.layers.sensitivity import measure_layer_costs
+from harness.diagnosis.loss.attribution import attribute_loss
+from harness.diagnosis.loss.loss import measure_loss
 from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
 from harness.errors import HarnessError
@@ -71,7 +71,7 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
         dataset=case.dataset,
         truth=truth,
         runs=runs,
-        loss=how_bad.measure(case.pair, runs),
+        loss=measure_loss(case.pair, runs),
         pipeline_config=case.pipeline_config,
         representative=case.representative,
         workspace=case.workspace,
@@ -82,14 +82,14 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
 
 
 def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
-    found = attribution.measure(case.pair, evidence.runs, evidence.loss)
+    found = attribute_loss(case.pair, evidence.runs, evidence.loss)
     return replace(evidence, attribution=found)
 
 
 def _with_layers(evidence: Evidence, case: Case) -> Evidence:
-    found = where.measure(case.pair, evidence.runs, case.layer_images)
+    found = compare_layers(case.pair, evidence.runs, case.layer_images)
     if found is not None:
-        found = sensitivity.measure(case.pair, evidence.runs, found)
+        found = measure_layer_costs(case.pair, evidence.runs, found)
     return replace(evidence, layers=found)
 
 

@@ -8,8 +8,8 @@ from harness.accuracy.dataset import find_dataset
 from harness.cards import load_card
 from harness.diagnosis.diagnose import Diagnosis, examine
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.layers import first_break as where
-from harness.diagnosis.loss import loss
+from harness.diagnosis.layers.first_break import compare_layers
+from harness.diagnosis.loss.loss import measure_loss
 from harness.diagnosis.runs.model_pair import ModelPair, Place, load_model
 from harness.diagnosis.runs.runs import Runs
 from harness.recognize.card import infer_card
@@ -43,8 +43,8 @@ def examined(fault, limit=None, layer_images=20) -> Examined:
         dataset=dataset,
         truth=truth,
         runs=runs,
-        loss=loss.measure(pair, runs),
-        layers=where.measure(pair, runs, layer_images),
+        loss=measure_loss(pair, runs),
+        layers=compare_layers(pair, runs, layer_images),
         pipeline_config=fault.pipeline_config,
         representative=fault.representative,
     )

@@ -24,7 +24,7 @@ EQUAL_DB = 120.0
 """Taken for the SNR of tensors that are equal: more than float32 can tell."""
 
 
-def measure(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
+def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
     """Compare the tensors of both models; None where they cannot be read or nothing matches.
 
     Raises:

@@ -53,7 +53,7 @@ class _Base:
     decoder: HeadDecoder | None
 
 
-def measure(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
+def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
     """Add to the layers what each costs alone, as far as that can be measured; `method` says how, or why not.
 
     Raises:

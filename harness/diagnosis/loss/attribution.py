@@ -117,7 +117,7 @@ _ROUNDING = 1e-12
 Tables = dict[Subset, DetectionTable]
 
 
-def measure(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
+def attribute_loss(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
     """Share the loss among its parts; None without a float model, or without anything to average.
 
     Raises:

@@ -49,7 +49,7 @@ class Loss:
     remarks: tuple[str, ...] = ()
 
 
-def measure(pair: ModelPair, runs: Runs) -> Loss:
+def measure_loss(pair: ModelPair, runs: Runs) -> Loss:
     """Measure both models on all images.
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
 from harness.detectors.heads import Candidates
-from harness.diagnosis.layers import first_break as where
+from harness.diagnosis.layers import first_break
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.layers.sensitivity import disturbance
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
@@ -24,27 +24,27 @@ def layer(name, snr_db, drop_db, operator="CONV_2D", place=0, not_finite=0.0):
 
 def test_the_first_break_is_the_first_tensor_that_is_broken_by_its_own_layer():
     layers = [layer("a", 40, None), layer("b", 25, 15), layer("c", 9, 4), layer("d", 2, 7), layer("e", 1, 1)]
-    found, rule = where.first_break(layers)
+    found, rule = first_break.first_break(layers)
     assert found.name == "d" and "10 dB" in rule and "6 dB" in rule
 
 
 def test_an_error_that_grows_slowly_breaks_where_it_passes_the_line():
-    found, rule = where.first_break([layer("a", 14, 4), layer("b", 9.9, 4.1), layer("c", 7, 2.9)])
+    found, rule = first_break.first_break([layer("a", 14, 4), layer("b", 9.9, 4.1), layer("c", 7, 2.9)])
     assert found.name == "b" and "no single layer" in rule
 
 
 def test_a_part_of_a_better_tensor_is_told_as_such():
-    found, rule = where.first_break([layer("a", 30, None), layer("b", 5, 25, operator="STRIDED_SLICE")])
+    found, rule = first_break.first_break([layer("a", 30, None), layer("b", 5, 25, operator="STRIDED_SLICE")])
     assert found.name == "b" and "part of a tensor" in rule
 
 
 def test_numbers_that_are_no_numbers_are_a_break():
-    found, _ = where.first_break([layer("a", 30, None), layer("b", 30, None, not_finite=0.1)])
+    found, _ = first_break.first_break([layer("a", 30, None), layer("b", 30, None, not_finite=0.1)])
     assert found.name == "b"
 
 
 def test_healthy_tensors_do_not_break():
-    assert where.first_break([layer("a", None, None), layer("b", 10, 20)])[0] is None
+    assert first_break.first_break([layer("a", None, None), layer("b", 10, 20)])[0] is None
 
 
 def candidates(boxes, scores):
@@ -99,7 +99,7 @@ def runs(repository):
 
 
 def test_the_one_layer_that_was_spoiled_is_where_it_breaks(pair, runs):
-    found = where.measure(pair, runs, 4)
+    found = first_break.compare_layers(pair, runs, 4)
     broken = next(one for one in found.layers if BROKEN in one.name)
     first = next(one for one in found.layers if one.snr_db is not None)
     assert first.name == broken.name  # everything before it is the same to the last bit
@@ -111,9 +111,9 @@ def test_the_one_layer_that_was_spoiled_costs_what_the_whole_lost(pair, runs):
     from harness.diagnosis.layers import sensitivity
     from harness.diagnosis.loss import loss
 
-    found = sensitivity.measure(pair, runs, where.measure(pair, runs, 2))
+    found = sensitivity.measure_layer_costs(pair, runs, first_break.compare_layers(pair, runs, 2))
     worst = found.ranked()[0]
-    lost = -loss.measure(pair, runs).difference.difference
+    lost = -loss.measure_loss(pair, runs).difference.difference
     assert BROKEN in worst.name and lost > 0.05
     assert worst.loss == pytest.approx(lost, abs=0.01) and worst.loss_low > 0
     assert "quantize-one" in found.method
@@ -127,12 +127,12 @@ def test_one_file_under_two_cards_is_compared_from_its_input_on(repository, runs
     model = find_model("shapes-float32", find_workspace(str(repository)))
     wrong = replace(model.card, input=replace(model.card.input, mean=(0.0,) * 3, std=(255.0,) * 3))
     pair = ModelPair(load_model("float", model), load_model("quantized", new(model, card=wrong)))
-    found = where.measure(pair, runs, 2)
+    found = first_break.compare_layers(pair, runs, 2)
     assert found.first_break is not None and found.first_break.pair.operator == "INPUT"
     assert "not fed the same" in found.rule
 
 
 def test_what_cannot_differ_is_not_compared(repository, runs):
     model = load_model("float", find_model("shapes-float32", find_workspace(str(repository))))
-    assert where.measure(ModelPair(model, model), runs, 4) is None
-    assert where.measure(ModelPair(None, model), runs, 4) is None
+    assert first_break.compare_layers(ModelPair(model, model), runs, 4) is None
+    assert first_break.compare_layers(ModelPair(None, model), runs, 4) is None

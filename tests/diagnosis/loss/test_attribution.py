@@ -39,8 +39,8 @@ def heads(repository, tmp_path_factory):
 
 def measured(first, second, runs):
     pair = ModelPair(load_model("float", first), load_model("quantized", second))
-    bad = loss.measure(pair, runs)
-    return attribution.measure(pair, runs, bad), bad
+    bad = loss.measure_loss(pair, runs)
+    return attribution.attribute_loss(pair, runs, bad), bad
 
 
 def with_decoder(model, **changes):
@@ -105,8 +105,8 @@ def test_a_pair_of_one_and_the_same_has_nothing_to_share(heads, runs):
 
 def test_without_a_float_side_there_is_nothing_to_share(heads, runs):
     pair = ModelPair(None, load_model("quantized", heads))
-    bad = loss.measure(pair, runs)
-    assert attribution.measure(pair, runs, bad) is None and bad.difference is None
+    bad = loss.measure_loss(pair, runs)
+    assert attribution.attribute_loss(pair, runs, bad) is None and bad.difference is None
 
 
 def test_objects_lost_are_those_that_only_the_float_side_finds(heads, runs):

@@ -26,7 +26,7 @@ def runs(repository):
 def measured(repository, runs):
     workspace = find_workspace(str(repository))
     names = (("float", "shapes-float32"), ("quantized", "shapes-full-integer"))
-    return loss.measure(
+    return loss.measure_loss(
         ModelPair(*(load_model(role, find_model(name, workspace)) for role, name in names)), runs
     )
 
