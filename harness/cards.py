@@ -19,6 +19,15 @@ from harness.errors import SchemaError
 from harness.schema import Strict
 from harness.workspace import Workspace, expand_user
 
+ResizeMethod = Literal[
+    "pillow-bilinear",
+    "pillow-bicubic",
+    "pillow-nearest",
+    "pillow-box",
+    "pillow-lanczos",
+    "tf-bilinear",
+    "opencv-bilinear",
+]
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 """How the address of an archive ends."""
 
@@ -49,9 +58,7 @@ class InputSpec(Strict, frozen=True, kw_only=True):
     resize: Literal["stretch", "letterbox"] = "stretch"
     pad_value: int = 114
     pad_position: Literal["center", "corner"] = "center"
-    method: Literal[
-        "pillow-bilinear", "pillow-bicubic", "pillow-nearest", "pillow-box", "pillow-lanczos", "tf-bilinear"
-    ] = "pillow-bilinear"
+    method: ResizeMethod = "pillow-bilinear"
     channels: Literal["rgb", "bgr"] = "rgb"
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
@@ -60,7 +67,7 @@ class InputSpec(Strict, frozen=True, kw_only=True):
 class NmsSpec(Strict, frozen=True, kw_only=True):
     """How overlapping boxes are suppressed on this computer; None leaves it to the decoder's family."""
 
-    kind: Literal["regular", "fast", "class-aware"] | None = None
+    kind: Literal["regular", "fast", "class-aware", "none"] | None = None
     score_threshold: float | None = None
     iou_threshold: float | None = None
     max_detections: int | None = None
@@ -72,11 +79,12 @@ class AnchorSpec(Strict, frozen=True, kw_only=True):
     """Where the anchors of `ssd-raw` come from: the model's constants, its outputs, a file, or a generator.
 
     The generators are those of the TensorFlow Object Detection API: `ssd` (ssd_anchor_generator), `multiscale`
-    (multiscale_grid_anchor_generator), and `efficientdet` of google/automl.
+    (multiscale_grid_anchor_generator), and `efficientdet` of google/automl. `sizes` are those of `yolo-levels`.
     """
 
-    source: Literal["model", "output", "file", "ssd", "multiscale", "efficientdet"] = "model"
+    source: Literal["model", "output", "file", "metadata", "ssd", "multiscale", "efficientdet"] = "model"
     file: str | None = None
+    sizes: tuple[tuple[float, float], ...] = ()
     format: Literal["center-size", "corners"] = "center-size"
     feature_maps: tuple[int, ...] = ()
     aspect_ratios: tuple[float, ...] = ()
@@ -94,13 +102,18 @@ class DecoderSpec(Strict, frozen=True, kw_only=True):
 
     name: str
     order: str | None = None
-    box_format: Literal["xywh", "xyxy", "yxyx", "grid"] | None = None
+    box_format: Literal["xywh", "ltwh", "xyxy", "yxyx", "grid"] | None = None
     box_units: Literal["auto", "share", "pixels"] = "auto"
-    box_coding: Literal["center-size", "corner-offsets"] = "center-size"
+    box_coding: Literal["center-size", "corner-offsets", "yolov3", "yolov5", "yolox"] = "center-size"
     scales: tuple[float, float, float, float] = (10.0, 10.0, 5.0, 5.0)
     activation: Literal["none", "sigmoid", "softmax"] = "none"
-    background: bool = False
+    background: bool | Literal["first", "last", "none"] = False
     strides: tuple[int, ...] = (8, 16, 32)
+    cell_offset: float = 0.5
+    cell_shift: float = 0.0
+    cell_scales: tuple[float, ...] = ()
+    bins: int = 8
+    extra_columns: int = 0
     nms: NmsSpec = msgspec.field(default_factory=NmsSpec)
     anchors: AnchorSpec | None = None
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from harness.accuracy import opencv_resize
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
@@ -146,9 +147,11 @@ class Preparation:
         return np.stack([table[c][pixels[:, :, c]] for c in range(3)], axis=-1)
 
 
-def _resize(image: Image.Image, size: tuple[int, int], method: str) -> Image.Image:
+def _resize(image: Image.Image, size: tuple[int, int], method: str) -> Image.Image | npt.NDArray[np.uint8]:
     if image.size == size:
         return image
+    if method == "opencv-bilinear":
+        return opencv_resize.resize(np.asarray(image), *size)
     if method == "tf-bilinear":
         # tf.image.resize with half-pixel centres does not antialias; Pillow's affine transform samples the same way.
         width, height = image.width / size[0], image.height / size[1]

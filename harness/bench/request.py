@@ -11,6 +11,7 @@ import msgspec
 
 from harness import schema
 from harness.bench.rules import Override, Rule
+from harness.cards import ResizeMethod
 from harness.option import Option, declared
 from harness.schema import Strict
 from harness.settings import MLPERF_MIN_SECONDS, Settings
@@ -86,6 +87,8 @@ class Request:
         "What an external delegate or the Edge TPU's library is told; may be repeated.",
         "--delegate-option")] = ()
     dataset: Annotated[str | None, Option("COCO dataset: a folder or a TOML card.", form="path")] = None
+    resize: Annotated[ResizeMethod | None, Option(
+        "How images are resized, whatever the cards say; YOLO's published figures use opencv-bilinear.")] = None
     benchmark_binary: Annotated[str | None, Option(
         "TFLite's native benchmark_model to measure with.", form="path")] = None
     eval_binary: Annotated[str | None, Option(

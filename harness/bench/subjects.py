@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
 from harness.bench.nms_axis import expand
 from harness.bench.request import NmsAxes, Request
-from harness.cards import Model
+from harness.cards import Model, ResizeMethod
 from harness.detectors.base import ModelContext
+from harness.detectors.heads import check_names
 from harness.detectors.registry import make_decoder
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.recognize.find import find_model
+from harness.recognize.observe import N_PICTURES
 from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import RUNTIME_CUSTOM_OPERATORS, check_runnable
@@ -41,20 +45,47 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     Raises:
         UsageError: A model or dataset that cannot be used; says what and why.
     """
-    models = [find_model(name, workspace) for name in request.models] or _example(workspace)
+    known: dict[Path, Dataset] = {}
+    pictures = _pictures(request, known)
+    models = [find_model(name, workspace, pictures) for name in request.models] or _example(workspace)
+    models = [_resized(model, request.resize) for model in models]
     _check_distinct(models)
     described, remarks = _with_nms([(model, _described(model)) for model in models], request.nms)
-    known: dict[Path, Dataset] = {}
     subjects = []
     for model, facts in described:
         dataset = _dataset(model, request, known)
         problem = _why_no_accuracy(model, facts, dataset) if request.settings.accuracy else None
-        if problem is not None and not request.settings.latency:
+        if problem is not None and (not request.settings.latency or _contradicts(model, request)):
             raise UsageError(problem)
         if problem is not None:
             remarks.append(f"{problem}; only latency is measured")
         subjects.append(Subject(model, facts, dataset if problem is None else None))
     return subjects, remarks
+
+
+def _pictures(request: Request, known: dict[Path, Dataset]) -> list[Path]:
+    """Return pictures to look at the outputs of a bare model for: the first ones that accuracy is measured on."""
+    bare = [name for name in request.models if Path(name).suffix in {".tflite", ".lite", ".task"}]
+    if not request.dataset or not bare or not request.settings.accuracy:
+        return []
+    path = Path(request.dataset)
+    known[path] = find_dataset(path).limited(request.settings.limit)
+    return [image.path for image in known[path].images[:N_PICTURES]]
+
+
+def _resized(model: Model, method: ResizeMethod | None) -> Model:
+    """Return the model with another way to interpolate; None leaves the card's."""
+    if method is None:
+        return model
+    card = msgspec.structs.replace(model.card, input=msgspec.structs.replace(model.card.input, method=method))
+    words = f"input.method: {method}, by --resize."
+    kept = tuple(sentence for sentence in model.evidence if not sentence.startswith("input.method:"))
+    return replace(model, card=card, evidence=(*kept, words) if kept else ())
+
+
+def _contradicts(model: Model, request: Request) -> bool:
+    """Whether accuracy was asked for of a file whose outputs are no detections that are known."""
+    return bool(request.dataset) and model.origin is None and model.card.decoder.name == NO_DECODER
 
 
 def _dataset(model: Model, request: Request, known: dict[Path, Dataset]) -> Dataset | None:
@@ -128,7 +159,8 @@ def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | N
     try:
         Preparation(model.card.input, facts.inputs[0])
         context = ModelContext(model.card.input.width, model.card.input.height, model.file)
-        make_decoder(model.card.decoder, facts.outputs, context)
+        decoder = make_decoder(model.card.decoder, facts.outputs, context)
+        check_names(model.card, decoder, facts.said.names)
     except HarnessError as error:
         raise ModelError(f"model {model.name!r}: {error}") from error
     return None

@@ -50,6 +50,17 @@ def _of_model(spec: AnchorSpec, context: ModelContext) -> Anchors:
     return found
 
 
+def _of_metadata(spec: AnchorSpec, context: ModelContext) -> Anchors:
+    from harness.tflite.model import describe
+
+    said = describe(context.file).said.detector if context.file is not None else None
+    if said is None:
+        raise ModelError(
+            "decoder.anchors: the file has no DETECTOR_METADATA, which MediaPipe keeps anchors in"
+        )
+    return np.array(said.anchors, np.float32).reshape(-1, 4)
+
+
 def _of_file(spec: AnchorSpec, context: ModelContext) -> Anchors:
     if spec.file is None or context.file is None:
         raise ModelError('decoder.anchors: source "file" needs the key `file`, a .npy file beside the model')
@@ -158,6 +169,7 @@ def _need_size(context: ModelContext) -> None:
 _SOURCES: dict[str, Callable[[AnchorSpec, ModelContext], Anchors]] = {
     "model": _of_model,
     "file": _of_file,
+    "metadata": _of_metadata,
     "ssd": ssd,
     "multiscale": multiscale,
     "efficientdet": efficientdet,

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import DecoderSpec
+from harness.detectors.activations import ACTIVATIONS
 from harness.detectors.base import Decoder, Detections, ModelContext, dequantize
 from harness.detectors.roles import parse_order
-from harness.detectors.ssd_raw import ACTIVATIONS
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.detectors.base import Detections
+from harness.cards import ModelCard
+from harness.detectors.base import Decoder, Detections
 from harness.detectors.nms import Floats, NmsSettings, suppress
+from harness.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class HeadDecoder:
     Attributes:
         read: Turns the output tensors into candidates.
         settings: Which of them are kept.
+        n_classes: Columns of the scores; None where they are not known beforehand.
     """
 
     read: Callable[[Sequence[npt.NDArray[np.generic]]], Candidates]
     settings: NmsSettings
+    n_classes: int | None = None
 
     def __call__(self, outputs: Sequence[npt.NDArray[np.generic]], /) -> Detections:
         """Decode one image's outputs."""
@@ -51,3 +55,23 @@ def keep(found: Candidates, settings: NmsSettings) -> Detections:
     """Suppress candidates."""
     kept = suppress(found.boxes, found.scores, settings, found.weights)
     return Detections(found.boxes[kept.boxes], kept.scores, kept.classes)
+
+
+def check_names(card: ModelCard, decoder: Decoder, said: Sequence[str]) -> None:
+    """Hold the number of classes that a decoder reads against the names that the card and the file have.
+
+    Args:
+        card: Its labels.
+        decoder: For the card's settings.
+        said: The names in the file itself.
+
+    Raises:
+        ModelError: They are not as many, so the columns are something else.
+    """
+    n = decoder.n_classes if isinstance(decoder, HeadDecoder) else None
+    for names, whose in ((card.labels.names or (), "the card's labels.names"), (said, "the file itself")):
+        if n is not None and names and len(names) != n:
+            raise ModelError(
+                f"decoder {card.decoder.name}: the outputs have {n} columns of class scores, but {whose} names "
+                f"{len(names)} classes: correct the card's decoder (name, background, extra_columns) or its labels"
+            )

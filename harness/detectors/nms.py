@@ -1,7 +1,8 @@
 """Non-maximum suppression on the host, equal to what the models' own operators do.
 
 `regular` and `fast` are the two algorithms of `TFLite_Detection_PostProcess` (TensorFlow,
-`tensorflow/lite/kernels/detection_postprocess.cc`), `class-aware` is that of YOLO exports. Detections of equal
+`tensorflow/lite/kernels/detection_postprocess.cc`), `class-aware` is that of YOLO exports; `none` keeps the best
+scores, as models do that are trained to give each object once (DETR and its kind). Detections of equal
 score stand in the order of class and box, as the operator gives them. Only where `fast` gives several classes for
 one box, and their scores are equal, is the operator's order that of `std::partial_sort`, which C++ leaves open.
 
@@ -22,7 +23,7 @@ import numpy.typing as npt
 from harness.cards import NmsSpec
 from harness.errors import ModelError
 
-Kind = Literal["regular", "fast", "class-aware"]
+Kind = Literal["regular", "fast", "class-aware", "none"]
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
 
@@ -40,7 +41,8 @@ class NmsSettings:
 
     Attributes:
         kind: `regular`: each class by itself, at most `detections_per_class` of it; `fast`: each box with its
-            best class, whatever the class; `class-aware`: as `regular`, without a limit a class.
+            best class, whatever the class; `class-aware`: as `regular`, without a limit a class; `none`: nothing
+            is suppressed.
         score_threshold: Lowest score that is kept.
         iou_threshold: Overlap above which the lower score goes; above 0, at most 1.
         max_detections: Boxes an image (`fast`: boxes before their classes are told apart).
@@ -81,7 +83,7 @@ class Kept:
 def settings_for(spec: NmsSpec, default: NmsSettings) -> NmsSettings:
     """Return a card's settings; what it leaves open is the family's."""
     given = {name: getattr(spec, name) for name in spec.__struct_fields__ if getattr(spec, name) is not None}
-    unknown = set(given.get("kind", "regular").split()) - set(get_args(Kind))
+    unknown = {given.get("kind", "regular")} - set(get_args(Kind))
     if unknown:
         raise ModelError(f"decoder.nms.kind: found {given['kind']!r}, expected one of {get_args(Kind)}")
     return NmsSettings(**{**{name: getattr(default, name) for name in spec.__struct_fields__}, **given})
@@ -103,6 +105,8 @@ def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floa
         best = best * weights
     if settings.kind == "fast":
         return _fast(boxes, scores, weights, best, settings)
+    if settings.kind == "none":
+        return _best(scores, weights, settings)
     return _by_class(boxes, scores, weights, best, settings)
 
 
@@ -129,6 +133,15 @@ def _by_class(
         if kept.size == settings.max_detections:
             break
     return Kept(candidates[kept], classes[kept], found[order][kept])
+
+
+def _best(scores: Floats, weights: Floats | None, settings: NmsSettings) -> Kept:
+    """Keep the best pairs of box and class."""
+    values = (scores if weights is None else scores * weights[:, None]).reshape(-1)
+    found = np.flatnonzero(values >= np.float32(settings.score_threshold))
+    order = found[np.argsort(-values[found], kind="stable")[: settings.max_detections]]
+    boxes, classes = np.divmod(order, scores.shape[1])
+    return Kept(boxes, classes, values[order])
 
 
 def _fast(boxes: Floats, scores: Floats, weights: Floats | None, best: Floats, settings: NmsSettings) -> Kept:

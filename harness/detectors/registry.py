@@ -10,17 +10,25 @@ from harness.detectors.base import Decoder, ModelContext
 from harness.errors import UnknownNameError
 from harness.tflite.tensor_info import TensorInfo
 
+# fmt: off
 DECODERS = {
-    # name              module:factory                                        outputs
-    "ssd-postprocess": "harness.detectors.ssd_postprocess:make_decoder",  # boxes, classes, scores, count after NMS
-    "efficientdet-lite": "harness.detectors.ssd_postprocess:make_decoder",  # the same four
-    "ssd-raw": "harness.detectors.ssd_raw:make_decoder",  # box encodings, class scores (, anchors) before NMS
-    "yolov5": "harness.detectors.yolo:make_yolov5",  # [1, N, 5 + C]: box, objectness, classes
-    "yolov8": "harness.detectors.yolo:make_yolov8",  # [1, 4 + C, N] or [1, N, 4 + C]: box, classes
-    "yolo11": "harness.detectors.yolo:make_yolov8",  # the same
-    "yolox": "harness.detectors.yolo:make_yolox",  # [1, N, 5 + C], boxes relative to their grid cells
-    "centernet": "harness.detectors.centernet:make_decoder",  # heat map, sizes, offsets
+    # name               module:factory                                        outputs
+    "ssd-postprocess":   "harness.detectors.ssd_postprocess:make_decoder",   # boxes, classes, scores, count after NMS
+    "efficientdet-lite": "harness.detectors.ssd_postprocess:make_decoder",   # the same four
+    "end2end":           "harness.detectors.end2end:make_decoder",           # [1, N, 6]: box, score, class after NMS
+    "boxes-scores":      "harness.detectors.boxes_scores:make_decoder",      # boxes [1, N, 4] and scores [1, N, C]
+    "rtdetr":            "harness.detectors.yolo:make_rtdetr",               # [1, N, 4 + C], N queries, no NMS
+    "ssd-raw":           "harness.detectors.ssd_raw:make_decoder",           # encodings, class scores (, anchors)
+    "yolov5":            "harness.detectors.yolo:make_yolov5",               # [1, N, 5 + C]: box, objectness, classes
+    "yolov6":            "harness.detectors.yolo:make_yolov5",               # the same, objectness always 1
+    "yolov8":            "harness.detectors.yolo:make_yolov8",               # [1, 4 + C, N] or [1, N, 4 + C]
+    "yolo11":            "harness.detectors.yolo:make_yolov8",               # the same
+    "yolox":             "harness.detectors.yolo:make_yolox",                # [1, N, 5 + C], boxes relative to cells
+    "yolo-levels":       "harness.detectors.yolo_levels:make_decoder",       # a raw grid a stride, the card's anchors
+    "dfl":               "harness.detectors.dfl:make_decoder",               # [1, N, C + 4 × bins]: NanoDet, PicoDet
+    "centernet":         "harness.detectors.centernet:make_decoder",         # heat map, sizes, offsets
 }
+# fmt: on
 
 
 def make_decoder(

@@ -2,7 +2,8 @@
 
 Outputs (TensorFlow Object Detection API, `export_tflite_ssd_graph_lib.py`): boxes [1, N, 4] as y_min, x_min,
 y_max, x_max in shares of the image, classes [1, N] counted from 0 without the background, scores [1, N],
-count [1]. TF1 exports list them in this order; TF2 exports as scores, boxes, count, classes; others in any.
+count [1]. TF1 exports list them in this order; TF2 exports as scores, boxes, count, classes; others in any. Other
+exporters end in the same four with corners x, y, x, y or in pixels: YOLOv5's `--nms`, TensorRT-like graphs.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ import numpy.typing as npt
 
 from harness.cards import DecoderSpec
 from harness.detectors.base import Decoder, Detections, ModelContext, dequantize
+from harness.detectors.boxes import to_corners
 from harness.detectors.roles import ORDERS, order_by_names, parse_order
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
-
-_YX_TO_XY = [1, 0, 3, 2]
 
 
 def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: ModelContext) -> Decoder:
@@ -36,7 +36,7 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: Mode
     position = {role: index for index, role in enumerate(roles) if role != "-"}
     per_box = spec.nms.classes_per_detection or 1
     divisor = _divisor(spec, context)
-    corners = list(range(4)) if spec.box_format == "xyxy" else _YX_TO_XY
+    box_format = spec.box_format or "yxyx"
 
     def decode(tensors: Sequence[npt.NDArray[np.generic]]) -> Detections:
         real = {role: dequantize(tensors[index], outputs[index]) for role, index in position.items()}
@@ -46,7 +46,7 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: Mode
         if "count" in real:
             count = int(np.clip(real["count"].reshape(-1)[0] * per_box, 0, scores.size))
         return Detections(
-            boxes=real["boxes"].reshape(-1, 4)[:count, corners] / divisor,
+            boxes=to_corners(real["boxes"].reshape(-1, 4)[:count], box_format) / divisor,
             scores=scores[:count],
             classes=np.rint(real["classes"].reshape(-1)[:count]).astype(np.int64),
         )

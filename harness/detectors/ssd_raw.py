@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.cards import AnchorSpec, DecoderSpec
+from harness.detectors.activations import ACTIVATIONS
 from harness.detectors.anchors import load_anchors
 from harness.detectors.base import Decoder, ModelContext, dequantize
+from harness.detectors.boxes_scores import without_background
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import NmsSettings, settings_for
 from harness.detectors.roles import parse_order
@@ -41,15 +43,16 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: Mode
     settings = settings_for(spec.nms, DEFAULT_NMS)
     constant = None if "anchors" in position else load_anchors(spec.anchors or AnchorSpec(), context, n)
     to_corners = _coding(spec)
-    first = int(spec.background)
+    width = outputs[position["scores"]].shape[-1]
+    classes = without_background(spec, width)
     activate = ACTIVATIONS[spec.activation]
 
     def read(tensors: Sequence[npt.NDArray[np.generic]]) -> Candidates:
         real = {role: _matrix(tensors[index], outputs[index]) for role, index in position.items()}
         boxes = to_corners(real["boxes"][:, :4], real["anchors"] if constant is None else constant)
-        return Candidates(boxes, activate(real["scores"])[:, first:])
+        return Candidates(boxes, activate(real["scores"])[:, classes])
 
-    return HeadDecoder(read, settings)
+    return HeadDecoder(read, settings, len(range(width)[classes]))
 
 
 def _positions(spec: DecoderSpec, outputs: Sequence[TensorInfo]) -> dict[str, int]:
@@ -133,24 +136,3 @@ def _to_corners(anchors: Floats) -> Floats:
 
 def _to_centers(anchors: Floats) -> Floats:
     return np.concatenate([(anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2:] - anchors[:, :2]], axis=1)
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Return 1 / (1 + exp(-x)) without overflow for large negative logits."""
-    with np.errstate(over="ignore"):
-        values: Floats = np.float32(1) / (np.float32(1) + np.exp(-logits))
-    return values
-
-
-def softmax(logits: Floats) -> Floats:
-    """Return the shares of exp(x) along the last axis."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    values: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
-    return values
-
-
-ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
-    "none": lambda scores: scores,
-    "sigmoid": sigmoid,
-    "softmax": softmax,
-}

@@ -94,7 +94,7 @@ def heads_of(decoder: DecoderSpec, path: Path) -> Heads:
         num_classes=1,
         scales=decoder.scales,
     )
-    return Heads(decoder.order, decoder.background, decoder.activation, options)
+    return Heads(decoder.order, decoder.background in {True, "first"}, decoder.activation, options)
 
 
 def _or(value: float | None, default: float) -> float:

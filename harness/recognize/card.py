@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from harness.cards import DecoderSpec, InputSpec, Labels, Model, ModelCard, Source
 from harness.names import safe_name
 from harness.recognize import normalization
-from harness.recognize.family import Facts, Family
+from harness.recognize.family import Facts, Family, Refusal
 from harness.recognize.registry import recognise
 from harness.tflite import reader
 from harness.tflite.model import describe_graph
@@ -30,10 +30,15 @@ class ImageInput:
     evidence: str
 
 
-def infer_card(path: Path) -> Model:
+def infer_card(path: Path, pictures: Sequence[Path] = ()) -> Model:
     """Infer the card of a model file.
 
     A model of no known family gets the decoder `none`: it can be timed, not evaluated; the evidence says why.
+
+    Args:
+        path: The .tflite.
+        pictures: What its outputs are looked at for where the file leaves something open; some that came with the
+            program when none are given.
 
     Raises:
         ModelError: The file is missing or not a sound TFLite model.
@@ -41,22 +46,24 @@ def infer_card(path: Path) -> Model:
     """
     facts = _facts(path)
     with reader.malformed(path):
-        family = recognise(facts) or _no_family(facts)
+        family = _family(facts)
         image = find_image(facts.description.inputs)
         prepared = normalization.find(facts, image.info, family.normalization)
+    spec = InputSpec(
+        width=image.width,
+        height=image.height,
+        resize=family.resize,
+        pad_value=family.pad_value,
+        pad_position=family.pad_position,
+        channels=family.channels,
+        mean=prepared.mean,
+        std=prepared.std,
+    )
+    family = _settled(facts, family, spec, pictures)
     card = ModelCard(
         name=safe_name(path.stem),
         source=Source(path=path.name, sha256=facts.description.sha256),
-        input=InputSpec(
-            width=image.width,
-            height=image.height,
-            resize=family.resize,
-            pad_value=family.pad_value,
-            pad_position=family.pad_position,
-            channels=family.channels,
-            mean=prepared.mean,
-            std=prepared.std,
-        ),
+        input=spec,
         decoder=family.decoder,
         labels=family.labels,
     )
@@ -102,13 +109,44 @@ def _facts(path: Path) -> Facts:
     return Facts(description, graph, description.said)
 
 
+def _family(facts: Facts) -> Family:
+    found = recognise(facts)
+    if isinstance(found, Refusal):
+        return _undecoded(found.sentences)
+    return found or _no_family(facts)
+
+
+def _undecoded(sentences: tuple[str, ...]) -> Family:
+    return Family(DecoderSpec(name=NO_DECODER), Labels(), (*sentences, "labels: unknown without a decoder."))
+
+
+def _settled(facts: Facts, family: Family, spec: InputSpec, pictures: Sequence[Path]) -> Family:
+    """Let the model's outputs for some pictures decide what the file leaves open."""
+    if not family.open:
+        return family
+    from harness.recognize import observe
+
+    seen = observe.look(facts.description, spec, pictures or observe.example_pictures())
+    if seen is None:
+        if family.settled:
+            return family
+        reason = (
+            "decoder: the file leaves open how the outputs are read, and the model cannot be run here to see."
+        )
+        return _undecoded((reason, *family.evidence))
+    chosen, evidence = observe.choose(family.open, seen, family.settled)
+    if chosen is None:
+        return _undecoded((*evidence, *family.evidence))
+    return replace(family, decoder=chosen, evidence=(*family.evidence, *evidence))
+
+
 def _no_family(facts: Facts) -> Family:
     outputs = ", ".join(_words(info) for info in facts.description.outputs) or "none"
     reason = (
         f"decoder: the outputs are of no known family of detectors ({outputs}): latency can be measured with "
         "--no-accuracy; for accuracy write a model card with a decoder."
     )
-    return Family(DecoderSpec(name=NO_DECODER), Labels(), (reason, "labels: unknown without a decoder."))
+    return _undecoded((reason,))
 
 
 def _resize_reason(family: Family) -> str:

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.cards import DecoderSpec, Labels
+from harness.detectors.base import ModelContext
+from harness.tflite import trace
 from harness.tflite.graph import Graph
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription
+from harness.tflite.tensor_info import TensorInfo
 
 COCO_IDS_90 = 90
 COCO_CLASSES_80 = 80
-_BACKGROUND = {"???", "background", "__background__", "n/a"}
+Pair = tuple[float | tuple[float, float, float], float | tuple[float, float, float]]
+BACKGROUND = {"???", "background", "__background__", "n/a"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,27 @@ class Facts:
     description: ModelDescription
     graph: Graph
     metadata: Metadata
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        """The model's outputs."""
+        return self.description.outputs
+
+    @property
+    def context(self) -> ModelContext:
+        """The size of the image input, 0 × 0 where there is none or it is dynamic."""
+        for info in self.description.inputs:
+            if len(info.shape) == 4 and 3 in (info.shape[1], info.shape[3]):
+                height, width = info.shape[1:3] if info.shape[3] == 3 else info.shape[2:4]
+                return ModelContext(max(width, 0), max(height, 0), self.description.path)
+        return ModelContext(file=self.description.path)
+
+    def activated(self, output: int, part: int = 0) -> bool | None:
+        """Whether an output's numbers come from a sigmoid or softmax; None where the graph does not tell."""
+        found = trace.source(self.graph, self.graph.primary.outputs[output], part)
+        if found is None or found.name not in {*trace.ACTIVATED, *trace.RAW}:
+            return None
+        return found.name in trace.ACTIVATED
 
 
 @dataclass(frozen=True)
@@ -33,6 +58,9 @@ class Family:
         labels: What a class index means.
         evidence: How that is known, a sentence each.
         normalization: (mean, std) of such models' float input; real = (pixel − mean) / std.
+        open: Readings of the outputs that the file leaves open, the usual one first; `decoder` is the first. The
+            model's outputs for some pictures decide.
+        settled: Whether the usual reading stands where the pictures say nothing.
         resize: How such models' images are brought to size.
         pad_value: Of letterboxed images.
         pad_position: Where a letterboxed image stands.
@@ -42,11 +70,34 @@ class Family:
     decoder: DecoderSpec
     labels: Labels
     evidence: tuple[str, ...]
-    normalization: tuple[float, float] | None = None
+    normalization: Pair | None = None
+    open: tuple[DecoderSpec, ...] = ()
+    settled: bool = False
     resize: Literal["stretch", "letterbox"] = "stretch"
     pad_value: int = 114
     pad_position: Literal["center", "corner"] = "center"
     channels: Literal["rgb", "bgr"] = "rgb"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A model that must not be measured as a detector, or not as it is.
+
+    Attributes:
+        looks_like: What it is, by the look of it.
+        evidence: How that is known, and what to do, a sentence each.
+    """
+
+    looks_like: str
+    evidence: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Evidence as a card has it."""
+        return (
+            f"decoder: this looks like {self.looks_like}; its latency can be measured with --no-accuracy.",
+            *self.evidence,
+        )
 
 
 def ssd_labels(n_classes: int, metadata: Metadata) -> tuple[Labels, str]:
@@ -72,7 +123,7 @@ def contiguous_labels(n_classes: int, metadata: Metadata) -> tuple[Labels, str]:
 def class_names(n_classes: int, metadata: Metadata) -> tuple[tuple[str, ...] | None, str]:
     """Return one name a class index and where they come from; None when the file has none that fit."""
     names = metadata.labels
-    if len(names) == n_classes + 1 and names[0].lower() in _BACKGROUND:
+    if len(names) == n_classes + 1 and names[0].lower() in BACKGROUND:
         names = names[1:]
     if len(names) != n_classes:
         return None, ""

@@ -1,25 +1,46 @@
-"""Recognise a detector's family: one function a family, one line each in `RECOGNISERS`."""
+"""Recognise a detector's family: one function a family, one line each in `RECOGNISERS`, the surest evidence first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from harness.recognize.boxes_scores import boxes_scores
 from harness.recognize.centernet import centernet
-from harness.recognize.family import Facts, Family
+from harness.recognize.dfl import dfl
+from harness.recognize.end2end import end2end
+from harness.recognize.family import Facts, Family, Refusal
+from harness.recognize.four import four
+from harness.recognize.inputs import unusual_inputs
+from harness.recognize.levels import levels
+from harness.recognize.mediapipe import mediapipe
+from harness.recognize.not_detectors import classifier, keypoints, maps, other_task
 from harness.recognize.ssd import ssd_postprocess
 from harness.recognize.ssd_raw import ssd_raw
 from harness.recognize.yolo import yolo
 
-Recogniser = Callable[[Facts], Family | None]
+Recogniser = Callable[[Facts], Family | Refusal | None]
 
+# fmt: off
 RECOGNISERS: tuple[Recogniser, ...] = (
+    unusual_inputs,   # refused: several inputs, a fixed batch, a dynamic size
+    other_task,       # refused: the file says that it classifies, or finds rotated boxes
+    keypoints,        # refused: BlazeFace, palms, poses
+    classifier,       # refused: one vector of scores
     ssd_postprocess,  # boxes, classes, scores, count after NMS inside the model
-    ssd_raw,  # box encodings and class scores against anchors
-    centernet,  # heat map, sizes, offsets
-    yolo,  # one table of boxes, perhaps objectness, and class scores
+    four,             # the same of other exporters, in any order
+    mediapipe,        # raw heads with the anchors in the metadata
+    ssd_raw,          # box encodings and class scores against anchors
+    boxes_scores,     # decoded boxes and class scores
+    centernet,        # heat map, sizes, offsets
+    levels,           # raw YOLO grids, one an output
+    maps,             # refused: segmenters, FOMO, heat maps
+    end2end,          # one table of final detections
+    dfl,              # class scores and distributions of distances
+    yolo,             # one table of boxes, perhaps objectness, class scores, masks or points
 )
+# fmt: on
 
 
-def recognise(facts: Facts) -> Family | None:
+def recognise(facts: Facts) -> Family | Refusal | None:
     """Return what the first recogniser that knows the model says; None when none does."""
     return next((family for family in (look(facts) for look in RECOGNISERS) if family is not None), None)

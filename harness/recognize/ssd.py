@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.cards import DecoderSpec, Labels, NmsSpec
-from harness.detectors.roles import order_by_names, order_by_operator
-from harness.recognize.family import _BACKGROUND, COCO_IDS_90, Facts, Family, ssd_labels
+from harness.detectors.roles import order_by_operator
+from harness.recognize.family import BACKGROUND, COCO_IDS_90, Facts, Family, ssd_labels
+from harness.recognize.four import named_like_the_api, result_labels
 from harness.tflite import postprocess
 from harness.tflite.graph import POSTPROCESS
 from harness.tflite.model import ModelDescription
@@ -80,7 +81,7 @@ def _labels(facts: Facts, options: PostProcess) -> tuple[Labels, str]:
     """Return the labels; where the operator is told to count the background as a class, ids are class numbers."""
     n, columns = options.num_classes, _score_columns(facts)
     names = facts.metadata.labels
-    with_background = len(names) == n and bool(names) and names[0].lower() in _BACKGROUND
+    with_background = len(names) == n and bool(names) and names[0].lower() in BACKGROUND
     if columns == n and (n == COCO_IDS_90 + 1 or with_background):
         reason = f"labels: the operator's {n} classes include the background, so ids are the class numbers."
         return Labels(offset=0, names=names if len(names) == n else None), reason
@@ -107,18 +108,12 @@ def _quantized_results(description: ModelDescription) -> tuple[str, ...]:
 
 
 def _by_names(facts: Facts) -> Family | None:
-    """Other graphs with the same four results (NMS of TensorFlow operators, CenterNet exports)."""
-    found = order_by_names(facts.description.outputs)
+    """Other graphs with the same four results under the Object Detection API's names (CenterNet exports)."""
+    found = named_like_the_api(facts)
     if found is None:
         return None
     order, reason = found
-    n = len(facts.metadata.labels)
-    labels, label_evidence = ssd_labels(n or COCO_IDS_90, facts.metadata)
-    if not n:
-        label_evidence = (
-            "labels: class + 1, as for COCO's 90 ids; the file does not say how many classes there are: try "
-            "`harness models probe`."
-        )
+    labels, label_evidence = result_labels(facts)
     return Family(
         decoder=DecoderSpec(name="ssd-postprocess", order=order),
         labels=labels,

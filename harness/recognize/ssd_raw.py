@@ -10,7 +10,7 @@ import numpy as np
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
 from harness.detectors.base import ModelContext
 from harness.errors import ModelError
-from harness.recognize.family import _BACKGROUND, COCO_CLASSES_80, COCO_IDS_90, Facts, Family, ssd_labels
+from harness.recognize.family import BACKGROUND, COCO_CLASSES_80, COCO_IDS_90, Facts, Family, ssd_labels
 from harness.tflite import anchors, trace
 from harness.tflite.tensor_info import TensorInfo
 
@@ -174,7 +174,7 @@ def _background(facts: Facts, heads: _Heads) -> tuple[bool, str]:
     if n in {COCO_CLASSES_80 + 1, COCO_IDS_90 + 1}:
         return True, f"{start} are the background and COCO's {n - 1} classes."
     if len(names) == n:
-        first = names[0].lower() in _BACKGROUND
+        first = names[0].lower() in BACKGROUND
         return first, f"{start}, and the model's own list starts with {names[0]!r}."
     if len(names) == n - 1:
         return True, f"{start} are the background and the {n - 1} names in {facts.metadata.label_file}."

@@ -1,66 +1,101 @@
-"""Recognise YOLO models: one table of boxes and class scores."""
+"""Recognise YOLO models: one table of boxes and class scores, perhaps with masks, points or prototypes beside."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from harness.cards import DecoderSpec
 from harness.detectors.base import ModelContext
 from harness.detectors.yolo import columns_first, grid_sizes
-from harness.recognize.family import COCO_CLASSES_80, COCO_IDS_90, Facts, Family, contiguous_labels
+from harness.recognize.columns import Columns, Table, find_columns
+from harness.recognize.family import Facts, Family, Refusal, contiguous_labels
 from harness.tflite import trace
-from harness.tflite.tensor_info import TensorInfo
 
 FEWEST_BOXES = 20
 FEWEST_COLUMNS = 5
 _ANCHORS_PER_CELL = 3
-_COCO_COUNTS = {COCO_CLASSES_80, COCO_IDS_90, COCO_IDS_90 + 1}
+_MOST_QUERIES = 1000
+_METHOD = (
+    "input.method: pillow-bilinear, which antialiases; figures of YOLO models are published with OpenCV's bilinear: "
+    "`--resize opencv-bilinear`."
+)
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The output that holds the boxes: its index, N, columns, and whether it is [1, columns, N]."""
-
-    output: int
-    n: int
-    columns: int
-    columns_first: bool
-
-
-def yolo(facts: Facts) -> Family | None:
-    """One output [1, N, columns] or [1, columns, N], where N is what the input's grids hold."""
-    context = _context(facts)
+def yolo(facts: Facts) -> Family | Refusal | None:
+    """One table [1, N, columns] or [1, columns, N], where N is what the input's grids hold."""
+    context = facts.context
     table = _table(facts, context)
     if table is None or not context.width:
         return None
     cells = grid_sizes(context.width, context.height)
-    objectness, reason = _objectness(facts, table, set(cells))
-    if objectness and table.columns < FEWEST_COLUMNS + 1:
-        return None
-    n_classes = table.columns - 4 - objectness
-    labels, label_evidence = contiguous_labels(n_classes, facts.metadata)
-    one_a_cell = table.n in cells
-    if objectness and one_a_cell and (_is_grid(facts, table) or _has_exp(facts)):
-        return _yolox(facts, table, cells[table.n], (reason, label_evidence))
-    decoder = DecoderSpec(name="yolov5" if objectness else "yolov8", activation=_activation(facts, table))
+    known = {n * count for count in cells for n in (1, _ANCHORS_PER_CELL)}
+    if table.n not in known:
+        return _queries(facts, table) if table.n <= _MOST_QUERIES else _no_grid(facts, table)
+    found = find_columns(facts, table, cells)
+    if isinstance(found, Refusal):
+        return found
+    one_a_cell = found.objectness and table.n in cells and not _constant_objectness(facts, table)
+    if one_a_cell and (_is_grid(facts, table) or _has_exp(facts)):
+        return _yolox(facts, table, cells[table.n], found)
+    return _family(facts, table, found)
+
+
+def _family(facts: Facts, table: Table, found: Columns) -> Family:
+    labels, label_evidence = contiguous_labels(found.n_classes, facts.metadata)
+    name = "yolov5" if found.objectness else "yolov8"
+    if found.objectness and _constant_objectness(facts, table):
+        name = "yolov6"
+    activation = _activation(facts, table, found)
     return Family(
-        decoder=decoder,
+        decoder=DecoderSpec(name=name, activation=activation, extra_columns=found.extra),
         labels=labels,
         evidence=(
-            reason,
-            f"decoder.activation: {decoder.activation}, by the operator that the class scores come from.",
+            *found.evidence,
+            f"decoder.activation: {activation}, by the operator that the class scores come from.",
             label_evidence,
+            _METHOD,
         ),
         normalization=(0.0, 255.0),
         resize="letterbox",
     )
 
 
-def _yolox(facts: Facts, table: _Table, strides: tuple[int, ...], known: tuple[str, str]) -> Family:
+def _queries(facts: Facts, table: Table) -> Family | Refusal:
+    """Fewer rows than a grid: Ultralytics' RT-DETR where the columns are 4 + names or activated scores."""
+    shape = list(facts.outputs[table.output].shape)
+    names = len(facts.metadata.names or facts.metadata.labels)
+    pieces = trace.pieces(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
+    by_pieces = [piece.width for piece in pieces] == [4, table.columns - 4] and pieces[1].activated
+    if names != table.columns - 4 and (names or not by_pieces):
+        return _no_grid(facts, table)
+    labels, label_evidence = contiguous_labels(table.columns - 4, facts.metadata)
+    return Family(
+        decoder=DecoderSpec(name="rtdetr"),
+        labels=labels,
+        evidence=(
+            f"decoder: {shape} is a table of {table.n} queries, a box and {table.columns - 4} class scores each, as "
+            "Ultralytics exports RT-DETR: no grid of the input has so few rows, and no NMS follows.",
+            label_evidence,
+        ),
+        normalization=(0.0, 255.0),
+    )
+
+
+def _no_grid(facts: Facts, table: Table) -> Refusal:
+    shape, context = list(facts.outputs[table.output].shape), facts.context
+    cells = ", ".join(str(n) for n in sorted(grid_sizes(context.width, context.height))[-3:])
+    return Refusal(
+        "a table of boxes that is no YOLO head",
+        (
+            f"outputs: {shape} has {table.n} rows, but grids of an input of {context.width}×{context.height} have "
+            f"{cells} or three times as many: final detections or queries of a form that is not known.",
+        ),
+    )
+
+
+def _yolox(facts: Facts, table: Table, strides: tuple[int, ...], found: Columns) -> Family:
     """One box a cell, with objectness; images as YOLOX takes them (`yolox/data/data_augment.py`, `preproc`)."""
-    reason, label_evidence = known
-    labels, _ = contiguous_labels(table.columns - 5, facts.metadata)
+    labels, label_evidence = contiguous_labels(found.n_classes, facts.metadata)
     decoded = _has_exp(facts)
     boxes = (
         "decoder.box_format: xywh, the graph takes the exponential of the sizes itself, as YOLOX with "
@@ -74,14 +109,16 @@ def _yolox(facts: Facts, table: _Table, strides: tuple[int, ...], known: tuple[s
             name="yolox",
             box_format="xywh" if decoded else "grid",
             strides=strides,
-            activation=_activation(facts, table),
+            activation=_activation(facts, table, found),
+            extra_columns=found.extra,
         ),
         labels=labels,
         evidence=(
-            reason,
+            *found.evidence,
             boxes,
             "input.channels: bgr, images at the top left: the habit of YOLOX.",
             label_evidence,
+            _METHOD,
         ),
         normalization=(0.0, 1.0),
         resize="letterbox",
@@ -95,67 +132,45 @@ def _has_exp(facts: Facts) -> bool:
     return any(name == "EXP" for name, _ in facts.description.operators)
 
 
-def _context(facts: Facts) -> ModelContext:
-    for info in facts.description.inputs:
-        if len(info.shape) == 4 and 3 in (info.shape[1], info.shape[3]):
-            height, width = info.shape[1:3] if info.shape[3] == 3 else info.shape[2:4]
-            return ModelContext(max(width, 0), max(height, 0))
-    return ModelContext()
+def _table(facts: Facts, context: ModelContext) -> Table | None:
+    """Return the only table among the outputs; prototypes [1, H, W, masks] may stand beside it."""
+    tables = [k for k, info in enumerate(facts.outputs) if len(info.shape) == 3]
+    maps = [k for k, info in enumerate(facts.outputs) if len(info.shape) == 4]
+    if len(tables) != 1 or len(tables) + len(maps) != len(facts.outputs) or len(maps) > 1:
+        return None
+    shape = facts.outputs[tables[0]].shape
+    if shape[0] != 1 or min(shape[1:]) < FEWEST_COLUMNS:
+        return None
+    turned = columns_first(shape, context)
+    columns, n = shape[1:] if turned else shape[:0:-1]
+    masks = min(facts.outputs[maps[0]].shape[1], facts.outputs[maps[0]].shape[3]) if maps else 0
+    return Table(tables[0], n, columns, turned, masks) if n >= FEWEST_BOXES else None
 
 
-def _table(facts: Facts, context: ModelContext) -> _Table | None:
-    for index, info in enumerate(facts.description.outputs):
-        if len(info.shape) == 3 and info.shape[0] == 1 and min(info.shape[1:]) >= FEWEST_COLUMNS:
-            turned = columns_first(info.shape, context)
-            columns, n = info.shape[1:] if turned else info.shape[:0:-1]
-            if n >= FEWEST_BOXES and _is_first_table(facts.description.outputs, index):
-                return _Table(index, n, columns, turned)
-    return None
-
-
-def _is_first_table(outputs: tuple[TensorInfo, ...], index: int) -> bool:
-    """The decoder takes the first table; what else stands beside it must not come before."""
-    return all(len(info.shape) != 3 for info in outputs[:index])
-
-
-def _objectness(facts: Facts, table: _Table, cells: set[int]) -> tuple[bool, str]:
-    """Whether the column after the box is the objectness, with the evidence."""
-    shape = list(facts.description.outputs[table.output].shape)
-    if table.columns_first:
-        return False, f"decoder: {shape} is [1, 4 + classes, boxes], as YOLOv8 and YOLO11 export it."
-    if table.n in {_ANCHORS_PER_CELL * count for count in cells} and table.n not in cells:
-        return True, f"decoder: {shape} holds three boxes for each grid cell: YOLOv5 or v7, with objectness."
-    by_columns = _objectness_by_columns(facts, table)
-    if by_columns is not None:
-        return by_columns[0], f"decoder: {shape} {by_columns[1]}."
-    return table.n not in cells, f"decoder: {shape} is a table of boxes; try `harness models probe`."
-
-
-def _objectness_by_columns(facts: Facts, table: _Table) -> tuple[bool, str] | None:
-    """Tell the objectness by the named classes, by how the table is put together, or by COCO's numbers."""
-    names = len(facts.metadata.labels)
-    for objectness in (True, False):
-        if names and names == table.columns - 4 - objectness:
-            return objectness, f"leaves {4 + objectness} columns beside the {names} named classes"
-    widths = trace.joined_widths(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
-    if table.columns - 5 in widths and 1 in widths:
-        return True, f"is put together from {widths} columns"
-    for objectness in (False, True):
-        if table.columns - 4 - objectness in _COCO_COUNTS:
-            return objectness, f"leaves {4 + objectness} columns beside COCO's classes"
-    # Objectness and classes can also stand in one piece, so this comes last.
-    return (False, f"is put together from {widths} columns") if table.columns - 4 in widths else None
-
-
-def _is_grid(facts: Facts, table: _Table) -> bool:
+def _is_grid(facts: Facts, table: Table) -> bool:
     """Whether the boxes come straight from a convolution, so that they are still relative to their cells."""
     found = trace.source(facts.graph, facts.graph.primary.outputs[table.output])
-    return found is None or found.name in trace.RAW
+    return found is not None and found.name in trace.RAW
 
 
-def _activation(facts: Facts, table: _Table) -> Literal["none", "sigmoid"]:
+def _constant_objectness(facts: Facts, table: Table) -> bool:
+    """Whether the column after the box depends on no picture: YOLOv6 fills it with ones."""
+    pieces = trace.pieces(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
+    at = 0
+    for piece in pieces:
+        if at == 4:
+            return piece.width == 1 and (piece.source is None or piece.source.name in {"FILL", "ONES_LIKE"})
+        at += piece.width
+    return False
+
+
+def _activation(facts: Facts, table: Table, found: Columns) -> Literal["none", "sigmoid"]:
     """Scores straight from a convolution still need the sigmoid."""
     output = facts.graph.primary.outputs[table.output]
-    found = trace.source(facts.graph, output, part=-1)
-    apart = trace.joined_widths(facts.graph, output, table.columns)
-    return "sigmoid" if apart and found is not None and found.name in trace.RAW else "none"
+    pieces = trace.pieces(facts.graph, output, table.columns)
+    at, end = 0, table.columns - found.extra
+    for piece in pieces:
+        at += piece.width
+        if at == end:
+            return "sigmoid" if piece.raw else "none"
+    return "none"

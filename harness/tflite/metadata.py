@@ -21,6 +21,8 @@ from typing import Any
 from flatbuffers import encode, number_types, packer
 from flatbuffers.table import Table
 
+from harness.tflite import detector_metadata
+from harness.tflite.detector_metadata import DetectorMetadata
 from harness.tflite.reader import FOREIGN
 
 ENTRY = "TFLITE_METADATA"
@@ -53,6 +55,7 @@ class Metadata:
         task: What such a file says the model does (`detect`, `segment`, `pose`, `obb`, `classify`); None: not said.
         end2end: Whether it says that the outputs are final detections; None when it does not say.
         imgsz: Height and width of the input that it states; None when it does not.
+        detector: MediaPipe's anchors and coding of raw heads; None without them.
         damaged: Why a part could not be read; empty when all could.
     """
 
@@ -64,6 +67,7 @@ class Metadata:
     task: str | None = None
     end2end: bool | None = None
     imgsz: tuple[int, int] | None = None
+    detector: DetectorMetadata | None = None
     damaged: str = ""
 
 
@@ -76,12 +80,14 @@ def read_metadata(data: bytes, buffer: bytes) -> Metadata:
     """
     damaged = ""
     mean = std = None
+    detector = None
     wanted: list[str] = []
     try:
         if buffer:
             root = _root(buffer)
             mean, std = _normalization(root)
             wanted = list(_label_files(root))
+            detector = next((detector_metadata.find(one) for one in islice(_tables(root, 3), 1)), None)
     except FOREIGN as error:
         damaged = f"{ENTRY}: {type(error).__name__}: {error}"
     try:
@@ -90,10 +96,21 @@ def read_metadata(data: bytes, buffer: bytes) -> Metadata:
         names = _names(export)
         name, labels = (file, names) if names else _label_lines(members, wanted)
         return Metadata(
-            mean, std, name, labels, names, _task(export), _end2end(export), _imgsz(export), damaged
+            mean,
+            std,
+            name,
+            labels,
+            names,
+            _task(export),
+            _end2end(export),
+            _imgsz(export),
+            detector,
+            damaged,
         )
     except (*FOREIGN, *_ZIP_ERRORS, SyntaxError) as error:
-        return Metadata(mean, std, damaged=f"appended archive: {type(error).__name__}: {error}")
+        return Metadata(
+            mean, std, detector=detector, damaged=f"appended archive: {type(error).__name__}: {error}"
+        )
 
 
 def _members(data: bytes) -> dict[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from harness.tflite.graph import Graph, Operator, Tensor
 
@@ -105,3 +106,74 @@ def _along_one_axis(shapes: list[tuple[int, ...]], total: int) -> list[int]:
         return []
     columns = ([shape[axis] for shape in shapes] for axis in range(len(shapes[0])))
     return next((widths for widths in columns if sum(widths) == total and len(widths) > 1), [])
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some neighbouring columns of a table that was put together: how many, and the operator they come from."""
+
+    width: int
+    source: Operator | None
+
+    @property
+    def activated(self) -> bool:
+        """Whether they come from a sigmoid or softmax."""
+        return self.source is not None and self.source.name in ACTIVATED
+
+    @property
+    def raw(self) -> bool:
+        """Whether they come straight from a convolution."""
+        return self.source is not None and self.source.name in RAW
+
+
+def pieces(graph: Graph, index: int, total: int) -> list[Piece]:
+    """Return what a table's columns are put together from, concatenations within concatenations taken apart.
+
+    Args:
+        graph: The model.
+        index: The table.
+        total: Its number of columns, which the widths add up to.
+
+    Returns:
+        Pieces in order; [] where no concatenation of so many columns stands before other arithmetic.
+    """
+    joined = _joint(graph, index, total)
+    if joined is None:
+        return []
+    found: list[Piece] = []
+    for number, width in joined:
+        inner = pieces(graph, number, width) if width > 1 else []
+        found += inner or [Piece(width, source(graph, number))]
+    return found
+
+
+def _joint(graph: Graph, index: int, total: int) -> list[tuple[int, int]] | None:
+    """Find the concatenation of so many columns: its inputs with their widths."""
+    producers = graph.primary.producers()
+    for _ in range(_MAX_STEPS):
+        producer = producers.get(index)
+        if producer is None or producer.name not in {*LAYOUT, "CONCATENATION"} or not producer.inputs:
+            return None
+        if producer.name == "CONCATENATION":
+            inputs = [number for number in producer.inputs if number >= 0]
+            widths = _along_one_axis([graph.primary.tensors[number].shape for number in inputs], total)
+            if widths:
+                return list(zip(inputs, widths, strict=True))
+        index = producer.inputs[1 if producer.name == "SPLIT" else 0]
+    return None
+
+
+def origin(graph: Graph, index: int) -> tuple[Operator, int] | None:
+    """Return the operator that computed a tensor's numbers, and which of its outputs they are.
+
+    Layout is looked through; None for a constant or an input.
+    """
+    producers = graph.primary.producers()
+    for _ in range(_MAX_STEPS):
+        producer = producers.get(index)
+        if producer is None:
+            return None
+        if producer.name not in LAYOUT:
+            return producer, producer.outputs.index(index)
+        index = producer.inputs[1 if producer.name == "SPLIT" else 0]
+    return None

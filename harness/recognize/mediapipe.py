@@ -1,0 +1,51 @@
+"""Recognise MediaPipe's object detectors: raw heads whose anchors and coding stand in the file's metadata."""
+
+from __future__ import annotations
+
+from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
+from harness.recognize.family import BACKGROUND, Facts, Family, Refusal, ssd_labels
+
+
+def mediapipe(facts: Facts) -> Family | Refusal | None:
+    """Two outputs and `DETECTOR_METADATA` with as many anchors as boxes (`object_detector_metadata_schema.fbs`)."""
+    said = facts.metadata.detector
+    if said is None or len(facts.outputs) != 2:
+        return None
+    if said.n_keypoints or said.n_coordinates != 4 or not said.exponential:
+        return Refusal(
+            "a MediaPipe keypoint detector",
+            (
+                f"metadata: DETECTOR_METADATA speaks of {said.n_coordinates} numbers a box and {said.n_keypoints} "
+                "keypoints; boxes of classes are measured only.",
+            ),
+        )
+    shapes = [info.shape for info in facts.outputs]
+    boxes = next((k for k, shape in enumerate(shapes) if shape[-1] == 4), None)
+    if boxes is None or shapes[boxes][-2] != len(said.anchors):
+        return Refusal(
+            "a MediaPipe detector that contradicts its own metadata",
+            (f"metadata: {len(said.anchors)} anchors, but the outputs are {shapes}.",),
+        )
+    columns = shapes[1 - boxes][-1]
+    names = facts.metadata.labels
+    background = len(names) == columns and bool(names) and names[0].lower() in BACKGROUND
+    labels, label_evidence = ssd_labels(columns - background, facts.metadata)
+    return Family(
+        decoder=DecoderSpec(
+            name="ssd-raw",
+            order="boxes,scores" if boxes == 0 else "scores,boxes",
+            scales=said.scales,
+            activation="sigmoid" if said.sigmoid else "none",
+            background=background,
+            anchors=AnchorSpec(source="metadata"),
+            nms=NmsSpec(kind="regular", score_threshold=0.001, iou_threshold=0.5),
+        ),
+        labels=labels,
+        evidence=(
+            f"decoder: DETECTOR_METADATA in the file holds {len(said.anchors)} anchors for a box and {columns} class "
+            "scores each, as MediaPipe's object detectors have them.",
+            "decoder.anchors, decoder.scales, decoder.activation: as DETECTOR_METADATA states them.",
+            label_evidence,
+        ),
+        normalization=(127.5, 127.5),
+    )
