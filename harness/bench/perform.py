@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.accuracy.on_dataset import evaluate_on
-from harness.bench.engines.base import Engine, Inferred
+from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
 from harness.errors import DeviceError, HarnessError, MeasurementError
@@ -115,7 +115,7 @@ def _planned_accuracy(cell: Cell) -> AccuracyFacts:
     )
 
 
-def _inferred_accuracy(planned: AccuracyFacts, found: Inferred, detections: str) -> AccuracyFacts:
+def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detections: str) -> AccuracyFacts:
     """Add what is known before there are figures; `detections` is the file's name in the cell's folder."""
     return replace(
         planned,

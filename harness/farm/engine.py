@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from harness.accuracy.dataset import ImageEntry
-from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.plan import Cell
 from harness.errors import DeviceError, FarmError, IncomparableError, MeasurementError
 from harness.farm.cells import Catalog, images_for_timing, make_subject
@@ -49,7 +49,7 @@ class FarmEngine:
     runtimes: dict[str, str] = field(default_factory=dict)
     _done: tuple[str, ...] = ()
 
-    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Time a cell once.
 
         Raises:
@@ -60,9 +60,9 @@ class FarmEngine:
         process = result.process
         self._same_runtime(cell, process.runtime)
         process = msgspec.structs.replace(process, delegate=_as_asked(process.delegate, cell))
-        return Timed(process, None if result.samples is None else from_bytes(result.samples))
+        return TimedProcess(process, None if result.samples is None else from_bytes(result.samples))
 
-    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over its images; where any device of a kind may, others take a part of them."""
         found = self.shards.infer(self, cell, scratch, on_progress)
         self._same_runtime(cell, found.runtime)

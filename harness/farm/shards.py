@@ -17,7 +17,7 @@ import msgspec
 
 from harness import atomic
 from harness.accuracy.dataset import ImageEntry
-from harness.bench.engines.base import Inferred, OnProgress
+from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.plan import Cell
 from harness.errors import HarnessError, IncomparableError, MeasurementError
 from harness.farm.names import ANY
@@ -123,7 +123,9 @@ class Shards:
         self._at_work.pop(device, None)
         self._news.notify_all()
 
-    def infer(self, engine: ShardEngine, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(
+        self, engine: ShardEngine, cell: Cell, scratch: Path, on_progress: OnProgress
+    ) -> DatasetInference:
         """Run a cell over its images on a device; where any device of a kind may, others take shards.
 
         Raises:
@@ -203,7 +205,7 @@ class Shards:
         except HarnessError:
             return
 
-    def _merge_shards(self, job: Job, scratch: Path) -> Inferred:
+    def _merge_shards(self, job: Job, scratch: Path) -> DatasetInference:
         parts = [job.found[number] for number in range(len(job.shards))]
         refuse_unlike(parts)
         path = scratch / "detections.json"
@@ -213,7 +215,7 @@ class Shards:
         if len(parts) > 1:
             shared = f"accuracy was shared out: {_shares(parts)}"
             delegate = msgspec.structs.replace(delegate, evidence=(*delegate.evidence, shared))
-        return Inferred(
+        return DatasetInference(
             detections=path,
             n_images=sum(found.n_images for _, found in parts),
             unreadable=tuple(text for _, found in parts for text in found.unreadable),

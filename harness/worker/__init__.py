@@ -1,7 +1,24 @@
 """The process that runs a model: started anew for every measurement, so that a crash or a hang is one failed cell.
 
-`python -m harness.worker JOB.json` reads a job, prints events as JSON text sequences (RFC 7464: a record
-separator, a JSON object, a line feed) on standard output, and leaves its results as files in the job's output
-folder. The latency job imports nothing but NumPy and the TFLite runtime, so that its memory is the model's,
-not ours.
+    jobs       what it is asked to do
+    results    what it leaves in `result.json`
+    events     what it says meanwhile
+    __main__   one job, carried out
+    latency    time a model
+    accuracy   run a model over images
+    operators  record the times of operators
+    check      the outputs of what was timed against one CPU thread's
+    agreement  whether two runs gave the same outputs
+    library    a delegate from a shared library
+    evidence   which nodes a delegate took
+    switching  an inference right after another model's
+    feeds      what is set before each inference
+    tensors    the interpreter's description of its inputs and outputs
+    telemetry  the state of the machine before and after
+    memory     the peak of this process, and a limit for it
+    litert_c   LiteRT's profiler through its C interface
+
+`python -m harness.worker JOB.json` reads a job, prints events (see `harness.child_process`) and leaves its results as
+files in the job's output folder. The latency job imports nothing but NumPy and the TFLite runtime, so that its memory
+is the model's, not ours.
 """

@@ -13,7 +13,7 @@ from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
 
 FAILED = 3
-"""Exit status of a job whose failure was understood and told as an event."""
+"""Exit status of a job whose failure was understood and is an event."""
 
 
 def main() -> int:

@@ -78,7 +78,7 @@ def _check(job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[che
 
 
 def _feeds(interpreter: Any, preparation: Preparation, images: list[tuple[int, Path]]) -> list[check.Feed]:
-    """The first images that can be read, as the check wants them."""
+    """Prepare the first images that can be read, as the check wants them."""
     index = interpreter.get_input_details()[0]["index"]
     feeds: list[check.Feed] = []
     for _, path in images:

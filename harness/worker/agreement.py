@@ -44,7 +44,7 @@ SAME_KERNELS = Tolerance(min_score=0.05, score=0.01, iou=0.95, unmatched=0.02, r
 
 
 @dataclass(frozen=True)
-class Detected:
+class DetectionSet:
     """The detections of one image.
 
     Attributes:
@@ -58,16 +58,16 @@ class Detected:
     categories: Floats
 
 
-def from_corners(boxes: Floats, classes: Floats, scores: Floats, count: float) -> Detected:
+def from_corners(boxes: Floats, classes: Floats, scores: Floats, count: float) -> DetectionSet:
     """Read the op's outputs: boxes [1, N, 4] (ymin, xmin, ymax, xmax), classes and scores [1, N]; `count` of N hold."""
     n = max(0, min(int(count), scores.size)) if np.isfinite(count) else 0
     ymin, xmin, ymax, xmax = boxes.reshape(-1, 4)[:n].astype(np.float64).T
     sides = np.stack([xmin, ymin, xmax - xmin, ymax - ymin], axis=1)
-    return Detected(sides, scores.reshape(-1)[:n], classes.reshape(-1)[:n])
+    return DetectionSet(sides, scores.reshape(-1)[:n], classes.reshape(-1)[:n])
 
 
 def differing_detections(
-    expected: Sequence[Detected], found: Sequence[Detected], tolerance: Tolerance
+    expected: Sequence[DetectionSet], found: Sequence[DetectionSet], tolerance: Tolerance
 ) -> str | None:
     """Compare detections of the same images.
 
@@ -105,12 +105,12 @@ def differing_values(expected: Floats, found: Floats, tolerance: Tolerance) -> s
     return f"the difference is {rms:.2g} of its spread (root mean square; allowed {tolerance.rms:g})"
 
 
-def _sure(image: Detected, tolerance: Tolerance) -> npt.NDArray[np.bool_]:
+def _sure(image: DetectionSet, tolerance: Tolerance) -> npt.NDArray[np.bool_]:
     sure: npt.NDArray[np.bool_] = image.scores >= tolerance.min_score + tolerance.score
     return sure
 
 
-def _n_matched(one: Detected, other: Detected, tolerance: Tolerance) -> int:
+def _n_matched(one: DetectionSet, other: DetectionSet, tolerance: Tolerance) -> int:
     """Count the sure detections of one side that have a match on the other."""
     sure = _sure(one, tolerance)
     if not sure.any() or not len(other.scores):

@@ -22,7 +22,7 @@ from harness.worker import evidence
 from harness.worker.agreement import (
     OTHER_KERNELS,
     SAME_KERNELS,
-    Detected,
+    DetectionSet,
     Tolerance,
     differing_detections,
     differing_values,
@@ -155,6 +155,6 @@ def _detection_outputs(interpreter: Any) -> tuple[int, ...] | None:
     return None
 
 
-def _detected(outputs: Outputs, roles: tuple[int, ...]) -> Detected:
+def _detected(outputs: Outputs, roles: tuple[int, ...]) -> DetectionSet:
     boxes, classes, scores, count = (outputs[place] for place in roles)
     return from_corners(boxes, classes, scores, float(count.reshape(-1)[0]))

@@ -1,4 +1,4 @@
-"""What a worker tells while it works (see `harness.child_process`). Standard library only."""
+"""What a worker says while it works (see `harness.child_process`). Standard library only."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ _NAMES = {kind: name for name, kind in EVENTS.items()}
 
 
 def emit(event: Event) -> None:
-    """Tell the parent something; called outside the measuring loop only."""
+    """Send an event to the parent; called outside the measuring loop only."""
     child_process.emit(_NAMES[type(event)], **asdict(event))

@@ -55,7 +55,7 @@ def count_delegated(nodes: Iterable[Mapping[str, Any]]) -> Delegation:
     return Delegation(len(partitions), len(set().union(*partitions)), len(original))
 
 
-def names_left(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def operators_left(nodes: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Count the operators that no DELEGATE node stands for, by name, most frequent first."""
     original, partitions = divide_nodes(nodes)
     replaced = set().union(*partitions)

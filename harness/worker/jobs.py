@@ -25,7 +25,7 @@ class LatencyJob:
         memory_limit_mb: The process may not use more data memory than this; None for no limit.
         delegate_library: The delegate's shared library: a path where the worker runs, or a name that its loader
             finds; None for the CPU.
-        delegate_options: What the library is told.
+        delegate_options: Options of the library.
         other_model: Path of a model that is run in between, to see what switching costs; None for none.
     """
 

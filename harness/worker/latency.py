@@ -100,7 +100,7 @@ def _chunk(
     begin: int,
     end: int,
 ) -> int:
-    """The measuring loop. It only measures."""
+    """Measure, and nothing else: this is the measuring loop."""
     now, invoke, set_tensor, n_feeds = (
         time.perf_counter_ns,
         interpreter.invoke,
@@ -119,7 +119,7 @@ def _chunk(
 
 
 def _next_stop(durations: Durations, done: int, job: LatencyJob) -> int:
-    """As many inferences as fit into a chunk of time, at least one, at most what is still wanted."""
+    """Return how far to go: what fits into a chunk of time, at least one inference, at most what is still wanted."""
     typical = max(float(np.median(durations[max(0, done - 20) : done])), 1.0)
     chunk = max(1, int(CHUNK_SECONDS * 1e9 / typical))
     missing_runs = job.min_runs + 1 - done

@@ -1,7 +1,7 @@
 """A delegate from a shared library: loaded, applied, and what it took of the graph read before anything else may.
 
 The library has the two entry points of LiteRT's `tflite/delegates/external/external_delegate_interface.h`. It is
-foreign code: it may crash or hang at every step, so each step is told to the parent before it is taken.
+foreign code: it may crash or hang at every step, so the parent hears of each step before it is taken.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class LibraryError(Exception):
 
 
 @dataclass(frozen=True)
-class Applied:
+class ReadyInterpreter:
     """An interpreter, ready to run, and what the delegate from the library took.
 
     Attributes:
         interpreter: Its tensors are allocated.
-        delegation: What the library's delegate alone took; None where the runtime does not tell.
+        delegation: What the library's delegate alone took; None where the runtime does not list its nodes.
         names: Names of the operators that it left, with their counts.
     """
 
@@ -47,7 +47,7 @@ class Applied:
     names: dict[str, int] = field(default_factory=dict)
 
 
-def make(runtime: Runtime, job: Job) -> Applied:
+def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
     """Make the interpreter of a job.
 
     The constructor applies the library's delegate, `allocate_tensors()` the runtime's own XNNPACK to what is left;
@@ -59,7 +59,7 @@ def make(runtime: Runtime, job: Job) -> Applied:
         RuntimeError: The delegate could not prepare the graph, or tensors cannot be allocated.
     """
     if job.delegate_library is None:
-        return Applied(make_interpreter(runtime, job.model, job.delegate, job.threads))
+        return ReadyInterpreter(make_interpreter(runtime, job.model, job.delegate, job.threads))
     library = job.delegate_library
     emit(Stage(f"{library} was being loaded"))
     delegate = load(runtime, library, job.delegate_options)
@@ -79,7 +79,7 @@ def make(runtime: Runtime, job: Job) -> Applied:
             f"the delegate of {library} took {took}, and the rest cannot run without it: {_plain(error)}"
         ) from error
     emit(Stage(f"the model was running on the delegate of {library}"))
-    return Applied(interpreter, delegation, evidence.names_left(nodes or ()))
+    return ReadyInterpreter(interpreter, delegation, evidence.operators_left(nodes or ()))
 
 
 def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
@@ -113,14 +113,14 @@ def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
             f"the library {library} is no TFLite delegate: it has no entry point {ENTRY_POINT} ({_plain(error)})"
         ) from error
     except (ValueError, RuntimeError) as error:
-        told = _plain(error).removeprefix(f"Failed to load delegate from {library}").strip()
+        reason = _plain(error).removeprefix(f"Failed to load delegate from {library}").strip()
         given = ", ".join(f"{key}={value}" for key, value in options.items()) or "none"
         raise LibraryError(
-            f"the library {library} created no delegate (options: {given}): {told or SAYS_NOTHING}"
+            f"the library {library} created no delegate (options: {given}): {reason or SAYS_NOTHING}"
         ) from error
 
 
-def describe(job: Job, applied: Applied) -> Execution:
+def describe(job: Job, applied: ReadyInterpreter) -> Execution:
     """Say what ran: as `evidence.describe`, of the library's delegate where there is one."""
     whole = evidence.read_delegation(applied.interpreter)
     if job.delegate_library is None:
@@ -131,5 +131,5 @@ def describe(job: Job, applied: Applied) -> Execution:
 
 
 def _plain(error: BaseException) -> str:
-    """The runtime's words on one line; what it says of its clearing up afterwards is no reason."""
+    """Put the runtime's words on one line; what it says of its clearing up afterwards is no reason."""
     return " ".join(str(error).replace(RESTORED, "").split())

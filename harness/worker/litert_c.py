@@ -64,22 +64,22 @@ class ProfiledModel:
     def __init__(self, library: Path, model: str, options: str) -> None:
         self._library = ctypes.CDLL(str(library))
         self._texts: list[Any] = []
-        self._environment = self._made("LiteRtCreateEnvironment", c_int(0), None)
-        self._model = self._made("LiteRtCreateModelFromFile", self._environment, model.encode())
-        chosen = self._made("LiteRtCreateOptions")
+        self._environment = self._create("LiteRtCreateEnvironment", c_int(0), None)
+        self._model = self._create("LiteRtCreateModelFromFile", self._environment, model.encode())
+        chosen = self._create("LiteRtCreateOptions")
         self._call("LiteRtSetOptionsHardwareAccelerators", chosen, c_int(CPU))
-        self._tell(chosen, "runtime_options_string", "enable_profiling = true\n")
-        self._tell(chosen, "xnnpack", options)
-        self._compiled = self._made("LiteRtCreateCompiledModel", self._environment, self._model, chosen)
-        self._profiler = self._made("LiteRtCompiledModelGetProfiler", self._compiled)
+        self._add_options(chosen, "runtime_options_string", "enable_profiling = true\n")
+        self._add_options(chosen, "xnnpack", options)
+        self._compiled = self._create("LiteRtCreateCompiledModel", self._environment, self._model, chosen)
+        self._profiler = self._create("LiteRtCompiledModelGetProfiler", self._compiled)
         if not self._profiler:
             raise LiteRtError("this LiteRT has no profiler in its compiled models")
         self._inputs, self._outputs = self._buffers("Input"), self._buffers("Output")
 
     def set_input(self, index: int, data: bytes) -> None:
         """Fill an input; `data` is as long as the tensor, or the rest of it stays as it was."""
-        size = self._sized("LiteRtGetTensorBufferSize", self._inputs[index])
-        address = self._made("LiteRtGetTensorBufferHostMemory", c_void_p(self._inputs[index]))
+        size = self._count("LiteRtGetTensorBufferSize", self._inputs[index])
+        address = self._create("LiteRtGetTensorBufferHostMemory", c_void_p(self._inputs[index]))
         ctypes.memmove(address, data, min(len(data), size))
 
     def run(self) -> None:
@@ -106,21 +106,21 @@ class ProfiledModel:
         self._call("LiteRtGetProfileSummary", self._profiler, self._compiled, byref(text))
         return (text.value or b"").decode("utf-8", "replace")
 
-    def _tell(self, options: c_void_p, identifier: str, text: str) -> None:
+    def _add_options(self, options: c_void_p, identifier: str, text: str) -> None:
         payload = ctypes.create_string_buffer(text.encode())
         self._texts.append(payload)
-        made = self._made("LiteRtCreateOpaqueOptions", identifier.encode(), payload, _KEEP)
-        self._call("LiteRtAddOpaqueOptions", options, made)
+        further = self._create("LiteRtCreateOpaqueOptions", identifier.encode(), payload, _KEEP)
+        self._call("LiteRtAddOpaqueOptions", options, further)
 
     def _buffers(self, side: str) -> Any:
         """Make a buffer for each tensor of the first signature, in its order."""
-        signature = self._made("LiteRtGetModelSignature", self._model, c_size_t(0))
-        n = self._sized(f"LiteRtGetNumSignature{side}s", signature)
+        signature = self._create("LiteRtGetModelSignature", self._model, c_size_t(0))
+        n = self._count(f"LiteRtGetNumSignature{side}s", signature)
         layouts = self._layouts(side, n)
         return (c_void_p * n)(*[self._buffer(side, signature, index, layouts[index]) for index in range(n)])
 
     def _layouts(self, side: str, n: int) -> Any:
-        """Shapes as they are once memory is allocated: a detector's outputs have none in the file."""
+        """Ask for the shapes once memory is allocated: a detector's outputs have none in the file."""
         found = (_Layout * n)()
         if side == "Output":
             name = "LiteRtGetCompiledModelOutputTensorLayouts"
@@ -133,21 +133,21 @@ class ProfiledModel:
 
     def _buffer(self, side: str, signature: c_void_p, index: int, layout: _Layout) -> int | None:
         place = c_size_t(index)
-        tensor = self._made(f"LiteRtGetSignature{side}TensorByIndex", signature, place)
+        tensor = self._create(f"LiteRtGetSignature{side}TensorByIndex", signature, place)
         kind = _TensorType()
         self._call("LiteRtGetRankedTensorType", tensor, byref(kind))
         kind.layout = layout
         name = f"LiteRtGetCompiledModel{side}BufferRequirements"
-        needs = self._made(name, self._compiled, c_size_t(0), place)
+        needs = self._create(name, self._compiled, c_size_t(0), place)
         name = "LiteRtCreateManagedTensorBufferFromRequirements"
-        return self._made(name, self._environment, byref(kind), needs).value
+        return self._create(name, self._environment, byref(kind), needs).value
 
-    def _made(self, name: str, *arguments: Any) -> c_void_p:
-        made = c_void_p()
-        self._call(name, *arguments, byref(made))
-        return made
+    def _create(self, name: str, *arguments: Any) -> c_void_p:
+        handle = c_void_p()
+        self._call(name, *arguments, byref(handle))
+        return handle
 
-    def _sized(self, name: str, handle: Any) -> int:
+    def _count(self, name: str, handle: Any) -> int:
         found = c_size_t()
         self._call(name, handle if isinstance(handle, c_void_p) else c_void_p(handle), byref(found))
         return found.value

@@ -11,7 +11,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_memory_bytes() -> int | None:
-    """Return the peak resident memory of this process in bytes, or None where the system does not tell.
+    """Return the peak resident memory of this process in bytes, or None where the system does not say.
 
     Linux: VmHWM of /proc/self/status (proc(5)), which starts anew at exec, unlike ru_maxrss. macOS: ru_maxrss
         in bytes.

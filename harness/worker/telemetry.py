@@ -1,7 +1,7 @@
 """The state of the machine around a measurement. Standard library only; unknown is None.
 
 Read before the first inference and after the last one, never between two: a fixed piece of arithmetic is timed (a clock
-that has been turned down shows there whatever the system tells), and frequency, temperature, governor, power supply and
+that has been turned down shows there whatever the system says), and frequency, temperature, governor, power supply and
 the time other programs took are read where Linux gives them (sysfs and proc(5)).
 """
 
@@ -76,7 +76,7 @@ def _state() -> MachineReading:
 
 
 def _on_battery() -> bool | None:
-    """Whether the machine runs on its battery; None where there is none or nothing is told."""
+    """Whether the machine runs on its battery; None where there is none or nothing is known."""
     supplies = list((SYS / "class/power_supply").glob("*"))
     states = [_text(supply / "status") for supply in supplies if _text(supply / "type") == "Battery"]
     return "Discharging" in states if states else None

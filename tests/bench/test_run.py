@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.bench.engines.base import ProfiledOperators, Timed
+from harness.bench.engines.base import ProfiledOperators, TimedProcess
 from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Plan
 from harness.bench.run import Runner
@@ -36,7 +36,9 @@ class Scripted:
         chance = np.random.default_rng(cell.index * 100 + repetition)
         level = 1e6 * (1 + self._spread * chance.standard_normal())
         durations = (level * (1 + 0.01 * chance.standard_normal(30))).astype(np.int64)
-        return Timed(self.ok(repetition, duration_s=0.1), make_samples(np.cumsum(durations), durations, 1))
+        return TimedProcess(
+            self.ok(repetition, duration_s=0.1), make_samples(np.cumsum(durations), durations, 1)
+        )
 
     def infer(self, cell, scratch, on_progress):
         raise MeasurementError("the script holds no images")

@@ -32,7 +32,7 @@ CELLS_A_DEVICE = 10
 
 def idle_devices(host, n):
     """Devices whose measurements take no time and say so: what is left is the farm's own cost."""
-    from harness.bench.engines.base import Engine, Timed
+    from harness.bench.engines.base import Engine, TimedProcess
     from harness.drivers.base import DeviceInfo
     from harness.drivers.fake import FakeDevice
     from harness.farm.attached import AttachedDevice, make_offer
@@ -48,7 +48,7 @@ def idle_devices(host, n):
             facts = DelegateFacts(
                 requested=str(cell.delegate), actual="xnnpack", evidence=("nothing was run",)
             )
-            return Timed(
+            return TimedProcess(
                 ProcessFacts(
                     index=repetition,
                     started_at=now(),

@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness.bench.engines.board_worker import RemoteWorker
+from harness.bench.engines.board_worker import BoardWorker
 from harness.bench.plan import Cell
 from harness.delegates import parse_delegate
 from harness.errors import DeviceError
@@ -120,7 +120,7 @@ def cells(device, folder):
     found = find_model("shapes-full-integer", find_workspace(REPOSITORY))
     settings = Settings(repetitions=1, min_runs=3, min_seconds=0.01)
     cell = Cell(1, found, describe(found.file), "board", parse_delegate("cpu:1"), settings, None)
-    worker, costs = RemoteWorker(device, 1), []
+    worker, costs = BoardWorker(device, 1), []
     for n in range(5):
         scratch = folder / "run" / f"cell-{n}"
         scratch.mkdir(parents=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, ProfiledOperators, TimedProcess
 from harness.drivers.fake import FakeDevice
 from harness.errors import DeviceLostError, MeasurementError
 from harness.farm.attached import AttachedDevice, DriverDeviceFinder, kinds_of, make_offer, slug
@@ -54,13 +54,13 @@ class Scripted:
         finally:
             self.at_once -= 1
         self.n_measured += 1
-        return Timed(ProcessFacts(index=repetition, started_at="now", status="ok", runtime="r"))
+        return TimedProcess(ProcessFacts(index=repetition, started_at="now", status="ok", runtime="r"))
 
     def infer(self, cell, scratch, on_progress):
         detections = scratch / "detections.json"
         detections.write_text("[]")
         delegate = DelegateFacts(requested=str(cell.delegate), actual="xnnpack")
-        return Inferred(detections, len(cell.dataset.images), (), 1.0, delegate, "r")
+        return DatasetInference(detections, len(cell.dataset.images), (), 1.0, delegate, "r")
 
     def operators(self, cell, scratch):
         return ProfiledOperators((OperatorTime(kind="ADD", name="a", delegated=False, time_ns=5),), "r", 3)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from harness.worker.agreement import (
     OTHER_KERNELS,
     SAME_KERNELS,
-    Detected,
+    DetectionSet,
     differing_detections,
     differing_values,
     from_corners,
@@ -18,7 +18,7 @@ from harness.worker.agreement import (
 def detected(*rows):
     """Rows of (category, score, x, y, width, height)."""
     table = np.array(rows, np.float64).reshape(-1, 6)
-    return Detected(table[:, 2:], table[:, 1], table[:, 0])
+    return DetectionSet(table[:, 2:], table[:, 1], table[:, 0])
 
 
 CAT, DOG, BIRD = (1, 0.9, 0, 0, 10, 10), (2, 0.8, 20, 20, 10, 10), (3, 0.158, 40, 40, 10, 10)

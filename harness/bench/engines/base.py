@@ -17,7 +17,7 @@ OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedProcess:
     """One process that timed a cell.
 
     Attributes:
@@ -30,8 +30,8 @@ class Timed:
 
 
 @dataclass(frozen=True)
-class Inferred:
-    """A cell's inferences over a dataset.
+class DatasetInference:
+    """One run of a cell over its dataset.
 
     Attributes:
         detections: A file in COCO result format.
@@ -72,7 +72,7 @@ class Engine(Protocol):
     MeasurementError (it becomes the cell's status) or DeviceError (the device went away).
     """
 
-    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Time a cell in one process of its own.
 
         Args:
@@ -81,7 +81,7 @@ class Engine(Protocol):
             scratch: An empty folder.
         """
 
-    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over the images of its dataset, on the delegate that is timed."""
 
     def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:

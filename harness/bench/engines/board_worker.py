@@ -51,7 +51,7 @@ Python and the lock."""
 
 
 @dataclass(frozen=True)
-class RemoteWorker(PythonWorker):
+class BoardWorker(PythonWorker):
     """Starts a worker process on a board for every measurement.
 
     Attributes:
@@ -152,7 +152,7 @@ class RemoteWorker(PythonWorker):
 
 
 def _as_signal(exit_code: int | None) -> int | None:
-    """A shell says 128 + N of a command that died of signal N (1 to 64)."""
+    """Return -N for a command that died of signal N (1 to 64), of which a shell says 128 + N."""
     return 128 - exit_code if exit_code is not None and 128 < exit_code <= 192 else exit_code
 
 

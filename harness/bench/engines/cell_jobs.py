@@ -16,7 +16,7 @@ from harness.worker.jobs import AccuracyJob, LatencyJob, OperatorsJob
 
 
 def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) -> LatencyJob:
-    """The job for one repetition: its share of the runs and seconds asked for."""
+    """Make the job for one repetition: its share of the runs and seconds asked for."""
     settings = cell.settings
     return LatencyJob(
         model=str(cell.model.file.resolve()),
@@ -36,7 +36,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
 
 
 def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
-    """The job that runs a cell over its dataset; writes the list of images beside it."""
+    """Make the job that runs a cell over its dataset, and write the list of images beside it."""
     assert cell.dataset is not None
     images = output / "images.json"
     images.write_text(
@@ -58,7 +58,7 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
 
 
 def operators_job(cell: Cell, output: Path) -> OperatorsJob:
-    """The job that records the operators of a cell.
+    """Make the job that records the operators of a cell.
 
     Raises:
         MeasurementError: LiteRT's profiler knows no such delegate.
@@ -82,6 +82,6 @@ def operators_job(cell: Cell, output: Path) -> OperatorsJob:
 
 
 def library_path(delegate: Delegate) -> str | None:
-    """The delegate's library: a file of this computer by its whole path, a name for the loader as it is."""
+    """Return the delegate's library: a file of this computer by its whole path, a name for the loader as it is."""
     library = delegate.library
     return str(Path(library).resolve()) if library is not None and Path(library).is_file() else library

@@ -50,14 +50,14 @@ def _engine(station: Station, request: Request) -> Engine:
 
 def _of_board(station: Station, python: DevicePython, request: Request) -> Engine:
     """Our own worker where the board's Python can run it, else the native tool for its ABI."""
-    from harness.bench.engines.board_worker import RemoteWorker
+    from harness.bench.engines.board_worker import BoardWorker
 
     problem = python.why_unusable()
     if problem is None:
         cores = station.info.facts.get("cores")
         n_cores = cores if isinstance(cores, int) else 1
         # what tells of a Python of its own packs as well
-        return RemoteWorker(cast("Board", station.device), n_cores, python.why_unusable(accuracy=True))
+        return BoardWorker(cast("Board", station.device), n_cores, python.why_unusable(accuracy=True))
     try:
         engine = _native(station, request, None)
     except (UsageError, FetchError) as error:
@@ -92,7 +92,7 @@ def _native(station: Station, request: Request, binary: str | None) -> Engine:
 
 
 def _located(binary: str, station: Station) -> Path:
-    """A path in a profile is relative to the profile."""
+    """Resolve a path in a profile, which is relative to the profile."""
     path = Path(binary).expanduser()
     if path.is_absolute() or path.exists():
         return path
@@ -100,7 +100,7 @@ def _located(binary: str, station: Station) -> Path:
 
 
 def big_cores(station: Station) -> str | None:
-    """The mask of the fastest cores, as the device itself says; None where it does not, or has no `taskset`."""
+    """Return the mask of the fastest cores, as the device itself says; None where it does not, or has no `taskset`."""
     mask = station.info.facts.get("big_core_mask")
     can = "taskset" in str(station.info.facts.get("tools", "")).split()
     return None if mask is None or not can else str(mask)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from msgspec.structs import replace as with_facts
 
-from harness.bench.engines.base import Engine, Inferred, OnProgress, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, Engine, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.plan import Cell
 from harness.drivers.base import Device
 from harness.worker.results import OutputCheck
 
 TEMPERATURES = ("battery_temperature_c", "hottest_c")
-"""The first that a device tells is its temperature."""
+"""The first of these facts that a device has is its temperature."""
 POLL_S = 10.0
 PATIENCE_S = 900.0
 
@@ -41,7 +41,7 @@ class CoolEngine:
     limit_c: float
     sleep: Callable[[float], None] = field(default=time.sleep)
 
-    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Wait, then time."""
         waited_s, celsius = self._wait()
         timed = self.engine.time(cell, repetition, scratch)
@@ -52,9 +52,9 @@ class CoolEngine:
                 *reasons,
                 f"it was still at {celsius:g} °C after {waited_s:.0f} s of waiting for {self.limit_c:g} °C",
             )
-        return Timed(with_facts(timed.facts, telemetry=telemetry, reasons=reasons), timed.samples)
+        return TimedProcess(with_facts(timed.facts, telemetry=telemetry, reasons=reasons), timed.samples)
 
-    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run over the dataset; accuracy does not depend on the temperature."""
         return self.engine.infer(cell, scratch, on_progress)
 

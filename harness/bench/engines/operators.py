@@ -16,7 +16,7 @@ from harness.units import NS_PER_MS
 IN_DELEGATE = "Delegate/"
 """What stands before an operator that ran inside a delegate: in its kind (LiteRT) or its name (benchmark_model)."""
 _DELEGATE_KERNEL = re.compile(r"delegate", re.IGNORECASE)
-"""A delegate that does not tell its own operators is one operator, such as `TfLiteGpuDelegateV2`."""
+"""A delegate that keeps its own operators to itself is one operator, such as `TfLiteGpuDelegateV2`."""
 _NUMBER = r"\s+([\d.]+)"
 _ROW = re.compile(rf"\s*(\S.*?){_NUMBER * 3}{_NUMBER}%{_NUMBER}%{_NUMBER}\s+(\d+)\s+(\S.*)")
 """Kind, start, first, mean (ms), %, cumulative %, memory, calls, name: ProfileSummaryDefaultFormatter."""
@@ -24,7 +24,7 @@ _SECTION = re.compile(r"=+ (.+?) =+\s*$")
 
 
 def from_tool(row: OpRow) -> OperatorTime:
-    """Return an operator as benchmark_model tells it."""
+    """Return an operator of benchmark_model's profile."""
     return OperatorTime(
         kind=row.node_type,
         name=row.name.removeprefix(IN_DELEGATE),
@@ -66,5 +66,5 @@ def _from_summary(row: re.Match[str], n_inferences: int) -> OperatorTime:
 
 
 def _is_delegated(kind: str, name: str) -> bool:
-    told = kind.startswith(IN_DELEGATE) or name.startswith(IN_DELEGATE)
-    return told or _DELEGATE_KERNEL.search(kind) is not None
+    marked = kind.startswith(IN_DELEGATE) or name.startswith(IN_DELEGATE)
+    return marked or _DELEGATE_KERNEL.search(kind) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.engines.cell_jobs import accuracy_job, latency_job, operators_job
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.operators import parse_summary
@@ -43,7 +43,7 @@ class PythonWorker:
 
     device: Device
 
-    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Time a cell in a process of its own."""
         started = now()
         job = latency_job(cell, prepare_inputs(cell, scratch.parent), repetition, scratch)
@@ -64,9 +64,9 @@ class PythonWorker:
             duration_s=answer.duration_s,
             telemetry=_telemetry(cell, result),
         )
-        return Timed(facts, load_samples(scratch / "samples.npy"))
+        return TimedProcess(facts, load_samples(scratch / "samples.npy"))
 
-    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over its dataset in a process of its own."""
         assert cell.dataset is not None
         timeout_s = START_TIMEOUT_S + len(cell.dataset.images) * SECONDS_PER_IMAGE
@@ -74,7 +74,7 @@ class PythonWorker:
         result = answer.result
         if result.check.wrong:
             raise MeasurementError("; ".join(result.check.wrong), status=Status.INCORRECT)
-        return Inferred(
+        return DatasetInference(
             detections=scratch / "detections.json",
             n_images=result.n_images,
             unreadable=result.unreadable,
@@ -138,7 +138,7 @@ class PythonWorker:
 
 
 def _telemetry(cell: Cell, result: LatencyResult) -> Telemetry:
-    """The state of the machine, and how long inferences took right after another model's, where that was asked for."""
+    """Return the machine around a process, and its inferences right after another model's where it has one."""
     machine, switched = result.telemetry, None
     if cell.other is not None:
         switched = AfterOtherModel(model=cell.other.name, durations_ns=result.after_other_ns)

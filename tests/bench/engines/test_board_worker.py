@@ -16,7 +16,7 @@ import pytest
 
 from harness.bench.engines import board_worker as remote_worker
 from harness.bench.engines.board_images import place_images
-from harness.bench.engines.board_worker import RemoteWorker
+from harness.bench.engines.board_worker import BoardWorker
 from harness.bench.engines.bundle import make_bundle
 from harness.bench.engines.choose import find_engine
 from harness.bench.engines.native.engine import NativeEngine
@@ -44,7 +44,7 @@ def board(sshd):
 @pytest.fixture
 def worker(board):
     device = board.device()
-    yield RemoteWorker(device, cores=2)
+    yield BoardWorker(device, cores=2)
     device.close()
 
 
@@ -228,7 +228,7 @@ def test_a_worker_that_dies_is_a_failed_cell_with_the_signal(board, cell, scratc
     board.offer("python3", "kill -SEGV $$")
     device = board.device()
     with pytest.raises(MeasurementError, match="the worker died of SIGSEGV") as caught:
-        RemoteWorker(device).time(cell(), 0, scratch())
+        BoardWorker(device).time(cell(), 0, scratch())
     assert caught.value.status == "failed"
     assert list((board.home / ".cache" / "ondevice-harness" / "runs").iterdir()) == []
     device.close()
@@ -241,7 +241,7 @@ def test_a_worker_that_hangs_is_killed_and_a_timeout(board, cell, scratch, monke
     one = replace(one, settings=replace(one.settings, max_seconds=10.0))
     begin = time.monotonic()
     with pytest.raises(MeasurementError, match=r"gave no result within .* and was killed") as caught:
-        RemoteWorker(device).time(one, 0, scratch())
+        BoardWorker(device).time(one, 0, scratch())
     assert caught.value.status == "timeout"
     assert time.monotonic() - begin < 30
     device.close()
@@ -307,7 +307,7 @@ def test_a_board_that_is_never_free_is_given_up_with_the_reason(worker, cell, sc
 
 def test_a_board_whose_python_has_a_runtime_is_measured_by_our_worker(prepared, board):
     (engine,) = prepared(devices=(board.url,)).engines
-    assert isinstance(engine, RemoteWorker)
+    assert isinstance(engine, BoardWorker)
     assert engine.cores == os.cpu_count()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.bench.engines import cooldown
-from harness.bench.engines.base import Inferred, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, ProfiledOperators, TimedProcess
 from harness.bench.engines.cooldown import CoolEngine
 from harness.bench.engines.native.engine import NativeEngine
 from harness.bench.engines.python_worker import PythonWorker
@@ -97,14 +97,14 @@ class Instant:
 
     def __init__(self, process):
         self._process = process
-        self.inferred = Inferred(Path("detections.json"), 1, (), 1.0, process.delegate, "instant")
+        self.inferred = DatasetInference(Path("detections.json"), 1, (), 1.0, process.delegate, "instant")
         self.profiled, self.checked = (
             ProfiledOperators((), "instant"),
             OutputCheck(remark="nothing to compare"),
         )
 
     def time(self, cell, repetition, scratch):
-        return Timed(self._process)
+        return TimedProcess(self._process)
 
     def infer(self, cell, scratch, on_progress):
         return self.inferred

@@ -24,7 +24,7 @@ from harness import atomic
 from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import Recipe
 from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
-from harness.bench.engines.base import Inferred, OnProgress
+from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.engines.native.scripts import BATCH, NO_FOLDER, RunReport, new_token, read_report
 from harness.bench.engines.native.tool import GRAPH, DeviceFiles, NativeTool, delegate_facts
 from harness.bench.plan import Cell
@@ -81,7 +81,7 @@ class BatchDetections(msgspec.Struct, frozen=True):
     truth: Truth
 
 
-def decoded(
+def decode_batch(
     result: BatchResult, cell: Cell, batch: Sequence[PreparedImage], recipe: Recipe
 ) -> BatchDetections:
     """Turn the raw outputs of a batch into detections."""
@@ -93,7 +93,7 @@ def decoded(
     return BatchDetections(images, result.truth)
 
 
-def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
     """Run a cell over its dataset.
 
     Raises:
@@ -104,16 +104,16 @@ def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) 
     begin = time.monotonic()
     recipe = recipe_of(cell)
     unreadable: list[str] = []
-    kept = PartialBatches(scratch.parent.with_name(".partial") / cell.id)
+    partial = PartialBatches(scratch.parent.with_name(".partial") / cell.id)
     truth: Truth | None = None
     total, done = len(cell.dataset.images), 0
     with DetectionWriter(scratch / "detections.json") as writer, RunFolder(tool) as folder:
         for batch in batches(cell, recipe.preparation, unreadable):
             key = key_of(tool, cell, batch)
-            found = kept.load(key) or decoded(
+            found = partial.load(key) or decode_batch(
                 run_batch(tool, cell, batch, scratch, folder), cell, batch, recipe
             )
-            kept.save(key, found)
+            partial.save(key, found)
             truth = truth or found.truth
             for image in found.images:
                 writer.add(
@@ -121,8 +121,8 @@ def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) 
                 )
             done += len(batch)
             on_progress(done, total)
-    kept.drop()
-    return Inferred(
+    partial.drop()
+    return DatasetInference(
         detections=scratch / "detections.json",
         n_images=total - len(unreadable),
         unreadable=tuple(unreadable),

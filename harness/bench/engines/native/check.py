@@ -15,7 +15,13 @@ from harness.bench.engines.native import batches
 from harness.bench.engines.native.tool import NativeTool
 from harness.bench.plan import Cell
 from harness.delegates import CPU, Delegate
-from harness.worker.agreement import OTHER_KERNELS, SAME_KERNELS, Detected, Tolerance, differing_detections
+from harness.worker.agreement import (
+    OTHER_KERNELS,
+    SAME_KERNELS,
+    DetectionSet,
+    Tolerance,
+    differing_detections,
+)
 
 N_IMAGES = 4
 
@@ -62,7 +68,8 @@ def compare(
         A sentence where they differ by more, else nothing.
     """
     on_cpu, on_accelerator = (
-        [Detected(image.boxes, image.scores, image.categories) for image in one] for one in (expected, found)
+        [DetectionSet(image.boxes, image.scores, image.categories) for image in one]
+        for one in (expected, found)
     )
     differs = differing_detections(on_cpu, on_accelerator, tolerance)
     than = "one thread" if tolerance is SAME_KERNELS else "the CPU"

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from harness import atomic
-from harness.bench.engines.base import Inferred, OnProgress, ProfiledOperators, Timed
+from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.native import batches, evaluation
 from harness.bench.engines.native.check import wrong_outputs
@@ -59,7 +59,7 @@ class NativeEngine:
         """What stands in the column `runtime`, once the tool was probed."""
         return self.tool.runtime
 
-    def time(self, cell: Cell, repetition: int, scratch: Path) -> Timed:
+    def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Time a cell in one process of the tool.
 
         Raises:
@@ -75,7 +75,7 @@ class NativeEngine:
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
         if facts.status in MEASURED:
             facts = _with_check(facts, self.check(cell, scratch))
-        return Timed(facts)
+        return TimedProcess(facts)
 
     def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
         """Run the tool once with its operator profiler, which slows it down.
@@ -97,7 +97,7 @@ class NativeEngine:
         """Run the tool once on a cell, fed with an image where it can be."""
         return self.tool.run(cell, plain, _one_image(cell, scratch))
 
-    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+    def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over its dataset, an image a process, a batch a round trip.
 
         Raises:
@@ -190,7 +190,7 @@ def _process_facts(cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
 
 
 def _with_median(truth: Truth, output: ToolOutput) -> Truth:
-    """A process is known by its median, which versions before 2023 do not print."""
+    """Refuse a process without the median it is known by, which versions before 2023 do not print."""
     if truth.status not in MEASURED or output.steady is None or output.steady.median_ns is not None:
         return truth
     reason = "this benchmark_model prints no median: use a version of 2023 or later"

@@ -21,7 +21,7 @@ from harness.accuracy.dataset import ImageEntry
 from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.pipeline import ImageDetections, Recipe
 from harness.accuracy.prepare import Geometry
-from harness.bench.engines.base import Inferred, OnProgress
+from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.engines.native import batches
 from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_report
 from harness.bench.engines.native.tool import NativeTool
@@ -61,7 +61,9 @@ def why_not(cell: Cell) -> str | None:
     return None
 
 
-def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progress: OnProgress) -> Inferred:
+def infer(
+    tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progress: OnProgress
+) -> DatasetInference:
     """Run a cell over its dataset with the evaluation tool.
 
     Args:
@@ -69,7 +71,7 @@ def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progres
         program: eval_coco_object_detection.
         cell: What is run.
         scratch: An empty folder.
-        on_progress: Told after each batch.
+        on_progress: Called after each batch.
 
     Raises:
         MeasurementError: The cell does not fit, or the tool failed.
@@ -87,7 +89,7 @@ def infer(tool: NativeTool, program: Tool, cell: Cell, scratch: Path, on_progres
                 writer.add(found.image_id, found.boxes, found.scores, found.categories)
             done += len(batch)
             on_progress(done, len(cell.dataset.images))
-    return Inferred(
+    return DatasetInference(
         detections=scratch / "detections.json",
         n_images=done,
         unreadable=tuple(unreadable),
@@ -171,7 +173,7 @@ def detections_of(output: EvalOutput, batch: Sequence[ImageEntry], cell: Cell) -
     """Yield the detections of each image in COCO's terms, in the order of the batch.
 
     Raises:
-        MeasurementError: The tool told nothing of an image.
+        MeasurementError: The tool printed nothing of an image.
     """
     found = {image.name: image for image in output.images if image.whole}
     recipe = batches.recipe_of(cell)
@@ -184,7 +186,7 @@ def detections_of(output: EvalOutput, batch: Sequence[ImageEntry], cell: Cell) -
 
 def _in_pixels(rows: Sequence[EvalDetection], entry: ImageEntry, recipe: Recipe) -> ImageDetections:
     corners = np.array([[r.left, r.top, r.right, r.bottom] for r in rows], np.float64).reshape(-1, 4)
-    told = Detections(
+    detections = Detections(
         boxes=corners,
         scores=np.array([r.score for r in rows], np.float64),
         classes=np.array([r.class_id - CLASS_OFFSET for r in rows], np.int64),
@@ -192,4 +194,4 @@ def _in_pixels(rows: Sequence[EvalDetection], entry: ImageEntry, recipe: Recipe)
     with Image.open(entry.path) as image:
         width, height = image.size
     whole = Geometry(width, height, width, height, 1.0, 1.0)
-    return Recipe(recipe.preparation, lambda _: told, recipe.labels).decode(entry.id, [], whole)
+    return Recipe(recipe.preparation, lambda _: detections, recipe.labels).decode(entry.id, [], whole)

@@ -105,7 +105,7 @@ exit 0
 """
 )
 """One process of the tool an image, of many images; leaves the outputs one after the other in `outputs.bin`. The log is
-told for the first image, and again whenever it says something else of delegates."""
+passed on for the first image, and again whenever it says something else of delegates."""
 
 EVAL = r"""
 token=$1 w=$2 images=$3; shift 3
@@ -128,7 +128,7 @@ class RunReport:
     """What a script printed.
 
     Attributes:
-        tool: What the tool printed, once for each time the script told it.
+        tool: What the tool printed, once for each time the script passed it on.
         exit_code: The tool's; None when it never ended.
         files: Files that the tool wrote, by name.
         telemetry: Of the device, before and after the tool ran.
