@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import Model
-from harness.diagnosis.causes.confidence import words
+from harness.diagnosis.causes.confidence import gain_text
 from harness.diagnosis.diagnose import Diagnosis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Requantize
@@ -130,7 +130,7 @@ def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -
     kept = outcome == KEPT
     remark = f"; {done.remark}" if done.remark else ""
     so_far = _so_far(evidence, found) if kept else ""
-    attempt = Attempt(finding, done.files, difference, f"{words(difference)}: {outcome}{so_far}{remark}")
+    attempt = Attempt(finding, done.files, difference, f"{gain_text(difference)}: {outcome}{so_far}{remark}")
     return (State(done.model, found, (*state.fixes, finding)) if kept else state), attempt
 
 

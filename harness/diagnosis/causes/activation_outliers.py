@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit, named, of_wrong_images
@@ -33,17 +33,17 @@ def examine(evidence: Evidence) -> Finding | None:
 
 def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> Finding | None:
     gain = emulations.without(emulations.with_ranges(_of_one_range(evidence, wide)))
-    verdict = judge(gain, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(gain, evidence, seen=True)
+    if grade is None:
         return None
     worst = min(wide, key=lambda layer: layer.range_use or 0.0)
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"{len(wide)} activation(s) use less than a quarter of their range ({named(wide)}): {worst.name.split(';')[0]} "
         f"is stored for {worst.range_low:.3g}…{worst.range_high:.3g} and holds {worst.float_min:.3g}…"
-        f"{worst.float_max:.3g}; with ranges that fit, {words(gain)} (emulated)",
+        f"{worst.float_max:.3g}; with ranges that fit, {gain_text(gain)} (emulated)",
         (
             Number("tensors", len(wide)),
             Number("least range in use", worst.range_use),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.delegates import CPU
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
@@ -29,16 +29,16 @@ def examine(evidence: Evidence) -> Finding | None:
     )
     same = np.array_equal(there.table.rows, here.table.rows)
     gain = evidence.runs.compare(there, here)
-    verdict = judge(gain, evidence, seen=not same)
-    if same or verdict is None:
+    grade = grade_cause(gain, evidence, seen=not same)
+    if same or grade is None:
         return None
     counts = len(there.table), len(here.table)
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"the same file gives other detections on {model.place} ({counts[0]}) than on this computer's CPU "
-        f"({counts[1]}); there, {words(gain)}",
+        f"({counts[1]}); there, {gain_text(gain)}",
         (Number("detections there", counts[0]), Number("detections here", counts[1]), *gain_numbers(gain)),
         gain,
         "setting",

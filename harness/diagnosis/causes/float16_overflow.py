@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.delegates import parse_delegate
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
@@ -36,15 +36,15 @@ def _weights(evidence: Evidence) -> Finding | None:
         parts = emulations.quantization.parts()
         bad = [index for index, values in parts.weights.items() if not np.isfinite(values).all()]
         gain = emulations.without(emulations.with_weights(dict.fromkeys(bad)))
-    verdict = judge(gain, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(gain, evidence, seen=True)
+    if grade is None:
         return None
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"{len(names)} constant(s) hold values that are not finite in float16, whose largest is {LARGEST:.0f} "
-        f"({', '.join(names[:2])}); with the float side's, {words(gain)} (emulated)",
+        f"({', '.join(names[:2])}); with the float side's, {gain_text(gain)} (emulated)",
         (Number("constants", len(names)), Number("largest float16", LARGEST), *gain_numbers(gain)),
         gain,
         "requantize",

@@ -1,4 +1,4 @@
-"""Try what may be right instead of what the card says, and keep what helps most."""
+"""Try other cards for the quantized model, and keep the one that helps most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import ModelCard
-from harness.diagnosis.causes.confidence import judge, room_for_guesses, words
+from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
@@ -17,11 +17,11 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """Another reading of the quantized model.
+    """Another card for the quantized model.
 
     Attributes:
-        card: What it comes to.
-        sentence: What would then be wrong with the present one.
+        card: The card.
+        sentence: The error of the present card, if this one is right.
         seen: Whether the cards or files show that the present one is wrong, whatever the mAP says.
     """
 
@@ -31,24 +31,24 @@ class Hypothesis:
 
 
 def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Finding | None:
-    """Try readings and return a finding for the one that helps most, if it passes `judge`.
+    """Try hypotheses and return a finding for the one that helps most, if `grade_cause` confirms it.
 
-    What nothing speaks for is tried only where there is accuracy to win back: chance would find some elsewhere. Nor is
-    it tried on a device, where each attempt infers all images anew.
+    A guess, which neither cards nor files support, is tried only where accuracy can be won back: of many trials, some
+    help by chance. Nor is it tried on a device, where each trial infers all images anew.
     """
-    guesses = room_for_guesses(evidence) and evidence.pair.quantized.place.in_process
+    guesses = allows_guesses(evidence) and evidence.pair.quantized.place.in_process
     tried = [(one, trial) for one in found if (one.seen or guesses) and (trial := _trial(evidence, one))]
     if not tried:
         return None
     best, trial = max(tried, key=lambda pair: (pair[1].gain or 0.0, pair[0].seen))
-    verdict = judge(trial.difference, evidence, best.seen)
-    if verdict is None:
+    grade = grade_cause(trial.difference, evidence, best.seen)
+    if grade is None:
         return None
     return Finding(
         cause,
-        verdict.confidence,
-        verdict.rule,
-        f"{best.sentence}; read so, {words(trial.difference)}",
+        grade.confidence,
+        grade.rule,
+        f"{best.sentence}; read so, {gain_text(trial.difference)}",
         gain_numbers(trial.difference),
         trial.difference,
         "setting",
@@ -57,7 +57,7 @@ def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Fi
 
 
 def _trial(evidence: Evidence, one: Hypothesis) -> Trial | None:
-    """Measure a reading; None where the card does not fit the file or cannot be tried where the model runs."""
+    """Measure a hypothesis; None where the card does not fit the file or cannot be tried where the model runs."""
     try:
         return evidence.trial(Change("another card", card=one.card))
     except HarnessError:
@@ -65,7 +65,7 @@ def _trial(evidence: Evidence, one: Hypothesis) -> Trial | None:
 
 
 def gain_numbers(gain: PairedDifference) -> tuple[Number, ...]:
-    """Return the numbers behind a counterfactual."""
+    """Return the numbers behind a gain."""
     return (
         Number("as it is", gain.first, "mAP"),
         Number("without the cause", gain.second, "mAP"),

@@ -33,13 +33,12 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
         changes = {entry: getattr(theirs, entry) for entry in _ENTRIES}
         better = replace(card.input, **changes)
         if _way(better) != _way(card.input):
-            sentence = (
-                f"images are brought to size by {words(card.input)}; on the float side it is {words(better)}"
-            )
+            found, other = describe(card.input), describe(better)
+            sentence = f"images are brought to size by {found}; on the float side it is {other}"
             yield Hypothesis(replace(card, input=better), sentence, seen=True)
         return  # the float model does well with images that are brought to size in the same way
     for reading in resizes(card, model.description):
-        found, other = words(card.input), words(reading.card.input)
+        found, other = describe(card.input), describe(reading.card.input)
         yield Hypothesis(
             reading.card, f"images are brought to size by {found}; {other} serves the model better", False
         )
@@ -51,7 +50,7 @@ def _way(spec: InputSpec) -> tuple[object, ...]:
     return (spec.resize, spec.method, *border)
 
 
-def words(spec: InputSpec) -> str:
+def describe(spec: InputSpec) -> str:
     """Return how images are resized, for a sentence."""
     if spec.resize == "stretch":
         return f"stretching ({spec.method})"

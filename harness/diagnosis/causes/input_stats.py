@@ -6,7 +6,7 @@ point mean.
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit, of_wrong_images
 from harness.diagnosis.evidence import Evidence
@@ -41,18 +41,18 @@ def examine(evidence: Evidence) -> Finding | None:
             "input.tflite", with_input_scale(read_bytes(model.file), scale, zero_point, model.file)
         )
         trial = evidence.trial(Change("other input scale", file=file))
-    verdict = judge(trial.difference, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(trial.difference, evidence, seen=True)
+    if grade is None:
         return None
     mean, std = input_stats(info.dtype, info.scale or 1.0, info.zero_point) or (0.0, 1.0)
     right = input_stats(info.dtype, scale, zero_point) or (0.0, 1.0)
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"the input's scale {info.scale:.4g} and zero point {info.zero_point}, quantized_input_stats ({mean:.4g}, "
         f"{std:.4g}), let pixels mean {found}; the float network gets {wanted}, which is ({right[0]:.4g}, "
-        f"{right[1]:.4g}); so written into the file, {words(trial.difference)}",
+        f"{right[1]:.4g}); so written into the file, {gain_text(trial.difference)}",
         (
             Number("scale", info.scale),
             Number("zero point", info.zero_point),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
@@ -26,16 +26,16 @@ def examine(evidence: Evidence) -> Finding | None:
     with scratch.folder() as folder:
         file = folder.write("float.tflite", apply(read_bytes(model.file), Plan(outputs=outputs), model.file))
         trial = evidence.trial(Change("float outputs of PostProcess", file=file))
-    verdict = judge(trial.difference, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(trial.difference, evidence, seen=True)
+    if grade is None:
         return None
     coarsest = max(info.scale or 0.0 for info in model.description.outputs)
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"the outputs of TFLite_Detection_PostProcess are rounded to {model.description.outputs[0].dtype} (steps of "
-        f"{coarsest:.3g}), though its kernel gives float32 only; left in float, {words(trial.difference)}",
+        f"{coarsest:.3g}), though its kernel gives float32 only; left in float, {gain_text(trial.difference)}",
         (Number("coarsest step", coarsest), *gain_numbers(trial.difference)),
         trial.difference,
         "edit",

@@ -27,21 +27,21 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
         theirs = reference.card.labels
         if (theirs.offset, theirs.map) != (card.labels.offset, card.labels.map):
             better = replace(card.labels, offset=theirs.offset, map=theirs.map)
-            sentence = f"the quantized side reads {words(card.labels)}, the float side {words(better)}"
+            sentence = f"the quantized side reads {describe(card.labels)}, the float side {describe(better)}"
             yield Hypothesis(replace(card, labels=better), sentence, seen=True)
             return
     for reading in [*labels(card)][1:]:
-        other = words(reading.card.labels)
+        other = describe(reading.card.labels)
         yield Hypothesis(
-            reading.card, f"the card reads {words(card.labels)}; {other} serves the model better", False
+            reading.card, f"the card reads {describe(card.labels)}; {other} serves the model better", False
         )
     for step in (-1, 1):
         shifted = replace(card.labels, offset=card.labels.offset + step)
-        sentence = f"the card reads {words(card.labels)}; {words(shifted)} serves the model better"
+        sentence = f"the card reads {describe(card.labels)}; {describe(shifted)} serves the model better"
         yield Hypothesis(replace(card, labels=shifted), sentence, seen=False)
 
 
-def words(spec: Labels) -> str:
+def describe(spec: Labels) -> str:
     """Return what a class number means, for a sentence."""
     number = "class" if spec.offset == 0 else f"class {'+' if spec.offset > 0 else '-'} {abs(spec.offset)}"
     return (

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.cards import ModelCard
-from harness.diagnosis.causes.confidence import judge, room_for_guesses, words
+from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.pipeline_config import read_training
 from harness.diagnosis.evidence import Evidence
@@ -53,16 +53,16 @@ def examine(evidence: Evidence) -> Finding | None:
     """Suppress with the float model's settings, or, for want of them, with the training's or usual ones."""
     with scratch.folder() as folder:
         for one in _tries(evidence, folder):
-            if not one.seen and not room_for_guesses(evidence):
+            if not one.seen and not allows_guesses(evidence):
                 continue
             trial = _trial(evidence, one.change)
-            verdict = None if trial is None else judge(trial.difference, evidence, one.seen)
-            if trial is not None and verdict is not None:
+            grade = None if trial is None else grade_cause(trial.difference, evidence, one.seen)
+            if trial is not None and grade is not None:
                 return Finding(
                     CAUSE,
-                    verdict.confidence,
-                    verdict.rule,
-                    f"{one.sentence}; with them {words(trial.difference)}",
+                    grade.confidence,
+                    grade.rule,
+                    f"{one.sentence}; with them {gain_text(trial.difference)}",
                     (*one.differing, *gain_numbers(trial.difference)),
                     trial.difference,
                     "edit" if one.change.file else "setting",

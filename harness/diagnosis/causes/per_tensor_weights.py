@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import Emulations, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
@@ -41,17 +41,17 @@ def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) 
         for layer in layers
     }
     gain = emulations.without(emulations.with_weights(better))
-    verdict = judge(gain, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(gain, evidence, seen=True)
+    if grade is None:
         return None
     depthwise = sum(layer.operator == DEPTHWISE for layer in layers)
     largest = max(channel_spread(layers))
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
+        grade.confidence,
+        grade.rule,
         f"{len(layers)} layer(s), {depthwise} of them depthwise, have one scale for all channels, whose weights differ "
-        f"up to {largest:.0f}-fold from the median channel's; with one scale a channel, {words(gain)} (emulated)",
+        f"up to {largest:.0f}-fold from the median channel's; with one scale a channel, {gain_text(gain)} (emulated)",
         (
             Number("layers", len(layers)),
             Number("depthwise", depthwise),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import WIDE, Fit, fit, named, of_another_range, of_wrong_images
@@ -28,14 +28,14 @@ def examine(evidence: Evidence) -> Finding | None:
         if emulations is None or not found.layers:
             return _unmeasured(evidence, faults) if faults else None
         gain = emulations.without(emulations.with_ranges(emulations.quantization.activations))
-    verdict = judge(gain, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(gain, evidence, seen=True)
+    if grade is None:
         return None
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
-        f"{_what(evidence, found, faults)}; with ranges from the evaluated images, {words(gain)} (emulated)",
+        grade.confidence,
+        grade.rule,
+        f"{_what(evidence, found, faults)}; with ranges from the evaluated images, {gain_text(gain)} (emulated)",
         (*_numbers(evidence, found), *gain_numbers(gain)),
         gain,
         "requantize",

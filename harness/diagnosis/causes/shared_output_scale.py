@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import judge, words
+from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations, own_range
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
@@ -35,16 +35,16 @@ def _finding(
     evidence: Evidence, emulations: Emulations, joined: JoinedOutputs, scale: float
 ) -> Finding | None:
     gain = emulations.without(emulations.with_activations(_apart(emulations, joined)))
-    verdict = judge(gain, evidence, seen=True)
-    if verdict is None:
+    grade = grade_cause(gain, evidence, seen=True)
+    if grade is None:
         return None
     graph = emulations.model.graph.primary
     names = [graph.tensors[index].name for index in joined.tensors]
     return Finding(
         CAUSE,
-        verdict.confidence,
-        verdict.rule,
-        f"{_steps(scale)}; kept apart, {words(gain)} (emulated)",
+        grade.confidence,
+        grade.rule,
+        f"{_steps(scale)}; kept apart, {gain_text(gain)} (emulated)",
         (Number("scale", scale), Number("steps from 0 to 1", round(1 / scale)), *gain_numbers(gain)),
         gain,
         "requantize",

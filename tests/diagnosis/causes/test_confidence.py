@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.diagnosis.causes.confidence import judge, room_for_guesses, share_of_loss, words
+from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause, share_of_loss
 from harness.diagnosis.causes.ranking import rank, worth
 from harness.diagnosis.findings import Finding, Remedy
 
@@ -38,8 +38,8 @@ HALF = lost(0.6, 0.3, -0.35, -0.25)
     ],
 )
 def test_the_rule_of_confidence(gain, seen, evidence, confidence):
-    verdict = judge(gain, evidence, seen)
-    assert (verdict and verdict.confidence) == confidence
+    grade = grade_cause(gain, evidence, seen)
+    assert (grade and grade.confidence) == confidence
 
 
 def test_the_share_of_a_loss_is_at_most_all_of_it():
@@ -50,15 +50,15 @@ def test_the_share_of_a_loss_is_at_most_all_of_it():
 
 
 def test_guesses_are_tried_only_where_they_could_win_enough_back():
-    assert room_for_guesses(ALONE)
-    assert room_for_guesses(HALF)
-    assert not room_for_guesses(lost(0.60, 0.58, -0.03, -0.01))  # a guess would have to win 0.058
-    assert not room_for_guesses(lost(0.60, 0.40, -0.41, 0.01))  # not beyond chance
+    assert allows_guesses(ALONE)
+    assert allows_guesses(HALF)
+    assert not allows_guesses(lost(0.60, 0.58, -0.03, -0.01))  # a guess would have to win 0.058
+    assert not allows_guesses(lost(0.60, 0.40, -0.41, 0.01))  # not beyond chance
 
 
 def test_a_gain_in_words():
-    assert words(difference(0.1, 0.3, 0.15, 0.25)) == "mAP 0.100 → 0.300 (+0.200, 95 % +0.150…+0.250)"
-    assert words(PairedDifference(None, None, None, None, None, None, 1)) == "mAP not to be told"
+    assert gain_text(difference(0.1, 0.3, 0.15, 0.25)) == "mAP 0.100 → 0.300 (+0.200, 95 % +0.150…+0.250)"
+    assert gain_text(PairedDifference(None, None, None, None, None, None, 1)) == "mAP not to be told"
 
 
 def finding(cause, confidence, gain, effort):
