@@ -89,7 +89,7 @@ def carry_out(
     attempts: list[Attempt] = []
     for done, finding in enumerate(chosen):
         on_step(done, len(chosen), f"trying: {finding.cause}")
-        earlier = next((one for one in state.fixes if _is_in(finding, one)), None)
+        earlier = next((one for one in state.fixes if _covers(finding, one)), None)
         if earlier is not None:
             sentence = f"the same quantizing as for {earlier.cause}, which is done"
             attempts.append(Attempt(finding, (), None, sentence))
@@ -102,7 +102,7 @@ def carry_out(
     return tuple(attempts)
 
 
-def _is_in(finding: Finding, done: Finding) -> bool:
+def _covers(finding: Finding, done: Finding) -> bool:
     """Whether quantizing again for one cause has done all that another one asks for."""
     wanted, made = finding.remedy.fix, done.remedy.fix
     if not isinstance(wanted, Requantize) or not isinstance(made, Requantize):

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
-from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations
+from harness.diagnosis.causes.emulations import Emulations, layers_by_tensor, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.causes.ranges import fit, named, of_wrong_images
+from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated, list_names
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.joined_outputs import find_joined_outputs
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.scratch import scratch_folder
 
 CAUSE = "activation-outliers"
 
 
 def examine(evidence: Evidence) -> Finding | None:
     """Emulate the model with ranges that fit for the tensors that use less than a quarter of theirs."""
-    found = fit(evidence)
-    if evidence.pair.float is None or of_wrong_images(evidence, found):
+    found = fit_ranges(evidence)
+    if evidence.pair.float is None or is_wrongly_calibrated(evidence, found):
         return None
     joined = find_joined_outputs(evidence.pair.float)
     apart = set() if joined is None else {*joined.tensors, *joined.sources}
     wide = [layer for layer in found.wide if layer.pair.float not in apart]
     if not wide:
         return None
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         emulations = open_emulations(evidence, folder)
         return None if emulations is None else _finding(evidence, emulations, wide)
 
 
 def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> Finding | None:
-    gain = emulations.without(emulations.with_ranges(_of_one_range(evidence, wide)))
+    gain = emulations.compare_with(emulations.with_ranges(_of_one_range(evidence, wide)))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -41,9 +41,9 @@ def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> F
         CAUSE,
         grade.confidence,
         grade.rule,
-        f"{len(wide)} activation(s) use less than a quarter of their range ({named(wide)}): {worst.name.split(';')[0]} "
-        f"is stored for {worst.range_low:.3g}…{worst.range_high:.3g} and holds {worst.float_min:.3g}…"
-        f"{worst.float_max:.3g}; with ranges that fit, {gain_text(gain)} (emulated)",
+        f"{len(wide)} activation(s) use less than a quarter of their range ({list_names(wide)}): "
+        f"{worst.name.split(';')[0]} is stored for {worst.range_low:.3g}…{worst.range_high:.3g} and holds "
+        f"{worst.float_min:.3g}…{worst.float_max:.3g}; with ranges that fit, {gain_text(gain)} (emulated)",
         (
             Number("tensors", len(wide)),
             Number("least range in use", worst.range_use),
@@ -62,4 +62,6 @@ def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> F
 def _of_one_range(evidence: Evidence, wide: list[Layer]) -> list[int]:
     """Return the tensors, and those that only carry on the same range (a RESHAPE behind them)."""
     ranges = {(layer.range_low, layer.range_high) for layer in wide}
-    return [i for i, layer in by_index(evidence).items() if (layer.range_low, layer.range_high) in ranges]
+    return [
+        i for i, layer in layers_by_tensor(evidence).items() if (layer.range_low, layer.range_high) in ranges
+    ]

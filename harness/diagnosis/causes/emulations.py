@@ -8,12 +8,18 @@ from itertools import count
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.layers.emulate import Floats, Parts, Stored, emulate, stored_for
+from harness.diagnosis.layers.emulate import (
+    Floats,
+    QuantizationParameters,
+    QuantizedParts,
+    emulate,
+    parameters_for_range,
+)
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
 from harness.diagnosis.runs.changes import Change, Detections
 from harness.diagnosis.runs.model_pair import ComparedModel
-from harness.diagnosis.runs.scratch import Folder
+from harness.diagnosis.runs.scratch import ScratchFolder
 from harness.errors import MissingExtraError
 from harness.tflite.reader import read_bytes
 
@@ -32,7 +38,7 @@ class Emulations:
 
     evidence: Evidence
     quantization: QuantizationMap
-    folder: Folder
+    folder: ScratchFolder
 
     @property
     def model(self) -> ComparedModel:
@@ -41,7 +47,7 @@ class Emulations:
         assert model is not None
         return model
 
-    def without(self, better: Parts) -> PairedDifference:
+    def compare_with(self, better: QuantizedParts) -> PairedDifference:
         """Compare the whole quantized model, emulated, with better parts of it.
 
         Args:
@@ -55,25 +61,25 @@ class Emulations:
         """
         return self.evidence.runs.compare(self.detections(self.quantization.parts()), self.detections(better))
 
-    def detections(self, parts: Parts) -> Detections:
+    def detections(self, parts: QuantizedParts) -> Detections:
         """Return the detections of the float model with parts of it quantized."""
         data = emulate(read_bytes(self.model.file), parts, self.model.file)
         file = self.folder.write(f"emulated{next(_NUMBERS)}.tflite", data)
         return self.evidence.runs.detections(self.model, Change("emulated", file=file))
 
-    def with_ranges(self, indices: Iterable[int]) -> Parts:
+    def with_ranges(self, indices: Iterable[int]) -> QuantizedParts:
         """Return all parts, with ranges for some activations that fit the float model's values."""
-        layers = by_index(self.evidence)
-        better = {index: own_range(layers[index]) for index in indices if index in layers}
+        layers = layers_by_tensor(self.evidence)
+        better = {index: parameters_for_layer(layers[index]) for index in indices if index in layers}
         return self.with_activations(better)
 
-    def with_activations(self, better: Mapping[int, Stored | None]) -> Parts:
+    def with_activations(self, better: Mapping[int, QuantizationParameters | None]) -> QuantizedParts:
         """Return all parts, with other parameters for some activations; None leaves one in float."""
         parts = self.quantization.parts()
-        merged: dict[int, Stored | None] = {**parts.activations, **better}
+        merged: dict[int, QuantizationParameters | None] = {**parts.activations, **better}
         return replace(parts, activations={index: how for index, how in merged.items() if how is not None})
 
-    def with_weights(self, better: Mapping[int, Floats | None]) -> Parts:
+    def with_weights(self, better: Mapping[int, Floats | None]) -> QuantizedParts:
         """Return all parts, with other weights; None leaves a constant in float."""
         parts = self.quantization.parts()
         merged: dict[int, Floats | None] = {**parts.weights, **better}
@@ -82,7 +88,7 @@ class Emulations:
         )
 
 
-def open_emulations(evidence: Evidence, folder: Folder) -> Emulations | None:
+def open_emulations(evidence: Evidence, folder: ScratchFolder) -> Emulations | None:
     """Prepare to emulate the quantized model; None without a float model that runs in this process."""
     reference = evidence.pair.float
     if reference is None or not reference.place.in_process:
@@ -94,11 +100,11 @@ def open_emulations(evidence: Evidence, folder: Folder) -> Emulations | None:
     return None if mapping is None else Emulations(evidence, mapping, folder)
 
 
-def by_index(evidence: Evidence) -> dict[int, Layer]:
+def layers_by_tensor(evidence: Evidence) -> dict[int, Layer]:
     """Return the measured layers by their float tensor."""
     return {layer.pair.float: layer for layer in evidence.layers.layers} if evidence.layers else {}
 
 
-def own_range(layer: Layer) -> Stored:
+def parameters_for_layer(layer: Layer) -> QuantizationParameters:
     """Return the quantization that calibration with the evaluated images would give a tensor."""
-    return stored_for(layer.float_min, layer.float_max)
+    return parameters_for_range(layer.float_min, layer.float_max)

@@ -11,8 +11,8 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.model_pair import ComparedModel
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.tflite.values import real_values
 
 CAUSE = "float16-overflow"
@@ -29,13 +29,13 @@ def _weights(evidence: Evidence) -> Finding | None:
     names = infinite_constants(evidence.pair.quantized)
     if not names:
         return None
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
             return _unmeasured(evidence, names)
         parts = emulations.quantization.parts()
         bad = [index for index, values in parts.weights.items() if not np.isfinite(values).all()]
-        gain = emulations.without(emulations.with_weights(dict.fromkeys(bad)))
+        gain = emulations.compare_with(emulations.with_weights(dict.fromkeys(bad)))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None

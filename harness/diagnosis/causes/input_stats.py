@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.causes.ranges import fit, of_wrong_images
+from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import input_values, scratch
+from harness.diagnosis.runs import input_values
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.input_scale import with_input_scale
 from harness.diagnosis.runs.input_values import InputValues
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.tflite.reader import read_bytes
 from harness.tflite.values import EIGHT_BIT, input_stats
 
@@ -32,11 +33,11 @@ def examine(evidence: Evidence) -> Finding | None:
     if (
         found.is_close_to(wanted)
         or input_values.can_store(info, wanted)
-        or of_wrong_images(evidence, fit(evidence))
+        or is_wrongly_calibrated(evidence, fit_ranges(evidence))
     ):
         return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
     scale, zero_point = _stored(wanted, info.dtype)
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         file = folder.write(
             "input.tflite", with_input_scale(read_bytes(model.file), scale, zero_point, model.file)
         )

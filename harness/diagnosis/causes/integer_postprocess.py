@@ -7,9 +7,9 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.edit.graph import Plan, apply
 from harness.tflite import postprocess
 from harness.tflite.reader import read_bytes
@@ -23,7 +23,7 @@ def examine(evidence: Evidence) -> Finding | None:
     outputs = float_outputs(model)
     if outputs is None:
         return None
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         file = folder.write("float.tflite", apply(read_bytes(model.file), Plan(outputs=outputs), model.file))
         trial = evidence.trial(Change("float outputs of PostProcess", file=file))
     grade = grade_cause(trial.difference, evidence, seen=True)

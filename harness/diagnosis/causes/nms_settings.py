@@ -15,9 +15,9 @@ from harness.diagnosis.causes.pipeline_config import read_training
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
 from harness.diagnosis.runs.changes import Change, Trial
 from harness.diagnosis.runs.model_pair import ComparedModel
+from harness.diagnosis.runs.scratch import ScratchFolder, scratch_folder
 from harness.edit.card_toml import changed_entries
 from harness.edit.nms import NmsChange
 from harness.edit.shapes import change_nms
@@ -39,7 +39,7 @@ CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
-class _Try:
+class _Variant:
     """Other settings, what they come to, and the remedy."""
 
     change: Change
@@ -51,8 +51,8 @@ class _Try:
 
 def examine(evidence: Evidence) -> Finding | None:
     """Suppress with the float model's settings, or, for want of them, with the training's or usual ones."""
-    with scratch.folder() as folder:
-        for one in _tries(evidence, folder):
+    with scratch_folder() as folder:
+        for one in _variants(evidence, folder):
             if not one.seen and not allows_guesses(evidence):
                 continue
             trial = _trial(evidence, one.change)
@@ -78,7 +78,7 @@ def _trial(evidence: Evidence, change: Change) -> Trial | None:
         return None
 
 
-def _tries(evidence: Evidence, folder: scratch.Folder) -> Iterator[_Try]:
+def _variants(evidence: Evidence, folder: ScratchFolder) -> Iterator[_Variant]:
     model, reference = evidence.pair.quantized, evidence.pair.float
     own = model.description.postprocess
     theirs = reference.description.postprocess if reference is not None else None
@@ -125,19 +125,21 @@ def _plain(value: Any) -> float | int | str:
 
 def _in_file(
     evidence: Evidence,
-    folder: scratch.Folder,
+    folder: ScratchFolder,
     change: NmsChange,
     differing: tuple[Number, ...],
     whose: str,
     seen: bool,
-) -> _Try:
+) -> _Variant:
     model = evidence.pair.quantized
     file = folder.write("nms.tflite", change_nms(read_bytes(model.file), change, model.file))
     remedy = remedies.new_nms(evidence, change)
-    return _Try(Change("other NMS settings", file=file), remedy, _sentence(differing, whose), differing, seen)
+    return _Variant(
+        Change("other NMS settings", file=file), remedy, _sentence(differing, whose), differing, seen
+    )
 
 
-def _in_card(evidence: Evidence, reference: ComparedModel) -> Iterator[_Try]:
+def _in_card(evidence: Evidence, reference: ComparedModel) -> Iterator[_Variant]:
     card = evidence.pair.quantized.card
     theirs: ModelCard = reference.card
     if theirs.decoder.name != card.decoder.name or theirs.decoder.nms == card.decoder.nms:
@@ -149,7 +151,7 @@ def _in_card(evidence: Evidence, reference: ComparedModel) -> Iterator[_Try]:
     )
     remedy = remedies.new_card(evidence, better)
     sentence = _sentence(differing, "the float side has")
-    yield _Try(Change("other NMS settings", card=better), remedy, sentence, differing, seen=True)
+    yield _Variant(Change("other NMS settings", card=better), remedy, sentence, differing, seen=True)
 
 
 def _sentence(differing: tuple[Number, ...], whose: str) -> str:

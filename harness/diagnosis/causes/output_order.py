@@ -33,7 +33,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     model = evidence.pair.quantized
     card = model.card
     own = parse_order(card.decoder.order or "tf1", card.decoder.name)
-    told = _told(model)
+    told = _graph_order(model)
     for roles in permutations(POSTPROCESS_ROLES):
         spec = replace(card.decoder, order=",".join(roles))
         if roles != own and _fits(roles, spec, model):
@@ -43,7 +43,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
             yield Hypothesis(replace(card, decoder=spec), sentence, seen)
 
 
-def _told(model: ComparedModel) -> tuple[str, ...] | None:
+def _graph_order(model: ComparedModel) -> tuple[str, ...] | None:
     """Return the order that the operator in the graph gives; None without it."""
     from harness.tflite.postprocess import places
 

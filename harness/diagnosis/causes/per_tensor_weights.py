@@ -11,7 +11,7 @@ from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.quantization_map import Weights, channel_axis, channel_spread, round_per_channel
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.tflite.graph import Graph
 from harness.tflite.values import real_values
 
@@ -23,7 +23,7 @@ UNLIKE = 8.0
 
 def examine(evidence: Evidence) -> Finding | None:
     """Emulate the model with one scale a channel in the layers that have one for all."""
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         emulations = open_emulations(evidence, folder)
         if emulations is None:
             return _of_file_alone(evidence) if evidence.pair.float is None else None
@@ -40,7 +40,7 @@ def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) 
         layer.float_index: round_per_channel(layer.float_values, channel_axis(layer.operator))
         for layer in layers
     }
-    gain = emulations.without(emulations.with_weights(better))
+    gain = emulations.compare_with(emulations.with_weights(better))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None

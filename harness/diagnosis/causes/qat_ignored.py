@@ -50,5 +50,5 @@ def examine(evidence: Evidence) -> Finding | None:
 
 
 def _trained_so(model: ComparedModel) -> bool:
-    named = any(operator.name.startswith(FAKE) for _, operator in model.graph.operators())
-    return named or model.description.quantization == Quantization.QAT_UINT8
+    list_names = any(operator.name.startswith(FAKE) for _, operator in model.graph.operators())
+    return list_names or model.description.quantization == Quantization.QAT_UINT8

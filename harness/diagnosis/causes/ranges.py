@@ -30,7 +30,7 @@ MOVING = frozenset(
 
 
 @dataclass(frozen=True)
-class Fit:
+class RangeFit:
     """Which tensors' ranges fit.
 
     Attributes:
@@ -54,14 +54,14 @@ class Fit:
         return next((layer for layer in (*self.wide, *self.narrow) if layer.pair.operator == INPUT), None)
 
 
-def fit(evidence: Evidence) -> Fit:
+def fit_ranges(evidence: Evidence) -> RangeFit:
     """Hold every stored range against the float values of the same tensor over the evaluated images."""
     if evidence.layers is None:
-        return Fit((), (), ())
+        return RangeFit((), (), ())
     told = [layer for layer in evidence.layers.layers if _says_something(layer, evidence.pair.quantized)]
     wide = [layer for layer in told if (layer.range_use or 0.0) < WIDE]
     narrow = [layer for layer in told if layer not in wide and _is_cut_off(layer)]
-    return Fit(tuple(told), tuple(wide), tuple(narrow))
+    return RangeFit(tuple(told), tuple(wide), tuple(narrow))
 
 
 def _says_something(layer: Layer, model: ComparedModel) -> bool:
@@ -77,15 +77,15 @@ def _is_cut_off(layer: Layer) -> bool:
     return (layer.clipped or 0.0) > CLIPPED or width < NARROW * (layer.float_max - layer.float_min)
 
 
-def of_wrong_images(evidence: Evidence, found: Fit) -> bool:
+def is_wrongly_calibrated(evidence: Evidence, found: RangeFit) -> bool:
     """Whether the ranges are of other images than these, rather than single ones of outliers or the input's alone."""
     if found.input is not None or found.share >= MANY:
         return True
     cut_off = len(found.narrow) / len(found.layers) if found.layers else 0.0
-    return cut_off >= SOME and of_another_range(evidence) is not None
+    return cut_off >= SOME and input_range_problem(evidence) is not None
 
 
-def of_another_range(evidence: Evidence) -> str | None:
+def input_range_problem(evidence: Evidence) -> str | None:
     """Say for what range the input was calibrated, where that is not what the float network gets."""
     reference, model = evidence.pair.float, evidence.pair.quantized
     held = input_values.storable_range(model.description.inputs[0])
@@ -101,7 +101,7 @@ def of_another_range(evidence: Evidence) -> str | None:
     )
 
 
-def named(layers: Sequence[Layer], most: int = 3) -> str:
+def list_names(layers: Sequence[Layer], most: int = 3) -> str:
     """Return the names of a few layers, for a sentence."""
     names = ", ".join(layer.pair.name.split(";")[0] for layer in layers[:most])
     return f"{names}, …" if len(layers) > most else names

@@ -5,11 +5,19 @@ from __future__ import annotations
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
-from harness.diagnosis.causes.ranges import WIDE, Fit, fit, named, of_another_range, of_wrong_images
+from harness.diagnosis.causes.ranges import (
+    WIDE,
+    RangeFit,
+    fit_ranges,
+    input_range_problem,
+    is_wrongly_calibrated,
+    list_names,
+)
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.remedies import remedies, samples
-from harness.diagnosis.runs import input_values, scratch
+from harness.diagnosis.runs import input_values
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.errors import DatasetError
 from harness.quantization.findings import Finding as Fault
 
@@ -20,14 +28,14 @@ def examine(evidence: Evidence) -> Finding | None:
     """Hold the stored ranges against the float values, and emulate the model with ranges that fit."""
     if evidence.pair.float is None:
         return _of_file_alone(evidence)
-    found, faults = fit(evidence), _faults(evidence)
-    if not of_wrong_images(evidence, found) and not faults:
+    found, faults = fit_ranges(evidence), _faults(evidence)
+    if not is_wrongly_calibrated(evidence, found) and not faults:
         return None
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         emulations = open_emulations(evidence, folder)
         if emulations is None or not found.layers:
             return _unmeasured(evidence, faults) if faults else None
-        gain = emulations.without(emulations.with_ranges(emulations.quantization.activations))
+        gain = emulations.compare_with(emulations.with_ranges(emulations.quantization.activations))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -51,10 +59,10 @@ def _faults(evidence: Evidence) -> tuple[Fault, ...]:
         return ()
 
 
-def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
+def _what(evidence: Evidence, found: RangeFit, faults: tuple[Fault, ...]) -> str:
     if faults:
         return f"the representative data: {faults[0].message.rstrip('.')}"
-    of_input = of_another_range(evidence)
+    of_input = input_range_problem(evidence)
     if of_input is not None:
         return of_input
     cut, unused = len(found.narrow), len(found.wide)
@@ -62,12 +70,13 @@ def _what(evidence: Evidence, found: Fit, faults: tuple[Fault, ...]) -> str:
         worst = sorted(found.narrow, key=lambda layer: -(layer.clipped or 0.0))
         return (
             f"{cut} of {len(found.layers)} activations are cut off: their ranges are of fewer or duller images than "
-            f"these (worst: {named(worst)}), as from too few or one repeated image"
+            f"these (worst: {list_names(worst)}), as from too few or one repeated image"
         )
-    return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({named(found.wide)})"
+    names = list_names(found.wide)
+    return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({names})"
 
 
-def _numbers(evidence: Evidence, found: Fit) -> tuple[Number, ...]:
+def _numbers(evidence: Evidence, found: RangeFit) -> tuple[Number, ...]:
     low, high = input_values.storable_range(evidence.pair.quantized.description.inputs[0]) or (None, None)
     return (
         Number("activations", len(found.layers)),

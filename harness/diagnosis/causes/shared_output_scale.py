@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
-from harness.diagnosis.causes.emulations import Emulations, by_index, open_emulations, own_range
+from harness.diagnosis.causes.emulations import (
+    Emulations,
+    layers_by_tensor,
+    open_emulations,
+    parameters_for_layer,
+)
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
-from harness.diagnosis.layers.emulate import Stored
+from harness.diagnosis.layers.emulate import QuantizationParameters
 from harness.diagnosis.layers.joined_outputs import JoinedOutputs, find_joined_outputs, scale_of
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs import scratch
+from harness.diagnosis.runs.scratch import scratch_folder
 from harness.errors import HarnessError
 
 CAUSE = "shared-output-scale"
@@ -24,7 +29,7 @@ def examine(evidence: Evidence) -> Finding | None:
     if not scales:
         return None
     joined = find_joined_outputs(reference) if reference is not None else None
-    with scratch.folder() as folder:
+    with scratch_folder() as folder:
         emulations = open_emulations(evidence, folder) if joined is not None else None
         if emulations is None or joined is None:
             return _unmeasured(evidence, max(scales))
@@ -34,7 +39,7 @@ def examine(evidence: Evidence) -> Finding | None:
 def _finding(
     evidence: Evidence, emulations: Emulations, joined: JoinedOutputs, scale: float
 ) -> Finding | None:
-    gain = emulations.without(emulations.with_activations(_apart(emulations, joined)))
+    gain = emulations.compare_with(emulations.with_activations(_apart(emulations, joined)))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -68,15 +73,15 @@ def _mode(evidence: Evidence) -> str:
     return "int8" if evidence.pair.quantized.description.postprocess else "int8-float-fallback"
 
 
-def _apart(emulations: Emulations, joined: JoinedOutputs) -> dict[int, Stored | None]:
+def _apart(emulations: Emulations, joined: JoinedOutputs) -> dict[int, QuantizationParameters | None]:
     """Return float for the joined tensors, and ranges of their own for the tensors that are joined."""
-    layers = by_index(emulations.evidence)
-    better: dict[int, Stored | None] = dict.fromkeys(joined.tensors)
+    layers = layers_by_tensor(emulations.evidence)
+    better: dict[int, QuantizationParameters | None] = dict.fromkeys(joined.tensors)
     stored = emulations.quantization.activations
     scales = {stored[index].scale for index in joined.tensors if index in stored}
     for index in joined.sources:
         if index in stored and stored[index].scale in scales:
-            better[index] = own_range(layers[index]) if index in layers else None
+            better[index] = parameters_for_layer(layers[index]) if index in layers else None
     return better
 
 

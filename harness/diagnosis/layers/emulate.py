@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Stored:
+class QuantizationParameters:
     """How an activation is stored: real = scale × (q − zero point).
 
     Attributes:
@@ -46,7 +46,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Parts:
+class QuantizedParts:
     """What is quantized in the emulation; tensors by their index in the float graph.
 
     Attributes:
@@ -54,7 +54,7 @@ class Parts:
         weights: Constant → its values, those that the quantized one stands for.
     """
 
-    activations: Mapping[int, Stored] = field(default_factory=dict)
+    activations: Mapping[int, QuantizationParameters] = field(default_factory=dict)
     weights: Mapping[int, Floats] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -62,14 +62,14 @@ class Parts:
         return bool(self.activations or self.weights)
 
 
-def stored_for(low: float, high: float) -> Stored:
+def parameters_for_range(low: float, high: float) -> QuantizationParameters:
     """Return how a range is stored in int8: 0 is exact, 255 steps (TFLite, `quantization_utils.cc`)."""
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / 255 or 1.0
-    return Stored(scale, round(-128 - low / scale))
+    return QuantizationParameters(scale, round(-128 - low / scale))
 
 
-def emulate(data: bytes, parts: Parts, path: Path) -> bytes:
+def emulate(data: bytes, parts: QuantizedParts, path: Path) -> bytes:
     """Return the float model with parts of it quantized, as a .tflite file.
 
     Args:
@@ -94,7 +94,7 @@ class _Emulation:
         self.model: Any = self.classes.ModelT.InitFromObj(self.classes.Model.GetRootAs(bytearray(data), 0))
         self.graph: Any = self.model.subgraphs[0]
 
-    def with_parts(self, parts: Parts) -> bytes:
+    def with_parts(self, parts: QuantizedParts) -> bytes:
         for index, values in parts.weights.items():
             self.read_instead(index, self.constant(index, values))
         for index, stored in parts.activations.items():
@@ -103,7 +103,7 @@ class _Emulation:
         builder.Finish(self.model.Pack(builder), reader.MAGIC)
         return bytes(builder.Output())
 
-    def round(self, index: int, stored: Stored) -> None:
+    def round(self, index: int, stored: QuantizationParameters) -> None:
         """Put the pair of operators behind the one that makes the tensor."""
         integers = self.tensor(index, stored.dtype, "rounded")
         quantization = self.classes.QuantizationParametersT()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.diagnosis.layers import tensors
 from harness.diagnosis.layers.layers import Layer, Layers
-from harness.diagnosis.layers.matching import INPUT, MOVING, ancestors, made_tensors, match_tensors
+from harness.diagnosis.layers.matching import INPUT, MOVING, activations, ancestors, match_tensors
 from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import Runs
 
@@ -43,7 +43,7 @@ def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
     sums = tensors.compare(pair, pairs, images, runs.on_step)
     layers = with_drops(list(tensors.to_layers(pairs, sums)), pair)
     first, rule = first_break(layers)
-    unmatched = len(made_tensors(after.primary)) - len(pairs)
+    unmatched = len(activations(after.primary)) - len(pairs)
     seconds = time.perf_counter() - begin
     return Layers(tuple(layers), first, rule, NOT_MEASURED, sums.n_images, unmatched, seconds)
 

@@ -30,7 +30,7 @@ _SUFFIX = re.compile(r"[_/](u?int8|int16|quantized|quantize|dequantized|dequanti
 
 
 @dataclass(frozen=True)
-class Made:
+class Activation:
     """A tensor that an operator makes.
 
     Attributes:
@@ -64,7 +64,7 @@ def match_tensors(first: Graph, second: Graph) -> list[TensorPair]:
         Pairs in the order of the float graph's execution, the input first; each tensor at most once. Constants, and
         what suppression puts out, are not in them.
     """
-    before, after = made_tensors(first.primary), made_tensors(second.primary)
+    before, after = activations(first.primary), activations(second.primary)
     by_name = _by_name(before, after)
     taken = set(by_name.values())
     pairs: dict[int, tuple[int, Matched]] = {i: (j, "name") for i, j in by_name.items()}
@@ -75,7 +75,7 @@ def match_tensors(first: Graph, second: Graph) -> list[TensorPair]:
     return [_pair(first, second, before[i], after[j], how) for i, (j, how) in sorted(pairs.items())]
 
 
-def _pair(first: Graph, second: Graph, a: Made, b: Made, how: Matched) -> TensorPair:
+def _pair(first: Graph, second: Graph, a: Activation, b: Activation, how: Matched) -> TensorPair:
     return TensorPair(
         float=a.tensor,
         quantized=b.tensor,
@@ -87,7 +87,7 @@ def _pair(first: Graph, second: Graph, a: Made, b: Made, how: Matched) -> Tensor
     )
 
 
-def made_tensors(graph: Subgraph) -> list[Made]:
+def activations(graph: Subgraph) -> list[Activation]:
     """Return the activations in the order of execution: the image input first, then one for each output."""
     constant = _constants(graph)
     joined = _joined(graph)
@@ -99,7 +99,7 @@ def made_tensors(graph: Subgraph) -> list[Made]:
             if index in constant:
                 continue
             last = graph.operators[joined[place]].outputs[0] if place in joined else index
-            found.append(_made(graph, last, operator.name, place))
+            found.append(_activation(graph, last, operator.name, place))
     return found
 
 
@@ -126,22 +126,22 @@ def _joined(graph: Subgraph) -> dict[int, int]:
     return joined
 
 
-def _input(graph: Subgraph) -> Made:
+def _input(graph: Subgraph) -> Activation:
     """Return the image input, as integers where a QUANTIZE stands right behind a float one."""
     images = [index for index in graph.inputs if len(graph.tensors[index].shape) == 4]
     index = (images or list(graph.inputs))[0]
     readers = graph.consumers(index)
     if len(readers) == 1 and readers[0].name == "QUANTIZE":
         index = readers[0].outputs[0]
-    return _made(graph, index, INPUT, -1)
+    return _activation(graph, index, INPUT, -1)
 
 
-def _made(graph: Subgraph, index: int, kind: str, place: int) -> Made:
+def _activation(graph: Subgraph, index: int, kind: str, place: int) -> Activation:
     tensor = graph.tensors[index]
-    return Made(index, _SUFFIX.sub("", tensor.name), kind, tensor.shape, place)
+    return Activation(index, _SUFFIX.sub("", tensor.name), kind, tensor.shape, place)
 
 
-def _by_name(before: Sequence[Made], after: Sequence[Made]) -> dict[int, int]:
+def _by_name(before: Sequence[Activation], after: Sequence[Activation]) -> dict[int, int]:
     """Match what has the same name, operator and shape; names that stand twice say nothing."""
     counts = [Counter(made.name for made in model) for model in (before, after)]
     places = {made.name: j for j, made in enumerate(after)}
@@ -156,7 +156,7 @@ def _by_name(before: Sequence[Made], after: Sequence[Made]) -> dict[int, int]:
     return found
 
 
-def _tokens(model: Sequence[Made], fixed: dict[int, int]) -> list[tuple[object, ...]]:
+def _tokens(model: Sequence[Activation], fixed: dict[int, int]) -> list[tuple[object, ...]]:
     """Write a graph as tokens; what is matched already stands as a token of its own that both models share."""
     return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(model)]
 

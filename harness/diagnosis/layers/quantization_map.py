@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.diagnosis.layers.emulate import Floats, Parts, Stored
+from harness.diagnosis.layers.emulate import Floats, QuantizationParameters, QuantizedParts
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import CONVERTING, FUSED, match_tensors
 from harness.diagnosis.runs.model_pair import ModelPair
@@ -56,14 +56,14 @@ class QuantizationMap:
     """
 
     pairs: tuple[TensorPair, ...]
-    activations: dict[int, Stored]
+    activations: dict[int, QuantizationParameters]
     weights: tuple[Weights, ...]
     biases: dict[int, Floats]
 
-    def parts(self) -> Parts:
+    def parts(self) -> QuantizedParts:
         """Return every part that the quantized model quantizes."""
         weights = {layer.float_index: layer.values for layer in self.weights}
-        return Parts(self.activations, {**self.biases, **weights})
+        return QuantizedParts(self.activations, {**self.biases, **weights})
 
     def pair_of(self, float_index: int) -> TensorPair | None:
         """Return the pair of a float tensor."""
@@ -85,7 +85,7 @@ def map_quantization(pair: ModelPair) -> QuantizationMap | None:
 def _map_graphs(before: Graph, after: Graph) -> QuantizationMap | None:
     pairs = tuple(match_tensors(before, after))
     activations = {
-        p.float: stored for p in pairs if (stored := stored_as(after.primary.tensors[p.quantized]))
+        p.float: stored for p in pairs if (stored := parameters_of(after.primary.tensors[p.quantized]))
     }
     layers: list[Weights] = []
     biases: dict[int, Floats] = {}
@@ -104,12 +104,14 @@ def _is_float(graph: Graph) -> bool:
     return not any(t.quantization is not None and not t.constant for t in graph.primary.tensors)
 
 
-def stored_as(tensor: Tensor) -> Stored | None:
+def parameters_of(tensor: Tensor) -> QuantizationParameters | None:
     """Return how a tensor is stored; None for a float one, or one of another type than 8-bit integers."""
     found = tensor.quantization
     if found is None or len(found.scales) != 1 or tensor.dtype not in EIGHT_BIT or not found.scales[0] > 0:
         return None
-    return Stored(found.scales[0], found.zero_points[0], "uint8" if tensor.dtype == "uint8" else "int8")
+    return QuantizationParameters(
+        found.scales[0], found.zero_points[0], "uint8" if tensor.dtype == "uint8" else "int8"
+    )
 
 
 def _constants(pair: TensorPair, before: Graph, after: Graph) -> Iterator[tuple[int, int, Tensor, Tensor]]:

@@ -16,7 +16,7 @@ import numpy as np
 from harness.cards import ModelCard
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import pairwise_iou
-from harness.diagnosis.layers.emulate import Parts, emulate
+from harness.diagnosis.layers.emulate import QuantizedParts, emulate
 from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
@@ -44,7 +44,7 @@ _USUAL_DB = 40.0
 
 
 @dataclass(frozen=True)
-class _Base:
+class _BaseModel:
     """The float model that layers are quantized in: itself, or what is before its suppression."""
 
     model: ComparedModel
@@ -71,8 +71,10 @@ def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
     ):
         base = _base(pair.float, readers)
         try:
-            return _measured(
-                _Bench(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step), parts, layers
+            return _measure_costs(
+                _SingleLayerModels(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step),
+                parts,
+                layers,
             )
         except HarnessError as error:
             return replace(
@@ -80,7 +82,7 @@ def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
             )
 
 
-def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, Parts]:
+def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, QuantizedParts]:
     """Return for each layer, by its float tensor, what quantizing it alone means.
 
     An output stored as its only input is changes nothing, and what only moves numbers is no layer: left out.
@@ -96,15 +98,15 @@ def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, Pa
             if w.pair.float == pair.float and not np.array_equal(w.values, w.float_values)
         }
         if constants or (kept is not None and came != {kept} and pair.operator not in MOVING):
-            found[pair.float] = Parts({} if kept is None else {pair.float: kept}, constants)
+            found[pair.float] = QuantizedParts({} if kept is None else {pair.float: kept}, constants)
     return found
 
 
-def _base(model: ComparedModel, readers: Readers | None) -> _Base:
+def _base(model: ComparedModel, readers: Readers | None) -> _BaseModel:
     if readers is None:
-        return _Base(model, model.file, model.card, None)
+        return _BaseModel(model, model.file, model.card, None)
     first = readers[0]
-    return _Base(model, first.change.file or model.file, first.card, first.decoder)
+    return _BaseModel(model, first.change.file or model.file, first.card, first.decoder)
 
 
 def _quiet(done: int, total: int, text: str) -> None:
@@ -112,15 +114,15 @@ def _quiet(done: int, total: int, text: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Bench:
+class _SingleLayerModels:
     """Makes and runs models of which one layer is quantized."""
 
-    base: _Base
+    base: _BaseModel
     runs: Runs
     folder: Path
     on_step: OnStep
 
-    def change(self, parts: Parts, name: str) -> Change:
+    def change(self, parts: QuantizedParts, name: str) -> Change:
         """Return the change to the float model that quantizes these parts."""
         file = self.folder / f"{name}.tflite"
         if not file.exists():
@@ -145,15 +147,17 @@ def measured_images(card: ModelCard) -> int:
     return max(LEAST_MEASURED_IMAGES, min(MEASURED_IMAGES, round(MEASURED_IMAGES * share)))
 
 
-def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
+def _measure_costs(models: _SingleLayerModels, parts: dict[int, QuantizedParts], layers: Layers) -> Layers:
     by_tensor = {layer.pair.float: layer for layer in layers.layers}
-    chosen, how = _worst(bench, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
-    n_images = min(measured_images(bench.base.card), len(bench.runs.dataset.images))
-    as_is = bench.runs.detections(bench.base.model, Change("", bench.base.card, bench.base.file), n_images)
+    chosen, how = _select_layers(models, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
+    n_images = min(measured_images(models.base.card), len(models.runs.dataset.images))
+    as_is = models.runs.detections(
+        models.base.model, Change("", models.base.card, models.base.file), n_images
+    )
     for done, index in enumerate(chosen):
-        bench.on_step(done, len(chosen), "what single layers cost")
-        found = bench.runs.detections(bench.base.model, bench.change(parts[index], str(index)), n_images)
-        cost = bench.runs.compare(found, as_is)
+        models.on_step(done, len(chosen), "what single layers cost")
+        found = models.runs.detections(models.base.model, models.change(parts[index], str(index)), n_images)
+        cost = models.runs.compare(found, as_is)
         by_tensor[index] = replace(
             by_tensor[index], loss=cost.difference, loss_low=cost.low, loss_high=cost.high
         )
@@ -166,24 +170,26 @@ def _measured(bench: _Bench, parts: dict[int, Parts], layers: Layers) -> Layers:
     )
 
 
-def _worst(bench: _Bench, parts: dict[int, Parts], by_tensor: dict[int, Layer]) -> tuple[list[int], str]:
+def _select_layers(
+    models: _SingleLayerModels, parts: dict[int, QuantizedParts], by_tensor: dict[int, Layer]
+) -> tuple[list[int], str]:
     """Return the layers that disturb the detections most, the worst first."""
-    steep = sorted(parts, key=lambda index: -_steepness(by_tensor[index]))
-    decoder = bench.base.decoder
+    steep = sorted(parts, key=lambda index: -_own_loss_db(by_tensor[index]))
+    decoder = models.base.decoder
     if decoder is None:
         return steep[:MEASURED], "the largest loss of SNR of their own"
-    reference = bench.candidates(Change("", bench.base.card, bench.base.file), decoder)
+    reference = models.candidates(Change("", models.base.card, models.base.file), decoder)
     disturbed = {}
     screened = list(dict.fromkeys([*steep[:STEEP], *list(parts)[-LAST:]]))
     for done, index in enumerate(screened):
-        bench.on_step(done, len(screened), "screening layers")
-        changed = bench.candidates(bench.change(parts[index], str(index)), decoder)
+        models.on_step(done, len(screened), "screening layers")
+        changed = models.candidates(models.change(parts[index], str(index)), decoder)
         disturbed[index] = sum(disturbance(a, b) for a, b in zip(reference, changed, strict=True))
     chosen = sorted(disturbed, key=lambda index: -disturbed[index])[:MEASURED]
     return chosen, "the most disturbed candidates"
 
 
-def _steepness(layer: Layer) -> float:
+def _own_loss_db(layer: Layer) -> float:
     """Return how much SNR a layer loses by itself."""
     return _USUAL_DB - snr(layer) if layer.drop_db is None else layer.drop_db
 

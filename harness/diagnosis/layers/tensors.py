@@ -35,7 +35,7 @@ _SUMS = ("n", "float²", "float × error", "error²", "error", "clipped", "not f
 
 
 @dataclass(frozen=True)
-class Stored:
+class TensorStorage:
     """How one model holds a tensor: real = scale × (q − zero point); scale None for a float one."""
 
     tensor: Tensor
@@ -48,32 +48,32 @@ class Stored:
         return real_range(self.tensor.dtype, self.scale, self.zero_point)
 
 
-def stored(tensor: Tensor) -> Stored | None:
+def storage_of(tensor: Tensor) -> TensorStorage | None:
     """Return how a tensor is held; None where its numbers have no real values (indices, shapes, flags)."""
     if tensor.dtype == "float32":
-        return Stored(tensor, None, 0)
+        return TensorStorage(tensor, None, 0)
     quantization = tensor.quantization
     if tensor.dtype not in INTEGERS or quantization is None or len(quantization.scales) != 1:
         return None
-    return Stored(tensor, quantization.scales[0], quantization.zero_points[0])
+    return TensorStorage(tensor, quantization.scales[0], quantization.zero_points[0])
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparablePair:
     """A pair of tensors whose numbers can be compared."""
 
     pair: TensorPair
-    first: Stored
-    second: Stored
+    first: TensorStorage
+    second: TensorStorage
 
 
-def comparable(pairs: Sequence[TensorPair], first: Subgraph, second: Subgraph) -> list[Compared]:
+def comparable(pairs: Sequence[TensorPair], first: Subgraph, second: Subgraph) -> list[ComparablePair]:
     """Return the pairs whose tensors both hold real numbers."""
     found = []
     for pair in pairs:
-        a, b = stored(first.tensors[pair.float]), stored(second.tensors[pair.quantized])
+        a, b = storage_of(first.tensors[pair.float]), storage_of(second.tensors[pair.quantized])
         if a is not None and b is not None:
-            found.append(Compared(pair, a, b))
+            found.append(ComparablePair(pair, a, b))
     return found
 
 
@@ -115,14 +115,14 @@ class Sums:
     scratch: list[Floats] = field(default_factory=list)
 
     @classmethod
-    def of(cls, pairs: Sequence[Compared]) -> Sums:
+    def empty(cls, pairs: Sequence[ComparablePair]) -> Sums:
         """Return sums of nothing."""
         largest = max((pair.first.tensor.n_elements for pair in pairs), default=0)
         ends = np.tile([math.inf, -math.inf, math.inf, -math.inf], (len(pairs), 1))
         scratch = [np.empty(largest, np.float32) for _ in range(3)]
         return cls(np.zeros((len(pairs), len(_SUMS))), ends, 0, scratch)
 
-    def add(self, row: int, pair: Compared, first: Any, second: Any) -> None:
+    def add(self, row: int, pair: ComparablePair, first: Any, second: Any) -> None:
         """Add one image's values of one pair; tensors of another size than the file states are left out."""
         if first.size != second.size:
             return
@@ -164,7 +164,7 @@ class Sums:
         self.n_images += other.n_images
 
 
-def _real(values: Any, how: Stored, scratch: Floats) -> Floats:
+def _real(values: Any, how: TensorStorage, scratch: Floats) -> Floats:
     """Return a tensor's real values, flat; integers are dequantized into `scratch`."""
     flat = values.reshape(-1)
     if how.scale is None:
@@ -172,7 +172,7 @@ def _real(values: Any, how: Stored, scratch: Floats) -> Floats:
     return to_real(flat, how.scale, how.zero_point, out=scratch[: flat.size])
 
 
-def _outside(values: Floats, low: float, high: float, how: Stored) -> int:
+def _outside(values: Floats, low: float, high: float, how: TensorStorage) -> int:
     """Count the values that the quantized tensor cannot hold, by more than half a step."""
     limits = how.limits
     if limits is None or how.scale is None:
@@ -184,14 +184,16 @@ def _outside(values: Floats, low: float, high: float, how: Stored) -> int:
 
 
 @dataclass
-class _Bench:
+class _Comparer:
     """One image's readers and sums, used by one thread at a time."""
 
     readers: tuple[Reader, Reader]
     sums: Sums
 
 
-def compare(pair: ModelPair, pairs: Sequence[Compared], images: Sequence[Path], on_step: OnStep) -> Sums:
+def compare(
+    pair: ModelPair, pairs: Sequence[ComparablePair], images: Sequence[Path], on_step: OnStep
+) -> Sums:
     """Run both models over images and sum up the differences of the paired tensors.
 
     Args:
@@ -208,7 +210,7 @@ def compare(pair: ModelPair, pairs: Sequence[Compared], images: Sequence[Path], 
     preparations = [Preparation(model.card.input, model.description.inputs[0]) for model in models]
     engines = Engines(threads=_threads(models, Engines().threads))
     benches = [
-        _Bench((Reader(models[0].file), Reader(models[1].file)), Sums.of(pairs))
+        _Comparer((Reader(models[0].file), Reader(models[1].file)), Sums.empty(pairs))
         for _ in range(engines.threads)
     ]
     pool = Pool(benches)
@@ -231,7 +233,9 @@ def compare(pair: ModelPair, pairs: Sequence[Compared], images: Sequence[Path], 
     return benches[0].sums
 
 
-def _add(bench: _Bench, pairs: Sequence[Compared], inputs: Sequence[npt.NDArray[np.generic]]) -> None:
+def _add(
+    bench: _Comparer, pairs: Sequence[ComparablePair], inputs: Sequence[npt.NDArray[np.generic]]
+) -> None:
     for reader, tensor in zip(bench.readers, inputs, strict=True):
         reader.run(tensor)
     first, second = bench.readers
@@ -252,7 +256,7 @@ def _threads(models: Sequence[ComparedModel], cores: int) -> int:
     return max(1, min(cores, MEMORY_BUDGET // max(n_bytes, 1)))
 
 
-def to_layers(pairs: Sequence[Compared], sums: Sums) -> Iterator[Layer]:
+def to_layers(pairs: Sequence[ComparablePair], sums: Sums) -> Iterator[Layer]:
     """Turn the sums into figures; `drop_db` is still unknown."""
     for pair, total, ends in zip(pairs, sums.totals.tolist(), sums.ends.tolist(), strict=True):
         n, signal, cross, noise, drift, clipped, bad = total
@@ -275,7 +279,7 @@ def to_layers(pairs: Sequence[Compared], sums: Sums) -> Iterator[Layer]:
             float_max=most,
             quantized_min=ends[2] if known else 0.0,
             quantized_max=ends[3] if known else 0.0,
-            range_use=None if limits is None else _use(least, most, limits),
+            range_use=None if limits is None else _range_use(least, most, limits),
             clipped=None if limits is None else clipped / n if known else 0.0,
             drop_db=None,
             not_finite=bad / (n + bad) if n + bad else 0.0,
@@ -290,7 +294,7 @@ def _cosine(signal: float, cross: float, noise: float) -> float | None:
     return max(-1.0, min(1.0, (signal + cross) / math.sqrt(signal * other)))
 
 
-def _use(least: float, most: float, limits: tuple[float, float]) -> float:
+def _range_use(least: float, most: float, limits: tuple[float, float]) -> float:
     """Return the share of a quantized range that the float values span."""
     width = limits[1] - limits[0]
     return max(0.0, min(most, limits[1]) - max(least, limits[0])) / width if width > 0 else 0.0

@@ -21,7 +21,7 @@ from harness.tflite.reader import read_bytes
 
 
 @dataclass(frozen=True)
-class Made:
+class FixedModel:
     """What a remedy gave.
 
     Attributes:
@@ -35,7 +35,7 @@ class Made:
     remark: str = ""
 
 
-def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder: Path) -> Made:
+def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder: Path) -> FixedModel:
     """Carry out the remedy of the last finding upon what the ones before it made.
 
     Args:
@@ -57,26 +57,26 @@ def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder:
     if isinstance(fix, CutPostProcess):
         done = edit_cut(model, folder / "heads.tflite")
         card = next(path for path in done.written if path.suffix == ".toml")
-        return Made(load_card(card), (card, *(path for path in done.written if path != card)))
+        return FixedModel(load_card(card), (card, *(path for path in done.written if path != card)))
     if isinstance(fix, Requantize):
         return _requantized(evidence, findings, folder)
     raise ModelError(f"{findings[-1].cause}: its remedy is not one that can be carried out here")
 
 
-def _new_card(evidence: Evidence, model: Model, wanted: ModelCard, folder: Path) -> Made:
+def _new_card(evidence: Evidence, model: Model, wanted: ModelCard, folder: Path) -> FixedModel:
     """Set the entries that the remedy changes, and only those: others may have been changed before."""
     before = evidence.pair.quantized.card
     settings = [f"{key}={value}" for key, _, value in changed_entries(before, wanted)]
     return _with_card(with_settings(model.card, settings), model, folder, model.file)
 
 
-def _with_card(card: ModelCard, model: Model, folder: Path, file: Path) -> Made:
+def _with_card(card: ModelCard, model: Model, folder: Path, file: Path) -> FixedModel:
     path = write_card(card, model, folder / "model.toml", f"{model.name}, as --try made it", file)
     written = (path, file) if file.parent == folder else (path,)
-    return Made(load_card(path), written)
+    return FixedModel(load_card(path), written)
 
 
-def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) -> Made:
+def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) -> FixedModel:
     """Quantize the float model, with the layers of all such remedies so far left in float."""
     model = evidence.pair.float
     wanted = [f.remedy.fix for f in findings if isinstance(f.remedy.fix, Requantize)]
@@ -96,7 +96,7 @@ def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) 
     file = folder / "model.tflite"
     prove.save(data, file, f"{model.name} as {mode.name}")
     made = _with_card(model.card, model.source, folder, file)
-    return Made(made.model, made.files, chosen.remark if mode.calibrated else "")
+    return FixedModel(made.model, made.files, chosen.remark if mode.calibrated else "")
 
 
 def _mode(wanted: Sequence[Requantize]) -> str:

@@ -78,14 +78,14 @@ def calibration(evidence: Evidence) -> Calibration:
     others = [path for path in files if path.resolve() not in evaluated]
     if len(others) >= MOST // 2:
         return Calibration(
-            Images(folder, tuple(_spread(others))), "calibrated on the data set's other images"
+            Images(folder, tuple(_thin_out(others))), "calibrated on the data set's other images"
         )
     remark = (
         "calibrated on images that are evaluated too, for want of others: the figure is a little too good; give "
         "--representative with training images for what is shipped"
     )
-    return Calibration(Images(folder, tuple(_spread(files))), remark)
+    return Calibration(Images(folder, tuple(_thin_out(files))), remark)
 
 
-def _spread(items: Sequence[Path]) -> Sequence[Path]:
+def _thin_out(items: Sequence[Path]) -> Sequence[Path]:
     return items[:: max(1, len(items) // MOST)][:MOST]

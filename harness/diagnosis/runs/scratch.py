@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Folder:
+class ScratchFolder:
     """Where trial models are written."""
 
     path: Path
@@ -23,7 +23,7 @@ class Folder:
 
 
 @contextmanager
-def folder() -> Iterator[Folder]:
+def scratch_folder() -> Iterator[ScratchFolder]:
     """Make a folder of one's own."""
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
-        yield Folder(Path(name))
+        yield ScratchFolder(Path(name))

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from harness.cards import load_card
-from harness.diagnosis.layers.emulate import Parts, Stored, emulate, stored_for
+from harness.diagnosis.layers.emulate import (
+    QuantizationParameters,
+    QuantizedParts,
+    emulate,
+    parameters_for_range,
+)
 from harness.diagnosis.layers.quantization_map import map_quantization, round_per_channel
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
@@ -30,7 +35,7 @@ def quantized_model(repository):
     [(-1.0, 1.0, 2 / 255, 0), (0.0, 6.0, 6 / 255, -128), (2.0, 5.1, 0.02, -128), (0.0, 0.0, 1.0, -128)],
 )
 def test_a_range_is_stored_with_zero_in_it(low, high, scale, zero_point):
-    found = stored_for(low, high)
+    found = parameters_for_range(low, high)
     assert found.scale == pytest.approx(scale)
     assert abs(found.zero_point - zero_point) <= 1  # -1…1 has its zero between two steps
     assert found.range[0] <= min(low, 0) + found.scale and found.range[1] >= max(high, 0) - found.scale
@@ -49,10 +54,10 @@ def run(data, image):
 def test_a_rounded_input_is_the_rounded_input(float_model):
     """The model gives what it gives for an image that NumPy has rounded."""
     image = np.random.default_rng(0).uniform(-1, 1, (1, 144, 144, 3)).astype(np.float32)
-    stored = Stored(0.25, 0)
+    stored = QuantizationParameters(0.25, 0)
     (index,) = float_model.graph.primary.inputs
     data = float_model.file.read_bytes()
-    emulated = run(emulate(data, Parts({index: stored}), float_model.file), image)
+    emulated = run(emulate(data, QuantizedParts({index: stored}), float_model.file), image)
     rounded = (np.clip(np.round(image / 0.25), -128, 127) * 0.25).astype(np.float32)
     expected = run(data, rounded)
     for name, values in expected.items():
@@ -69,7 +74,7 @@ def test_replaced_weights_are_those_that_compute(float_model):
         for index in operator.inputs[1:]
     ]
     zeros = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in heads}
-    emulated = emulate(float_model.file.read_bytes(), Parts(weights=zeros), float_model.file)
+    emulated = emulate(float_model.file.read_bytes(), QuantizedParts(weights=zeros), float_model.file)
     scores = [
         v for v in run(emulated, np.zeros((1, 144, 144, 3), np.float32)).values() if v.shape == (1, 150)
     ]
@@ -122,4 +127,8 @@ def test_stored_weights_stand_for_scale_times_q_less_zero_point(repository):
 
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelError):
-        emulate(b"\0\0\0\0TFL3" + bytes(40), Parts({0: Stored(1.0, 0)}), tmp_path / "x.tflite")
+        emulate(
+            b"\0\0\0\0TFL3" + bytes(40),
+            QuantizedParts({0: QuantizationParameters(1.0, 0)}),
+            tmp_path / "x.tflite",
+        )

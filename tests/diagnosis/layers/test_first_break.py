@@ -69,7 +69,7 @@ def pair(repository, tmp_path_factory):
 
     from msgspec.structs import replace
 
-    from harness.diagnosis.layers.matching import made_tensors
+    from harness.diagnosis.layers.matching import activations
 
     pytest.importorskip("ai_edge_litert.schema_py_generated")
     import flatbuffers
@@ -77,7 +77,7 @@ def pair(repository, tmp_path_factory):
 
     source = find_model("shapes-float32", find_workspace(str(repository)))
     model = load_model("float", source)
-    place = next(m.place for m in made_tensors(model.graph.primary) if BROKEN in m.name)
+    place = next(m.place for m in activations(model.graph.primary) if BROKEN in m.name)
     weights = model.graph.primary.operators[place].inputs[1]
     raw = schema.ModelT.InitFromObj(schema.Model.GetRootAs(bytearray(model.file.read_bytes()), 0))
     buffer = raw.buffers[raw.subgraphs[0].tensors[weights].buffer]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.diagnosis.layers.matching import ancestors, made_tensors, match_tensors
+from harness.diagnosis.layers.matching import activations, ancestors, match_tensors
 from harness.tflite.graph import Graph, Operator, Subgraph, Tensor
 from harness.tflite.model import load
 
@@ -32,7 +32,7 @@ def test_every_tensor_of_the_bundled_variants_has_its_counterpart(repository, ot
     folder = repository / "models" / "shapes"
     first, second = (load(folder / f"shapes_{name}.tflite")[1] for name in ("float32", other))
     found = match_tensors(first, second)
-    assert len(found) == len(made_tensors(first.primary)) == len(made_tensors(second.primary)) == 55
+    assert len(found) == len(activations(first.primary)) == len(activations(second.primary)) == 55
     for pair in found:
         shapes = (first.primary.tensors[pair.float].shape, second.primary.tensors[pair.quantized].shape)
         assert shapes[0] == shapes[1]
@@ -73,7 +73,7 @@ def test_an_activation_that_is_not_all_that_reads_a_tensor_stays_apart():
         ("CONV_2D", (0, 1), (2,)), ("RELU", (2,), (3,)), ("ADD", (2, 3), (4,)),
         shapes=(IMAGE, SMALL, SMALL, SMALL, SMALL), constants=(1,), outputs=(4,),
     )  # fmt: skip
-    assert [made.tensor for made in made_tensors(graph.primary)] == [0, 2, 3, 4]
+    assert [made.tensor for made in activations(graph.primary)] == [0, 2, 3, 4]
 
 
 def test_conversions_are_looked_through_and_a_quantized_input_is_its_integers():

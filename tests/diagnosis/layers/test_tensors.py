@@ -8,7 +8,15 @@ import pytest
 
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import match_tensors
-from harness.diagnosis.layers.tensors import Compared, Stored, Sums, comparable, compare, stored, to_layers
+from harness.diagnosis.layers.tensors import (
+    ComparablePair,
+    Sums,
+    TensorStorage,
+    comparable,
+    compare,
+    storage_of,
+    to_layers,
+)
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.recognize.find import find_model
 from harness.tflite.graph import Quantization, Tensor
@@ -23,8 +31,10 @@ def tensor(dtype, quantization=None, n=1000):
 
 def one(scale=0.05, zero_point=-10, n=1000):
     how = Quantization((scale,), (zero_point,))
-    return Compared(
-        PAIR, Stored(tensor("float32", n=n), None, 0), Stored(tensor("int8", how, n), scale, zero_point)
+    return ComparablePair(
+        PAIR,
+        TensorStorage(tensor("float32", n=n), None, 0),
+        TensorStorage(tensor("int8", how, n), scale, zero_point),
     )
 
 
@@ -36,7 +46,7 @@ def test_the_figures_are_those_of_the_formulas_on_all_values_at_once():
     values = np.random.default_rng(0).normal(1, 4, (5, 1000)).astype(np.float32)
     stored_values = quantized(values, 0.05, -10)
     pair = one()
-    sums = Sums.of([pair])
+    sums = Sums.empty([pair])
     for a, b in zip(values, stored_values, strict=True):
         sums.add(0, pair, a, b)
     layer = next(to_layers([pair], sums))
@@ -57,7 +67,7 @@ def test_the_figures_are_those_of_the_formulas_on_all_values_at_once():
 
 def test_the_range_use_is_the_share_of_the_range_that_is_spanned():
     pair = one(scale=0.1, zero_point=-128, n=2)  # 0 … 25.5
-    sums = Sums.of([pair])
+    sums = Sums.empty([pair])
     sums.add(0, pair, np.array([5.1, 10.2], np.float32), np.array([-77, -26], np.int8))
     assert next(to_layers([pair], sums)).range_use == pytest.approx(0.2)
 
@@ -65,7 +75,7 @@ def test_the_range_use_is_the_share_of_the_range_that_is_spanned():
 def test_sums_of_two_threads_are_the_sums_of_one():
     values = np.random.default_rng(1).normal(0, 1, (4, 1000)).astype(np.float32)
     pair = one()
-    whole, parts = Sums.of([pair]), [Sums.of([pair]), Sums.of([pair])]
+    whole, parts = Sums.empty([pair]), [Sums.empty([pair]), Sums.empty([pair])]
     for k, a in enumerate(values):
         for sums in (whole, parts[k % 2]):
             sums.add(0, pair, a, quantized(a, 0.05, -10))
@@ -75,9 +85,11 @@ def test_sums_of_two_threads_are_the_sums_of_one():
 
 
 def test_equal_tensors_have_no_noise_and_tensors_of_zeros_no_ratio():
-    pair = Compared(PAIR, Stored(tensor("float32"), None, 0), Stored(tensor("float32"), None, 0))
+    pair = ComparablePair(
+        PAIR, TensorStorage(tensor("float32"), None, 0), TensorStorage(tensor("float32"), None, 0)
+    )
     for values, cosine in ((np.ones(1000, np.float32), 1.0), (np.zeros(1000, np.float32), None)):
-        sums = Sums.of([pair])
+        sums = Sums.empty([pair])
         sums.add(0, pair, values, values.copy())
         layer = next(to_layers([pair], sums))
         assert layer.snr_db is None and layer.cosine == cosine
@@ -85,8 +97,10 @@ def test_equal_tensors_have_no_noise_and_tensors_of_zeros_no_ratio():
 
 
 def test_values_that_are_no_numbers_are_counted_and_left_out():
-    pair = Compared(PAIR, Stored(tensor("float32", n=4), None, 0), Stored(tensor("float32", n=4), None, 0))
-    sums = Sums.of([pair])
+    pair = ComparablePair(
+        PAIR, TensorStorage(tensor("float32", n=4), None, 0), TensorStorage(tensor("float32", n=4), None, 0)
+    )
+    sums = Sums.empty([pair])
     sums.add(0, pair, np.array([1, 2, 3, 4], np.float32), np.array([1, np.inf, np.nan, 5], np.float32))
     layer = next(to_layers([pair], sums))
     assert layer.not_finite == 0.5
@@ -94,17 +108,19 @@ def test_values_that_are_no_numbers_are_counted_and_left_out():
 
 
 def test_numbers_whose_squares_float32_cannot_hold_are_summed_all_the_same():
-    pair = Compared(PAIR, Stored(tensor("float32", n=2), None, 0), Stored(tensor("float32", n=2), None, 0))
-    sums = Sums.of([pair])
+    pair = ComparablePair(
+        PAIR, TensorStorage(tensor("float32", n=2), None, 0), TensorStorage(tensor("float32", n=2), None, 0)
+    )
+    sums = Sums.empty([pair])
     sums.add(0, pair, np.array([1e30, 1], np.float32), np.array([-3e38, 1], np.float32))
     layer = next(to_layers([pair], sums))
     assert layer.not_finite == 0 and layer.snr_db == pytest.approx(20 * math.log10(1e30 / 3e38), abs=1e-6)
 
 
 def test_numbers_without_real_values_are_not_compared():
-    assert stored(tensor("int32")) is None
-    assert stored(tensor("int8")) is None
-    assert stored(tensor("int8", Quantization((0.1, 0.2), (0, 0), 0))) is None
+    assert storage_of(tensor("int32")) is None
+    assert storage_of(tensor("int8")) is None
+    assert storage_of(tensor("int8", Quantization((0.1, 0.2), (0, 0), 0))) is None
 
 
 def test_a_real_model_s_figures_are_those_of_a_plain_second_reading(repository):
