@@ -32,3 +32,8 @@ def overlaps(detected: Floats, annotated: Floats, crowd: npt.NDArray[np.bool_]) 
     # Boxes of negative sides can have a union of 0 while they touch; C then divides by it, as NumPy would.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(touching, shared / union, 0.0)
+
+
+def pairwise_overlaps(first: Floats, second: Floats) -> Floats:
+    """Return the IoU [N, M] of every pair of boxes, x, y, width, height, none of them a crowd."""
+    return overlaps(first[:, None], second[None], np.zeros((1, 1), np.bool_))

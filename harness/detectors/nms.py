@@ -220,27 +220,17 @@ def _overlap(
     limit = np.float32(settings.iou_threshold)
     a, b = boxes[first].T, boxes[block].T
     if classes is None:
-        return _iou(a[:, :, None], b[:, None, :]) > limit
+        return iou(a[:, :, None], b[:, None, :]) > limit
     same = classes[first][:, None] == classes[block][None]
     if np.count_nonzero(same) > _DENSE * same.size:
-        return cast("npt.NDArray[np.bool_]", same & (_iou(a[:, :, None], b[:, None, :]) > limit))
+        return cast("npt.NDArray[np.bool_]", same & (iou(a[:, :, None], b[:, None, :]) > limit))
     i, j = np.nonzero(same)
-    same[i, j] = _iou(a[:, i], b[:, j]) > limit
+    same[i, j] = iou(a[:, i], b[:, j]) > limit
     return cast("npt.NDArray[np.bool_]", same)
 
 
-def iou(first: Floats, second: Floats) -> Floats:
-    """Return the intersection over union [N, M] of boxes [N, 4] and [M, 4]; 0 where a box has no area."""
-    return _iou(first.T[:, :, None], second.T[:, None, :])
-
-
-def pairwise_iou(first: Floats, second: Floats) -> Floats:
-    """Return the intersection over union [N] of boxes [4, N] with boxes [4, N], one by one."""
-    return _iou(first, second)
-
-
-def _iou(a: Floats, b: Floats) -> Floats:
-    """Compute the ratio of boxes [4, …] and [4, …], broadcast against each other.
+def iou(a: Floats, b: Floats) -> Floats:
+    """Compute the intersection over union of boxes [4, …] and [4, …], broadcast against each other.
 
     In float32 and in the order of operations of `ComputeIntersectionOverUnion` in the operator's source.
     """

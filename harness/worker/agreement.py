@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.boxes import pairwise_overlaps
+
 Floats = npt.NDArray[Any]
 
 
@@ -117,15 +119,5 @@ def _n_matched(one: DetectionSet, other: DetectionSet, tolerance: Tolerance) -> 
         return 0
     near = np.abs(one.scores[sure][:, None] - other.scores[None]) <= tolerance.score
     same = one.categories[sure][:, None] == other.categories[None]
-    overlap = _iou(one.boxes[sure], other.boxes) >= tolerance.iou
+    overlap = pairwise_overlaps(one.boxes[sure], other.boxes) >= tolerance.iou
     return int((near & same & overlap).any(axis=1).sum())
-
-
-def _iou(one: Floats, other: Floats) -> Floats:
-    """Return the IoU of every pair of boxes (x, y, width, height), [N, M]."""
-    low = np.maximum(one[:, None, :2], other[None, :, :2])
-    high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
-    inner = np.clip(high - low, 0, None).prod(axis=2)
-    areas = one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None]
-    iou: Floats = inner / np.maximum(areas - inner, 1e-12)
-    return iou

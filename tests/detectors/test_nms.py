@@ -141,7 +141,7 @@ def test_nothing_in_gives_nothing_out(shape):
 def test_overlaps_are_those_computed_by_hand():
     first = np.array([[0, 0, 2, 2], [0, 0, 0, 5]], np.float32)
     second = np.array([[1, 1, 3, 3], [0, 0, 2, 2], [5, 5, 6, 6]], np.float32)
-    np.testing.assert_allclose(iou(first, second), [[1 / 7, 1, 0], [0, 0, 0]])
+    np.testing.assert_allclose(iou(first.T[:, :, None], second.T[:, None]), [[1 / 7, 1, 0], [0, 0, 0]])
 
 
 def test_a_card_changes_only_what_it_names():

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.cards import ModelCard
 from harness.detectors.heads import Candidates, HeadDecoder
-from harness.detectors.nms import pairwise_iou
+from harness.detectors.nms import iou
 from harness.diagnosis.layers.emulate import QuantizedParts, emulate
 from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
@@ -207,5 +207,5 @@ def disturbance(first: Candidates, second: Candidates) -> float:
     if not best.size:
         return 0.0
     a, b = first.boxes[best].T, np.nan_to_num(second.boxes[best]).T
-    moved = 1 - pairwise_iou(a, b)
+    moved = 1 - iou(a, b)
     return float(moved.mean() + (np.abs(changed[best] - scores[best]) / scores[best]).mean())

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.boxes import overlaps
+from harness.accuracy.boxes import pairwise_overlaps
 from harness.detectors.heads import Candidates
 from harness.detectors.nms import Floats
 from harness.diagnosis.loss.shapley import Subset
@@ -140,7 +140,7 @@ def pair_detections(first: npt.NDArray[np.float64], second: npt.NDArray[np.float
         first: float64 [N, 7], rows of a detection table.
         second: float64 [M, 7].
     """
-    overlap = _overlaps(first[:, 1:5], second[:, 1:5])
+    overlap = pairwise_overlaps(first[:, 1:5], second[:, 1:5])
     same = first[:, 6][:, None] == second[:, 6][None]
     free_first, free_second = np.ones(len(first), np.bool_), np.ones(len(second), np.bool_)
     chosen: list[tuple[int, int]] = []
@@ -152,13 +152,6 @@ def pair_detections(first: npt.NDArray[np.float64], second: npt.NDArray[np.float
                 chosen.append((int(i[k]), int(j[k])))
     found = np.array(sorted(chosen), np.intp).reshape(-1, 2)
     return found[:, 0], found[:, 1]
-
-
-def _overlaps(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the IoU [N, M] of boxes x, y, width, height."""
-    n, m = len(first), len(second)
-    of, by = np.repeat(first, m, axis=0), np.tile(second, (n, 1))
-    return overlaps(of, by, np.zeros(n * m, np.bool_)).reshape(n, m)
 
 
 def rows_of(table: npt.NDArray[np.float64], image_ids: Sequence[int]) -> list[npt.NDArray[np.float64]]:
