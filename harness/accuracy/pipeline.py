@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import Engine, Pool, map_in_order
 from harness.accuracy.labels import category_ids
-from harness.accuracy.prepare import Geometry, Preparation, UnreadableImageError
+from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import Labels
 from harness.detectors.base import Decoder, Detections
 

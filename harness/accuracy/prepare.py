@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from harness.accuracy import opencv_resize
+from harness.accuracy.image_files import opened
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
@@ -25,10 +25,6 @@ _METHODS = {
     "pillow-bicubic": Image.Resampling.BICUBIC,
     "pillow-lanczos": Image.Resampling.LANCZOS,
 }
-
-
-class UnreadableImageError(Exception):
-    """An image that cannot be decoded; counted and reported, the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +82,8 @@ class Preparation:
         Raises:
             UnreadableImageError: It is not an image that Pillow can decode.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(path) as image:
-                    return self.prepare(image if image.mode == "RGB" else image.convert("RGB"))
-        except (
-            OSError,
-            UnidentifiedImageError,
-            ValueError,
-            SyntaxError,
-            Image.DecompressionBombWarning,
-        ) as error:
-            raise UnreadableImageError(f"{path.name}: {error}") from error
+        with opened(path) as image:
+            return self.prepare(image if image.mode == "RGB" else image.convert("RGB"))
 
     def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
         """Resize an RGB image and turn it into the input tensor."""

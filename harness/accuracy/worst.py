@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco import chosen_images
 from harness.accuracy.dataset import plain_name
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.image_files import UnreadableImageError, opened
 from harness.accuracy.matches import Matches, match
 from harness.errors import DatasetError, OutputError
 from harness.text import clean
@@ -190,12 +190,10 @@ def _open(truth: GroundTruth, image_id: int, images: Path) -> Image.Image:
     row = next(row for row in truth.images if row.id == image_id)
     path = images / plain_name(truth, row)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(f"{path}: the image cannot be read ({clean(error)})") from error
+        with opened(path) as image:
+            return image.convert("RGB")
+    except UnreadableImageError as error:
+        raise DatasetError(f"{path}: the image cannot be read ({clean(error.why)})") from error
 
 
 def draw(worst: WorstImage, truth: GroundTruth, table: DetectionTable, images: Path) -> Image.Image:

@@ -117,7 +117,7 @@ def _cosine(row: _Floats) -> float:
 
 def prepared(preparation: Preparation, files: Iterable[Path]) -> Iterable[Tensor]:
     """Yield the prepared inputs of the files that can be read."""
-    from harness.accuracy.prepare import UnreadableImageError
+    from harness.accuracy.image_files import UnreadableImageError
 
     for file in files:
         try:

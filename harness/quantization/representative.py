@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.prepare import Preparation
 from harness.errors import DatasetError
 
 Tensor = npt.NDArray[np.generic]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from harness.accuracy.image_files import UnreadableImageError, opened
 
 SIDE = 32
 HASH_SIDE = 16
@@ -62,22 +63,15 @@ def of_file(path: Path) -> ImageFacts:
     """Read one image file; a damaged one has a `problem`."""
     try:
         content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                size = image.size
-                image.draft("RGB", (SIDE * 4, SIDE * 4))
-                small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-    except (
-        OSError,
-        UnidentifiedImageError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombWarning,
-    ) as error:
+        with opened(path) as image:
+            size = image.size
+            image.draft("RGB", (SIDE * 4, SIDE * 4))
+            small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    except OSError as error:
         return ImageFacts(path.name, "", problem=str(error))
-    return _facts(path.name, digest, size, np.asarray(small, np.float64))
+    except UnreadableImageError as error:
+        return ImageFacts(path.name, "", problem=error.why)
+    return _facts(path.name, hashlib.sha256(content).hexdigest(), size, np.asarray(small, np.float64))
 
 
 def of_arrays(

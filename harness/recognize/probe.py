@@ -16,10 +16,11 @@ import numpy.typing as npt
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import Dataset, ImageEntry
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
 from harness.accuracy.labels import category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, unreadable
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.prepare import Preparation
 from harness.cards import Labels, Model, ModelCard
 from harness.delegates import available_cores
 from harness.detectors.base import Decoder, ModelContext

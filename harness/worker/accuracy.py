@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import InterpreterEngine
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.prepare import Preparation
 from harness.cards import DecoderSpec, InputSpec, Labels
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder

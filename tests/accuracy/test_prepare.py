@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.accuracy.prepare import Geometry, Preparation, UnreadableImageError
+from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo

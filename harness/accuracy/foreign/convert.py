@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from PIL import Image
 
 from harness import atomic
+from harness.accuracy.image_files import UnreadableImageError, opened
 from harness.cards import cache_folder
 from harness.errors import DatasetError
 
@@ -133,12 +132,10 @@ def image_size(path: Path) -> tuple[int, int]:
         DatasetError: It is not an image.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
-        raise DatasetError(f"{path}: its size cannot be read ({error})") from error
+        with opened(path) as image:
+            return image.size
+    except UnreadableImageError as error:
+        raise DatasetError(f"{path}: its size cannot be read ({error.why})") from error
 
 
 def images_below(folder: Path) -> list[Path]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from harness import atomic
 from harness.accuracy.dataset import Dataset
-from harness.accuracy.prepare import Preparation, Tensor, UnreadableImageError
+from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.prepare import Preparation, Tensor
 from harness.bench.plan import Cell
 from harness.errors import ModelError
 

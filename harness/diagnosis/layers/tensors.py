@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import Pool
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.prepare import Preparation
 from harness.delegates import CPU_REFERENCE
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.runs.engines import Engines

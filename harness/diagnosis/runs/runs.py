@@ -17,8 +17,9 @@ from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.bootstrap import PairedDifference, paired_difference
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.pipeline import ImageDetections, Recipe
-from harness.accuracy.prepare import Preparation, UnreadableImageError
+from harness.accuracy.prepare import Preparation
 from harness.cards import Model
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder

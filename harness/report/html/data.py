@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime, timezone
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from harness.report.html import accuracy, cells
 from harness.rows.columns import COLUMNS, INTEGER, LIST, NUMBER, Column
 from harness.rows.frame import Results, Row
 from harness.text import clean
+from harness.version import __version__
 from harness.vocabulary import MEASURED
 
 MOST_DETAILS = 150
@@ -37,7 +37,7 @@ def make_document(results: Results, rows: Sequence[Row], sort: str | None = None
     return {
         "title": _title(rows),
         "made": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
-        "version": version("ondevice-harness"),
+        "version": __version__,
         "n": len(rows),
         "sort": sort,
         "missing": units.MISSING,

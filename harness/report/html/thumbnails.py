@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.image_files import UnreadableImageError, opened
 from harness.accuracy.matches import Matches, match
 from harness.text import clean
 
@@ -51,14 +52,12 @@ def _thumbnail(
     entry: ImageEntry, told: str, truth: GroundTruth, table: DetectionTable
 ) -> Iterator[dict[str, Any]]:
     """One image with its boxes; nothing where the file cannot be read."""
-    from PIL import Image
-
     try:
-        with Image.open(entry.path) as image:
+        with opened(entry.path) as image:
             full = image.size
             image.draft("RGB", (WIDTH, WIDTH))
             small = image.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except UnreadableImageError:
         return
     small.thumbnail((WIDTH, WIDTH))
     scale = small.width / full[0]

@@ -22,8 +22,9 @@ import numpy.typing as npt
 
 from harness import atomic
 from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.pipeline import Recipe
-from harness.accuracy.prepare import Geometry, Preparation, Tensor, UnreadableImageError
+from harness.accuracy.prepare import Geometry, Preparation, Tensor
 from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.engines.native.scripts import BATCH, NO_FOLDER, RunReport, new_token, read_report
 from harness.bench.engines.native.tool import GRAPH, DeviceFiles, NativeTool, delegate_facts
