@@ -45,13 +45,28 @@ def render(
     document = make_document(results, rows, sort)
     document["pivots"] = tables.pivots([*rows, *beside], group_by)
     document["published"] = tables.published(beside)
-    style, script = read_part("style.css"), page_script()
-    return Template(read_part("page.html")).substitute(
-        policy=_policy(style, script),
+    return fill(
+        "page.html",
         title=escape(document["title"].encode("utf-8", "replace").decode()),
-        style=style,
-        script=script,
+        style=read_part("style.css"),
+        script=page_script(),
         data=to_script_json(document),
+    )
+
+
+def fill(template: str, *, title: str, style: str, script: str | None = None, **values: str) -> str:
+    """Return a page: the head that all pages have, and a body with its values.
+
+    Args:
+        template: The file of the body.
+        title: Safe as markup.
+        style: The style sheet.
+        script: The only one that may run; None for a page in which nothing runs.
+        values: What else the body names, safe as markup.
+    """
+    whole = Template(read_part("head.html") + read_part(template))
+    return whole.substitute(
+        values, title=title, style=style, script=script or "", policy=_policy(style, script)
     )
 
 
@@ -61,16 +76,10 @@ def to_script_json(document: Any) -> str:
     return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode()
 
 
-def _policy(style: str, script: str) -> str:
-    return (
-        f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def style_policy(style: str) -> str:
-    """Return the content security policy of a page with a style, pictures of its own and nothing that runs."""
-    return f"default-src 'none'; img-src data:; style-src {_hash(style)}; base-uri 'none'; form-action 'none'"
+def _policy(style: str, script: str | None) -> str:
+    """Return the content security policy of a page with pictures of its own, its style and at most its script."""
+    runs = "" if script is None else f"script-src {_hash(script)}; "
+    return f"default-src 'none'; img-src data:; style-src {_hash(style)}; {runs}base-uri 'none'; form-action 'none'"
 
 
 def _hash(text: str) -> str:

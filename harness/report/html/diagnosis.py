@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from html import escape
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from harness import units
@@ -30,7 +29,7 @@ from harness.report.diagnosis_sheet import (
     tried_text,
     verdict,
 )
-from harness.report.html.build import read_part, style_policy
+from harness.report.html.build import fill, read_part
 from harness.report.html.levels import chart
 from harness.text import clean
 from harness.version import __version__
@@ -66,12 +65,11 @@ def render(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> str:
         "pictures": _pictures(drawn),
     }
     shown = [(key, title) for key, title in _SECTIONS if bodies[key]]
-    style = read_part("style.css") + read_part("diagnosis.css")
-    return Template(read_part("diagnosis.html")).substitute(
-        policy=style_policy(style),
+    return fill(
+        "diagnosis.html",
         title=_e(f"Why {found['quantized']['model']} lost accuracy" if _lost(found) else _healthy(found)),
         subtitle=_e(_subtitle(diagnosis, found)),
-        style=style,
+        style=read_part("style.css") + read_part("diagnosis.css"),
         sections="".join(f'<a href="#{key}">{title}</a>' for key, title in shown),
         body="\n".join(_section(key, title, bodies[key]) for key, title in shown),
         foot=_e(
