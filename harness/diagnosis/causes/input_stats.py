@@ -6,7 +6,8 @@ point mean.
 
 from __future__ import annotations
 
-from harness.diagnosis.causes.confidence import gain_text, grade_cause
+from harness.accuracy.bootstrap import PairedDifference
+from harness.diagnosis.causes.confidence import Grade, gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated
 from harness.diagnosis.evidence import Evidence
@@ -25,48 +26,64 @@ CAUSE = "input-stats"
 
 def examine(evidence: Evidence) -> Finding | None:
     """Write the scale and zero point into the file with which pixels mean what the float network gets."""
+    wanted = _wanted(evidence)
+    if wanted is None:
+        return None
+    scale, zero_point = _stored(wanted, evidence.pair.quantized.description.inputs[0].dtype)
+    difference = _trial(evidence, scale, zero_point)
+    grade = grade_cause(difference, evidence, seen=True)
+    return None if grade is None else _finding(evidence, grade, wanted, difference, (scale, zero_point))
+
+
+def _wanted(evidence: Evidence) -> InputValues | None:
+    """Return the float network's input values, where the quantized one gets others and cannot store these.
+
+    Where its input can store them, feeding the pixels so is the simpler remedy: `input-quantization`.
+    """
     model, reference = evidence.pair.quantized, evidence.pair.float
-    info = model.description.inputs[0]
     if reference is None or not input_values.is_integer(model) or model.card.input.mean is not None:
         return None
     wanted, found = input_values.values_of(reference), input_values.values_of(model)
-    if (
-        found.is_close_to(wanted)
-        or input_values.can_store(info, wanted)
-        or is_wrongly_calibrated(evidence, fit_ranges(evidence))
-    ):
-        return None  # where the input can store it, feeding the pixels so is the simpler cure: `input-quantization`
-    scale, zero_point = _stored(wanted, info.dtype)
-    with scratch_folder() as folder:
-        file = folder.write(
-            "input.tflite", with_input_scale(read_bytes(model.file), scale, zero_point, model.file)
-        )
-        trial = evidence.trial(Change("other input scale", file=file))
-    grade = grade_cause(trial.difference, evidence, seen=True)
-    if grade is None:
+    if found.is_close_to(wanted) or input_values.can_store(model.description.inputs[0], wanted):
         return None
+    return None if is_wrongly_calibrated(evidence, fit_ranges(evidence)) else wanted
+
+
+def _trial(evidence: Evidence, scale: float, zero_point: int) -> PairedDifference:
+    """Compare the model with another scale and zero point of its input to the model as it is."""
+    model = evidence.pair.quantized
+    with scratch_folder() as folder:
+        data = with_input_scale(read_bytes(model.file), scale, zero_point, model.file)
+        return evidence.trial(Change("other input scale", file=folder.write("input.tflite", data))).difference
+
+
+def _finding(
+    evidence: Evidence, grade: Grade, wanted: InputValues, gain: PairedDifference, right: tuple[float, int]
+) -> Finding:
+    model, (scale, zero_point) = evidence.pair.quantized, right
+    info, found = model.description.inputs[0], input_values.values_of(model)
     mean, std = input_stats(info.dtype, info.scale or 1.0, info.zero_point) or (0.0, 1.0)
-    right = input_stats(info.dtype, scale, zero_point) or (0.0, 1.0)
+    right_mean, right_std = input_stats(info.dtype, scale, zero_point) or (0.0, 1.0)
     return Finding(
         CAUSE,
         grade.confidence,
         grade.rule,
         f"the input's scale {info.scale:.4g} and zero point {info.zero_point}, quantized_input_stats ({mean:.4g}, "
-        f"{std:.4g}), let pixels mean {found}; the float network gets {wanted}, which is ({right[0]:.4g}, "
-        f"{right[1]:.4g}); so written into the file, {gain_text(trial.difference)}",
+        f"{std:.4g}), let pixels mean {found}; the float network gets {wanted}, which is ({right_mean:.4g}, "
+        f"{right_std:.4g}); so written into the file, {gain_text(gain)}",
         (
             Number("scale", info.scale),
             Number("zero point", info.zero_point),
             Number("right scale", scale),
             Number("right zero point", zero_point),
-            *gain_numbers(trial.difference),
+            *gain_numbers(gain),
         ),
-        trial.difference,
+        gain,
         "requantize",
         remedies.requantize(
             evidence,
-            f"Convert again with quantized_input_stats ({right[0]:.4g}, {right[1]:.4g}), or quantize the float model "
-            "again, as the command does.",
+            f"Convert again with quantized_input_stats ({right_mean:.4g}, {right_std:.4g}), or quantize the float "
+            "model again, as the command does.",
         ),
     )
 
