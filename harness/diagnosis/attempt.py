@@ -1,7 +1,7 @@
-"""`--try`: carry the remedies out, one upon the other, in a folder of their own, and measure each.
+"""Carry out the remedies for `--try`, each on top of those that helped, in a folder of their own, and measure each.
 
-The causes' order is followed. What brings accuracy is kept, and the next remedy starts from it; what brings nothing, or
-does harm, is dropped. Files of the user are read only.
+The causes' order is followed. A remedy that brings accuracy is kept, and the next one starts from it; one that brings
+nothing, or does harm, is dropped. Files of the user are only read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.errors import HarnessError, OutputError
 
 KEPT = "kept"
 MOST = 4
-"""Remedies that are tried; behind those stand causes of hardly any worth."""
+"""Remedies that are tried; the causes behind those promise hardly anything."""
 OnStep = Callable[[int, int, str], None]
 
 
@@ -32,10 +32,10 @@ class Attempt:
     """A remedy that was carried out.
 
     Attributes:
-        finding: Whose remedy.
-        files: What was written, the card or model to use first; () where it failed.
+        finding: The finding with the remedy.
+        files: The files that were written, the card or model to use first; () where it failed.
         difference: `first` is the mAP before it, with the remedies kept so far; `second` with it. None where it failed.
-        sentence: What came of it.
+        sentence: The outcome.
     """
 
     finding: Finding
@@ -46,12 +46,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class State:
-    """What the remedies so far have come to.
+    """The model with the remedies that were kept so far.
 
     Attributes:
         model: Card and file.
         detections: Its detections.
-        fixes: What is in it.
+        fixes: The findings whose remedies it contains.
     """
 
     model: Model
@@ -60,7 +60,7 @@ class State:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a place where something lies already: nothing of the user's is written over.
+    """Check that a folder is empty or does not exist: nothing of the user's is overwritten.
 
     Raises:
         OutputError: It is a file, or a folder with something in it.
@@ -75,9 +75,9 @@ def carry_out(
     """Carry out the best remedies and measure them.
 
     Args:
-        diagnosis: What was found.
-        folder: Where the files go; made, and not to exist.
-        on_step: Is told how it goes.
+        diagnosis: The diagnosis.
+        folder: Folder for the files; made, and must not exist.
+        on_step: Called with the progress.
 
     Raises:
         OutputError: The folder exists and is not empty, or cannot be made.
@@ -103,7 +103,7 @@ def carry_out(
 
 
 def _covers(finding: Finding, done: Finding) -> bool:
-    """Whether quantizing again for one cause has done all that another one asks for."""
+    """Whether requantizing for one cause has done everything that another one asks for."""
     wanted, made = finding.remedy.fix, done.remedy.fix
     if not isinstance(wanted, Requantize) or not isinstance(made, Requantize):
         return False
@@ -135,20 +135,20 @@ def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -
 
 
 def _outcome(difference: PairedDifference) -> str:
-    """Say whether a remedy is kept: one that wins nothing is not worth its risk."""
+    """Decide whether a remedy is kept: one that wins nothing is not worth its risk."""
     if difference.high is not None and difference.high < 0:
         return "does harm, and was dropped"
     return KEPT if (difference.difference or 0.0) > 0 else "brings nothing, and was dropped"
 
 
 def _detections(evidence: Evidence, model: Model) -> Detections:
-    """Run what was made where the quantized model runs."""
+    """Run a remedied model where the quantized model runs."""
     made = load_model("quantized", model, evidence.pair.quantized.place)
     return evidence.runs.detections(made)
 
 
 def _so_far(evidence: Evidence, found: Detections) -> str:
-    """Say how far the float model still is."""
+    """Return the remaining difference to the float model, as a clause."""
     if evidence.loss.float is None:
         return ""
     left = evidence.runs.compare(evidence.loss.float.detections, found).difference

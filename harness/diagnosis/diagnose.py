@@ -1,4 +1,4 @@
-"""Everything in order: how bad, of what, where, why, what to do."""
+"""Diagnose in order: how much is lost, of what it consists, where it arises, why, and what to do."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from harness.errors import HarnessError
 
 @dataclass(frozen=True)
 class Case:
-    """What is to be diagnosed.
+    """A diagnosis to make.
 
     Attributes:
         pair: The two models.
         dataset: The images.
-        layer_images: How many of them the tensors are compared on; 0 leaves that out.
+        layer_images: Number of images that the tensors are compared on; 0 to leave that out.
         pipeline_config: The training's `pipeline.config`; None without.
-        representative: What the quantized model was calibrated with; None when unknown.
+        representative: The data that the quantized model was calibrated with; None when unknown.
         workspace: As for every command.
     """
 
@@ -44,10 +44,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What came out.
+    """The result of a diagnosis.
 
     Attributes:
-        evidence: What was measured.
+        evidence: The measurements.
         findings: The causes, the one to look at first in front.
         untested: Causes whose examination failed, with the reason.
     """
@@ -58,7 +58,7 @@ class Diagnosis:
 
 
 def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evidence:
-    """Measure how bad it is, of what the loss consists and where it arises.
+    """Measure how much is lost, of what the loss consists and where it arises.
 
     Raises:
         UsageError: A model, a card or the data cannot be used.
@@ -94,7 +94,7 @@ def _with_layers(evidence: Evidence, case: Case) -> Evidence:
 
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
-    """Test every cause, and rank those that were found; a cause that cannot be tested takes no other down."""
+    """Test every cause, and rank those that were found; one that cannot be tested does not stop the others."""
     from harness.diagnosis.causes.ranking import rank
 
     found: list[Finding] = []

@@ -1,4 +1,4 @@
-"""A diagnosis as plain values: what `--format json` prints and every other form is made of."""
+"""Turn a diagnosis into plain values: `--format json` prints them, and every other form is made of them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 COLUMNS = ("float", "quantized", "loss", "attribution", "layers", "causes", "remedies")
-"""The keys of the one object."""
+"""The keys of the object."""
 ROW_COLUMNS = ("part", "name", "value", "low", "high", "unit", "text")
-"""The columns of the rows that CSV and markdown have in its place."""
+"""The columns of the rows that CSV and markdown have instead of the object."""
 SIGNIFICANCE = 0.05
 _GAIN = ("gain", "gain_low", "gain_high")
 _FIGURES = ("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar100")
 
 
 def document(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> Object:
-    """Return the one object; unknown is None, and every number finite."""
+    """Return a diagnosis as one object; unknown is None, and every number finite."""
     evidence = diagnosis.evidence
     found: Object = {
         "float": None if evidence.loss.float is None else _side(evidence.loss.float),
@@ -60,7 +60,7 @@ def _side(accuracy: Accuracy) -> Object:
 
 
 def _loss(loss: Loss) -> Object:
-    """The loss is positive where accuracy was lost: the difference with its sign turned."""
+    """Return the loss with the sign of the difference turned: positive where accuracy was lost."""
     found = loss.difference
     return {
         "map": _turned(None if found is None else found.difference),
@@ -78,7 +78,7 @@ def _turned(value: float | None) -> float | None:
 
 
 def decision(found: PairedDifference) -> str:
-    """Return `worse`, `better` or `~`, what the images cannot tell."""
+    """Return `worse`, `better` or `~` where the images cannot decide."""
     if found.p is None or found.difference is None or found.p >= SIGNIFICANCE:
         return "~"
     return "better" if found.difference > 0 else "worse"
@@ -165,7 +165,7 @@ def _tried(attempt: Attempt) -> Object:
 
 
 def _finite(value: Any) -> Any:
-    """Put None in the place of infinities, which JSON does not know."""
+    """Replace infinities by None, because JSON does not know them."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
@@ -202,12 +202,12 @@ def _row(part: str, name: str, value: Any, low: Any, high: Any, unit: str, text:
 
 
 def remedy_text(remedy: Mapping[str, Any]) -> str:
-    """Return what to do, with the command as a shell would take it."""
+    """Return a remedy's sentence, with the command as for a shell."""
     return " ".join(filter(None, (remedy["sentence"], command_text(remedy["command"]))))
 
 
 def command_text(command: Sequence[str] | None) -> str:
-    """Return a command as a shell would take it; empty without one."""
+    """Return a command as for a shell; empty without one."""
     import shlex
 
     return "" if command is None else shlex.join(command)

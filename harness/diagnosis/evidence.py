@@ -1,4 +1,4 @@
-"""Everything that a cause can be judged by."""
+"""The evidence that all causes are tested on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from harness.diagnosis.runs.runs import Runs
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was measured, and the means to measure more.
+    """The measurements, and the means to measure more.
 
     Attributes:
         pair: The two models.
         dataset: The images that were evaluated.
         truth: Their annotations.
         runs: Detections of a model under changes; inferences are kept and not repeated.
-        loss: How bad it is.
-        attribution: Of what the loss consists; None without a float model.
+        loss: How much accuracy is lost.
+        attribution: The parts of the loss; None without a float model.
         layers: The error of each tensor; None where the tensors cannot be read.
         pipeline_config: A `pipeline.config` that the user gave.
-        representative: The representative data that the user says the quantized model was made with.
+        representative: The representative data that, the user says, the quantized model was made with.
         workspace: As for every command.
     """
 
@@ -44,5 +44,5 @@ class Evidence:
     workspace: str | None = None
 
     def trial(self, change: Change, model: ComparedModel | None = None, n_images: int | None = None) -> Trial:
-        """Measure a model (the quantized one by default) with a change against itself without: see `Runs.trial`."""
+        """Compare a model (the quantized one by default) with a change to the model as it is: see `Runs.trial`."""
         return self.runs.trial(model or self.pair.quantized, change, n_images)

@@ -1,4 +1,4 @@
-"""What a cause's examination gives: the finding, its numbers and its remedy."""
+"""The findings about causes: each with its numbers and its remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EFFORTS: tuple[Effort, ...] = ("setting", "edit", "requantize", "retrain")
 
 @dataclass(frozen=True)
 class Number:
-    """One number behind a finding; `unit` is empty for shares and counts, `mAP`, `dB`, `px`, … else."""
+    """One number behind a finding; `unit` is empty for shares and counts, else `mAP`, `dB`, `px`, …."""
 
     name: str
     value: float | int | str | None
@@ -30,7 +30,7 @@ class Remedy:
 
     Attributes:
         sentence: An imperative sentence.
-        command: The exact command as arguments, `harness` first; None where it is not ours to do.
+        command: The exact command as arguments, `harness` first; None where the harness cannot do it.
         can_try: Whether `--try` can carry it out and measure it.
         fix: The same as data, for `--try`; None where only the user can do it.
     """
@@ -43,17 +43,17 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Finding:
-    """A named cause that was found.
+    """A cause that was found.
 
     Attributes:
         cause: Its key in `harness.diagnosis.causes.CAUSES`.
         confidence: `certain`, `likely` or `possible`.
         rule: The rule that gave the confidence, in words.
-        sentence: What is wrong, with the decisive numbers.
+        sentence: The fault, with the decisive numbers.
         numbers: The numbers behind it.
-        gain: What taking the cause away brought in a counterfactual run: `first` is the quantized model's mAP as it
-            is, `second` without the cause; None where it was not measured.
-        effort: How much work the remedy is.
+        gain: The gain without the cause, measured in a trial: `first` is the quantized model's mAP as it is, `second`
+            without the cause; None where it was not measured.
+        effort: The work that the remedy takes.
         remedy: What to do.
     """
 
@@ -83,15 +83,15 @@ class NewNms:
 
 @dataclass(frozen=True)
 class CutPostProcess:
-    """Take the operator out with all behind it; suppress on the host."""
+    """Cut the operator with everything behind it; suppress on the host."""
 
 
 @dataclass(frozen=True)
 class Requantize:
-    """Quantize the float model anew.
+    """Quantize the float model again.
 
     Attributes:
-        mode: Of `harness quantize`.
+        mode: A mode of `harness quantize`.
         keep_float: Regular expressions of the names of tensors whose operators stay float.
     """
 

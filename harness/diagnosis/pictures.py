@@ -1,6 +1,6 @@
-"""The images that the two models differ most on, side by side: float left, quantized right, with the ground truth.
+"""Draw the images that the two models differ most on: float left, quantized right, with the ground truth.
 
-Both are drawn from the score upwards at which the float model's F1 is best: what a user of the float model would see.
+Detections are drawn from the score upwards at which the float model's F1 is best: as a user of it would choose.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _GAP, _STRIP = 6, 20
 
 @dataclass(frozen=True)
 class Picture:
-    """One image as the models see it.
+    """One image with the detections of both models.
 
     Attributes:
-        image_id: Of the dataset.
+        image_id: Id in the dataset.
         name: The image's file.
         caption: How the models differ, in words.
         image: The drawing.
@@ -83,7 +83,7 @@ def write_pictures(evidence: Evidence, folder: Path, n: int = MOST) -> list[Path
 
 
 def _judge_images(evidence: Evidence, accuracies: Sequence[Accuracy]) -> list[tuple[WorstImage, ...]]:
-    """Return what is right and wrong for each model in each image, at the first side's threshold."""
+    """Return each model's right and wrong detections in each image, at the first model's threshold."""
     found: list[list[WorstImage]] = []
     threshold = None
     for accuracy in accuracies:
@@ -101,7 +101,7 @@ def _judge_images(evidence: Evidence, accuracies: Sequence[Accuracy]) -> list[tu
 
 
 def _difference(judged: tuple[WorstImage, ...]) -> int:
-    """Count the objects that only one model finds, and by how many wrong detections they differ."""
+    """Count the objects that only one model finds, and the difference in wrong detections."""
     if len(judged) == 1:
         return len(judged[0].missed) + len(judged[0].wrong)
     first, second = judged

@@ -2,7 +2,7 @@
 
     def examine(evidence: Evidence) -> Finding | None: ...
 
-It returns None where its test found nothing, or could not be made.
+It returns None where the test found nothing, or could not be made.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> F
 
 
 def _of_one_range(evidence: Evidence, wide: list[Layer]) -> list[int]:
-    """Return the tensors, and those that only carry on the same range (a RESHAPE behind them)."""
+    """Return the tensors, and those that share their range because they only carry it on (a RESHAPE behind them)."""
     ranges = {(layer.range_low, layer.range_high) for layer in wide}
     return [
         i for i, layer in layers_by_tensor(evidence).items() if (layer.range_low, layer.range_high) in ranges

@@ -13,7 +13,7 @@ CAUSE = "channel-order"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Feed the channels in the other order: the float model's, or for want of it simply the other one."""
+    """Feed the channels in the float model's order; without a float model, in the other order."""
     card = evidence.pair.quantized.card
     other = replace(
         card, input=replace(card.input, channels="bgr" if card.input.channels == "rgb" else "rgb")

@@ -1,4 +1,4 @@
-"""The delegate computes something else than the CPU does with the same file."""
+"""The delegate computes another result than the CPU with the same file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFERENCE_DELEGATE = f"{CPU}:1"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Run the very same file and card on one thread of this computer's CPU."""
+    """Run the same file and card on one thread of this computer's CPU."""
     model = evidence.pair.quantized
     if model.place.device == Place().device and model.place.delegate in {CPU, REFERENCE_DELEGATE}:
         return None

@@ -48,7 +48,7 @@ class Emulations:
         return model
 
     def compare_with(self, better: QuantizedParts) -> PairedDifference:
-        """Compare the whole quantized model, emulated, with better parts of it.
+        """Compare the emulated quantized model with the same model with better parts.
 
         Args:
             better: The quantized parts without the fault.

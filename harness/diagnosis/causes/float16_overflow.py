@@ -1,4 +1,4 @@
-"""Values beyond 65504, the largest of float16: weights that became infinite, or activations in such a delegate."""
+"""Values exceed 65504, the largest of float16: weights became infinite, or activations do in a float16 delegate."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from harness.tflite.values import real_values
 
 CAUSE = "float16-overflow"
 LARGEST = 65504.0
-"""IEEE 754 binary16."""
+"""The largest finite value of IEEE 754 binary16."""
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Look for weights that are not finite, and for float activations that float16 cannot hold on such a delegate."""
+    """Look for weights that are not finite, and for activations that a float16 delegate cannot hold."""
     return _weights(evidence) or _activations(evidence)
 
 

@@ -1,4 +1,4 @@
-"""Images are brought to the input's size in another way, or to another size, than in training."""
+"""Images are resized in another way, or to another size, than in training."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
             found, other = describe(card.input), describe(better)
             sentence = f"images are brought to size by {found}; on the float side it is {other}"
             yield Hypothesis(replace(card, input=better), sentence, seen=True)
-        return  # the float model does well with images that are brought to size in the same way
+        return  # the float model does well with images resized in the same way
     for reading in resizes(card, model.description):
         found, other = describe(card.input), describe(reading.card.input)
         yield Hypothesis(
@@ -45,20 +45,20 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def _way(spec: InputSpec) -> tuple[object, ...]:
-    """Return what decides where the image lies and what it looks like; a stretched one has no border."""
+    """Return the entries that decide where the image lies and how it looks; a stretched one has no border."""
     border = (spec.pad_value, spec.pad_position) if spec.resize == "letterbox" else ()
     return (spec.resize, spec.method, *border)
 
 
 def describe(spec: InputSpec) -> str:
-    """Return how images are resized, for a sentence."""
+    """Return in words how images are resized."""
     if spec.resize == "stretch":
         return f"stretching ({spec.method})"
     return f"letterboxing ({spec.pad_position}, border {spec.pad_value}, {spec.method})"
 
 
 def _other_size(evidence: Evidence) -> Finding | None:
-    """Compare the size with the training's and the float model's; nothing here can be run at another size."""
+    """Compare the input's size with the training's and the float model's; another size cannot be tried."""
     spec = evidence.pair.quantized.card.input
     own = (spec.width, spec.height)
     for size, whose in _sizes(evidence):

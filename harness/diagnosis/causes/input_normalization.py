@@ -1,4 +1,4 @@
-"""The network gets images normalized otherwise than it was trained: real = (pixel − mean) / std is another."""
+"""The network gets images that are normalized otherwise than in training: real = (pixel − mean) / std differs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAUSE = "input-normalization"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Feed the quantized model what the float model gets; without a float model, try the usual normalizations."""
+    """Feed the float model's input values; without a float model, try the usual normalizations."""
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
 
 

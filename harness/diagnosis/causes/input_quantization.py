@@ -1,4 +1,4 @@
-"""Pixels are fed to an integer input as they are, though its scale and zero point stand for something else."""
+"""Pixels are fed to an integer input as they are, though its scale and zero point give them another meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CAUSE = "input-quantization"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Feed round(real / scale) + zero point of what the float network gets, where the input can store it."""
+    """Feed round(real / scale) + zero point of the float network's input values, where the input can store them."""
     model = evidence.pair.quantized
     card, info = model.card, model.description.inputs[0]
     if evidence.pair.float is None or not input_values.is_integer(model) or card.input.mean is not None:

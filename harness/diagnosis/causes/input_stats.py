@@ -1,7 +1,7 @@
-"""The input's scale and zero point say other things of the pixels than the network was trained on.
+"""The input's scale and zero point give pixels other values than the network was trained on.
 
-That is what `quantized_input_stats` = (mean, std) writes: real = (q − mean) / std, so the scale is 1 / std, the zero
-point mean.
+They are written by `quantized_input_stats` = (mean, std): real = (q − mean) / std, so the scale is 1 / std and the zero
+point the mean.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CAUSE = "input-stats"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Write the scale and zero point into the file with which pixels mean what the float network gets."""
+    """Write a scale and zero point into the file that give pixels the float network's values."""
     wanted = _wanted(evidence)
     if wanted is None:
         return None
@@ -89,6 +89,6 @@ def _finding(
 
 
 def _stored(wanted: InputValues, dtype: str) -> tuple[float, int]:
-    """Return the scale and zero point with which pixel 0 means the least and 255 the greatest value."""
+    """Return the scale and zero point that map pixel 0 to the least and 255 to the greatest value."""
     scale = (wanted.high - wanted.low) / 255
     return scale, round(EIGHT_BIT[dtype][0] - wanted.low / scale)

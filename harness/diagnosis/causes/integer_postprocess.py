@@ -1,4 +1,4 @@
-"""The outputs of `TFLite_Detection_PostProcess` are forced to integers, which hold neither boxes nor class numbers."""
+"""The outputs of `TFLite_Detection_PostProcess` are stored as integers, which hold neither boxes nor class numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CAUSE = "integer-postprocess"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Take the operator's own float outputs instead of the rounded ones."""
+    """Use the operator's own float outputs instead of the rounded ones."""
     model = evidence.pair.quantized
     outputs = float_outputs(model)
     if outputs is None:
@@ -44,7 +44,7 @@ def examine(evidence: Evidence) -> Finding | None:
 
 
 def float_outputs(model: ComparedModel) -> dict[str, int] | None:
-    """Return the operator's own outputs in the order of the model's, where a model's are rounded ones; else None."""
+    """Return the operator's own outputs in the order of the model's; None where the model's are not rounded."""
     found = postprocess.find(model.graph)
     places = postprocess.places(model.graph)
     graph = model.graph.primary

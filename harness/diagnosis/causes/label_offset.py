@@ -1,4 +1,4 @@
-"""Class numbers are taken for other categories than they mean: one too low, one too high, another list."""
+"""Class numbers are mapped to wrong categories: one too low, one too high, another list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CAUSE = "label-offset"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Read the class numbers as the float model does, else in the usual ways; it costs no inference."""
+    """Map the class numbers as the float model does, else in the usual ways; it costs no inference."""
     return hypotheses.best_card(evidence, CAUSE, list(_hypotheses(evidence)))
 
 
@@ -42,7 +42,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def describe(spec: Labels) -> str:
-    """Return what a class number means, for a sentence."""
+    """Return in words how class numbers are mapped to categories."""
     number = "class" if spec.offset == 0 else f"class {'+' if spec.offset > 0 else '-'} {abs(spec.offset)}"
     return (
         f"«{number}» as the category" if spec.map is None else f"«{number}» as one of {spec.map}'s categories"

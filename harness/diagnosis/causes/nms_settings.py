@@ -34,13 +34,13 @@ _OPTIONS = {
     "detections_per_class": "detections_per_class",
 }
 LOW_THRESHOLD, MANY, USUAL_IOU = 1e-3, 100, 0.6
-"""What COCO's mAP wants: nearly all candidates, 100 detections an image; 0.6 is the object detection API's overlap."""
+"""Settings for COCO's mAP: nearly all candidates, 100 detections an image; 0.6 is the Object Detection API's overlap."""
 CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """Other settings, what they come to, and the remedy."""
+    """Other NMS settings, as a change and as a remedy."""
 
     change: Change
     remedy: Remedy
@@ -50,7 +50,7 @@ class _Variant:
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Suppress with the float model's settings, or, for want of them, with the training's or usual ones."""
+    """Suppress with the float model's settings; without a float model, with the training's or the usual ones."""
     with scratch_folder() as folder:
         for one in _variants(evidence, folder):
             if not one.seen and not allows_guesses(evidence):
@@ -92,7 +92,7 @@ def _variants(evidence: Evidence, folder: ScratchFolder) -> Iterator[_Variant]:
 
 
 def _expected(evidence: Evidence, own: PostProcess) -> PostProcess:
-    """Return what the training's configuration says, and where it says nothing what is usual for mAP."""
+    """Return the settings of the training's configuration, and the usual ones for mAP where it has none."""
     from dataclasses import replace as with_fields
 
     training = read_training(evidence.pipeline_config)
@@ -111,7 +111,7 @@ def _difference(own: PostProcess, wanted: PostProcess) -> tuple[NmsChange, tuple
     for name, option in _OPTIONS.items():
         before, after = getattr(own, option), getattr(wanted, option)
         if name == "detections_per_class" and not (own.use_regular_nms or wanted.use_regular_nms):
-            continue  # the fast NMS does not look at it
+            continue  # the fast NMS ignores it
         if abs(before - after) > CLOSE:
             changed[name] = after
     numbers = [Number(f"{name} here", _plain(getattr(own, _OPTIONS[name]))) for name in changed]

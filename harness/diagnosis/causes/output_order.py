@@ -1,4 +1,4 @@
-"""Outputs are taken for each other: TF1 exports list boxes, classes, scores, count; TF2 exports list them otherwise."""
+"""The outputs are read in a wrong order: TF1 exports list boxes, classes, scores, count; TF2 exports another order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
 
 
 def _graph_order(model: ComparedModel) -> tuple[str, ...] | None:
-    """Return the order that the operator in the graph gives; None without it."""
+    """Return the order that the operator in the graph states; None without it."""
     from harness.tflite.postprocess import places
 
     found = places(model.graph)

@@ -1,4 +1,4 @@
-"""A layer's weights have one scale for all channels, and its channels differ in size: the small ones are lost."""
+"""A layer's weights have one scale for all channels, which differ in size: the small ones lose their precision."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _finding(evidence: Evidence, emulations: Emulations, layers: list[Weights]) 
 
 
 def _of_file_alone(evidence: Evidence) -> Finding | None:
-    """Look at the int8 weights themselves; training with quantization (uint8) has learnt to live with one scale."""
+    """Judge by the int8 weights alone; uint8 models, trained with quantization, have adapted to one scale."""
     graph = evidence.pair.quantized.graph
     found = [
         (graph.primary.tensors[o.outputs[0]].name, differ)
@@ -89,7 +89,7 @@ def _of_file_alone(evidence: Evidence) -> Finding | None:
 
 
 def _differ(graph: Graph, index: int) -> float:
-    """Return how much a depthwise layer's largest channel exceeds its median one; 0 with a scale a channel."""
+    """Return the ratio of a depthwise layer's largest channel to its median one; 0 with a scale a channel."""
     tensor = graph.primary.tensors[index]
     quantization = tensor.quantization
     if not tensor.constant or tensor.dtype != "int8" or quantization is None or len(quantization.scales) != 1:

@@ -1,8 +1,8 @@
 """Read the `pipeline.config` of the TensorFlow Object Detection API without that package.
 
 The file is protocol buffer text (https://protobuf.dev/reference/protobuf/textformat-spec/) of
-`TrainEvalPipelineConfig`. Messages are read as they stand, whatever their fields are called, so configurations of any
-version and of forks can be read; only the entries that a diagnosis needs are then looked up.
+`TrainEvalPipelineConfig`. Messages are read whatever their fields are called, so configurations of any version and of
+forks can be read; only the entries that a diagnosis needs are then looked up.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CLOSING = {"{": "}", "<": ">"}
 
 @dataclass
 class Message:
-    """Fields by name; each holds all its values in order: texts and messages."""
+    """Fields by name; each holds all its values, texts and messages, in order."""
 
     fields: dict[str, list[str | Message]] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class Message:
         return found[-1] if found else None
 
     def number(self, *path: str) -> float | None:
-        """Return a number at a path; None without it, or where it is none."""
+        """Return a number at a path; None without it, or where it is no number."""
         text = self.text(*path)
         try:
             return None if text is None else float(text.rstrip("fF"))
@@ -67,7 +67,7 @@ def parse(text: str, name: str = "pipeline.config") -> Message:
     """Read protocol buffer text.
 
     Raises:
-        UsageError: It is something else; says in which line.
+        UsageError: It is something else; names the line.
     """
     return _Parser(text, name).message("", 0)
 
@@ -146,14 +146,14 @@ class _Parser:
 
 @dataclass(frozen=True)
 class Training:
-    """What the configuration says of the model; None where it says nothing.
+    """The entries of a configuration that a diagnosis needs; None where it has no such entry.
 
     Attributes:
         size: Width and height of the network's input.
         keeps_aspect: Whether images keep their aspect ratio (`keep_aspect_ratio_resizer`).
-        num_classes: Without the background.
-        feature_extractor: Its type.
-        quantization_delay: Step at which `graph_rewriter` was to begin with quantization-aware training.
+        num_classes: Number of classes without the background.
+        feature_extractor: Type of the feature extractor.
+        quantization_delay: Step at which `graph_rewriter` was to begin quantization-aware training.
         score_threshold: Of the NMS.
         iou_threshold: Of the NMS.
         max_detections: Of the NMS, an image.
@@ -195,7 +195,7 @@ def read_training(path: Path | None) -> Training | None:
 
 
 def training(config: Message) -> Training:
-    """Look up what a diagnosis needs; the kind of model (`ssd`, `faster_rcnn`, …) does not matter."""
+    """Look up the entries that a diagnosis needs; the kind of model (`ssd`, `faster_rcnn`, …) does not matter."""
     model = ("model", "*")
     nms = (*model, "post_processing", "batch_non_max_suppression")
     fixed = (*model, "image_resizer", "fixed_shape_resizer")
@@ -214,7 +214,7 @@ def training(config: Message) -> Training:
 
 
 def _delay(config: Message) -> int | None:
-    """Return when quantization was to begin; `graph_rewriter.proto` has 500,000 where it does not say."""
+    """Return the step at which quantization was to begin; `graph_rewriter.proto` has 500,000 as its default."""
     if not any(True for _ in config.messages("graph_rewriter", "quantization")):
         return None
     delay = _whole(config.number("graph_rewriter", "quantization", "delay"))

@@ -1,7 +1,7 @@
-"""Quantization-aware training was configured, and the graph shows none of it.
+"""Quantization-aware training was configured, and the graph shows no trace of it.
 
-`graph_rewriter` is read by the TF1 trainer only; TF2 pipelines ignore it without a word (tensorflow/models issues 9835,
-10628). A graph that it rewrote holds FAKE_QUANT operators, or is converted to the uint8 of TF1's training.
+`graph_rewriter` is read by the TF1 trainer only; TF2 pipelines ignore it without a warning (tensorflow/models issues
+9835, 10628). A graph that it rewrote has FAKE_QUANT operators, or is converted to the uint8 of TF1's training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FAKE = "FAKE_QUANT"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Look for what quantization-aware training leaves in a graph, where `pipeline.config` asks for it."""
+    """Look for traces of quantization-aware training in the graph, where `pipeline.config` asks for it."""
     training = read_training(evidence.pipeline_config)
     if training is None or not training.asks_for_qat or any(map(_trained_so, evidence.pair.models)):
         return None

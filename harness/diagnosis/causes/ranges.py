@@ -14,27 +14,27 @@ from harness.diagnosis.runs.model_pair import ComparedModel
 WIDE = 0.25
 """A tensor that spans less than a quarter of its range has lost two bits or more."""
 CLIPPED, NARROW = 0.002, 0.85
-"""A tensor is cut off where 2 in 1000 values lie outside, or the range is 15 % shorter than the values' own."""
+"""A tensor is cut off where 2 in 1000 values lie outside, or the range is 15 % shorter than that of the values."""
 MANY = 0.25
-"""From a quarter of the tensors on it is the images; single tensors are outliers."""
+"""From a quarter of the tensors on the images are to blame; single tensors are outliers."""
 SOME = 0.1
-"""Where the input itself was calibrated for another range, a tenth of the tensors being cut off confirms it."""
+"""Where the input itself was calibrated for another range, a tenth of the tensors cut off confirms it."""
 OTHER = 0.1
-"""Ends of a calibrated input that are off by a tenth of the range: real images hold nearly black and nearly white."""
+"""Ends of a calibrated input that differ by a tenth of the range: real images hold nearly black and nearly white."""
 PIXELS = 100.0
-"""Values that only pixels of 0…255 have: normalized ones are below 3."""
+"""A value that only pixels of 0…255 reach: normalized ones are below 3."""
 MOVING = frozenset(
     {"RESHAPE", "SLICE", "STRIDED_SLICE", "SPLIT", "TRANSPOSE", "SQUEEZE", "PAD", "MAX_POOL_2D"}
 )
-"""Operators that only move values: their outputs have the range of their inputs and say nothing new."""
+"""Operators that only move values: their outputs have the range of their inputs and add no evidence."""
 
 
 @dataclass(frozen=True)
 class RangeFit:
-    """Which tensors' ranges fit.
+    """How the stored ranges of the tensors fit their values.
 
     Attributes:
-        layers: The stored activations that say something: computed ones, and the input where the card normalizes it.
+        layers: The stored activations that count: computed ones, and the input where the card normalizes it.
         wide: Those that span less than a quarter of their range.
         narrow: Those that are cut off.
     """
@@ -55,7 +55,7 @@ class RangeFit:
 
 
 def fit_ranges(evidence: Evidence) -> RangeFit:
-    """Hold every stored range against the float values of the same tensor over the evaluated images."""
+    """Compare every stored range with the float values of the same tensor over the evaluated images."""
     if evidence.layers is None:
         return RangeFit((), (), ())
     told = [layer for layer in evidence.layers.layers if _says_something(layer, evidence.pair.quantized)]
@@ -68,7 +68,7 @@ def _says_something(layer: Layer, model: ComparedModel) -> bool:
     if layer.range_low is None or layer.range_high is None or layer.scale is None:
         return False
     if layer.pair.operator == INPUT:
-        return model.card.input.mean is not None  # pixels that are fed as they are fill any range
+        return model.card.input.mean is not None  # pixels without a normalization fill any range
     return layer.pair.operator not in MOVING | {"LOGISTIC", "SOFTMAX", "TANH"}  # those ranges are fixed
 
 
@@ -78,7 +78,7 @@ def _is_cut_off(layer: Layer) -> bool:
 
 
 def is_wrongly_calibrated(evidence: Evidence, found: RangeFit) -> bool:
-    """Whether the ranges are of other images than these, rather than single ones of outliers or the input's alone."""
+    """Whether the model was calibrated on wrong images, so that not only a few outliers or the input misfit."""
     if found.input is not None or found.share >= MANY:
         return True
     cut_off = len(found.narrow) / len(found.layers) if found.layers else 0.0
@@ -86,7 +86,7 @@ def is_wrongly_calibrated(evidence: Evidence, found: RangeFit) -> bool:
 
 
 def input_range_problem(evidence: Evidence) -> str | None:
-    """Say for what range the input was calibrated, where that is not what the float network gets."""
+    """Return in words the range the input was calibrated for, where the float network gets another one."""
     reference, model = evidence.pair.float, evidence.pair.quantized
     held = input_values.storable_range(model.description.inputs[0])
     if reference is None or held is None:

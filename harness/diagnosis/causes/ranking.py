@@ -1,12 +1,12 @@
-"""Which cause to look at first: gain per effort, as far as the cause is sure.
+"""Rank the causes: gain per effort, weighted by confidence.
 
 The rule, in one place:
 
     worth = measured gain in mAP × CONFIDENCE[confidence] / EFFORT[effort]
 
 The finding of the greatest worth comes first; where no gain was measured the worth is 0, and the confidence, then the
-lesser effort decides. So what was measured never stands behind a guess, a large gain that these images do not yet
-prove can stand before a proven small one, and among equals the cheaper cure is tried first: a card's entry takes a
+lesser effort decides. So a measured gain is never ranked behind a guess, a large gain that these images do not yet
+prove can come before a proven small one, and among equals the cheaper remedy is tried first: a card's entry takes a
 minute, an edit of the file as well, quantizing again an hour with the gathering of images, training again days.
 """
 
@@ -26,7 +26,7 @@ def rank(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def worth(finding: Finding) -> float:
-    """Return what looking at a finding promises, in mAP per effort; 0 where no gain was measured."""
+    """Return the expected gain of a finding's remedy, in mAP per effort; 0 where no gain was measured."""
     gain = finding.gain.difference if finding.gain is not None else None
     return max(0.0, gain or 0.0) * CONFIDENCE[finding.confidence] / EFFORT[finding.effort]
 

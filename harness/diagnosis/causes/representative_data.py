@@ -1,4 +1,4 @@
-"""The ranges of the activations were found with the wrong images: of another range, one again and again, too few."""
+"""The model was calibrated with the wrong images: of another range, one again and again, too few."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CAUSE = "representative-data"
 
 
 def examine(evidence: Evidence) -> Finding | None:
-    """Hold the stored ranges against the float values, and emulate the model with ranges that fit."""
+    """Compare the stored ranges with the float values, and emulate the model with ranges that fit."""
     if evidence.pair.float is None:
         return _of_file_alone(evidence)
     found, faults = fit_ranges(evidence), _faults(evidence)
@@ -52,7 +52,7 @@ def examine(evidence: Evidence) -> Finding | None:
 
 
 def _faults(evidence: Evidence) -> tuple[Fault, ...]:
-    """Return what is wrong with the representative data itself, where it was given."""
+    """Return the errors in the representative data itself, where it was given."""
     try:
         return tuple(fault for fault in samples.given_faults(evidence) if fault.severity == "error")
     except DatasetError:
@@ -95,7 +95,7 @@ def _remedy(evidence: Evidence) -> Remedy:
 
 
 def _of_file_alone(evidence: Evidence) -> Finding | None:
-    """Hold the input's range against what the card feeds; the other ranges say nothing without a float model."""
+    """Compare the input's range with the card's values; other ranges tell nothing without a float model."""
     model = evidence.pair.quantized
     info = model.description.inputs[0]
     asked = input_values.card_values(model.card.input, info)

@@ -1,10 +1,10 @@
-"""A float model that computes as a quantized one does, part by part: what each part costs can then be measured.
+"""Emulate quantization in the float model, part by part, so that the cost of each part can be measured.
 
 An activation of the float graph is rounded by a pair QUANTIZE → DEQUANTIZE with the scale and zero point that the
-quantized graph has for it; a constant is replaced by what the quantized one stands for. What is left out stays float.
+quantized graph has for it; a constant is replaced by the real values of the quantized one. The rest stays float.
 This is simulated quantization: B. Jacob et al., Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference (CVPR 2018), section 3. The integer kernels round their sums once more, so the whole
-comes near the quantized model, not to its bits.
+comes near the quantized model, but not bit by bit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class QuantizationParameters:
-    """How an activation is stored: real = scale × (q − zero point).
+    """The quantization of an activation: real = scale × (q − zero point).
 
     Attributes:
         scale: Above 0.
@@ -47,11 +47,11 @@ class QuantizationParameters:
 
 @dataclass(frozen=True)
 class QuantizedParts:
-    """What is quantized in the emulation; tensors by their index in the float graph.
+    """The parts to quantize in an emulation; tensors by their index in the float graph.
 
     Attributes:
-        activations: Tensor → how it is stored.
-        weights: Constant → its values, those that the quantized one stands for.
+        activations: Tensor → its quantization.
+        weights: Constant → the real values of the quantized one.
     """
 
     activations: Mapping[int, QuantizationParameters] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class QuantizedParts:
 
 
 def parameters_for_range(low: float, high: float) -> QuantizationParameters:
-    """Return how a range is stored in int8: 0 is exact, 255 steps (TFLite, `quantization_utils.cc`)."""
+    """Return the int8 quantization of a range: 0 is exact, 255 steps (TFLite, `quantization_utils.cc`)."""
     low, high = min(low, 0.0), max(high, 0.0)
     scale = (high - low) / 255 or 1.0
     return QuantizationParameters(scale, round(-128 - low / scale))
@@ -74,11 +74,11 @@ def emulate(data: bytes, parts: QuantizedParts, path: Path) -> bytes:
 
     Args:
         data: The float model's file; a float16 one will do.
-        parts: What is quantized.
+        parts: The parts to quantize.
         path: Named in errors.
 
     Raises:
-        ModelError: The file is not a sound model.
+        ModelError: The file is not a valid model.
         MissingExtraError: The package that can write models is not installed.
     """
     reader.read_graph(data, path)
@@ -87,7 +87,7 @@ def emulate(data: bytes, parts: QuantizedParts, path: Path) -> bytes:
 
 
 class _Emulation:
-    """One model, taken apart into the schema's objects."""
+    """One model as the schema's objects."""
 
     def __init__(self, data: bytes) -> None:
         self.classes = schema.load_writable("emulating a quantized model")
@@ -104,7 +104,7 @@ class _Emulation:
         return bytes(builder.Output())
 
     def round(self, index: int, stored: QuantizationParameters) -> None:
-        """Put the pair of operators behind the one that makes the tensor."""
+        """Insert QUANTIZE and DEQUANTIZE behind the operator that computes a tensor."""
         integers = self.tensor(index, stored.dtype, "rounded")
         quantization = self.classes.QuantizationParametersT()
         quantization.scale, quantization.zeroPoint = [stored.scale], [stored.zero_point]
@@ -116,11 +116,11 @@ class _Emulation:
         self.graph.operators.insert(place + 1, self.operator("DEQUANTIZE", integers, again))
 
     def maker(self, index: int) -> int:
-        """Return the place of the operator that makes a tensor; -1 for an input."""
+        """Return the place of the operator that computes a tensor; -1 for an input."""
         return next((k for k, o in enumerate(self.graph.operators) if index in list(o.outputs)), -1)
 
     def read_instead(self, old: int, new: int) -> None:
-        """Let all that read a tensor, and the model's outputs, read another one."""
+        """Replace a tensor by another one in all operators' inputs and the model's outputs."""
         for operator in self.graph.operators:
             operator.inputs = [new if index == old else index for index in operator.inputs]
         self.graph.outputs = [new if index == old else index for index in self.graph.outputs]
@@ -156,7 +156,7 @@ class _Emulation:
         return operator
 
     def code(self, number: int) -> int:
-        """Return the place of an operator's code, of a version that takes int8; it is added where it is missing."""
+        """Return the place of an operator's code, of a version that takes int8; add it where it is missing."""
         for place, code in enumerate(self.model.operatorCodes):
             if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version >= 2:
                 return place

@@ -1,4 +1,4 @@
-"""Where the error arises: the figures of all tensors, the first that breaks, and what single layers cost."""
+"""Find where the error arises: compare all tensors, and find the first that breaks."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import Runs
 
 MOST_VALUES, LEAST_IMAGES = 1_200_000_000, 8
-"""Values that are compared: those of 100 images of an SSD 300×300. Larger models have as many on fewer images."""
+"""Values to compare: those of 100 images of an SSD 300×300. Larger models are compared on fewer images."""
 BROKEN_DB = 10.0
 """SNR below which a tensor counts as broken: a tenth of its power is noise."""
 DROP_DB = 6.0
-"""Loss of SNR at one layer from which it is to blame: the noise has four times the power that came in."""
+"""Loss of SNR at one layer from which it is to blame: the noise has four times the power of its inputs' noise."""
 ALIKE_DB = 100.0
 """SNR from which two tensors differ by rounding in float32 only."""
 EQUAL_DB = 120.0
-"""Taken for the SNR of tensors that are equal: more than float32 can tell."""
+"""SNR given to tensors that are equal: more than float32 can resolve."""
 
 
 def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
@@ -49,7 +49,7 @@ def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
 
 
 def _can_differ(pair: ModelPair) -> bool:
-    """Whether the tensors can be read, and can differ: what a delegate computes inside it keeps to itself."""
+    """Whether the tensors can be read, and can differ: a delegate does not give access to its own."""
     here = all(model.place.in_process for model in pair.models)
     inputs = {model.card.input for model in pair.models}
     return here and not (pair.same_file and len(inputs) == 1)
@@ -59,7 +59,7 @@ NOT_MEASURED = "what single layers cost was not measured"
 
 
 def with_drops(layers: Sequence[Layer], pair: ModelPair) -> list[Layer]:
-    """Add to each layer how much SNR is lost from the worst of its inputs; None where these are alike."""
+    """Add to each layer the loss of SNR from the worst of its inputs; None where these are alike."""
     assert pair.float is not None
     by_tensor = {layer.pair.float: layer for layer in layers}
     near = ancestors(pair.float.graph.primary, list(by_tensor))
@@ -71,14 +71,14 @@ def with_drops(layers: Sequence[Layer], pair: ModelPair) -> list[Layer]:
 
 
 def snr(layer: Layer) -> float:
-    """Return a layer's SNR as a number: equal tensors, and those that are all 0, have `EQUAL_DB`."""
+    """Return a layer's SNR as a number: `EQUAL_DB` for equal tensors, and for those that are all 0."""
     if layer.not_finite:
         return -EQUAL_DB
     return EQUAL_DB if layer.snr_db is None else layer.snr_db
 
 
 def first_break(layers: Sequence[Layer]) -> tuple[Layer | None, str]:
-    """Return the first tensor where the error breaks out, and the rule that it meets."""
+    """Return the first tensor where the error exceeds the limits, and the rule that it meets."""
     broken = [layer for layer in layers if snr(layer) < BROKEN_DB]
     sudden = [layer for layer in broken if layer.drop_db is None or layer.drop_db >= DROP_DB]
     if sudden and sudden[0].pair.operator == INPUT:

@@ -1,9 +1,9 @@
-"""Which tensor of the quantized graph stands for which tensor of the float graph.
+"""Match the tensors of the quantized graph to those of the float graph.
 
-Tensors are taken to be the same where their names and operators agree. Converters rename, so the rest is aligned by
-the order of the operators: both graphs are reduced to the operators that compute (without QUANTIZE and DEQUANTIZE,
-a separate activation joined to the operator before it, as other converters fuse it), written as tokens of operator
-and shape, and the longest common subsequence of the two token lists is taken.
+Tensors match where their names and operators agree. Converters rename, so the rest is aligned by the order of the
+operators: both graphs are reduced to the operators that compute (without QUANTIZE and DEQUANTIZE, a separate
+activation joined to the operator before it, as other converters fuse it), written as tokens of operator and shape, and
+the longest common subsequence of the two token lists is taken.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ MOVING = frozenset(
     {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "UNPACK", "PAD",
      "PADV2", "GATHER"}
 )  # fmt: skip
-"""What these put out was there before: they choose and move numbers."""
+"""Operators that choose and move numbers: their outputs hold no new ones."""
 FUSED = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1"})
 SELECTING = frozenset({POSTPROCESS, "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5"})
-"""What these put out is sorted: two lists in another order cannot be compared place by place."""
+"""Operators whose outputs are sorted: two lists in another order cannot be compared place by place."""
 _SUFFIX = re.compile(r"[_/](u?int8|int16|quantized|quantize|dequantized|dequantize|requantized|float)$")
 
 
 @dataclass(frozen=True)
 class Activation:
-    """A tensor that an operator makes.
+    """A tensor that an operator computes.
 
     Attributes:
         tensor: Index of the tensor.
-        name: Its name, without what converters append when they change its type.
+        name: Its name, without the suffixes of converters that change its type.
         kind: The operator's name; `INPUT` for the model's input.
-        shape: Of the tensor.
+        shape: Its shape.
         place: The operator's place in the order of execution; -1 for the input.
     """
 
@@ -49,7 +49,7 @@ class Activation:
 
     @property
     def token(self) -> tuple[object, ...]:
-        """What two tensors must share to be aligned."""
+        """The operator and shape that two tensors must share to be aligned."""
         return self.kind, tuple(size for size in self.shape if size != 1)
 
 
@@ -57,12 +57,12 @@ def match_tensors(first: Graph, second: Graph) -> list[TensorPair]:
     """Match the activations of a float graph with those of a quantized one.
 
     Args:
-        first: The float graph; a float16 one, whose weights pass through DEQUANTIZE, is as good.
+        first: The float graph; a float16 one, whose weights pass through DEQUANTIZE, will do.
         second: The quantized graph.
 
     Returns:
-        Pairs in the order of the float graph's execution, the input first; each tensor at most once. Constants, and
-        what suppression puts out, are not in them.
+        Pairs in the order of the float graph's execution, the input first; each tensor at most once, without constants
+        and the outputs of suppression.
     """
     before, after = activations(first.primary), activations(second.primary)
     by_name = _by_name(before, after)
@@ -104,7 +104,7 @@ def activations(graph: Subgraph) -> list[Activation]:
 
 
 def _constants(graph: Subgraph) -> set[int]:
-    """Return the tensors that depend on no input: constants, and what is worked out of constants alone."""
+    """Return the tensors that depend on no input: constants, and tensors computed from constants alone."""
     found = {tensor.index for tensor in graph.tensors if tensor.constant} | {-1}
     for operator in graph.operators:
         if operator.inputs and all(index in found for index in operator.inputs):
@@ -113,7 +113,7 @@ def _constants(graph: Subgraph) -> set[int]:
 
 
 def _joined(graph: Subgraph) -> dict[int, int]:
-    """Return the place of an operator → the place of the separate activation that is all that reads its output."""
+    """Return the place of an operator → the place of the separate activation that alone reads its output."""
     readers: Counter[int] = Counter(index for operator in graph.operators for index in operator.inputs)
     maker = {index: place for place, operator in enumerate(graph.operators) for index in operator.outputs}
     joined: dict[int, int] = {}
@@ -127,7 +127,7 @@ def _joined(graph: Subgraph) -> dict[int, int]:
 
 
 def _input(graph: Subgraph) -> Activation:
-    """Return the image input, as integers where a QUANTIZE stands right behind a float one."""
+    """Return the image input, as integers where a QUANTIZE follows directly on a float one."""
     images = [index for index in graph.inputs if len(graph.tensors[index].shape) == 4]
     index = (images or list(graph.inputs))[0]
     readers = graph.consumers(index)
@@ -142,7 +142,7 @@ def _activation(graph: Subgraph, index: int, kind: str, place: int) -> Activatio
 
 
 def _by_name(before: Sequence[Activation], after: Sequence[Activation]) -> dict[int, int]:
-    """Match what has the same name, operator and shape; names that stand twice say nothing."""
+    """Match tensors with the same name, operator and shape; a name that occurs twice proves nothing."""
     counts = [Counter(made.name for made in model) for model in (before, after)]
     places = {made.name: j for j, made in enumerate(after)}
     found = {}
@@ -157,14 +157,14 @@ def _by_name(before: Sequence[Activation], after: Sequence[Activation]) -> dict[
 
 
 def _tokens(model: Sequence[Activation], fixed: dict[int, int]) -> list[tuple[object, ...]]:
-    """Write a graph as tokens; what is matched already stands as a token of its own that both models share."""
+    """Write a graph as tokens; a tensor that is matched already becomes a token that both graphs share."""
     return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(model)]
 
 
 def _aligned(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:
     """Return the places of the longest common subsequence, by dynamic programming over numbered tokens.
 
-    Equal beginnings and ends, nearly always most of two graphs, are taken off first.
+    Equal beginnings and ends, nearly always most of two graphs, are stripped first.
     """
     head = 0
     while head < min(len(first), len(second)) and first[head] == second[head]:

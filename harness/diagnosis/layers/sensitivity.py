@@ -1,7 +1,7 @@
-"""What single layers cost: the float model with only one layer quantized, measured as every model is.
+"""Measure the cost of single layers: the mAP of the float model with only one layer quantized.
 
 Quantize-one: the layer's weights and its output are rounded as the quantized graph stores them, everything else
-stays float (`harness.diagnosis.layers.emulate`). Layers are screened by what becomes of the best candidates on a few
+stays float (`harness.diagnosis.layers.emulate`). Layers are screened by their effect on the best candidates of a few
 images; mAP is measured for those that disturb them most.
 """
 
@@ -31,21 +31,21 @@ from harness.tflite import reader
 
 SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
 SCREENED_CANDIDATES = 100
-"""The best candidates of each image, by the float model's scores: what becomes of them is looked at."""
+"""Candidates of each image that layers are screened by: the best, by the float model's scores."""
 MEASURED = 10
 """Layers whose mAP is measured; the others disturb the candidates less."""
 MEASURED_IMAGES, LEAST_MEASURED_IMAGES = 40, 16
 USUAL_PIXELS = 320 * 320
-"""Input size from which fewer images are measured: an inference takes as long as it has pixels."""
+"""Input size above which fewer images are measured: an inference takes longer the more pixels it has."""
 STEEP, LAST = 28, 12
 """Layers that are screened: those that lose most SNR by themselves, and the last ones, whose error nothing dampens."""
 _USUAL_DB = 40.0
-"""SNR of a tensor that is only rounded to 8 bits: what a layer with inputs that are alike is held against."""
+"""SNR of a tensor that is only rounded to 8 bits: the reference for a layer whose inputs are alike."""
 
 
 @dataclass(frozen=True)
 class _BaseModel:
-    """The float model that layers are quantized in: itself, or what is before its suppression."""
+    """The float model that layers are quantized in: the whole, or the part before its suppression."""
 
     model: ComparedModel
     file: Path
@@ -54,7 +54,7 @@ class _BaseModel:
 
 
 def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
-    """Add to the layers what each costs alone, as far as that can be measured; `method` says how, or why not.
+    """Add the cost of each layer alone, as far as it can be measured; `method` says how, or why not.
 
     Raises:
         JobError: A model failed.
@@ -83,9 +83,9 @@ def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
 
 
 def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, QuantizedParts]:
-    """Return for each layer, by its float tensor, what quantizing it alone means.
+    """Return for each layer, by its float tensor, the parts to quantize for it alone.
 
-    An output stored as its only input is changes nothing, and what only moves numbers is no layer: left out.
+    A layer whose output is stored as its only input is, and one that only moves numbers, cost nothing: left out.
     """
     near = ancestors(model.graph.primary, [pair.float for pair in mapping.pairs])
     found = {}
@@ -110,12 +110,12 @@ def _base(model: ComparedModel, readers: Readers | None) -> _BaseModel:
 
 
 def _quiet(done: int, total: int, text: str) -> None:
-    """Say nothing of the images of each of many layers."""
+    """Report nothing: the images of each of many layers are too many."""
 
 
 @dataclass(frozen=True)
 class _SingleLayerModels:
-    """Makes and runs models of which one layer is quantized."""
+    """Models with one layer quantized, made and run on demand."""
 
     base: _BaseModel
     runs: Runs
@@ -137,12 +137,12 @@ class _SingleLayerModels:
 
 
 def pixels(card: ModelCard) -> int:
-    """Return how many pixels a model looks at."""
+    """Return the number of pixels of a model's input."""
     return card.input.width * card.input.height
 
 
 def measured_images(card: ModelCard) -> int:
-    """Return how many images mAP is measured on for each layer, fewer where an inference takes longer."""
+    """Return the number of images to measure mAP on for each layer: fewer where an inference takes longer."""
     share = USUAL_PIXELS / max(pixels(card), 1)
     return max(LEAST_MEASURED_IMAGES, min(MEASURED_IMAGES, round(MEASURED_IMAGES * share)))
 
@@ -190,15 +190,15 @@ def _select_layers(
 
 
 def _own_loss_db(layer: Layer) -> float:
-    """Return how much SNR a layer loses by itself."""
+    """Return the loss of SNR at a layer itself."""
     return _USUAL_DB - snr(layer) if layer.drop_db is None else layer.drop_db
 
 
 def disturbance(first: Candidates, second: Candidates) -> float:
-    """Return how far the best candidates are from where they were: mean (1 - IoU) + mean relative change of score.
+    """Return the change of the best candidates: mean (1 - IoU) + mean relative change of score.
 
     Args:
-        first: Of the float model; its best `SCREENED_CANDIDATES` are looked at.
+        first: Candidates of the float model, of which the best `SCREENED_CANDIDATES` count.
         second: The same candidates after a change.
     """
     scores, changed = best_scores(first), best_scores(second)

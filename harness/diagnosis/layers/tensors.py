@@ -1,6 +1,6 @@
-"""The error of every tensor over real images, with running sums: no activation is kept longer than its image.
+"""Compare every tensor over real images with running sums: no activation is kept longer than its image.
 
-Both models run on the builtin kernels without a delegate, because a delegate keeps its intermediate tensors to itself.
+Both models run on the builtin kernels without a delegate, which would not give access to its intermediate tensors.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from harness.tflite.values import real_range, to_real
 Floats = npt.NDArray[np.float32]
 Totals = npt.NDArray[np.float64]
 MEMORY_BUDGET = 600 << 20
-"""Bytes that the tensors of all interpreters may take; decides how many images are under way at once."""
+"""Bytes that the tensors of all interpreters may take; limits how many images are processed at once."""
 INTEGERS = frozenset({"int8", "uint8", "int16"})
 _SUMS = ("n", "float²", "float × error", "error²", "error", "clipped", "not finite")
 
 
 @dataclass(frozen=True)
 class TensorStorage:
-    """How one model holds a tensor: real = scale × (q − zero point); scale None for a float one."""
+    """The storage of a tensor in one model: real = scale × (q − zero point); scale None for a float one."""
 
     tensor: Tensor
     scale: float | None
@@ -45,12 +45,12 @@ class TensorStorage:
 
     @property
     def limits(self) -> tuple[float, float] | None:
-        """The least and greatest real value that can be held; None for a float tensor."""
+        """The least and greatest real value that can be stored; None for a float tensor."""
         return real_range(self.tensor.dtype, self.scale, self.zero_point)
 
 
 def storage_of(tensor: Tensor) -> TensorStorage | None:
-    """Return how a tensor is held; None where its numbers have no real values (indices, shapes, flags)."""
+    """Return the storage of a tensor; None where its numbers have no real values (indices, shapes, flags)."""
     if tensor.dtype == "float32":
         return TensorStorage(tensor, None, 0)
     quantization = tensor.quantization
@@ -79,7 +79,7 @@ def comparable(pairs: Sequence[TensorPair], first: Subgraph, second: Subgraph) -
 
 
 class Reader:
-    """A model of which every tensor can be read after it ran."""
+    """Interpreter that gives access to every tensor after a run."""
 
     def __init__(self, file: Path) -> None:
         try:
@@ -96,7 +96,7 @@ class Reader:
         self._interpreter.invoke()
 
     def view(self, index: int) -> Any:
-        """Return a tensor's memory; it must be let go before the next `run`."""
+        """Return a tensor's memory; the reference must be dropped before the next `run`."""
         return self._interpreter.tensor(index)()
 
 
@@ -107,7 +107,8 @@ class Sums:
     Attributes:
         totals: float64 [P, 7], the sums that `_SUMS` names, for each pair.
         ends: float64 [P, 4], least and greatest float value, least and greatest quantized value (real units).
-        n_images: How many images went in.
+        n_images: Number of images that were added.
+        scratch: Buffers for the values of one tensor, of both models and of their difference.
     """
 
     totals: Totals
@@ -117,23 +118,21 @@ class Sums:
 
     @classmethod
     def empty(cls, pairs: Sequence[ComparablePair]) -> Sums:
-        """Return sums of nothing."""
+        """Return sums over no image."""
         largest = max((pair.first.tensor.n_elements for pair in pairs), default=0)
         ends = np.tile([math.inf, -math.inf, math.inf, -math.inf], (len(pairs), 1))
         scratch = [np.empty(largest, np.float32) for _ in range(3)]
         return cls(np.zeros((len(pairs), len(_SUMS))), ends, 0, scratch)
 
     def add(self, row: int, pair: ComparablePair, first: Any, second: Any) -> None:
-        """Add one image's values of one pair; tensors of another size than the file states are left out."""
+        """Add one image's values of one pair; skip tensors of another size than the file states."""
         if first.size != second.size:
             return
         if first.size > len(self.scratch[0]):
             self.scratch = [np.empty(first.size, np.float32) for _ in range(3)]
         a = _real(first, pair.first, self.scratch[0])
         b = _real(second, pair.second, self.scratch[1])
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what is too large for float32 is told by the sums
+        with np.errstate(over="ignore", invalid="ignore"):  # the sums show what is too large for float32
             error = np.subtract(b, a, out=self.scratch[2][: a.size])
             sums = np.array([a @ a, a @ error, error @ error], np.float64)
         if not np.isfinite(sums).all():
@@ -148,7 +147,7 @@ class Sums:
         self.ends[row, 1::2] = np.maximum(self.ends[row, 1::2], ends[1::2])
 
     def _finite(self, row: int, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, Totals]:
-        """Count what is no finite number on either side, and go on with the rest in double precision."""
+        """Count the values that are not finite in one of the models, and sum the rest in double precision."""
         good = np.isfinite(a) & np.isfinite(b)
         self.totals[row, 6] += a.size - int(good.sum())
         a, b = a[good], b[good]
@@ -174,7 +173,7 @@ def _real(values: Any, how: TensorStorage, scratch: Floats) -> Floats:
 
 
 def _outside(values: Floats, low: float, high: float, how: TensorStorage) -> int:
-    """Count the values that the quantized tensor cannot hold, by more than half a step."""
+    """Count the values that exceed the range of the quantized tensor by more than half a step."""
     limits = how.limits
     if limits is None or how.scale is None:
         return 0
@@ -186,7 +185,7 @@ def _outside(values: Floats, low: float, high: float, how: TensorStorage) -> int
 
 @dataclass
 class _Comparer:
-    """One image's readers and sums, used by one thread at a time."""
+    """Readers of both models and their sums, used by one thread at a time."""
 
     readers: tuple[Reader, Reader]
     sums: Sums
@@ -198,10 +197,10 @@ def compare(
     """Run both models over images and sum up the differences of the paired tensors.
 
     Args:
-        pair: The two models; both run here.
-        pairs: What is compared.
+        pair: The two models; both run in this process.
+        pairs: The tensors to compare.
         images: Files; those that cannot be read are left out.
-        on_step: Is told how it goes.
+        on_step: Called with the progress.
 
     Raises:
         JobError: A model cannot be run, or failed.
@@ -246,7 +245,7 @@ def _add(
 
 
 def _threads(models: Sequence[ComparedModel], cores: int) -> int:
-    """Return how many images can be under way at once within the memory that tensors may take."""
+    """Return how many images can be processed at once within the memory for tensors."""
     width = {"float32": 4, "int32": 4, "float16": 2, "int16": 2, "int64": 8}
     n_bytes = sum(
         tensor.n_elements * width.get(tensor.dtype, 1)

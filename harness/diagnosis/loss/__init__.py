@@ -1,1 +1,1 @@
-"""How bad it is, and of what the loss consists."""
+"""How much accuracy is lost, and of what the loss consists."""

@@ -15,10 +15,10 @@ from harness.records.records import CocoFigures
 
 @dataclass(frozen=True)
 class Accuracy:
-    """What a model reaches.
+    """The accuracy of a model.
 
     Attributes:
-        model: Whose figures these are.
+        model: The model.
         detections: Its detections.
         figures: COCO's 12 figures, 0…1.
         interval: The mAP with its 95 % interval over images.
@@ -32,14 +32,14 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Loss:
-    """How bad it is.
+    """The loss of accuracy.
 
     Attributes:
-        float: What the float model reaches; None without it.
-        quantized: What the quantized model reaches.
+        float: Accuracy of the float model; None without it.
+        quantized: Accuracy of the quantized model.
         difference: `first` is the float model, `second` the quantized one; None without a float model.
-        n_images: How many images were evaluated.
-        remarks: What the reader of the figures should know, a sentence each.
+        n_images: Number of images that were evaluated.
+        remarks: Doubts about the figures, a sentence each.
     """
 
     float: Accuracy | None
@@ -70,7 +70,7 @@ def _accuracy(model: ComparedModel, runs: Runs) -> Accuracy:
 
 
 def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
-    """Return what puts a model's figures in doubt, a sentence each."""
+    """Return the doubts about a model's figures, a sentence each."""
     found, name = accuracy.detections, accuracy.model.name
     remarks = []
     if found.unreadable:
@@ -87,7 +87,7 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
 
 
 def _doubt(accuracy: Accuracy) -> str | None:
-    """Say where the figures are not those of the delegate that was asked for, or where that is not proven."""
+    """Return a sentence where another delegate ran than was asked for, or none is proven."""
     asked, ran = parse_delegate(accuracy.model.place.delegate), accuracy.detections.delegate.actual
     wanted = f"{accuracy.model.name}: {asked} was asked for on {accuracy.model.place.device}"
     if ran == UNKNOWN:

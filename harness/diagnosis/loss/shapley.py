@@ -1,9 +1,9 @@
-"""Shares of a loss: what each of several causes that act together is due.
+"""Share a loss fairly among several causes that act together: Shapley values.
 
 L. S. Shapley, A value for n-person games, Contributions to the Theory of Games II (1953), 307-317.
 
 With mAP v(S) where the causes S are in force and the others not, a cause's share is the mean, over all orders of
-switching the causes on one after another, of what mAP falls when its turn comes. So the shares add up to v(∅) - v(N)
+switching the causes on one after another, of the fall of mAP when its turn comes. So the shares add up to v(∅) - v(N)
 exactly, and none depends on an order that somebody chose.
 """
 

@@ -1,1 +1,1 @@
-"""What to do about a cause."""
+"""What to do about a cause: commands, and the files that `--try` makes."""

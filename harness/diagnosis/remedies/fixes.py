@@ -22,12 +22,12 @@ from harness.tflite.reader import read_bytes
 
 @dataclass(frozen=True)
 class FixedModel:
-    """What a remedy gave.
+    """The files of a remedy.
 
     Attributes:
         model: The card and file to use from now on.
-        files: What was written, the card first.
-        remark: What the reader should know; may be empty.
+        files: The files that were written, the card first.
+        remark: A remark for the user; may be empty.
     """
 
     model: Model
@@ -36,13 +36,13 @@ class FixedModel:
 
 
 def apply(evidence: Evidence, model: Model, findings: Sequence[Finding], folder: Path) -> FixedModel:
-    """Carry out the remedy of the last finding upon what the ones before it made.
+    """Carry out the remedy of the last finding on the model that the ones before it made.
 
     Args:
-        evidence: What is known.
-        model: What the remedies before it have come to.
-        findings: Those remedies' findings and, last, the one that is carried out.
-        folder: Where files are written; empty.
+        evidence: The measurements.
+        model: The model with the remedies before it.
+        findings: Those remedies' findings and, last, the one to carry out.
+        folder: Folder for the files; empty.
 
     Raises:
         HarnessError: It cannot be carried out; says why.
@@ -77,7 +77,7 @@ def _with_card(card: ModelCard, model: Model, folder: Path, file: Path) -> Fixed
 
 
 def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) -> FixedModel:
-    """Quantize the float model, with the layers of all such remedies so far left in float."""
+    """Quantize the float model, with the layers in float that all such remedies so far exclude."""
     model = evidence.pair.float
     wanted = [f.remedy.fix for f in findings if isinstance(f.remedy.fix, Requantize)]
     if model is None:
@@ -100,6 +100,6 @@ def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) 
 
 
 def _mode(wanted: Sequence[Requantize]) -> str:
-    """Take the mode that leaves most in float where remedies differ."""
+    """Return the mode that leaves most in float, where remedies differ."""
     modes = [fix.mode for fix in wanted]
     return next((mode for mode in ("dynamic", "int8-float-fallback") if mode in modes), modes[-1])

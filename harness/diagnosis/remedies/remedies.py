@@ -1,4 +1,4 @@
-"""What can be done about a cause: as the exact command for the user, and as data for `--try`."""
+"""Make remedies: the exact command for the user, and the same as data for `--try`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def advice(sentence: str) -> Remedy:
 
 
 def new_card(evidence: Evidence, card: ModelCard) -> Remedy:
-    """Return the remedy of a card with other entries."""
+    """Return the remedy of setting other entries in the card."""
     model = evidence.pair.quantized
     changed = list(changed_entries(model.card, card))
     given = " and ".join(f"{key} = {value}" for key, _, value in changed)
@@ -34,7 +34,7 @@ def new_card(evidence: Evidence, card: ModelCard) -> Remedy:
 
 
 def new_nms(evidence: Evidence, change: NmsChange) -> Remedy:
-    """Return the remedy of other options of the model's own NMS."""
+    """Return the remedy of writing other options into the model's own NMS."""
     model = evidence.pair.quantized
     options = [part for option in _nms_options(change) for part in option]
     target = f"{safe_name(model.file.stem)}-nms.tflite"
@@ -58,7 +58,7 @@ def cut_postprocess(evidence: Evidence) -> Remedy:
 def requantize(
     evidence: Evidence, sentence: str, keep_float: Sequence[str] = (), mode: str = "int8"
 ) -> Remedy:
-    """Return the remedy of quantizing the float model anew; only advice where there is no float model to do it from."""
+    """Return the remedy of quantizing the float model again; only advice where there is no float model."""
     model = evidence.pair.float
     if model is None or model.description.quantization not in FLOAT_WEIGHTS:
         return advice(sentence)
@@ -76,14 +76,14 @@ def _images(evidence: Evidence) -> str:
 
 
 def _on_images(evidence: Evidence) -> str:
-    """Say what the command calibrates with."""
+    """Return in words which images the command calibrates with."""
     if not calibration(evidence).remark:
         return "It calibrates with the images that you gave."
     return "For want of others the command names the data set's own images: put some in that you do not evaluate on."
 
 
 def _named(model: ComparedModel) -> str:
-    """Return what the user would type: the card's file, or the model's where the card was inferred."""
+    """Return how a user names the model: the card's file, or the model's where the card was inferred."""
     return str(model.source.origin or model.file)
 
 

@@ -1,4 +1,4 @@
-"""Images to calibrate with: the user's representative set where it is sound, else the data set's own."""
+"""Choose images to calibrate with: the user's representative set where it is sound, else the data set's own."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Calibration:
-    """What ranges are found with.
+    """The data to calibrate with.
 
     Attributes:
         data: The images or arrays.
-        remark: What the reader should know of them; empty for the user's own.
+        remark: A remark for the user; empty for the user's own data.
     """
 
     data: Representative
@@ -32,7 +32,7 @@ class Calibration:
 
 
 def given_faults(evidence: Evidence) -> Sequence[Finding]:
-    """Return what is wrong with the representative data that the user gave, errors first; () without it.
+    """Return the faults of the user's representative data, errors first; () without it.
 
     Raises:
         DatasetError: It cannot be read.
@@ -44,18 +44,18 @@ def given_faults(evidence: Evidence) -> Sequence[Finding]:
 
 @lru_cache(maxsize=4)
 def _faults(path: Path, spec: InputSpec) -> tuple[Finding, ...]:
-    """Read every image once, however many causes and remedies ask."""
+    """Check the images once, however many causes and remedies ask."""
     return tuple(lint.lint(lint.material(find_representative(path), spec)))
 
 
 def _spec(evidence: Evidence) -> InputSpec:
-    """Return how the float network takes images: that is what a calibration has to feed."""
+    """Return the float model's input entries: calibration has to feed what they say."""
     model = evidence.pair.float or evidence.pair.quantized
     return model.card.input
 
 
 def sound_representative(evidence: Evidence) -> Representative | None:
-    """Return the user's representative data where nothing is badly wrong with it."""
+    """Return the user's representative data; None where it has errors."""
     if evidence.representative is None:
         return None
     try:

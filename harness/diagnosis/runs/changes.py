@@ -1,4 +1,4 @@
-"""What can be changed about a model before it is measured again."""
+"""Changes to a model for a trial, and the results with them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Outputs = Sequence[npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Change:
-    """A counterfactual: the model as it is, but for this.
+    """A change to a model for a trial; everything else stays as it is.
 
     Attributes:
-        words: What is different, for reports; with `feed` also its identity, so that inferences can be kept.
+        words: The change in words, for reports; with `feed` also its identity, so that inferences can be kept.
         card: Another card for the same file: preparation, decoder settings, labels.
-        file: Another .tflite in the place of the model's, read with the card.
-        feed: Turns each prepared input tensor into the one that is fed.
-        outputs: Turns each image's raw outputs, as the interpreter gives them, into the ones that are decoded.
+        file: Another .tflite instead of the model's, read with the card.
+        feed: Turns each prepared input tensor into the one to feed.
+        outputs: Turns each image's raw outputs, as the interpreter gives them, into the ones to decode.
     """
 
     words: str = ""
@@ -42,12 +42,12 @@ AS_IS = Change()
 
 @dataclass(frozen=True)
 class ImageOutputs:
-    """What a model put out for one image.
+    """The raw outputs of a model for one image.
 
     Attributes:
-        image_id: Of the dataset.
+        image_id: Id in the dataset.
         outputs: The output tensors in the order of the model's output list; None where the image cannot be read.
-        geometry: Where the image lies in the model's input; None likewise.
+        geometry: The place of the image in the model's input; None likewise.
         problem: Why the image cannot be read; None where it can.
     """
 
@@ -58,7 +58,7 @@ class ImageOutputs:
 
     @property
     def n_bytes(self) -> int:
-        """Memory that the outputs take."""
+        """Memory of the outputs."""
         return sum(array.nbytes for array in self.outputs or ())
 
 
@@ -67,11 +67,11 @@ class Detections:
     """The detections of a model.
 
     Attributes:
-        table: In pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
+        table: Rows in pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
         image_ids: The images that were run, readable or not.
         unreadable: One sentence for each image that could not be read.
-        delegate: What was asked for and what ran, with the evidence.
-        runtime: Name and version of what ran it.
+        delegate: The delegates that were requested and that ran, with the evidence.
+        runtime: Name and version of the runtime.
     """
 
     table: DetectionTable
@@ -83,10 +83,10 @@ class Detections:
 
 @dataclass(frozen=True)
 class Trial:
-    """A change and what it did to the mAP of its side.
+    """A change and its effect on the mAP of the model.
 
     Attributes:
-        change: What was changed.
+        change: The change.
         detections: The detections with the change.
         difference: `first` is the model as it is, `second` with the change; positive when the change helps.
     """
@@ -102,7 +102,7 @@ class Trial:
 
     @property
     def gain(self) -> float | None:
-        """What the change brought, in mAP."""
+        """The gain of the change, in mAP."""
         return self.difference.difference
 
     @property

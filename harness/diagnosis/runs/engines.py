@@ -1,4 +1,4 @@
-"""Interpreters on this computer for the models that are diagnosed, a few at a time, each used by one thread."""
+"""Keep interpreters on this computer for the models that are diagnosed, a few at a time, each used by one thread."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from harness.worker import evidence
 A = TypeVar("A")
 B = TypeVar("B")
 MOST_MODELS = 2
-"""Models whose interpreters are kept: both models. Each has an interpreter a core, which takes its memory."""
+"""Models whose interpreters are kept: those of the pair. Each has an interpreter a core, which takes its memory."""
 
 
 @dataclass(frozen=True)
 class _Runner:
-    """What runs a model: interpreters, as many as are used at once, and what ran in them."""
+    """The interpreters of one model, with the delegate and the runtime that ran in them."""
 
     interpreters: Pool[InterpreterEngine]
     delegate: DelegateFacts
@@ -49,7 +49,7 @@ class Engines:
             yield engine
 
     def facts(self, file: Path, delegate: str) -> tuple[DelegateFacts, str]:
-        """Return what runs a model: the delegate with the evidence for it, and the runtime."""
+        """Return the delegate that runs a model, with the evidence for it, and the runtime."""
         runner = self._runner(file, delegate)
         return runner.delegate, runner.runtime
 

@@ -13,13 +13,13 @@ from harness.tflite import reader, schema
 
 
 def with_input_scale(data: bytes, scale: float, zero_point: int, path: Path) -> bytes:
-    """Return a file whose input means other real values.
+    """Return a file whose integer input has another scale and zero point.
 
-    A QUANTIZE behind the input takes any scale. A convolution wants the scale of its bias to be that of input and
+    A QUANTIZE behind the input accepts any scale. A convolution requires its bias to have the scale of input times
     weights (`GetQuantizedConvolutionMultipler` refuses another), so the bias is stored anew.
 
     Raises:
-        ModelError: The input is read by something else.
+        ModelError: The input is read by another operator.
         MissingExtraError: The package that can write models is not installed.
     """
     reader.read_graph(data, path)

@@ -1,4 +1,4 @@
-"""The detections of a model on another device or delegate, through the machinery of `harness run`."""
+"""Run a model on another device or delegate, through the engines of `harness run`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def infer(
     dataset: Dataset,
     on_step: Callable[[int, int, str], None],
 ) -> Detections:
-    """Run a model over a dataset where a model runs.
+    """Run a model over a dataset in its place.
 
     Raises:
         UsageError: The device does not offer the delegate; says why.

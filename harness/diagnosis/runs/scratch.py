@@ -1,4 +1,4 @@
-"""A folder for the models that counterfactuals are tried with; it goes when the examination ends."""
+"""Keep the models of trials in a temporary folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ScratchFolder:
-    """Where trial models are written."""
+    """A folder for the models of trials."""
 
     path: Path
 
@@ -24,6 +24,6 @@ class ScratchFolder:
 
 @contextmanager
 def scratch_folder() -> Iterator[ScratchFolder]:
-    """Make a folder of one's own."""
+    """Yield a new folder, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         yield ScratchFolder(Path(name))
