@@ -34,7 +34,7 @@ _OPTIONS = {
     "detections_per_class": "detections_per_class",
 }
 LOW_THRESHOLD, MANY, USUAL_IOU = 1e-3, 100, 0.6
-"""Settings for COCO's mAP: nearly all candidates, 100 detections an image; 0.6 is the Object Detection API's overlap."""
+"""Settings for COCO mAP: nearly all candidates, 100 detections an image; 0.6 is the Object Detection API's overlap."""
 CLOSE = 1e-6
 
 
