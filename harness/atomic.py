@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import OutputError
+from harness.errors import OutputError, cannot_write
 
 
 def write_bytes(path: Path, data: bytes, sync_folder: bool = True) -> None:
@@ -33,7 +33,7 @@ def write_bytes(path: Path, data: bytes, sync_folder: bool = True) -> None:
         if sync_folder:
             _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(cannot_write(path, error)) from error
 
 
 @contextlib.contextmanager

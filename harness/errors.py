@@ -171,3 +171,13 @@ def near_misses(name: str, known: Iterable[str]) -> list[str]:
     lower = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
     return [lower[k] for k in close]
+
+
+def cannot_read(path: object, error: OSError, what: str = "") -> str:
+    """Say that a file, or what it holds (`the detections`), cannot be read, in the system's words."""
+    return f"{path}: {what}{' ' if what else ''}cannot be read ({error.strerror or error})"
+
+
+def cannot_write(path: object, error: OSError, what: str = "") -> str:
+    """Say that a file, or what it shall hold, cannot be written, in the system's words."""
+    return f"{path}: {what}{' ' if what else ''}cannot be written ({error.strerror or error})"

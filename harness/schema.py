@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from harness.errors import SchemaError, near_misses
+from harness.errors import SchemaError, cannot_read, near_misses
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,9 +55,21 @@ def load_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SchemaError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise SchemaError(cannot_read(path, error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SchemaError(f"{path}: not valid TOML: {error}") from error
+
+
+def parse_toml_value(text: str) -> Any:
+    """Return a value as it is written in TOML.
+
+    Raises:
+        ValueError: It is none.
+    """
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except KeyError as error:
+        raise ValueError(f"{text!r} is no value of TOML") from error
 
 
 def convert(data: object, kind: type[T], path: Path) -> T:

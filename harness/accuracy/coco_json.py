@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
-from harness.errors import DatasetError
+from harness.errors import DatasetError, cannot_read
 
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """An id that a float64 holds exactly: the engines take detections as one array of floats."""
@@ -42,7 +42,7 @@ def read_bytes(path: Path, what: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path}: the {what} cannot be read ({error.strerror or error})") from error
+        raise DatasetError(cannot_read(path, error, f"the {what}")) from error
 
 
 def decode(path: Path, data: bytes, kind: type[T], entry: str) -> T:

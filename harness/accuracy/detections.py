@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from harness import atomic
 from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
-from harness.errors import DatasetError, MeasurementError, OutputError
+from harness.errors import DatasetError, MeasurementError, OutputError, cannot_read, cannot_write
 from harness.vocabulary import Status
 
 BLOCK_BYTES = 1 << 18
@@ -107,7 +107,7 @@ def load_detections(path: Path) -> DetectionTable:
             blocks = [_array(_ROWS.decode(piece)) for piece in _pieces(file)]
         return DetectionTable(np.concatenate(blocks))
     except OSError as error:
-        raise DatasetError(f"{path}: the detections cannot be read ({error.strerror or error})") from error
+        raise DatasetError(cannot_read(path, error, "the detections")) from error
     except UNREADABLE:
         return _load_whole(path)
 
@@ -261,4 +261,4 @@ class DetectionWriter:
             self._temporary.unlink(missing_ok=True)
 
     def _cannot_write(self, error: OSError) -> OutputError:
-        return OutputError(f"{self._path}: cannot be written ({error.strerror or error})")
+        return OutputError(cannot_write(self._path, error))

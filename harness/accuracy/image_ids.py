@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from harness.accuracy.coco_json import Id
-from harness.errors import UsageError
+from harness.errors import UsageError, cannot_read
 
 
 def read_image_ids(path: Path) -> list[int]:
@@ -19,7 +19,7 @@ def read_image_ids(path: Path) -> list[int]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{path}: the image ids cannot be read ({error.strerror or error})") from error
+        raise UsageError(cannot_read(path, error, "the image ids")) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not text: {error}") from error
     return _from_json(path, text) if text.lstrip().startswith("[") else _from_lines(path, text)

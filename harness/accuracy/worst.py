@@ -18,7 +18,7 @@ from harness.accuracy.dataset import plain_name
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.image_files import UnreadableImageError, opened
 from harness.accuracy.matches import Matches, match
-from harness.errors import DatasetError, OutputError
+from harness.errors import DatasetError, OutputError, cannot_write
 from harness.text import clean
 
 Rows = npt.NDArray[np.int64]
@@ -176,7 +176,7 @@ def write_new(file: Path, data: bytes) -> None:
         with file.open("xb") as stream:
             stream.write(data)
     except OSError as error:
-        raise OutputError(f"{file}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(cannot_write(file, error)) from error
 
 
 def to_png(image: Image.Image) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli.common import CONTEXT, emit, examples, format_option, note, show, warn
+from harness.errors import cannot_read
 from harness.report.content import Content
 from harness.text import clean
 
@@ -135,7 +136,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(cannot_read(path, error)) from error
 
 
 def _no_log(name: str) -> Exception:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import units
-from harness.errors import DeviceError
+from harness.errors import DeviceError, cannot_read
 from harness.hashing import hash_file
 from harness.names import safe_file_name
 
@@ -112,7 +112,7 @@ def read_local_file(path: Path, device: str) -> LocalFile:
             raise DeviceError(device, f"{path}: no such file")
         return LocalFile(path, hash_file(path), path.stat().st_size)
     except OSError as error:
-        raise DeviceError(device, f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DeviceError(device, cannot_read(path, error)) from error
 
 
 class ContentStore:

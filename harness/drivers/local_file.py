@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from harness import atomic
-from harness.errors import DeviceError
+from harness.errors import DeviceError, cannot_write
 
 
 @contextmanager
@@ -28,4 +28,4 @@ def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
-        raise DeviceError(device, f"{local}: cannot be written ({error.strerror or error})") from error
+        raise DeviceError(device, cannot_write(local, error)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,6 @@ from harness.cards import DecoderSpec, ExampleDataset, Model, ModelCard, Source
 from harness.edit.card_toml import to_toml
 from harness.errors import OutputError, UsageError
 from harness.names import safe_name
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same parser, before it became part of Python
-    import tomli as tomllib
 
 NONE = "none"
 """Takes an entry out: the default holds again."""
@@ -51,8 +45,8 @@ def _value(text: str) -> Any:
     if text == NONE:
         return None
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+        return schema.parse_toml_value(text)
+    except ValueError:
         return text
 
 

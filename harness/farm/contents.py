@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness import atomic
-from harness.errors import DeviceError, OutputError
+from harness.errors import DeviceError, OutputError, cannot_write
 from harness.farm.wire import File
 from harness.hashing import hash_file
 from harness.names import safe_file_name
@@ -122,7 +122,7 @@ class Contents:
             if offset + len(data) == file.size:
                 self._install(part, file)
         except OSError as error:
-            raise OutputError(f"{part}: cannot be written ({error.strerror or error})") from error
+            raise OutputError(cannot_write(part, error)) from error
 
     def _install(self, part: Path, file: File) -> None:
         found = hash_file(part)

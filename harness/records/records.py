@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from harness import atomic
-from harness.errors import RecordError
+from harness.errors import RecordError, cannot_read
 from harness.profiles import COMPUTERS
 from harness.records.samples import Samples, load_samples, read_whole
 from harness.records.telemetry import Telemetry
@@ -243,7 +243,7 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(read_whole(path), type=kind)
     except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise RecordError(cannot_read(path, error)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from harness import atomic
-from harness.errors import OutputError
+from harness.errors import OutputError, cannot_write
 from harness.records import records
 from harness.records.records import OperatorProfile, Record, RunFacts
 
@@ -85,7 +85,7 @@ class RunStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             file.replace(target)
         except OSError as error:
-            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+            raise OutputError(cannot_write(target, error)) from error
         return target.name
 
     def save_record(self, record: Record) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import MissingExtraError, RecordError, UnknownNameError
+from harness.errors import MissingExtraError, RecordError, UnknownNameError, cannot_read
 from harness.report import plain
 from harness.rows import columns
 from harness.rows.frame import rows_to_frame
@@ -52,7 +52,7 @@ def read_back(path: Path) -> pd.DataFrame:
     try:
         return reader(path.read_bytes())
     except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise RecordError(cannot_read(path, error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(f"{path}: not results exported by this program: {error}") from error
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ModelError
+from harness.errors import ModelError, cannot_read
 from harness.tflite import schema
 from harness.tflite.graph import Graph, Operator, Quantization, Subgraph, Tensor
 
@@ -70,7 +70,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise ModelError(cannot_read(path, error)) from error
     _check_magic(data, path)
     return data
 

@@ -16,7 +16,7 @@ import msgspec
 from harness import atomic
 from harness.accuracy.image_files import UnreadableImageError, opened
 from harness.cards import cache_folder
-from harness.errors import DatasetError
+from harness.errors import DatasetError, cannot_read
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 MOST_BYTES = 1 << 24
@@ -122,7 +122,7 @@ def read_limited(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DatasetError(cannot_read(path, error)) from error
 
 
 def image_size(path: Path) -> tuple[int, int]:

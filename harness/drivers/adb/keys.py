@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, overload
 
-from harness.errors import OutputError, UsageError
+from harness.errors import OutputError, UsageError, cannot_write
 from harness.workspace import expand_user
 
 
@@ -34,9 +34,7 @@ def user_key() -> Path:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_key(path)
         except OSError as error:
-            raise OutputError(
-                f"{path}: the key for phones cannot be written ({error.strerror or error})"
-            ) from error
+            raise OutputError(cannot_write(path, error, "the key for phones")) from error
     return path
 
 

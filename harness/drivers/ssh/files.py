@@ -12,7 +12,7 @@ from shutil import copyfileobj
 from typing import IO
 
 from harness.drivers.local_file import replaced
-from harness.errors import DeviceError
+from harness.errors import DeviceError, cannot_read
 
 COPY_BYTES = 1 << 20
 PACK_SCRIPT = r"""
@@ -47,7 +47,7 @@ def write_tar(stream: IO[bytes], files: Sequence[tuple[Path, str]], device: str)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise DeviceError(device, f"{path}: cannot be read ({error.strerror or error})") from error
+        raise DeviceError(device, cannot_read(path, error)) from error
 
 
 def reason(said: str) -> str:
