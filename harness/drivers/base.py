@@ -10,8 +10,31 @@ from typing import Protocol
 from harness.child_process import Completed, OnLine
 from harness.drivers.device_python import DevicePython
 from harness.profiles import ALWAYS_ATTACHED, COMPUTERS, ON_HOST, ON_HOST_HARDWARE, PHONES, ConnectionKind
+from harness.vocabulary import Word
 
-__all__ = ["Completed", "Device", "DeviceInfo", "OnLine"]
+__all__ = ["Completed", "Device", "DeviceInfo", "DeviceState", "OnLine"]
+
+
+class DeviceState(Word):
+    """Whether a device can be used, or why not. A running adb server knows states beyond these."""
+
+    READY = "ready"
+    OFFLINE = "offline"
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    """It does not let this user in."""
+    AUTHORIZING = "authorizing"
+    """A phone asks its owner."""
+    HOST_KEY = "host key"
+    """A board is not known to be the one that is meant."""
+    NO_PERMISSIONS = "no permissions"
+    """This computer does not let the user open it."""
+    NO_DRIVER = "no driver"
+    NO_LIBRARY = "no library"
+    BUSY = "busy"
+    RECOVERY = "recovery"
+    SIDELOAD = "sideload"
+    BOOTLOADER = "bootloader"
 
 
 @dataclass(frozen=True)
@@ -22,7 +45,7 @@ class DeviceInfo:
         name: The user's name for it.
         kind: How it is reached.
         address: Serial or host; empty for this computer.
-        state: `ready`, or why not: `offline`, `unauthorized`, `missing`, …
+        state: A `DeviceState`, or what an adb server calls it.
         model: Marketing name.
         soc: Its processor.
         os: Operating system and version.
@@ -36,7 +59,7 @@ class DeviceInfo:
     name: str
     kind: ConnectionKind
     address: str = ""
-    state: str = "ready"
+    state: str = DeviceState.READY
     model: str | None = None
     soc: str | None = None
     os: str | None = None

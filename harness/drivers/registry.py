@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.discovery import describe_or_say_why
 from harness.errors import HarnessError, UnknownNameError, UsageError
 from harness.profiles import ConnectionKind, Profile, list_profiles
@@ -76,9 +76,9 @@ def _describe(profile: Profile) -> DeviceInfo:
     try:
         device = open_device(profile)
     except HarnessError as error:
-        return DeviceInfo(profile.name, kind, state="unreachable", reason=str(error))
+        return DeviceInfo(profile.name, kind, state=DeviceState.UNREACHABLE, reason=str(error))
     return describe_or_say_why(device, kind, "", _unreachable)
 
 
 def _unreachable(error: HarnessError) -> tuple[str, str]:
-    return "unreachable", str(error)
+    return DeviceState.UNREACHABLE, str(error)

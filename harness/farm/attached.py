@@ -19,7 +19,7 @@ from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.delegates import KINDS
-from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.registry import open_device
 from harness.errors import HarnessError
 from harness.farm.wire import Offer
@@ -120,7 +120,7 @@ class DriverDeviceFinder:
                 # every host has its own: the name is completed with the host's
                 yield f"{profile.name}@{self._host}", profile
         for phone in attached_phones():
-            if phone.state == "ready":
+            if phone.state == DeviceState.READY:
                 profiles = [] if phone.name in known else self._resolve(resolve_devices, phone.serial)
                 yield phone.name, profiles[0] if profiles else None
         for text in self._named:
@@ -145,7 +145,7 @@ class DriverDeviceFinder:
         except HarnessError as error:
             self._report(name, str(error), no_news=profile.data.connection.on_host)
             return None
-        if info.state != "ready":
+        if info.state != DeviceState.READY:
             self._report(name, info.reason or info.state)
             return None
         self._reported.pop(name, None)

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from harness.drivers.base import DeviceState
 from harness.text import clean
 
 Row = Mapping[str, Any]
@@ -62,7 +63,7 @@ def _longest_word(cells: Sequence[Mapping[str, str]], heading: str) -> int:
 
 def _styled(heading: str, text: str) -> Text:
     if heading == "state":
-        return Text(text, style="green" if text == "ready" else "yellow")
+        return Text(text, style="green" if text == DeviceState.READY else "yellow")
     return Text(text, style="bold" if heading == "name" else "")
 
 

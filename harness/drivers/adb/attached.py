@@ -7,21 +7,22 @@ from dataclasses import dataclass
 from harness.drivers.adb import errors as adb_errors
 from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import UsbPhone, usb_phones
+from harness.drivers.base import DeviceState
 from harness.drivers.discovery import device_name
 from harness.errors import DeviceError, HarnessError
 
-REMEDIES = {
-    "unauthorized": adb_errors.UNAUTHORIZED,
-    "authorizing": adb_errors.UNAUTHORIZED,
-    "offline": "it does not answer: unlock it, plug it in again, or turn USB debugging off and on",
-    "no permissions": adb_errors.UDEV,
-    "busy": adb_errors.BUSY,
-    "recovery": "it is in recovery mode: restart it",
-    "sideload": "it is in sideload mode: restart it",
-    "bootloader": "it is in the bootloader: restart it",
-    "missing": "no phone that fits is attached: plug it in, and turn on USB debugging in its developer options",
+REMEDIES: dict[str, str] = {
+    DeviceState.UNAUTHORIZED: adb_errors.UNAUTHORIZED,
+    DeviceState.AUTHORIZING: adb_errors.UNAUTHORIZED,
+    DeviceState.OFFLINE: "it does not answer: unlock it, plug it in again, or turn USB debugging off and on",
+    DeviceState.NO_PERMISSIONS: adb_errors.UDEV,
+    DeviceState.BUSY: adb_errors.BUSY,
+    DeviceState.RECOVERY: "it is in recovery mode: restart it",
+    DeviceState.SIDELOAD: "it is in sideload mode: restart it",
+    DeviceState.BOOTLOADER: "it is in the bootloader: restart it",
 }
 """What to do about a state other than `ready`."""
+NONE_FITS = "no phone that fits is attached: plug it in, and turn on USB debugging in its developer options"
 
 
 @dataclass(frozen=True)
@@ -46,26 +47,27 @@ class AttachedPhone:
 def attached_phones() -> list[AttachedPhone]:
     """Return the phones of a running adb server and those on USB; nothing is opened."""
     held = [
-        AttachedPhone(p.serial, "ready" if p.state == "device" else p.state, p.model) for p in server_phones()
+        AttachedPhone(p.serial, DeviceState.READY if p.state == "device" else p.state, p.model)
+        for p in server_phones()
     ]
     known = {found.serial for found in held}
     return [*held, *(_on_usb(found) for found in usb_phones() if found.serial not in known)]
 
 
 def _on_usb(found: UsbPhone) -> AttachedPhone:
-    state = "ready" if found.permitted else "no permissions"
+    state = DeviceState.READY if found.permitted else DeviceState.NO_PERMISSIONS
     return AttachedPhone(found.serial or found.where, state, found.model)
 
 
 def state_of(error: HarnessError) -> str:
     """Name the state of a device that raised `error`."""
     text = str(error)
-    for state in ("unauthorized", "no permissions", "busy"):
+    for state in (DeviceState.UNAUTHORIZED, DeviceState.NO_PERMISSIONS, DeviceState.BUSY):
         if REMEDIES[state] in text:
             return state
-    if "unauthorized" in text or "authorizing" in text:
-        return "unauthorized"
-    return "offline" if isinstance(error, DeviceError) else "unreachable"
+    if any(word in text for word in (DeviceState.UNAUTHORIZED, DeviceState.AUTHORIZING)):
+        return DeviceState.UNAUTHORIZED
+    return DeviceState.OFFLINE if isinstance(error, DeviceError) else DeviceState.UNREACHABLE
 
 
 def explain(error: HarnessError) -> tuple[str, str]:

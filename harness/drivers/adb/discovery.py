@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 
-from harness.drivers.adb.attached import REMEDIES, AttachedPhone, attached_phones, explain
+from harness.drivers.adb.attached import NONE_FITS, REMEDIES, AttachedPhone, attached_phones, explain
 from harness.drivers.adb.connect import Address
 from harness.drivers.adb.describe import describe_phone
 from harness.drivers.adb.device import AdbDevice
 from harness.drivers.adb.expectations import refusals
 from harness.drivers.adb.facts import PhoneFacts
-from harness.drivers.base import DeviceInfo
+from harness.drivers.base import DeviceInfo, DeviceState
 from harness.drivers.discovery import (
     best_fit,
     describe_all,
@@ -58,7 +58,7 @@ def _describe_profile(profile: Profile) -> DeviceInfo:
 
 def _describe_attached(found: AttachedPhone, profiles: Iterable[Profile]) -> DeviceInfo:
     state, reason = found.state, found.remedy
-    if state == "ready":
+    if state == DeviceState.READY:
         device = AdbDevice(found.name, serial=found.serial, auth_timeout_s=LISTING_S)
         try:
             facts = _facts_of(device)
@@ -94,7 +94,7 @@ def profile_of(found: AttachedPhone, profiles: Iterable[Profile]) -> Profile:
     Raises:
         DeviceError: It cannot be used; says what to do.
     """
-    if found.state != "ready":
+    if found.state != DeviceState.READY:
         raise DeviceError(found.serial, found.remedy)
     facts = _facts_of(AdbDevice(found.serial, serial=found.serial))
     known = tuple(Fact(delegate=r.delegate, works=False, reason=r.reason) for r in refusals(facts))
@@ -114,13 +114,13 @@ def tie_to_attached(profile: Profile) -> Profile:
         names = ", ".join(found.serial for found in fitting)
         raise UsageError(
             f"device {profile.name!r}: {len(fitting)} attached phones fit this profile"
-            + (f" ({names}); name one by its serial" if fitting else f"; {REMEDIES['missing']}")
+            + (f" ({names}); name one by its serial" if fitting else f"; {NONE_FITS}")
         )
     return _tie(profile, fitting[0].serial, profile.name, ())
 
 
 def _fits(found: AttachedPhone, profile: Profile) -> bool:
-    if found.state != "ready":
+    if found.state != DeviceState.READY:
         return False
     try:
         facts = _facts_of(AdbDevice(found.serial, serial=found.serial))
@@ -162,11 +162,11 @@ def find_all_android(workspace: Workspace) -> list[Profile]:
     serials = {profile.data.connection.serial for profile in reached}
     phones = [found for found in attached_phones() if found.serial not in serials]
     for found in phones:
-        if found.state != "ready":
+        if found.state != DeviceState.READY:
             _LOG.warning("%s is left out: %s", found.serial, REMEDIES.get(found.state, found.state))
-    reached += [profile_of(found, profiles) for found in phones if found.state == "ready"]
+    reached += [profile_of(found, profiles) for found in phones if found.state == DeviceState.READY]
     if not reached:
-        raise UsageError(f"device {ALL_ANDROID!r}: {REMEDIES['missing']}")
+        raise UsageError(f"device {ALL_ANDROID!r}: {NONE_FITS}")
     return reached
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from harness.drivers.adb.link import ServiceRefusedError, Stream
 from harness.drivers.adb.transport import set_options
+from harness.drivers.base import DeviceState
 
 ANSWER_S = 5.0
 
@@ -56,9 +57,9 @@ def server_phones() -> list[ServerPhone]:
 
 def parse_phone(line: str) -> ServerPhone:
     """Read one line of the server's list."""
-    serial, state, *words = [*line.split(), "offline"][: None if len(line.split()) > 1 else 2]
+    serial, state, *words = [*line.split(), DeviceState.OFFLINE][: None if len(line.split()) > 1 else 2]
     if state == "no":
-        state = "no permissions"
+        state = DeviceState.NO_PERMISSIONS
     model = next((word[6:].replace("_", " ") for word in words if word.startswith("model:")), None)
     return ServerPhone(serial, state, model)
 

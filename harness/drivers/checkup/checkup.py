@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from harness.drivers.adb.discovery import list_android
-from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.checkup.board import check_board
 from harness.drivers.checkup.check import Check, State
 from harness.drivers.checkup.phone import check_phone
@@ -23,7 +23,7 @@ from harness.workspace import Workspace
 def check_phones(workspace: Workspace) -> Iterator[Check]:
     """Check every phone that is attached; a kind of phone that is not is nothing to complain of."""
     for info in list_android(workspace):
-        if info.state == "ready":
+        if info.state == DeviceState.READY:
             yield from check_device(info.address, workspace)
         else:
             yield Check(info.name, "reachable", State.FAILED, info.state, info.reason, info)

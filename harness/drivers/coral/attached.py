@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.delegates import EDGETPU, KINDS
+from harness.drivers.base import DeviceState
 
 Bus = Literal["usb", "pci"]
 Clock = Literal["standard", "max"]
@@ -71,7 +72,7 @@ class Tpu:
         index: Its number on that bus, as in `edgetpu:usb:0`.
         where: Its place, such as `usb:2-1` or `pci:0000:01:00.0`.
         initialized: Whether it has its firmware; None on PCI Express, which needs none.
-        state: `ready`, `no permissions`, `no driver`.
+        state: Whether it can be used, or why not.
         reason: What to do about it; empty when it is ready.
     """
 
@@ -79,7 +80,7 @@ class Tpu:
     index: int
     where: str
     initialized: bool | None
-    state: str = "ready"
+    state: str = DeviceState.READY
     reason: str = ""
 
     @property
@@ -114,7 +115,7 @@ def _on_usb(root: Path) -> Iterator[Tpu]:
             continue
         node = root / "dev/bus/usb" / _read(device / "busnum").zfill(3) / _read(device / "devnum").zfill(3)
         permitted = os.access(node, os.R_OK | os.W_OK)
-        state, reason = ("ready", "") if permitted else ("no permissions", UDEV)
+        state, reason = (DeviceState.READY, "") if permitted else (DeviceState.NO_PERMISSIONS, UDEV)
         yield Tpu("usb", index, f"usb:{device.name}", initialized, state, reason)
         index += 1
 
@@ -124,11 +125,11 @@ def _on_pci(root: Path) -> Iterator[Tpu]:
     mine = [device for device in found if (_read(device / "vendor"), _read(device / "device")) == PCI_ID]
     for index, device in enumerate(mine):
         node = root / "dev" / f"apex_{index}"
-        state, reason = "ready", ""
+        state, reason = DeviceState.READY, ""
         if not node.exists():
-            state, reason = "no driver", NO_DRIVER
+            state, reason = DeviceState.NO_DRIVER, NO_DRIVER
         elif not os.access(node, os.R_OK | os.W_OK):
-            state, reason = "no permissions", APEX_GROUP
+            state, reason = DeviceState.NO_PERMISSIONS, APEX_GROUP
         yield Tpu("pci", index, f"pci:{device.name}", None, state, reason)
 
 
@@ -204,7 +205,7 @@ def attached_tpus(root: Path | None = None) -> list[Tpu]:
                 counts[bus],
                 f"{bus}:{place}",
                 known.initialized if known else None,
-                known.state if known else "ready",
+                known.state if known else DeviceState.READY,
                 known.reason if known else "",
             )
         )

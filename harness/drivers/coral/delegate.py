@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.delegates import EDGETPU, Delegate
+from harness.drivers.base import DeviceState
 from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, attached_tpus, find_library
 from harness.profiles import Connection
 
@@ -29,7 +30,9 @@ def why_unavailable(delegate: Delegate, root: Path | None = None) -> str | None:
     if not meant:
         ports = ", ".join(tpu.port for tpu in tpus)
         return f"there is no Edge TPU {delegate.port}, only {ports}"
-    return None if any(tpu.state == "ready" for tpu in meant) else f"{meant[0].where}: {meant[0].reason}"
+    if any(tpu.state == DeviceState.READY for tpu in meant):
+        return None
+    return f"{meant[0].where}: {meant[0].reason}"
 
 
 def why_mismatched(name: str, compiled: bool, delegate: Delegate) -> str | None:

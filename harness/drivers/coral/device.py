@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.delegates import EDGETPU
-from harness.drivers.base import DeviceInfo
+from harness.drivers.base import DeviceInfo, DeviceState
 from harness.drivers.coral import attached as coral_list
 from harness.drivers.coral.attached import NO_LIBRARY, NONE_ATTACHED, Tpu
 from harness.drivers.local import LocalDevice
@@ -61,8 +61,8 @@ def describe_tpu(tpu: Tpu, name: str, root: Path | None = None) -> DeviceInfo:
     """Describe a TPU for a list: its state, and the remedy where it cannot be used."""
     library = coral_list.find_library(root)
     state, reason = tpu.state, tpu.reason
-    if state == "ready" and library is None:
-        state, reason = "no library", NO_LIBRARY
+    if state == DeviceState.READY and library is None:
+        state, reason = DeviceState.NO_LIBRARY, NO_LIBRARY
     return DeviceInfo(
         name,
         "coral",
@@ -70,6 +70,6 @@ def describe_tpu(tpu: Tpu, name: str, root: Path | None = None) -> DeviceInfo:
         state,
         MARKETING_NAMES[tpu.bus],
         "Edge TPU",
-        delegates=(f"{EDGETPU}:{tpu.port}",) if state == "ready" else (),
+        delegates=(f"{EDGETPU}:{tpu.port}",) if state == DeviceState.READY else (),
         reason=reason,
     )

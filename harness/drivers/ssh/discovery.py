@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.drivers.base import DeviceInfo
+from harness.drivers.base import DeviceInfo, DeviceState
 from harness.drivers.discovery import (
     best_fit,
     describe_all,
@@ -26,7 +26,7 @@ from harness.errors import HarnessError, UsageError
 from harness.profiles import Connection, DeviceProfile, Match, Profile
 from harness.workspace import Workspace
 
-_STATES = (("the host key of", "host key"), ("does not let us in", "unauthorized"))
+_STATES = (("the host key of", DeviceState.HOST_KEY), ("does not let us in", DeviceState.UNAUTHORIZED))
 """What an error says, and the state that it means."""
 
 
@@ -43,7 +43,7 @@ def _describe(profile: Profile) -> DeviceInfo:
 
 def _explain(name: str, error: HarnessError) -> tuple[str, str]:
     text = str(error).removeprefix(f"{name}: ")
-    return next((state for said, state in _STATES if said in text), "offline"), text
+    return next((state for said, state in _STATES if said in text), DeviceState.OFFLINE), text
 
 
 def profile_at(text: str, workspace: Workspace) -> Profile:

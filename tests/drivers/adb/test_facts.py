@@ -165,7 +165,7 @@ def test_what_nobody_tells_is_unknown():
     assert facts == phone.PhoneFacts()
     row = describe_phone("x", "y", facts)
     assert (row.model, row.soc, row.os, row.abi, row.facts) == (None, None, None, None, {})
-    assert row.delegates == expectations.CPU
+    assert row.delegates == expectations.ON_CPU
 
 
 def test_an_unreadable_tool_leaves_the_others_alone():
