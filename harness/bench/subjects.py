@@ -145,6 +145,11 @@ def _check_distinct(models: Iterable[Model]) -> None:
         seen[model.name] = model.file
 
 
+def _of_outputs(sentence: str) -> bool:
+    """Whether a sentence of the evidence speaks of why the outputs cannot be decoded."""
+    return not sentence.startswith(("input.", "labels:")) and " is an image as " not in sentence
+
+
 def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | None) -> str | None:
     """Return why a model's accuracy cannot be measured; None when it can.
 
@@ -154,7 +159,7 @@ def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | N
     if dataset is None:
         return f"model {model.name!r} has no dataset (give one with --dataset)"
     if model.card.decoder.name == NO_DECODER:
-        evidence = "; ".join(model.evidence) or "its card names no decoder"
+        evidence = " ".join(filter(_of_outputs, model.evidence)) or "its card names no decoder"
         return f"model {model.name!r}: its outputs cannot be decoded ({evidence})"
     try:
         Preparation(model.card.input, facts.inputs[0])

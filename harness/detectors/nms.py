@@ -31,6 +31,8 @@ _BLOCK = 128
 """Candidates whose overlaps are computed at once: a 128 × 128 matrix stays in the cache."""
 _FIRST = 4
 _MORE = 8
+_MOST_PAIRS = 1 << 16
+"""Pairs of one class up to which all are computed at once: boxes of many classes have few."""
 _DENSE = 0.2
 """Share of pairs of one class above which computing all pairs is faster than picking those."""
 
@@ -125,9 +127,9 @@ def _by_class(
     per_class = settings.detections_per_class if settings.kind == "regular" else settings.max_detections
     for rows, least in _growing(best, settings):
         values = scores[rows] if weights is None else scores[rows] * weights[rows, None]
-        classes, places = np.nonzero((values >= least).T)
+        places, classes = np.nonzero(values >= least)
         found = values[places, classes]
-        order = np.argsort(-found, kind="stable")
+        order = np.lexsort((places, classes, -found))
         classes, candidates = classes[order], rows[places[order]]
         kept = _greedy(boxes[candidates], classes, settings, per_class)
         if kept.size == settings.max_detections:
@@ -192,6 +194,10 @@ def _greedy(boxes: Floats, classes: Indices | None, settings: NmsSettings, per_c
     Returns:
         int [K], the places of the boxes that are kept, ascending.
     """
+    if classes is not None:
+        firsts, seconds = _pairs(classes)
+        if firsts is not None:
+            return _sparse(boxes, classes, firsts, seconds, settings, per_class)
     kept: list[int] = []
     counts: Counter[int] = Counter()
     for start in range(0, len(boxes), _BLOCK):
@@ -210,6 +216,51 @@ def _greedy(boxes: Floats, classes: Indices | None, settings: NmsSettings, per_c
             if len(kept) == settings.max_detections:
                 return np.array(kept, np.intp)
             free &= others[place]
+    return np.array(kept, np.intp)
+
+
+def _pairs(classes: Indices) -> tuple[Indices | None, Indices]:
+    """Return all pairs of candidates of one class, the better one first; None where they are too many."""
+    order = np.argsort(classes, kind="stable")
+    _, starts, counts = np.unique(classes[order], return_index=True, return_counts=True)
+    before = np.arange(len(classes)) - np.repeat(starts, counts)
+    if int(before.sum()) > _MOST_PAIRS:
+        return None, order
+    seconds = np.repeat(np.arange(len(classes)), before)
+    ends = np.cumsum(before)
+    firsts = (
+        np.arange(len(seconds))
+        - np.repeat(ends - before, before)
+        + np.repeat(np.repeat(starts, counts), before)
+    )
+    return order[firsts], order[seconds]
+
+
+def _sparse(
+    boxes: Floats,
+    classes: Indices,
+    firsts: Indices,
+    seconds: Indices,
+    settings: NmsSettings,
+    per_class: int,
+) -> Indices:
+    """Take candidates in order as `_greedy` does, from the pairs that overlap too much."""
+    over = pairwise_iou(boxes[firsts].T, boxes[seconds].T) > np.float32(settings.iou_threshold)
+    worse: dict[int, list[int]] = {}
+    for first, second in zip(firsts[over].tolist(), seconds[over].tolist(), strict=True):
+        worse.setdefault(first, []).append(second)
+    free = bytearray(b"\x01") * len(boxes)
+    kept: list[int] = []
+    counts: Counter[int] = Counter()
+    for place, number in enumerate(classes.tolist()):
+        if not free[place] or counts[number] >= per_class:
+            continue
+        counts[number] += 1
+        kept.append(place)
+        if len(kept) == settings.max_detections:
+            break
+        for other in worse.get(place, ()):
+            free[other] = 0
     return np.array(kept, np.intp)
 
 

@@ -85,8 +85,8 @@ def _make(
 
     def read(tensors: Sequence[npt.NDArray[np.generic]]) -> Candidates:
         table = tensors[chosen].reshape(info.shape[-2:])
-        table = np.ascontiguousarray(table.T) if by_columns else table
-        real = dequantize(table, info)
+        # Not copied where columns stand first: the best class of each row is found faster in that order.
+        real = dequantize(table.T if by_columns else table, info)
         boxes = to_corners(real)
         weights = None if not objectness else activate(real[:, 4])
         return Candidates(boxes, activate(real[:, first:last]), weights)

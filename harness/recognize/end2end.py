@@ -66,4 +66,7 @@ def _labels(facts: Facts) -> tuple[Labels, str]:
     names = facts.metadata.labels
     if names:
         return contiguous_labels(len(names), facts.metadata)
-    return Labels(), "labels: the table does not tell how many classes there are; ids from 0."
+    return Labels(map="coco80"), (
+        "labels: the table does not tell how many classes there are; taken for COCO's 80, which such models are "
+        "published with: state the card's [labels] for others."
+    )

@@ -132,8 +132,8 @@ def _decide(
             f"decoder.box_format: {_words(best)}: on {n} pictures and their mirror images {agreement:.0%} of the "
             f"detections move along, in any other reading at most {second:.0%}.",
         )
-    specs = [spec for spec, _ in ranked]
-    if settled and usual in specs and (agreement is None or agreement < _AGREES):
+    shares = {spec: share or 0.0 for spec, share in ranked}
+    if settled and usual in shares and shares[usual] >= _CLEARLY * (agreement or 0.0):
         return usual, (
             f"decoder.box_format: {_words(usual)}, as usual; {n} pictures say nothing against it.",
         )

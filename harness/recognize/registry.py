@@ -32,8 +32,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     ssd_raw,          # box encodings and class scores against anchors
     boxes_scores,     # decoded boxes and class scores
     centernet,        # heat map, sizes, offsets
-    levels,           # raw YOLO grids, one an output
     maps,             # refused: segmenters, FOMO, heat maps
+    levels,           # raw YOLO grids, one an output
     end2end,          # one table of final detections
     dfl,              # class scores and distributions of distances
     yolo,             # one table of boxes, perhaps objectness, class scores, masks or points
