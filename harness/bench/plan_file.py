@@ -18,6 +18,7 @@ from harness.bench.request import (
     with_given,
 )
 from harness.bench.rules import OVERRIDABLE, Given, Override, Rule
+from harness.cards import ResizeMethod
 from harness.errors import SchemaError, UsageError
 from harness.option import declared
 from harness.settings import Settings
@@ -31,6 +32,7 @@ class PlanKeys(Given, frozen=True, kw_only=True):
     delegates: tuple[str, ...] = ()
     delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
     dataset: str | None = None
+    resize: ResizeMethod | None = None
     scheduler: str | None = None
     farm_wait: float = DEFAULT_FARM_WAIT_S
     description: str = ""
@@ -101,6 +103,7 @@ def load_plan(path: Path) -> Request:
         delegates=data.delegates,
         delegate_options=tuple(data.delegate_options.items()),
         dataset=None if data.dataset is None else str(path.parent / data.dataset),
+        resize=data.resize,
         settings=Settings(**settings),
         repetitions=repetitions,
         exclude=data.exclude,

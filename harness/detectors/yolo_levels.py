@@ -111,10 +111,12 @@ def grid_of(info: TensorInfo, context: ModelContext) -> tuple[int, int]:
         ModelError: It has none.
     """
     shape = info.shape
-    for first in range(1, len(shape) - 1) if len(shape) in {4, 5} else ():
-        height, width = shape[first : first + 2]
-        if height * context.width == width * context.height and 1 < width <= context.width // 4:
-            return height, width
+    pairs = [shape[first : first + 2] for first in range(1, len(shape) - 1)] if len(shape) in {4, 5} else []
+    fits = [
+        (h, w) for h, w in pairs if h * context.width == w * context.height and 1 < w <= context.width // 4
+    ]
+    if fits:
+        return max(fits)
     raise ModelError(
         f"decoder yolo-levels: the output {info.name!r} {list(shape)} is no grid of an input of "
         f"{context.width}×{context.height}"
