@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, get_args
 
 import rich_click as click
 
 from harness.cli.common import CONTEXT, examples, format_option, note, progress, show, warn
-from harness.errors import UsageError
+from harness.conversion.facts import ModeName
+from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.report.content import Content
-
-if TYPE_CHECKING:
-    from harness.cards import Model
-    from harness.conversion.workflow import Job
-
-MODES = ("float32", "float16", "dynamic", "int8", "qat-uint8")
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
@@ -63,7 +58,7 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
     ),
 )
 @click.argument("source")
-@click.option("--mode", type=click.Choice(list(MODES)), required=True, help="What to make.")
+@click.option("--mode", type=click.Choice(get_args(ModeName)), required=True, help="What to make.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The .tflite to write.")
 @click.option(
     "--representative",
@@ -77,11 +72,11 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 @click.option("--outputs", metavar="A,B", help="The outputs (default: found).")
 @click.option("--stats", type=Stats(), help="quantized_input_stats MEAN,STD (default: from the preparation).")
 @click.option(
-    "--input-type", type=click.Choice(["uint8", "int8", "float32"]), default="uint8", help="Of an int8 model."
+    "--input-type", type=click.Choice(get_args(InputType)), default="uint8", help="Of an int8 model."
 )
 @click.option(
     "--output-type",
-    type=click.Choice(["float32", "uint8", "int8"]),
+    type=click.Choice(get_args(OutputType)),
     default="float32",
     help="Of an int8 model.",
 )
@@ -98,7 +93,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     from harness.cli.run_progress import Shown
     from harness.conversion import workflow
 
-    job = _job(ctx.obj, options)
+    job = make_job(_request(ctx.obj, options), note)
     with progress() as shown:
         report = workflow.convert(job, shown.update, Shown(shown))
     for finding in report.findings:
@@ -108,60 +103,15 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     show(Content(report.rows, workflow.COLUMNS_WITH_ROUTE, in_table=workflow.COLUMNS), format_)
 
 
-def _job(workspace: str | None, options: dict[str, Any]) -> Job:
-    from harness.conversion.workflow import Job
-    from harness.quantization.representative import find_representative
-    from harness.recognize.find import find_model
-    from harness.workspace import find_workspace
-
-    source, card = Path(options["source"]), None
-    if options["card"] or not (source.exists() or source.suffix):
-        card = find_model(options["card"] or options["source"], find_workspace(workspace))
-        source = source if source.exists() else _to_convert(card)
-    output = options["output"] or (card.file if card and card.download else None)
-    if output is None:
-        raise UsageError("name the file to write with -o FILE.tflite")
-    given = options["representative"]
-    if given is not None and card is None:
-        note(
-            "images are prepared with mean 127.5 and std 127.5, as for the TF detection models; --card says others"
-        )
-    return Job(
-        source=source,
-        mode=options["mode"],
-        output=output,
-        card=card,
-        spec=_spec(card, options["size"]),
-        size=options["size"] or (None if card is None else (card.card.input.width, card.card.input.height)),
-        inputs=options["inputs"],
+def _request(workspace: str | None, options: dict[str, Any]) -> Request:
+    chosen = {name: options[name] for name in ("source", "mode", "output", "representative", "card", "size")}
+    types = {
+        name: options[name] for name in ("inputs", "stats", "input_type", "output_type", "limit", "force")
+    }
+    return Request(
+        **chosen,
+        **types,
         outputs=tuple(options["outputs"].split(",")) if options["outputs"] else (),
-        stats=options["stats"],
-        input_type=options["input_type"],
-        output_type=options["output_type"],
-        representative=None if given is None else find_representative(given),
-        dataset_path=Path(options["dataset"]) if options["dataset"] else None,
-        limit=options["limit"],
-        force=options["force"],
+        dataset=Path(options["dataset"]) if options["dataset"] else None,
         workspace=workspace,
     )
-
-
-def _to_convert(card: Model) -> Path:
-    """Return the downloaded graph of a card, or say how to get it."""
-    if card.card.source.format == "tflite" or card.download is None:
-        raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
-    if not card.download.exists():
-        raise UsageError(
-            f"model {card.name!r}: {card.download} is not there; run `harness models fetch {card.name}`"
-        )
-    return card.download
-
-
-def _spec(card: Model | None, size: tuple[int, int] | None) -> Any:
-    """Return how images are prepared: as the card says, else as the TF detection models' −1…1."""
-    from harness.cards import InputSpec
-
-    if card is not None:
-        return card.card.input
-    width, height = size or (1, 1)
-    return InputSpec(width=width, height=height, mean=(127.5,) * 3, std=(127.5,) * 3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +23,12 @@ from harness.cli.common import (
     show,
     warn,
 )
-from harness.errors import OutputError, UsageError
+from harness.diagnosis.request import DEFAULT_LAYER_IMAGES, DEFAULT_LIMIT, Request, make_case, refuse_outputs
 
 if TYPE_CHECKING:
-    from harness.accuracy.dataset import Dataset
-    from harness.cards import Model
     from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Case, Diagnosis
-    from harness.diagnosis.runs.model_pair import ModelPair
 
-DEFAULT_LIMIT = 500
-DEFAULT_LAYER_IMAGES = 100
 LEAST_KNOWN_S = 1.0
 """Seconds of a stage before which how long it takes cannot be told."""
 DEFAULT_FOLDER = "diagnose-try"
@@ -133,83 +129,9 @@ class _Steps:
 
 
 def _case(workspace: str | None, options: dict[str, Any]) -> Case:
-    from harness.diagnosis.diagnose import Case
-
-    _check_outputs(options)
-    pair = _pair(workspace, options)
-    return Case(
-        pair=pair,
-        dataset=_dataset(pair, options),
-        layer_images=options["layer_images"],
-        pipeline_config=options["pipeline_config"],
-        representative=options["representative"],
-        workspace=workspace,
-    )
-
-
-def _check_outputs(options: dict[str, Any]) -> None:
-    """Refuse what could not be written at the end before the work begins."""
-    page = options["html"]
-    for folder in (options["pictures"], options["try_dir"] if options["try_"] else None):
-        if folder is not None and folder.is_dir() and any(folder.iterdir()):
-            raise OutputError(f"{folder}: is there already, and nothing in it is replaced; name a new folder")
-    if page is not None and not page.absolute().parent.is_dir():
-        raise OutputError(f"{page}: there is no folder {page.absolute().parent} to write it to")
-
-
-def _pair(workspace: str | None, options: dict[str, Any]) -> ModelPair:
-    from harness.delegates import CPU
-    from harness.diagnosis.runs.model_pair import THIS_COMPUTER, ModelPair, Place, load_model
-    from harness.recognize.find import find_model
-    from harness.workspace import find_workspace
-
-    there = Place(
-        device=options["device"] or THIS_COMPUTER,
-        delegate=options["delegate"]
-        or (CPU if options["device"] is None else _first_delegate(workspace, options)),
-        workspace=workspace,
-        benchmark_binary=options["benchmark_binary"],
-    )
-    places = find_workspace(workspace)
-    given = [find_model(name, places) for name in (options["model"], options["quantized"]) if name]
-    for model in given:
-        _show_card(model)
-    moved = options["device"] is not None or options["delegate"] is not None
-    if len(given) == 1 and not moved:
-        return ModelPair(None, load_model("quantized", given[0], there))
-    return ModelPair(load_model("float", given[0]), load_model("quantized", given[-1], there))
-
-
-def _first_delegate(workspace: str | None, options: dict[str, Any]) -> str:
-    from harness.drivers.registry import find_device
-    from harness.workspace import find_workspace
-
-    profile, device = find_device(options["device"], find_workspace(workspace))
-    device.close()
-    return str(profile.data.delegates[0])
-
-
-def _show_card(model: Model) -> None:
-    if model.evidence:
-        note(f"card of {model.file.name}, worked out from the file:")
-    for sentence in model.evidence:
-        note(f"  - {sentence}")
-
-
-def _dataset(pair: ModelPair, options: dict[str, Any]) -> Dataset:
-    from harness.accuracy.dataset import find_dataset
-
-    known = (options["dataset"], *(model.source.dataset_path for model in reversed(pair.models)))
-    path = next((place for place in known if place is not None), None)
-    if path is None:
-        raise UsageError(
-            f"model {pair.quantized.name!r} has no dataset, and without annotated images there is nothing to judge it "
-            "by: give one with --dataset"
-        )
-    dataset = find_dataset(path)
-    if len(dataset.images) > options["limit"]:
-        note(f"the first {options['limit']} of {len(dataset.images)} images are used; --limit N for more")
-    return dataset.limited(options["limit"])
+    refuse_outputs(options["html"], (options["pictures"], options["try_dir"] if options["try_"] else None))
+    names = [field.name for field in fields(Request) if field.name != "workspace"]
+    return make_case(Request(workspace=workspace, **{name: options[name] for name in names}), note)
 
 
 def _attempts(diagnosis: Diagnosis, options: dict[str, Any], step: _Steps) -> Sequence[Attempt]:

@@ -89,14 +89,14 @@ def log_command(
 
     FILE is what the compiler printed, or the .log file that it wrote; with the option -s it holds the table.
     """
-    from harness.cli.inspect import model_file
     from harness.edgetpu.log import parse
+    from harness.recognize.find import find_file
 
     logs = [(str(path), parse(_read(path))) for path in files]
     for name, log in logs:
         if not (log.models or log.problems or log.version):
             raise _no_log(name)
-    _show(_told(logs, None if model is None else model_file(model, ctx.obj)), logs, summary, format_)
+    _show(_told(logs, None if model is None else find_file(model, ctx.obj)), logs, summary, format_)
 
 
 @command.command(
@@ -120,10 +120,10 @@ def log_command(
 @click.pass_context
 def compile_command(ctx: click.Context, /, model: str, summary: bool, format_: str, **options: Any) -> None:
     """Compile a fully quantized model with edgetpu_compiler, where it is installed, and show its log."""
-    from harness.cli.inspect import model_file
     from harness.edgetpu.compiler import Options, compile_model
+    from harness.recognize.find import find_file
 
-    path = model_file(model, ctx.obj)
+    path = find_file(model, ctx.obj)
     done = compile_model(path, Options(**options))
     logs = [(str(done.log_file), done.log)]
     _show(_told(logs, path), logs, summary, format_)

@@ -69,15 +69,15 @@ def command() -> None:
 @click.pass_context
 def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, **options: Any) -> None:
     """Change the options of TFLite_Detection_PostProcess; what is not named stays."""
-    from harness.cli.inspect import model_file
     from harness.edit.files import edit_nms
     from harness.edit.nms import NmsChange
     from harness.errors import UsageError
+    from harness.recognize.find import find_file
 
     change = NmsChange(**options)
     if change == NmsChange():
         raise UsageError("nothing to change: name at least one option, such as --max-detections 100")
-    _tell(edit_nms(model_file(model, ctx.obj), output, change), format_)
+    _tell(edit_nms(find_file(model, ctx.obj), output, change), format_)
 
 
 @command.command(

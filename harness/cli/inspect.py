@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -30,35 +29,16 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
 
     MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs.
     """
+    from harness.recognize.find import find_file
     from harness.tflite.inspect.model import inspect
 
-    found = inspect(model_file(model, ctx.obj))
+    found = inspect(find_file(model, ctx.obj))
     if other is not None:
-        _emit_difference(found, inspect(model_file(other, ctx.obj)), format_)
+        _emit_difference(found, inspect(find_file(other, ctx.obj)), format_)
         return
     from harness.report.inspection_sheet import content
 
     show(content(found), format_)
-
-
-def model_file(text: str, workspace: str | None) -> Path:
-    """Return the file that a user means: a path, or what a card speaks of.
-
-    Raises:
-        ModelError: There is no such file, or the card's file is not on this computer.
-        UnknownNameError: No card of that name.
-    """
-    from harness.errors import ModelError
-    from harness.recognize.find import find_model
-    from harness.workspace import expand_user, find_workspace
-
-    path = expand_user(text)
-    if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or path.exists()):
-        return path
-    model = find_model(text, find_workspace(workspace))
-    if not model.available:
-        raise ModelError(f"{model.name}: {model.why_missing}")
-    return model.file
 
 
 def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:

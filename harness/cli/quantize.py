@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 
 from harness.cli.common import CONTEXT, emit, examples, format_option, note, progress, show, warn
-from harness.errors import ModelError
+from harness.quantization.request import ModeName, Request, make_job
 from harness.report.content import Content
 
 if TYPE_CHECKING:
     from harness.quantization.findings import Finding
     from harness.quantization.workflow import Job
 
-MODES = ("dynamic", "float16", "weight-only", "int8", "int8-float-fallback")
 TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "cosine", "map", "ap50")
 """What a terminal shows; the other formats have all columns."""
 
@@ -31,7 +30,7 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     ),
 )
 @click.argument("model")
-@click.option("--mode", type=click.Choice(list(MODES)), help="How to quantize.")
+@click.option("--mode", type=click.Choice(get_args(ModeName)), help="How to quantize.")
 @click.option(
     "--representative",
     type=click.Path(path_type=Path),
@@ -77,35 +76,26 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
-    from harness.accuracy.dataset import find_dataset
-    from harness.quantization.modes import find_mode
-    from harness.quantization.representative import find_representative
-    from harness.quantization.workflow import Job
-    from harness.recognize.find import find_model
+    from harness.recognize.find import find_available
     from harness.workspace import find_workspace
 
-    model = find_model(options["model"], find_workspace(workspace))
-    if not model.available:
-        raise ModelError(f"model {model.name!r}: {model.why_missing}")
-    given = options["representative"]
-    dataset = Path(options["dataset"]) if options["dataset"] else model.dataset_path
-    dataset = None if options["no_accuracy"] else dataset
+    model = find_available(options["model"], find_workspace(workspace))
     if model.evidence:
         note(f"card of {model.file.name}, worked out from the file:")
     for sentence in model.evidence:
         note(f"  - {sentence}")
-    return Job(
-        model=model,
-        mode=find_mode(options["mode"]) if options["mode"] else None,
-        representative=None if given is None else find_representative(given),
-        dataset=None if dataset is None else find_dataset(dataset).limited(options["limit"]),
-        dataset_path=dataset,
+    request = Request(
+        mode=options["mode"],
         output=options["output"],
-        limit=options["limit"],
-        force=options["force"],
+        representative=options["representative"],
         keep_float=options["keep_float"],
+        dataset=Path(options["dataset"]) if options["dataset"] else None,
+        limit=options["limit"],
+        accuracy=not options["no_accuracy"],
+        force=options["force"],
         workspace=workspace,
     )
+    return make_job(model, request)
 
 
 def _check(ctx: click.Context, job: Job, format_: str) -> None:

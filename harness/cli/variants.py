@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from harness.cli.common import note, show, warn
-from harness.errors import ModelError
 from harness.report.content import Content
 from harness.vocabulary import Status
 
@@ -52,12 +51,10 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
         ModelError: The model is not on this computer.
     """
     from harness.quantization.measure import How, can_be_evaluated
-    from harness.recognize.find import find_model
+    from harness.recognize.find import find_available
     from harness.workspace import find_workspace
 
-    model = find_model(options["model"], find_workspace(workspace))
-    if not model.available:
-        raise ModelError(f"model {model.name!r}: {model.why_missing}")
+    model = find_available(options["model"], find_workspace(workspace))
     dataset = Path(options["dataset"]) if options["dataset"] else model.dataset_path
     if options["no_accuracy"]:
         dataset = None

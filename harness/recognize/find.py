@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.cards import Model, list_cards, load_card
 from harness.errors import ModelError, UnknownNameError
-from harness.workspace import Workspace, expand_user
+from harness.workspace import Workspace, expand_user, find_workspace
 
 
 def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -> Model:
@@ -39,3 +39,32 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
     if text in names:
         return names[text]
     raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")
+
+
+def find_available(text: str, workspace: Workspace) -> Model:
+    """Find a model whose file is on this computer.
+
+    Raises:
+        ModelError: Its file is not here; says how to get it.
+        UnknownNameError: No card of that name.
+    """
+    model = find_model(text, workspace)
+    if not model.available:
+        raise ModelError(f"model {model.name!r}: {model.why_missing}")
+    return model
+
+
+def find_file(text: str, workspace: str | Path | None) -> Path:
+    """Return the file that a user means: a path, or what a card speaks of.
+
+    Raises:
+        ModelError: There is no such file, or the card's file is not on this computer.
+        UnknownNameError: No card of that name.
+    """
+    path = expand_user(text)
+    if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or path.exists()):
+        return path
+    model = find_model(text, find_workspace(workspace))
+    if not model.available:
+        raise ModelError(f"{model.name}: {model.why_missing}")
+    return model.file

@@ -1,0 +1,135 @@
+"""What a user asks of a conversion, and the job that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from harness.conversion.facts import ModeName
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.cards import InputSpec, Model
+    from harness.conversion.workflow import Job
+
+InputType = Literal["uint8", "int8", "float32"]
+OutputType = Literal["float32", "uint8", "int8"]
+ASSUMED_PREPARATION = (
+    "images are prepared with mean 127.5 and std 127.5, as for the TF detection models; --card says others"
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes:
+        source: A frozen graph, a SavedModel's folder, a Keras file, or the name of a card whose source is one.
+        mode: What to make.
+        output: The .tflite to write; None for the place that the card names.
+        representative: Images, or a .npy or .npz file, to calibrate with.
+        card: The card that says how images are prepared and outputs decoded.
+        size: Width and height, where the graph leaves them open.
+        inputs: Names of the inputs; empty to find them.
+        outputs: Names of the outputs; empty to find them.
+        stats: `quantized_input_stats` (mean, std); None to work them out of the preparation.
+        input_type: Of an int8 model.
+        output_type: Of an int8 model.
+        dataset: COCO dataset for mAP of the result.
+        limit: Evaluate only the first so many images.
+        force: Whether to convert although the check of the images found an error.
+        workspace: Folder with devices/ and models/; None to look it up.
+    """
+
+    source: str
+    mode: ModeName
+    output: Path | None = None
+    representative: Path | None = None
+    card: str | None = None
+    size: tuple[int, int] | None = None
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    stats: tuple[float, float] | None = None
+    input_type: InputType = "uint8"
+    output_type: OutputType = "float32"
+    dataset: Path | None = None
+    limit: int | None = None
+    force: bool = False
+    workspace: str | None = None
+
+
+def make_job(request: Request, say: Callable[[str], None]) -> Job:
+    """Find what a request names.
+
+    Args:
+        request: What is asked for.
+        say: Called with what the user should know before the work begins.
+
+    Raises:
+        UsageError: No output is named, or the card's source is no TensorFlow model or not on this computer.
+        DatasetError: The representative data cannot be used.
+    """
+    from harness.conversion.workflow import Job
+    from harness.quantization.representative import find_representative
+
+    source, card = _find_source(request)
+    output = request.output or (card.file if card and card.download else None)
+    if output is None:
+        raise UsageError("name the file to write with -o FILE.tflite")
+    if request.representative is not None and card is None:
+        say(ASSUMED_PREPARATION)
+    return Job(
+        source=source,
+        mode=request.mode,
+        output=output,
+        card=card,
+        spec=_spec(card, request.size),
+        size=request.size or (None if card is None else (card.card.input.width, card.card.input.height)),
+        inputs=request.inputs,
+        outputs=request.outputs,
+        stats=request.stats,
+        input_type=request.input_type,
+        output_type=request.output_type,
+        representative=None
+        if request.representative is None
+        else find_representative(request.representative),
+        dataset_path=request.dataset,
+        limit=request.limit,
+        force=request.force,
+        workspace=request.workspace,
+    )
+
+
+def _find_source(request: Request) -> tuple[Path, Model | None]:
+    """Return the graph to convert and its card; a name that is no file is a card's."""
+    from harness.recognize.find import find_model
+    from harness.workspace import find_workspace
+
+    source = Path(request.source)
+    if not request.card and (source.exists() or source.suffix):
+        return source, None
+    card = find_model(request.card or request.source, find_workspace(request.workspace))
+    return (source if source.exists() else _to_convert(card)), card
+
+
+def _to_convert(card: Model) -> Path:
+    """Return the downloaded graph of a card, or say how to get it."""
+    if card.card.source.format == "tflite" or card.download is None:
+        raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
+    if not card.download.exists():
+        raise UsageError(
+            f"model {card.name!r}: {card.download} is not there; run `harness models fetch {card.name}`"
+        )
+    return card.download
+
+
+def _spec(card: Model | None, size: tuple[int, int] | None) -> InputSpec:
+    """Return how images are prepared: as the card says, else as the TF detection models' −1…1."""
+    from harness.cards import InputSpec
+
+    if card is not None:
+        return card.card.input
+    width, height = size or (1, 1)
+    return InputSpec(width=width, height=height, mean=(127.5,) * 3, std=(127.5,) * 3)
