@@ -245,7 +245,7 @@ def _sparse(
     per_class: int,
 ) -> Indices:
     """Take candidates in order as `_greedy` does, from the pairs that overlap too much."""
-    over = pairwise_iou(boxes[firsts].T, boxes[seconds].T) > np.float32(settings.iou_threshold)
+    over = iou(boxes[firsts].T, boxes[seconds].T) > np.float32(settings.iou_threshold)
     worse: dict[int, list[int]] = {}
     for first, second in zip(firsts[over].tolist(), seconds[over].tolist(), strict=True):
         worse.setdefault(first, []).append(second)
