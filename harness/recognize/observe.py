@@ -237,7 +237,7 @@ def _moved(here: Detections, there: Detections, geometry: Geometry) -> tuple[flo
     if not len(others):
         return 0.0, float(scores.sum())
     same = here.classes[best][:, None] == there.classes[None]
-    overlap = np.where(same, iou(mirrored, others), 0.0).max(axis=1)
+    overlap = np.where(same, iou(mirrored.T[:, :, None], others.T[:, None, :]), 0.0).max(axis=1)
     return float((scores * overlap).sum()), float(scores.sum())
 
 
