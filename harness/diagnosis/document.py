@@ -139,7 +139,7 @@ def _gain(found: PairedDifference | None) -> Object:
 
 
 def _remedy(rank: int, finding: Finding, attempts: Sequence[Attempt]) -> Object:
-    tried = next((attempt for attempt in attempts if attempt.finding.cause == finding.cause), None)
+    attempt = next((one for one in attempts if one.finding.cause == finding.cause), None)
     remedy = finding.remedy
     return {
         "rank": rank,
@@ -149,11 +149,11 @@ def _remedy(rank: int, finding: Finding, attempts: Sequence[Attempt]) -> Object:
         "can_try": remedy.can_try,
         **_gain(finding.gain),
         "effort": finding.effort,
-        "tried": None if tried is None else _tried(tried),
+        "tried": None if attempt is None else _attempt(attempt),
     }
 
 
-def _tried(attempt: Attempt) -> Object:
+def _attempt(attempt: Attempt) -> Object:
     found = attempt.difference
     return {
         "map_before": None if found is None else found.first,
@@ -192,8 +192,8 @@ def rows(found: Mapping[str, Any]) -> Iterator[Object]:
         text = f"{cause['confidence']}: {cause['sentence']}"
         yield _row("cause", cause["cause"], gain, low, high, "mAP", text)
     for remedy in found["remedies"]:
-        tried = remedy["tried"] or {}
-        gain, low, high = (tried.get(key) for key in _GAIN)
+        attempt = remedy["tried"] or {}
+        gain, low, high = (attempt.get(key) for key in _GAIN)
         yield _row("remedy", remedy["cause"], gain, low, high, "mAP", remedy_text(remedy))
 
 

@@ -124,7 +124,7 @@ class DeviceRun:
         info: The device, for the records.
         pool: Where further work comes from.
         store: Where the records go.
-        observer: Is told how it goes.
+        observer: Called with the progress.
         say: Called with what a user should know.
     """
 

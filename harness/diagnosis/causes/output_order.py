@@ -33,11 +33,11 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     model = evidence.pair.quantized
     card = model.card
     own = parse_order(card.decoder.order or "tf1", card.decoder.name)
-    told = _graph_order(model)
+    stated = _graph_order(model)
     for roles in permutations(POSTPROCESS_ROLES):
         spec = replace(card.decoder, order=",".join(roles))
         if roles != own and _fits(roles, spec, model):
-            seen = roles == told
+            seen = roles == stated
             whence = "the file's own operator gives them as" if seen else "better results come from"
             sentence = f"the card reads the outputs as {', '.join(own)}; {whence} {', '.join(roles)}"
             yield Hypothesis(replace(card, decoder=spec), sentence, seen)

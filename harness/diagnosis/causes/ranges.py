@@ -58,13 +58,15 @@ def fit_ranges(evidence: Evidence) -> RangeFit:
     """Compare every stored range with the float values of the same tensor over the evaluated images."""
     if evidence.layers is None:
         return RangeFit((), (), ())
-    told = [layer for layer in evidence.layers.layers if _says_something(layer, evidence.pair.quantized)]
-    wide = [layer for layer in told if (layer.range_use or 0.0) < WIDE]
-    narrow = [layer for layer in told if layer not in wide and _is_cut_off(layer)]
-    return RangeFit(tuple(told), tuple(wide), tuple(narrow))
+    informative = [
+        layer for layer in evidence.layers.layers if _is_informative(layer, evidence.pair.quantized)
+    ]
+    wide = [layer for layer in informative if (layer.range_use or 0.0) < WIDE]
+    narrow = [layer for layer in informative if layer not in wide and _is_cut_off(layer)]
+    return RangeFit(tuple(informative), tuple(wide), tuple(narrow))
 
 
-def _says_something(layer: Layer, model: ComparedModel) -> bool:
+def _is_informative(layer: Layer, model: ComparedModel) -> bool:
     if layer.range_low is None or layer.range_high is None or layer.scale is None:
         return False
     if layer.pair.operator == INPUT:

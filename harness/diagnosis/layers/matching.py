@@ -143,22 +143,22 @@ def _activation(graph: Subgraph, index: int, kind: str, place: int) -> Activatio
 
 def _by_name(before: Sequence[Activation], after: Sequence[Activation]) -> dict[int, int]:
     """Match tensors with the same name, operator and shape; a name that occurs twice proves nothing."""
-    counts = [Counter(made.name for made in model) for model in (before, after)]
-    places = {made.name: j for j, made in enumerate(after)}
+    counts = [Counter(activation.name for activation in graph) for graph in (before, after)]
+    places = {activation.name: j for j, activation in enumerate(after)}
     found = {}
-    for i, made in enumerate(before):
-        if made.kind == INPUT and after and after[0].kind == INPUT:
+    for i, activation in enumerate(before):
+        if activation.kind == INPUT and after and after[0].kind == INPUT:
             found[i] = 0
-        elif made.name and all(count[made.name] == 1 for count in counts):
-            j = places[made.name]
-            if after[j].token == made.token:
+        elif activation.name and all(count[activation.name] == 1 for count in counts):
+            j = places[activation.name]
+            if after[j].token == activation.token:
                 found[i] = j
     return found
 
 
-def _tokens(model: Sequence[Activation], fixed: dict[int, int]) -> list[tuple[object, ...]]:
+def _tokens(graph: Sequence[Activation], fixed: dict[int, int]) -> list[tuple[object, ...]]:
     """Write a graph as tokens; a tensor that is matched already becomes a token that both graphs share."""
-    return [("=", fixed[k]) if k in fixed else made.token for k, made in enumerate(model)]
+    return [("=", fixed[k]) if k in fixed else activation.token for k, activation in enumerate(graph)]
 
 
 def _aligned(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, int]]:
@@ -196,11 +196,11 @@ def _lcs(first: Sequence[object], second: Sequence[object]) -> list[tuple[int, i
     return pairs
 
 
-def ancestors(graph: Subgraph, made: Sequence[int]) -> dict[int, tuple[int, ...]]:
-    """Return each of the tensors `made` → the nearest of them that it is computed from."""
-    wanted, makers = set(made), graph.producers()
+def ancestors(graph: Subgraph, tensors: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """Return each of the tensors → the nearest of them that it is computed from."""
+    wanted, makers = set(tensors), graph.producers()
     found = {}
-    for index in made:
+    for index in tensors:
         todo, seen, near = _sources(makers.get(index)), set[int](), []
         while todo:
             source = todo.pop()
