@@ -1,4 +1,4 @@
-"""Recognise two tensors of decoded boxes and class scores: YOLO-NAS, DAMO-YOLO, YOLOv4, RT-DETR, D-FINE, RF-DETR."""
+"""Recognize two tensors of decoded boxes and class scores: YOLO-NAS, DAMO-YOLO, YOLOv4, RT-DETR, D-FINE, RF-DETR."""
 
 from __future__ import annotations
 

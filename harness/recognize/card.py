@@ -11,7 +11,7 @@ from harness.cards import DecoderSpec, InputSpec, Labels, Model, ModelCard, Sour
 from harness.names import safe_name
 from harness.recognize import normalization
 from harness.recognize.family import Facts, Family, Refusal
-from harness.recognize.registry import recognise
+from harness.recognize.registry import recognize
 from harness.tflite import reader
 from harness.tflite.model import describe_graph
 from harness.tflite.tensor_info import TensorInfo
@@ -110,7 +110,7 @@ def _facts(path: Path) -> Facts:
 
 
 def _family(facts: Facts) -> Family:
-    found = recognise(facts)
+    found = recognize(facts)
     if isinstance(found, Refusal):
         return _undecoded(found.sentences)
     return found or _no_family(facts)

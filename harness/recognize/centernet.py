@@ -1,4 +1,4 @@
-"""Recognise CenterNet's raw heads: a heat map, sizes and offsets on one grid."""
+"""Recognize CenterNet's raw heads: a heat map, sizes and offsets on one grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise NanoDet and PicoDet: class scores beside distributions of distances."""
+"""Recognize NanoDet and PicoDet: class scores beside distributions of distances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise one table of final detections: YOLO26, YOLOv10, `nms=True`."""
+"""Recognize one table of final detections: YOLO26, YOLOv10, `nms=True`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a family of detectors tells of a model, and what its class numbers mean; `recognisers` finds the family."""
+"""What a family of detectors tells of a model, and what its class numbers mean; `registry` finds the family."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKGROUND = {"???", "background", "__background__", "n/a"}
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a recogniser may look at."""
+    """All that a recognizer may look at."""
 
     description: ModelDescription
     graph: Graph

@@ -1,8 +1,8 @@
-"""Recognise final detections in three or four outputs of any order and naming: boxes, scores, classes, their number.
+"""Recognize final detections in three or four outputs of any order and naming: boxes, scores, classes, their number.
 
 YOLOv5's `--nms`, onnx2tf, TensorRT-like graphs and Keras exports differ in which output is which, in the order of the
 corners, in shares or pixels, and in whether classes are integers. The outputs of `TFLite_Detection_PostProcess` are
-recognised by the operator itself (`recognize.ssd`).
+recognized by the operator itself (`recognize.ssd`).
 """
 
 from __future__ import annotations

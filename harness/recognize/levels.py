@@ -1,4 +1,4 @@
-"""Recognise YOLO heads that were cut off before their boxes are decoded: one grid an output."""
+"""Recognize YOLO heads that were cut off before their boxes are decoded: one grid an output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise MediaPipe's object detectors: raw heads whose anchors and coding stand in the file's metadata."""
+"""Recognize MediaPipe's object detectors: raw heads whose anchors and coding stand in the file's metadata."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def _of_quantize(graph: Graph, info: TensorInfo) -> Normalization | None:
 
 
 def _inside_graph(graph: Graph, info: TensorInfo) -> Normalization | None:
-    """Recognise a graph that normalizes pixels itself: it first scales by 1/255 or subtracts a mean."""
+    """Recognize a graph that normalizes pixels itself: it first scales by 1/255 or subtracts a mean."""
     tensor = _input_tensor(graph, info)
     consumers = graph.primary.consumers(tensor.index) if tensor else []
     if len(consumers) != 1 or tensor is None:

@@ -2,7 +2,7 @@
 
 No labels are needed: a reading is wrong where scores leave 0…1, classes are no whole numbers, boxes have no area or
 lie outside the picture, or most rows of a dense table are objects. Of what is left the right reading is the one whose
-detections move to the other side when the picture is mirrored: in a wrong order of corners, as centre and size instead
+detections move to the other side when the picture is mirrored: in a wrong order of corners, as center and size instead
 of corners, or in pixels instead of shares they do not.
 """
 

@@ -1,4 +1,4 @@
-"""Try the readings of a model on a few dozen labelled images: the one with the best mAP is right.
+"""Try the readings of a model on a few dozen labeled images: the one with the best mAP is right.
 
 An inference is the expensive part, so each prepared image is inferred once for all readings of the outputs, and the
 meaning of the class numbers is tried on the detections that are there already. The preparation is varied one respect
@@ -76,12 +76,12 @@ def probe(
 
     Args:
         model: Its card is the first reading.
-        dataset: Labelled images; the first `limit` that have annotations are used.
+        dataset: Labeled images; the first `limit` that have annotations are used.
         limit: How many images.
         on_progress: Is told how it goes.
 
     Raises:
-        UsageError: No image is labelled, or the model has no decoder that could be varied.
+        UsageError: No image is labeled, or the model has no decoder that could be varied.
         ModelError: The model cannot be read or run.
         JobError: The model failed on the images.
     """

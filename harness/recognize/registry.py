@@ -1,4 +1,4 @@
-"""Recognise a detector's family: one function a family, one line each in `RECOGNISERS`, the surest evidence first."""
+"""Recognize a detector's family: one function a family, one line each in `RECOGNIZERS`, the surest evidence first."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from harness.recognize.ssd import ssd_postprocess
 from harness.recognize.ssd_raw import ssd_raw
 from harness.recognize.yolo import yolo
 
-Recogniser = Callable[[Facts], Family | Refusal | None]
+Recognizer = Callable[[Facts], Family | Refusal | None]
 
 # fmt: off
-RECOGNISERS: tuple[Recogniser, ...] = (
+RECOGNIZERS: tuple[Recognizer, ...] = (
     unusual_inputs,   # refused: several inputs, a fixed batch, a dynamic size
     other_task,       # refused: the file says that it classifies, or finds rotated boxes
     keypoints,        # refused: BlazeFace, palms, poses
@@ -41,6 +41,6 @@ RECOGNISERS: tuple[Recogniser, ...] = (
 # fmt: on
 
 
-def recognise(facts: Facts) -> Family | Refusal | None:
-    """Return what the first recogniser that knows the model says; None when none does."""
-    return next((family for family in (look(facts) for look in RECOGNISERS) if family is not None), None)
+def recognize(facts: Facts) -> Family | Refusal | None:
+    """Return what the first recognizer that knows the model says; None when none does."""
+    return next((family for family in (look(facts) for look in RECOGNIZERS) if family is not None), None)

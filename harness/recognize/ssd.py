@@ -1,4 +1,4 @@
-"""Recognise SSD models whose outputs are final: boxes, classes, scores and their number."""
+"""Recognize SSD models whose outputs are final: boxes, classes, scores and their number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise SSD models that give raw heads: box encodings and class scores, before NMS."""
+"""Recognize SSD models that give raw heads: box encodings and class scores, before NMS."""
 
 from __future__ import annotations
 
@@ -225,7 +225,7 @@ def _layout(facts: Facts, heads: _Heads) -> _Layout | None:
 def layout_of(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], name: str) -> _Layout:
     """Tell the layout of anchors [N, 4] that stand row by row, column by column.
 
-    Corners: the second corner is never before the first, which sizes after centres are at the image's far side.
+    Corners: the second corner is never before the first, which sizes after centers are at the image's far side.
     Along the rows x sweeps the image again and again, y once: the axis that moves more is x.
     """
     corners = bool((values[:, 2:] >= values[:, :2]).all())

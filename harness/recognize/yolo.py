@@ -1,4 +1,4 @@
-"""Recognise YOLO models: one table of boxes and class scores, perhaps with masks, points or prototypes beside."""
+"""Recognize YOLO models: one table of boxes and class scores, perhaps with masks, points or prototypes beside."""
 
 from __future__ import annotations
 

@@ -137,8 +137,8 @@ def _cell(record: records.Record, found: LatencySummary | Exception | None) -> C
 def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[Verdict | None, tuple[str, ...]]:
     from harness.rows import verdict as checks
 
-    judgement = checks.judge(record, latency)
-    return judgement.verdict, tuple(judgement.reasons)
+    judgment = checks.judge(record, latency)
+    return judgment.verdict, tuple(judgment.reasons)
 
 
 def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class Sustained:
         return 100 * (self.last_ms / self.first_ms - 1)
 
 
-def analyse(samples: Samples) -> Sustained | None:
+def analyze(samples: Samples) -> Sustained | None:
     """Describe a run over time; None where it is too short to have two ends (fewer than 8 inferences)."""
     if samples.size < 8:
         return None
@@ -51,23 +51,23 @@ def analyse(samples: Samples) -> Sustained | None:
     seconds = float(times[-1] - times[0] + durations[-1] / 1e3)
     window = min(WINDOW_S, seconds / 4)
     first, last = durations[times < times[0] + window], durations[times >= times[-1] - window]
-    centres, medians = _course(times, durations, max(1.0, seconds / 300))
+    centers, medians = _course(times, durations, max(1.0, seconds / 300))
     return Sustained(
         seconds=seconds,
         window_s=window,
         first_ms=float(np.median(first)),
         last_ms=float(np.median(last)),
-        knee_s=find_knee(centres, medians),
+        knee_s=find_knee(centers, medians),
     )
 
 
 def _course(times: Floats, durations: Floats, step_s: float) -> tuple[Floats, Floats]:
-    """Median latency of each step of time: (centres in s, medians in ms); empty steps are left out."""
+    """Median latency of each step of time: (centers in s, medians in ms); empty steps are left out."""
     bins = ((times - times[0]) // step_s).astype(np.int64)
     edges = np.flatnonzero(np.diff(bins, prepend=-1))
     groups = np.split(durations, edges[1:])
-    centres = (bins[edges] + 0.5) * step_s
-    return centres, np.array([np.median(group) for group in groups])
+    centers = (bins[edges] + 0.5) * step_s
+    return centers, np.array([np.median(group) for group in groups])
 
 
 def find_knee(times: Floats, values: Floats) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import units
 from harness.records.records import StoredRecord
-from harness.rows.sustained import Sustained, analyse
+from harness.rows.sustained import Sustained, analyze
 from harness.vocabulary import MEASURED
 
 COLUMNS = (
@@ -41,7 +41,7 @@ def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
 
 def _result(stored: StoredRecord) -> Sustained | None:
     samples = stored.samples()
-    return analyse(samples[0]) if samples else None
+    return analyze(samples[0]) if samples else None
 
 
 def _row(

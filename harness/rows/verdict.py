@@ -36,20 +36,20 @@ Finding = tuple[Verdict, str]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgment:
     """A verdict of design.md (`trusted`, `noisy`, …; None where nothing was timed) and why."""
 
     verdict: Verdict | None
     reasons: tuple[str, ...]
 
 
-def judge(record: Record, summary: LatencySummary | None) -> Judgement:
+def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     """Judge a cell's figures: the first check that speaks gives the verdict, all of them give their reasons."""
     if not record.processes or record.status not in MEASURED:
-        return Judgement(None, ())
+        return Judgment(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
     reasons = (*(reason for _, reason in found), *_unbounded(summary), *_switching(record, summary))
-    return Judgement(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
+    return Judgment(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
 
 
 def _unbounded(summary: LatencySummary | None) -> Iterator[str]:

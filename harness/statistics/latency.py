@@ -194,9 +194,9 @@ def _interval_of(processes: Sequence[Durations], medians: Floats) -> tuple[float
 def _student_interval(medians: Floats) -> tuple[float, float]:
     """Student t on logarithms (latencies differ by factors), never narrower than the process medians."""
     logs = np.log(np.maximum(medians, 1.0))
-    centre, std = _mean_and_std(logs)
+    center, std = _mean_and_std(logs)
     half = t_quantile(0.5 + CONFIDENCE / 2, logs.size - 1) * (std or 0.0) / math.sqrt(logs.size)
-    return min(math.exp(centre - half), float(medians[0])), max(math.exp(centre + half), float(medians[-1]))
+    return min(math.exp(center - half), float(medians[0])), max(math.exp(center + half), float(medians[-1]))
 
 
 def _interpolated_interval(ordered: Floats) -> tuple[float, float]:
@@ -265,12 +265,12 @@ def effective_samples(durations: Durations) -> float:
     return n / max(tau, 1.0)
 
 
-def _autocovariance(centred: Floats) -> Floats:
+def _autocovariance(centered: Floats) -> Floats:
     """Return the autocovariance of every lag (Wiener-Khinchin; padded so that nothing wraps around)."""
-    size = 1 << (2 * centred.size - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
+    size = 1 << (2 * centered.size - 1).bit_length()
+    spectrum = np.fft.rfft(centered, size)
     full: Floats = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)
-    return full[: centred.size] / centred.size
+    return full[: centered.size] / centered.size
 
 
 def half_width_percent(summary: LatencySummary) -> float | None:

@@ -118,7 +118,7 @@ def _robust_sd(values: Floats) -> float:
 def _noise(trace: Floats) -> float:
     """Return the standard deviation of a sample around its level, as it matters to means of many.
 
-    Differences of the means of neighbouring blocks do not see the level or a trend, and a median of them
+    Differences of the means of neighboring blocks do not see the level or a trend, and a median of them
     does not see a few steps. The largest estimate over block lengths is taken, since autocorrelated noise
     looks small from one sample to the next, and states that change every few samples only show within
     blocks. Few samples estimate it badly, so a margin is added.
@@ -198,8 +198,8 @@ def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
     lengths = np.diff(np.append(starts, n))
     owner = np.repeat(np.arange(starts.size), lengths)
     means = np.add.reduceat(trace, starts) / lengths
-    centred = trace - means[owner]
-    excess = np.cumsum(centred) - centred  # of everything left of each index; each segment sums to 0
+    centered = trace - means[owner]
+    excess = np.cumsum(centered) - centered  # of everything left of each index; each segment sums to 0
     left = np.arange(n) - starts[owner]
     weight = left * (lengths[owner] - left) / lengths[owner]
     score = np.abs(excess) / np.sqrt(np.where(left > 0, weight, np.inf)) / noise
@@ -214,7 +214,7 @@ def _chance(n: int) -> float:
 
 
 def _refine(found: _Segments) -> _Segments:
-    """Move each change-point to the best place between its neighbours, unknown when it was first placed."""
+    """Move each change-point to the best place between its neighbors, unknown when it was first placed."""
     starts = found.starts.copy()
     for k in range(1, starts.size):
         low = starts[k - 1]
@@ -227,7 +227,7 @@ def _refine(found: _Segments) -> _Segments:
 
 
 def _merge_equal(found: _Segments) -> _Segments:
-    """Join neighbours, the closest first, as long as two are practically or statistically one level."""
+    """Join neighbors, the closest first, as long as two are practically or statistically one level."""
     while found.starts.size > 1:
         lengths = found.lengths
         blur = _chance(found.trace.size) * found.noise * np.sqrt(1.0 / lengths[1:] + 1.0 / lengths[:-1])
@@ -247,7 +247,7 @@ def _regime_start(found: _Segments) -> int:
     names, lengths = _level_names(found), found.lengths.tolist()
     start, counts, home, total = len(names) - 1, dict.fromkeys(names, 0), 0, 0
     for k in reversed(range(len(names))):
-        counts[names[k]] += names[k : k + 1] != names[k + 1 : k + 2]  # neighbours of one name are one visit
+        counts[names[k]] += names[k : k + 1] != names[k + 1 : k + 2]  # neighbors of one name are one visit
         total += lengths[k]
         home += lengths[k] if names[k] == names[-1] else 0
         seen = [count for count in counts.values() if count]
@@ -338,8 +338,8 @@ def _fit_decay(piece: Floats, start: int) -> tuple[Floats, float, float]:
         constant = float(grid[best])
         grid = np.geomspace(grid[max(best - 1, 0)], grid[min(best + 1, grid.size - 1)], 24)
     decay = np.exp(-time / constant)
-    centred = decay - decay.mean()
-    slope = float(centred @ ratio) / float(centred @ centred)
+    centered = decay - decay.mean()
+    slope = float(centered @ ratio) / float(centered @ centered)
     level = float(ratio.mean()) - slope * float(decay.mean())
     curve = np.log(np.maximum(level + slope * decay, 1e-3)) + piece.mean()
     return curve, slope / level if level > 0 else 0.0, constant

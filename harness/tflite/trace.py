@@ -110,7 +110,7 @@ def _along_one_axis(shapes: list[tuple[int, ...]], total: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some neighbouring columns of a table that was put together: how many, and the operator they come from."""
+    """Some neighboring columns of a table that was put together: how many, and the operator they come from."""
 
     width: int
     source: Operator | None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.records.samples import make_samples
-from harness.rows.sustained import analyse, find_knee
+from harness.rows.sustained import analyze, find_knee
 
 
 def trace(levels_ms):
@@ -20,7 +20,7 @@ def test_a_run_that_throttles_shows_both_ends_and_the_knee():
         level = 200.0 if now < 300 else min(400.0, 200.0 + (now - 300))
         levels.append(level)
         now += level / 1e3
-    found = analyse(trace(levels))
+    found = analyze(trace(levels))
     assert found.first_ms == pytest.approx(200, abs=1)
     assert found.last_ms == pytest.approx(400, abs=1)
     assert found.change_percent == pytest.approx(100, abs=1)
@@ -30,18 +30,18 @@ def test_a_run_that_throttles_shows_both_ends_and_the_knee():
 
 def test_an_even_run_has_no_knee():
     chance = np.random.default_rng(3)
-    found = analyse(trace(10 * (1 + 0.02 * chance.standard_normal(20_000))))
+    found = analyze(trace(10 * (1 + 0.02 * chance.standard_normal(20_000))))
     assert found.knee_s is None and abs(found.change_percent) < 1
 
 
 def test_a_short_run_compares_its_quarters():
-    found = analyse(trace([100.0] * 20 + [200.0] * 20))
+    found = analyze(trace([100.0] * 20 + [200.0] * 20))
     assert found.window_s == pytest.approx(1.5, abs=0.1)
     assert (found.first_ms, found.last_ms) == (100.0, 200.0)
 
 
 def test_a_handful_of_inferences_has_no_course():
-    assert analyse(trace([1.0] * 7)) is None
+    assert analyze(trace([1.0] * 7)) is None
 
 
 @pytest.mark.parametrize("joint", [20.0, 50.0, 80.0])

@@ -50,16 +50,14 @@ def test_a_row_without_figures_has_no_verdict(record, status):
 
 def test_an_unproven_delegate_is_unverified_and_quotes_the_evidence(record):
     unknown = DelegateFacts(requested="cpu:1", actual="unknown", evidence=("no node list",))
-    judgement = judge(replace(record, delegate=unknown), summary())
-    assert judgement.verdict == "unverified" and "no node list" in judgement.reasons[0]
+    judgment = judge(replace(record, delegate=unknown), summary())
+    assert judgment.verdict == "unverified" and "no node list" in judgment.reasons[0]
 
 
 def test_a_wide_interval_is_noisy_and_gives_the_number(record):
-    judgement = judge(record, summary(spread=0.2))
+    judgment = judge(record, summary(spread=0.2))
     assert (
-        judgement.verdict == "noisy"
-        and "±" in judgement.reasons[0]
-        and "--repetitions" in judgement.reasons[0]
+        judgment.verdict == "noisy" and "±" in judgment.reasons[0] and "--repetitions" in judgment.reasons[0]
     )
 
 
@@ -70,21 +68,21 @@ def test_a_remedy_that_is_already_in_use_is_not_given_again(record):
 
 
 def test_fewer_than_three_processes_are_too_few(record):
-    judgement = judge(replace(record, processes=record.processes[:2]), summary(n_processes=2))
-    assert judgement.verdict == "too-few-samples"
+    judgment = judge(replace(record, processes=record.processes[:2]), summary(n_processes=2))
+    assert judgment.verdict == "too-few-samples"
 
 
 def test_a_process_that_never_settled_is_named(record):
     processes = list(record.processes)
     processes[1] = replace(processes[1], steady_from=None)
-    judgement = judge(replace(record, processes=tuple(processes)), summary(n_processes=4))
-    assert judgement.verdict == "noisy" and "process 2 of 5 never settled" in judgement.reasons[0]
+    judgment = judge(replace(record, processes=tuple(processes)), summary(n_processes=4))
+    assert judgment.verdict == "noisy" and "process 2 of 5 never settled" in judgment.reasons[0]
 
 
 def test_a_slow_cpu_probe_is_throttling(record):
     hot = with_telemetry(record, after={"probe_ns": 1_300_000}, fastest_probe_ns=1_000_000)
-    judgement = judge(hot, summary())
-    assert judgement.verdict == "throttled" and "1.30×" in judgement.reasons[0]
+    judgment = judge(hot, summary())
+    assert judgment.verdict == "throttled" and "1.30×" in judgment.reasons[0]
 
 
 def test_a_probe_within_ten_percent_is_not_throttling(record):
@@ -94,13 +92,13 @@ def test_a_probe_within_ten_percent_is_not_throttling(record):
 
 def test_a_falling_clock_is_throttling(record):
     slow = with_telemetry(record, before={"mhz": 2000.0}, after={"mhz": 1500.0})
-    judgement = judge(slow, summary())
-    assert judgement.verdict == "throttled" and "25%" in judgement.reasons[0]
+    judgment = judge(slow, summary())
+    assert judgment.verdict == "throttled" and "25%" in judgment.reasons[0]
 
 
 def test_load_of_other_programs_is_named_in_cores(record):
-    judgement = judge(with_telemetry(record, other_load=0.7), summary())
-    assert judgement.verdict == "noisy" and "0.7 CPU cores" in judgement.reasons[0]
+    judgment = judge(with_telemetry(record, other_load=0.7), summary())
+    assert judgment.verdict == "noisy" and "0.7 CPU cores" in judgment.reasons[0]
 
 
 def test_a_governor_other_than_performance_and_a_battery_are_told(record):
@@ -119,8 +117,8 @@ def test_mlperf_with_too_few_queries_says_how_many_are_needed(record):
 
     few = with_fields(few, p90_ms=None, runs_needed={"p90": minimum_queries(0.9, 1)})
     one = replace(record, processes=record.processes[:1], settings={"mlperf": True})
-    judgement = judge(one, few)
-    assert judgement.verdict == "too-few-samples" and "64 queries" in judgement.reasons[0]
+    judgment = judge(one, few)
+    assert judgment.verdict == "too-few-samples" and "64 queries" in judgment.reasons[0]
 
 
 def test_many_outliers_are_noisy_and_counted(record):
@@ -131,16 +129,16 @@ def test_many_outliers_are_noisy_and_counted(record):
         durations = 1e6 * (1 + 0.01 * chance.standard_normal(100))
         durations[::7] = 1.2e6
         processes.append(durations.astype(np.int64))
-    judgement = judge(record, summarize(processes))
-    assert judgement.verdict == "noisy" and "15% of the inferences are outliers" in judgement.reasons[0]
+    judgment = judge(record, summarize(processes))
+    assert judgment.verdict == "noisy" and "15% of the inferences are outliers" in judgment.reasons[0]
 
 
 def test_a_quantile_that_is_not_given_says_how_many_inferences_it_needs(record):
     """1 - 0.95^n >= 0.975 from n = 72 on, by hand: ln 0.025 / ln 0.95 = 71.9."""
     few = summarize([np.full(10, 1_000_000 + k, np.int64) for k in range(5)])
-    judgement = judge(record, few)
-    assert judgement.verdict == "trusted" and few.p95_ms is None
-    assert "too few inferences (50)" in judgement.reasons[0] and "p95 72" in judgement.reasons[0]
+    judgment = judge(record, few)
+    assert judgment.verdict == "trusted" and few.p95_ms is None
+    assert "too few inferences (50)" in judgment.reasons[0] and "p95 72" in judgment.reasons[0]
 
 
 def test_a_lit_screen_and_charging_while_warm_are_told(record):
@@ -179,9 +177,9 @@ def with_flags(record, *states):
 def test_what_a_board_s_firmware_says_of_its_clock_counts_for_the_measurement_it_was_during(
     record, states, verdict, words
 ):
-    judgement = judge(with_flags(record, *states), summary())
-    assert judgement.verdict == verdict
-    assert any(words in reason for reason in judgement.reasons) or not words
+    judgment = judge(with_flags(record, *states), summary())
+    assert judgment.verdict == verdict
+    assert any(words in reason for reason in judgment.reasons) or not words
 
 
 def test_firmware_that_says_nothing_is_no_finding(record):
@@ -192,7 +190,7 @@ def test_firmware_that_says_nothing_is_no_finding(record):
 def test_what_switching_models_costs_is_told_beside_the_verdict_and_does_not_change_it(record):
     """Five processes of 9, 10 and 11 ms each: median 10 ms of 15; the steady inferences take 1 ms."""
     switched = {"model": "other", "durations_ns": [9_000_000, 10_000_000, 11_000_000]}
-    judgement = judge(with_telemetry(record, after_other_model=switched), summary())
-    assert judgement.verdict == "trusted"
-    assert any("right after other an inference takes 10.0 ms (median of 15)" in r for r in judgement.reasons)
+    judgment = judge(with_telemetry(record, after_other_model=switched), summary())
+    assert judgment.verdict == "trusted"
+    assert any("right after other an inference takes 10.0 ms (median of 15)" in r for r in judgment.reasons)
     assert not any("right after" in reason for reason in judge(record, summary()).reasons)

@@ -18,7 +18,7 @@ from harness.errors import RecordError
 from harness.records.records import ProcessFacts, Record, StoredRecord, SummaryFacts
 from harness.records.samples import Samples
 from harness.rows import operators
-from harness.rows.sustained import Sustained, analyse
+from harness.rows.sustained import Sustained, analyze
 from harness.text import clean
 from harness.vocabulary import NO_ACCURACY
 
@@ -145,7 +145,7 @@ def _telemetry(process: ProcessFacts) -> list[str]:
 
 
 def _sustained(samples: Sequence[Samples]) -> dict[str, Any] | None:
-    found = analyse(samples[0]) if samples else None
+    found = analyze(samples[0]) if samples else None
     return None if found is None else _ends(found)
 
 

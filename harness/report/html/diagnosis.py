@@ -161,7 +161,7 @@ def _part(part: Found, largest: float) -> list[str]:
 
 
 def _meter(value: float, largest: float) -> str:
-    """Return a bar; gains are marked by another colour, and the figure beside says it too."""
+    """Return a bar; gains are marked by another color, and the figure beside says it too."""
     width = 120 * abs(value) / largest if largest else 0
     kind = "gain" if value < 0 else "loss"
     bar = f'<rect class="{kind}" width="{width:.1f}" height="11"></rect>'
