@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import rich_click as click
@@ -16,14 +17,14 @@ from harness.report.content import FORMATS, Content, render
 from harness.text import clean
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 """`context_settings` of every command."""
+PATH = click.Path(path_type=Path)
+"""The type of options that take a file or a folder."""
 PLAIN_INTERVAL_S = 5.0
 """Progress that does not go to a terminal is at most one line in this many seconds."""
 
@@ -48,11 +49,8 @@ def format_option(formats: Sequence[str] = FORMATS) -> Callable[[F], F]:
 
 def output_option() -> Callable[[F], F]:
     """Add `-o/--output FILE`, passed as `output`."""
-    from pathlib import Path
-
-    kind = click.Path(path_type=Path)
     return click.option(
-        "-o", "--output", type=kind, metavar="FILE", help="Write to a file instead of stdout."
+        "-o", "--output", type=PATH, metavar="FILE", help="Write to a file instead of stdout."
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli import completion
-from harness.cli.common import CONTEXT, emit_bytes, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, emit_bytes, examples, format_option, note, show, warn
 
 if TYPE_CHECKING:
     from harness.comparison.compare import Compared
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "--dataset",
     "datasets",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PATH",
     help="Where the dataset is now, if it was moved since: the mAPs are compared image by image.",
 )

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, format_option, note, progress, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option, note, progress, show, warn
 from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.report.content import Content
@@ -59,10 +59,10 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 )
 @click.argument("source")
 @click.option("--mode", type=click.Choice(get_args(ModeName)), required=True, help="What to make.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The .tflite to write.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="The .tflite to write.")
 @click.option(
     "--representative",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Images (or .npy) to calibrate with.",
 )

@@ -14,6 +14,7 @@ import rich_click as click
 from harness import units
 from harness.cli.common import (
     CONTEXT,
+    PATH,
     Progress,
     emit_bytes,
     examples,
@@ -49,7 +50,7 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
 )
 @click.argument("model", metavar="[FLOAT]")
 @click.argument("quantized", metavar="QUANT", required=False)
-@click.option("--dataset", type=click.Path(path_type=Path), help="COCO dataset: a folder or a TOML card.")
+@click.option("--dataset", type=PATH, help="COCO dataset: a folder or a TOML card.")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, help="Images, at most."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note, show, warn
 from harness.errors import cannot_read
 from harness.report.content import Content
 from harness.text import clean
@@ -77,7 +77,7 @@ def command() -> None:
         "harness edgetpu log ssd_edgetpu.log --summary --format json  one object a model",
     ),
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
 @_MODEL
 @_SUMMARY
 @format_option()
@@ -108,9 +108,7 @@ def log_command(
     ),
 )
 @click.argument("model", metavar="MODEL")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Folder (default: the model's)."
-)
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="Folder (default: the model's).")
 @click.option("-a", "--multiple-subgraphs", is_flag=True, help="Map every part that can be (experimental).")
 @click.option("--min-runtime", type=click.IntRange(1), metavar="N", help="Oldest runtime that shall run it.")
 @click.option("--segments", type=click.IntRange(1), metavar="N", help="Cut it for a pipeline of N Edge TPUs.")

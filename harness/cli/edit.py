@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note
+from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OUTPUT = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="OUT",
     required=True,
     help="The new file; the input is never changed.",
@@ -108,7 +108,7 @@ def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, fo
 @click.argument("model")
 @click.option(
     "--anchors",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="A .npy file [N, 4]: y and x of the centre, height, width (default: where the card says).",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, emit_text, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, emit, emit_text, examples, format_option, note, show, warn
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 @click.option(
     "--annotations",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="COCO instances file, or a dataset: a folder (COCO, VOC or YOLO labels), data.yaml or card.",
 )
-@click.option("--detections", required=True, type=click.Path(path_type=Path), help="COCO result file.")
+@click.option("--detections", required=True, type=PATH, help="COCO result file.")
 @click.option(
     "--engine",
     type=click.Choice(["hotcoco", "pycocotools"]),
@@ -42,36 +42,29 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--image-ids",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Evaluate these images only: one id a line, or a JSON list.",
 )
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Detections of another model on the same images: print the paired difference from it instead.",
 )
 @click.option("--breakdown", is_flag=True, help="Print AP by class and size and the kinds of errors instead.")
-@click.option(
-    "--curves",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write the precision-recall curves as CSV.",
-)
+@click.option("--curves", type=PATH, metavar="FILE", help="Write the precision-recall curves as CSV.")
 @click.option(
     "--worst",
     type=click.IntRange(min=1),
     metavar="N",
     help="Draw the N images with the most errors, from --images DIR to -o DIR, and print those instead.",
 )
-@click.option(
-    "--images", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the images, for --worst."
-)
+@click.option("--images", type=PATH, metavar="DIR", help="Folder of the images, for --worst.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PLACE",
     help="Write to a file instead of stdout; with --worst, the folder of the drawings.",
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, format_option, progress
+from harness.cli.common import CONTEXT, PATH, examples, format_option, progress
 from harness.cli.variants import measuring_options, show_rows, subject
 
 
@@ -31,13 +30,7 @@ from harness.cli.variants import measuring_options, show_rows, subject
     show_default=True,
     help="The share of each tensor, or the smallest of all weights.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The file, or a folder for several.",
-)
+@click.option("-o", "--output", type=PATH, required=True, help="The file, or a folder for several.")
 @measuring_options
 @format_option()
 @click.pass_context

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, progress, show, warn
+from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note, progress, show, warn
 from harness.quantization.request import ModeName, Request, make_job
 from harness.report.content import Content
 
@@ -33,7 +33,7 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
 @click.option("--mode", type=click.Choice(get_args(ModeName)), help="How to quantize.")
 @click.option(
     "--representative",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Images (or .npy) to calibrate with.",
 )
@@ -43,7 +43,7 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     metavar="REGEX",
     help="Leave the operators in float that write tensors of such names; can be given again.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="The file to write.")
 @click.option(
     "--dataset", type=click.Path(), help="COCO dataset for mAP before and after (default: the card's own)."
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, format_option, progress
+from harness.cli.common import CONTEXT, PATH, examples, format_option, progress
 from harness.cli.convert import Size
 from harness.cli.variants import measuring_options, show_rows, subject
 
@@ -35,7 +34,7 @@ class Sizes(Size):
 @click.option(
     "--input", "sizes", type=Sizes(), required=True, metavar="SIZES", help="Sizes: 256,320,384x256."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the files.")
+@click.option("-o", "--output", type=PATH, required=True, help="Folder for the files.")
 @measuring_options
 @format_option()
 @click.pass_context

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, note, warn
+from harness.cli.common import CONTEXT, PATH, examples, note, warn
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
     help="Where that scheduler shows Dask's dashboard; '' for nowhere.",
 )
 @click.option("--listen", metavar="HOST", help="This host's own address, where it is not found by itself.")
-@click.option("--folder", type=click.Path(path_type=Path), help="For files of runs (default: in the cache).")
+@click.option("--folder", type=PATH, help="For files of runs (default: in the cache).")
 @click.option("--tls-ca", type=click.Path(), help="TLS: the authority that signed both sides (PEM).")
 @click.option("--tls-cert", type=click.Path(), help="TLS: this side's certificate (PEM).")
 @click.option("--tls-key", type=click.Path(), help="TLS: this side's key (PEM).")
