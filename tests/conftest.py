@@ -17,7 +17,7 @@ from harness.settings import Settings
 from tests.support import sshd as real_sshd
 from tests.support.delegate import compile_delegate
 from tests.support.observers import Recorder
-from tests.support.paths import REPOSITORY, SHARED_DATA
+from tests.support.paths import REPOSITORY, SHARED_DATA, SHARED_MODELS
 from tests.support.quantizing import quantized
 from tests.support.runs_on_disk import RunFactory
 
@@ -31,6 +31,12 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"shared data is absent: {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def shared_models(shared_data) -> tuple[Path, ...]:
+    """The real models whose facts the tests know."""
+    return tuple(shared_data / "models" / f"{name}.tflite" for name in SHARED_MODELS)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The bundled float model, images it was not evaluated on, and folders of images with faults."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def training_images(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     for index in range(104):
         (folder / f"{index:03}.jpg").write_bytes(jpeg(draw_scene("calibration", index).image))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_photographs(shared_data, tmp_path_factory) -> Path:
+    """A folder of the 50 images of `coco50`, whatever else lies beside them."""
+    source, folder = shared_data / "coco50", tmp_path_factory.mktemp("real")
+    listed = json.loads((source / "instances_val2017.json").read_text(encoding="utf-8"))["images"]
+    for image in listed:
+        (folder / image["file_name"]).symlink_to(source / "val2017" / image["file_name"])
     return folder
 
 

@@ -46,9 +46,9 @@ def test_the_bundled_training_images_give_no_findings(training_images, repositor
     assert findings(training_images, evaluation, shapes.card.input) == []
 
 
-def test_real_photographs_have_only_their_small_number_against_them(shared_data):
+def test_real_photographs_have_only_their_small_number_against_them(real_photographs):
     found = findings(
-        shared_data / "coco50", spec=InputSpec(width=300, height=300, mean=(127.5,) * 3, std=(127.5,) * 3)
+        real_photographs, spec=InputSpec(width=300, height=300, mean=(127.5,) * 3, std=(127.5,) * 3)
     )
     assert [finding.name for finding in found] == ["too-few"]
 

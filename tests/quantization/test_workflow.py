@@ -123,12 +123,12 @@ def test_float16_weights_are_a_source_too(shapes, repository, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["dynamic", "float16", "weight-only", "int8"])
-def test_a_real_yolo_of_float16_weights_is_quantized(shared_data, tmp_path, name):
+def test_a_real_yolo_of_float16_weights_is_quantized(shared_data, real_photographs, tmp_path, name):
     from harness.recognize.card import infer_card
 
     model = infer_card(shared_data / "models" / "yolov5n-fp16.tflite")
     card = replace_input(model.card)
-    images = find_representative(shared_data / "coco50")
+    images = find_representative(real_photographs)
     few = replace(images, files=images.files[:10])
     job = workflow.Job(replace(model, card=card), find_mode(name), few, output=tmp_path / "q.tflite")
     report = workflow.quantize(job, Silent(), None)

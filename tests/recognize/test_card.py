@@ -66,8 +66,8 @@ def test_every_inferred_entry_has_its_evidence(shared_data):
         assert evidence_of(model, entry).endswith(".")
 
 
-def test_every_inferred_card_names_a_decoder_that_exists_or_none(shared_data):
-    for path in (shared_data / "models").glob("*.tflite"):
+def test_every_inferred_card_names_a_decoder_that_exists_or_none(shared_models):
+    for path in shared_models:
         card = infer_card(path).card
         assert card.decoder.name in {*DECODERS, "none"}
 

@@ -124,8 +124,8 @@ def test_a_model_without_computing_operators_is_unknown(make_network, write_mode
     assert describe(write_model(network)).quantization == "unknown"
 
 
-def test_every_judgement_has_evidence(shared_data):
-    for path in (shared_data / "models").glob("*.tflite"):
+def test_every_judgement_has_evidence(shared_models):
+    for path in shared_models:
         evidence = describe(path).quantization_evidence
         assert evidence
         assert all(sentence.endswith(".") for sentence in evidence)

@@ -48,8 +48,8 @@ def test_the_list_of_known_operators_is_what_the_interpreter_says(with_operator,
     assert ("unresolved custom op" in asked.stderr) == (name not in RUNTIME_CUSTOM_OPERATORS)
 
 
-def test_real_models_are_runnable(shared_data):
-    for path in (shared_data / "models").glob("*.tflite"):
+def test_real_models_are_runnable(shared_models):
+    for path in shared_models:
         check_runnable(describe(path))
 
 

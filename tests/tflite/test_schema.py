@@ -20,10 +20,10 @@ def backends(monkeypatch):
     schema.load.cache_clear()
 
 
-def test_the_tflite_package_gives_the_same_description(shared_data, backends):
+def test_the_tflite_package_gives_the_same_description(shared_models, backends):
     pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
     pytest.importorskip("tflite", reason="the package `tflite` is not installed")
-    for path in sorted((shared_data / "models").glob("*.tflite")):
+    for path in shared_models:
         backends("ai_edge_litert.schema_py_generated")
         expected = describe(path), infer_card(path)
         backends("tflite")

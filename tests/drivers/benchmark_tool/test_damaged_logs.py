@@ -12,6 +12,7 @@ from harness.drivers.benchmark_tool.eval_tool import parse_eval
 from harness.drivers.benchmark_tool.parse import parse
 from harness.drivers.benchmark_tool.protos import parse_graph, parse_profile, parse_result
 from harness.drivers.benchmark_tool.truth import judge
+from tests.support.tool_logs import FAILED, MEASURED, OTHERS
 
 DELEGATES = ("cpu", "cpu-reference", "gpu", "nnapi", "hexagon", "qnn", "npu", "edgetpu", "external:lib.so")
 ACCELERATORS = DELEGATES[2:]
@@ -21,8 +22,9 @@ WORDS = re.compile(r"[0-9.]+(?:e[+-]?[0-9]+)?")
 @pytest.fixture(scope="module")
 def logs(shared_data):
     folder = shared_data / "benchmark_model_logs"
-    names = sorted(path for path in folder.glob("*.txt") if "decoded" not in path.name)
-    return {path.stem: path.read_bytes() for path in names}
+    listed = {row[0] for row in MEASURED + FAILED} | {name.removesuffix(".txt") for name in OTHERS}
+    names = sorted(name for name in listed if "." not in name)
+    return {name: (folder / f"{name}.txt").read_bytes() for name in names}
 
 
 def numbers_of(text):

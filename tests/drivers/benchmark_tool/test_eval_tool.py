@@ -57,9 +57,10 @@ def parsed(log):
     return parse_eval(log.stdout, log.stderr, log.exit_code)
 
 
-def test_every_log_of_the_collection_is_asserted(shared_data):
+def test_the_collection_has_every_log_that_is_asserted(shared_data):
+    """Further logs may lie there: who reads them adds them to the tables."""
     there = {path.stem for path in (shared_data / "eval_tool_logs").iterdir()}
-    assert there == {*COCO, *DIFF, *FAILED, *OTHERS}
+    assert there >= {*COCO, *DIFF, *FAILED, *OTHERS}
 
 
 @pytest.mark.parametrize("name", COCO)

@@ -13,6 +13,7 @@ from harness.tflite.inspect.difference import difference
 from harness.tflite.inspect.model import COLUMNS, inspect
 from harness.tflite.nodes import read_nodes
 from tests.example_training.network import Network, anchors
+from tests.support.paths import SHARED_MODELS
 
 AT_HAND = {
     "ssd_mobilenet_v1_coco_quant": "qat-uint8",
@@ -44,9 +45,9 @@ def nodes_of(path):
     return read_nodes(reader.read_graph(data, path), data, path)
 
 
-def test_every_model_at_hand_is_on_the_list(repository, shared_data):
-    files = [*(repository / "models").rglob("*.tflite"), *(shared_data / "models").glob("*.tflite")]
-    assert {file.stem for file in files} == set(AT_HAND)
+def test_every_model_at_hand_is_on_the_list(repository):
+    bundled = {file.stem for file in (repository / "models").rglob("*.tflite")}
+    assert {*bundled, *SHARED_MODELS} == set(AT_HAND)
 
 
 @pytest.mark.parametrize("name", AT_HAND)
