@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.cards import Model
-    from harness.edit.files import Edited
+    from harness.edit.files import EditResult
 
 _OUTPUT = click.option(
     "-o",
@@ -124,10 +124,10 @@ def attach_command(
 ) -> None:
     """Add TFLite_Detection_PostProcess to raw heads. What is not named is as the model's card says."""
     from harness.edit.attach import with_settings
-    from harness.edit.files import edit_attach, heads_and_anchors
+    from harness.edit.files import edit_attach, find_heads_and_anchors
 
     found = _model(model, ctx.obj)
-    heads, values = heads_and_anchors(found, anchors)
+    heads, values = find_heads_and_anchors(found, anchors)
     _tell(edit_attach(found.file, output, values, with_settings(heads, options)), format_)
 
 
@@ -193,7 +193,7 @@ def _model(text: str, workspace: str | None) -> Model:
     return model
 
 
-def _tell(edited: Edited, format_: str) -> None:
+def _tell(edited: EditResult, format_: str) -> None:
     """Print what changed, and to stderr what was written and whether it ran."""
     from harness.edit.files import COLUMNS
 

@@ -1,4 +1,4 @@
-"""Add `TFLite_Detection_PostProcess` to a model with raw heads, so that it gives detections by itself."""
+"""Append `TFLite_Detection_PostProcess` to a model with raw heads, so that its outputs are detections."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ DEFAULTS = PostProcess(
     num_classes=1,
     scales=(10.0, 10.0, 5.0, 5.0),
 )
-"""What `export_tflite_ssd_graph_lib.py` writes; the number of classes is the model's."""
+"""The options that `export_tflite_ssd_graph_lib.py` writes; the number of classes is the model's."""
 
 
 @dataclass(frozen=True)
-class Heads:
-    """How the raw heads are to be read.
+class HeadFormat:
+    """The format of raw heads, and the options of the operator to append.
 
     Attributes:
-        order: Role of each output, such as `boxes,scores`; None tells them apart by their last dimension.
+        order: Role of each output, such as `boxes,scores`; None to tell them by their last dimension.
         background: Whether column 0 of the scores is the background.
         activation: `none` when the scores are probabilities, `sigmoid` when they are logits.
         options: The operator's options; `num_classes` is taken from the scores.
@@ -54,8 +54,8 @@ class Heads:
 
 
 @dataclass
-class _Added:
-    """Tensors and operators that are added; indices count on behind the old tensors."""
+class _Additions:
+    """Tensors and operators to add; indices count on behind the old tensors."""
 
     n_old: int
     tensors: list[NewTensor] = field(default_factory=list)
@@ -72,11 +72,11 @@ class _Added:
         return output
 
 
-def heads_of(decoder: DecoderSpec, path: Path) -> Heads:
-    """Return how a card's decoder reads the heads.
+def head_format(decoder: DecoderSpec, path: Path) -> HeadFormat:
+    """Return the format of the heads that a card's decoder reads.
 
     Raises:
-        ModelError: The decoder is not one that the operator can do.
+        ModelError: The operator cannot do what the decoder does.
     """
     if decoder.name == "ssd-postprocess":
         raise ModelError(f"{path}: {HAS_IT}")
@@ -94,23 +94,23 @@ def heads_of(decoder: DecoderSpec, path: Path) -> Heads:
         num_classes=1,
         scales=decoder.scales,
     )
-    return Heads(decoder.order, decoder.background in {True, "first"}, decoder.activation, options)
+    return HeadFormat(decoder.order, decoder.background in {True, "first"}, decoder.activation, options)
 
 
 def _or(value: float | None, default: float) -> float:
     return default if value is None else value
 
 
-def with_settings(heads: Heads, given: Mapping[str, Any]) -> Heads:
-    """Return heads with what a user named: keys of `Heads` and of the NMS options; None keeps."""
+def with_settings(heads: HeadFormat, given: Mapping[str, Any]) -> HeadFormat:
+    """Return a format with a user's settings: keys of `HeadFormat` and of the NMS options; None keeps."""
     change = NmsChange(**{name: given.get(name) for name in NmsChange.__dataclass_fields__})
     own = {key: given[key] for key in ("order", "background", "activation") if given.get(key) is not None}
     changes: dict[str, Any] = dict(change.options())
     return replace(heads, options=replace(heads.options, **changes), **own)
 
 
-def attach(data: bytes, anchors: npt.NDArray[np.float32], heads: Heads, path: Path) -> bytes:
-    """Add the operator behind the heads; its four outputs become the model's.
+def attach(data: bytes, anchors: npt.NDArray[np.float32], heads: HeadFormat, path: Path) -> bytes:
+    """Append the operator to the heads; its four outputs become the model's.
 
     Quantized heads are dequantized first: the operator reads uint8 boxes only with uint8 anchors, and int8 not at all
     (`detection_postprocess.cc`, `DecodeCenterSizeBoxes`).
@@ -118,17 +118,17 @@ def attach(data: bytes, anchors: npt.NDArray[np.float32], heads: Heads, path: Pa
     Args:
         data: The whole file.
         anchors: float32 [N, 4], y_center, x_center, height, width.
-        heads: How the heads are to be read.
+        heads: The format of the heads.
         path: Named in errors.
 
     Raises:
-        ModelError: The file is not a sound model with such heads, or the anchors do not fit them.
+        ModelError: The file is not a valid model with such heads, or the anchors do not fit them.
     """
     graph = reader.read_graph(data, path)
     with reader.malformed(path):
         if any(operator.name == POSTPROCESS for operator in graph.primary.operators):
             raise ModelError(f"{path}: {HAS_IT}")
-        boxes, scores = _heads(graph, heads, path)
+        boxes, scores = _find_heads(graph, heads, path)
         _check_anchors(anchors, boxes, path)
         n_classes = scores.shape[-1] - int(heads.background)
         if n_classes < 1:
@@ -144,10 +144,10 @@ def _plan(
     boxes: Tensor,
     scores: Tensor,
     anchors: npt.NDArray[np.float32],
-    heads: Heads,
+    heads: HeadFormat,
     n_classes: int,
 ) -> Plan:
-    added = _Added(len(graph.primary.tensors))
+    added = _Additions(len(graph.primary.tensors))
     box_input = _as_float(added, boxes)
     score_input = _as_float(added, scores)
     if heads.activation == "sigmoid":
@@ -162,13 +162,13 @@ def _plan(
     return Plan(tensors=added.tensors, operators=added.operators, outputs=outputs)
 
 
-def _as_float(added: _Added, tensor: Tensor) -> int:
+def _as_float(added: _Additions, tensor: Tensor) -> int:
     if tensor.dtype == "float32":
         return tensor.index
     return added.step("DEQUANTIZE", tensor.index, tensor.shape)
 
 
-def _heads(graph: Graph, heads: Heads, path: Path) -> tuple[Tensor, Tensor]:
+def _find_heads(graph: Graph, heads: HeadFormat, path: Path) -> tuple[Tensor, Tensor]:
     """Return the box encodings [1, N, 4] and the scores [1, N, C] among the outputs."""
     outputs = [graph.primary.tensors[index] for index in graph.primary.outputs]
     if heads.order is not None:

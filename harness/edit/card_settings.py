@@ -1,4 +1,4 @@
-"""A card with other entries, given as `KEY=VALUE`; the model's file is not touched."""
+"""Change entries of a card by `KEY=VALUE`; the model's file is not touched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.errors import OutputError, UsageError
 from harness.names import safe_name
 
 NONE = "none"
-"""Takes an entry out: the default holds again."""
+"""The value that removes an entry, so that its default applies."""
 
 
 def with_settings(card: ModelCard, settings: Sequence[str]) -> ModelCard:
@@ -59,7 +59,7 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is None: the card's default."""
+    """Drop entries that are None: the card's defaults apply."""
     return {
         key: _without_none(value) if isinstance(value, dict) else value
         for key, value in values.items()
@@ -68,13 +68,13 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_card(card: ModelCard, model: Model, path: Path, remark: str, file: Path | None = None) -> Path:
-    """Write a card beside others, so that it finds the model's files from where it lies.
+    """Write a card whose paths find the model's files from the card's new place.
 
     Args:
-        card: What is written; published figures, which are of other settings, are left out.
-        model: The card's present model, whose file, anchors and example dataset are meant.
+        card: The card to write; published figures, which are of other settings, are left out.
+        model: The card's present model, whose file, anchors and example dataset the paths lead to.
         path: The new file.
-        remark: Stands above it.
+        remark: A comment above the card.
         file: Another .tflite.
 
     Raises:
@@ -97,7 +97,7 @@ def write_card(card: ModelCard, model: Model, path: Path, remark: str, file: Pat
 
 
 def _with_anchors(decoder: DecoderSpec, model: Model, there: Path) -> DecoderSpec:
-    """A side file of anchors lies beside the model's own card, or beside the bare model."""
+    """Return a card whose path of anchors is right: the file lies beside the model's card, or beside a bare model."""
     anchors = decoder.anchors
     if anchors is None or anchors.file is None:
         return decoder

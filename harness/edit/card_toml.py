@@ -1,4 +1,4 @@
-"""The card that is written beside a cut model."""
+"""Write cards as TOML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def to_toml(card: ModelCard, remark: str) -> str:
 
 
 def _given(struct: msgspec.Struct) -> dict[str, Any]:
-    """Return the fields that are not at their defaults, structs as dicts."""
+    """Return the fields that differ from their defaults, structs as dicts."""
     found: dict[str, Any] = {}
     for info in msgspec.structs.fields(struct):
         value = getattr(struct, info.name)
@@ -59,7 +59,7 @@ def toml_value(value: Any) -> str:
 
 
 def changed_entries(before: ModelCard, after: ModelCard) -> Iterator[tuple[str, str, str]]:
-    """Yield key, value before and value after, as TOML, of each entry that differs; `none` stands for no entry."""
+    """Yield key, value before and value after, as TOML, of each entry that differs; `none` for no entry."""
     yield from _changed(before, after, "")
 
 

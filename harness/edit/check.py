@@ -1,4 +1,4 @@
-"""An edited model is good when the runtime has loaded it and run it; only then is it written."""
+"""Check an edited model: only what the runtime has loaded and run is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.tflite.model import describe
 from harness.tflite.runnable import check_runnable
 
 TIMEOUT_S = 300.0
-"""A large detector on a slow machine takes seconds."""
+"""Limit for one run: a large detector on a slow machine takes seconds."""
 _LAST_LINES = 3
 
 
@@ -20,7 +20,7 @@ def run_once(data: bytes, path: Path) -> str | None:
 
     Args:
         data: The whole file.
-        path: Where it is going to be; named in errors.
+        path: Its future path; named in errors.
 
     Returns:
         None when it ran; else why it could not be tried here (an operator of a device, no runtime).

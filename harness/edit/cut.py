@@ -1,4 +1,4 @@
-"""Take `TFLite_Detection_PostProcess` out of a model: raw heads, the anchors in a side file, a card that decodes."""
+"""Cut `TFLite_Detection_PostProcess` off a model: raw heads, the anchors in a file beside it, a card that decodes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ HEADS = ("boxes", "scores")
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutModel:
     """A model without its NMS.
 
     Attributes:
         data: The new file: its first two outputs are box encodings and class scores.
         anchors: float32 [N, 4], y_center, x_center, height, width.
-        options: What the operator was set to.
+        options: The operator's options.
         background: Whether column 0 of the scores is the background.
     """
 
@@ -35,7 +35,7 @@ class Cut:
     background: bool
 
     def decoder(self, anchor_file: str) -> DecoderSpec:
-        """Return the settings with which the host does what the operator did."""
+        """Return the decoder's settings with which the host does what the operator did."""
         options = self.options
         return DecoderSpec(
             name="ssd-raw",
@@ -55,15 +55,15 @@ class Cut:
         )
 
 
-def cut(data: bytes, path: Path) -> Cut:
-    """Remove the operator and what comes behind it.
+def cut(data: bytes, path: Path) -> CutModel:
+    """Remove the operator and everything behind it.
 
     Args:
         data: The whole file.
         path: Named in errors.
 
     Raises:
-        ModelError: The file is not a sound model with the operator and constant anchors.
+        ModelError: The file is not a valid model with the operator and constant anchors.
     """
     graph = reader.read_graph(data, path)
     with reader.malformed(path):
@@ -73,11 +73,11 @@ def cut(data: bytes, path: Path) -> Cut:
         gone = downstream(graph.primary, place)
         background = _background(graph, operator, options, path)
         plan = Plan(without=gone, outputs=_outputs(graph, operator, gone))
-    return Cut(apply(data, plan, path), values, options, background)
+    return CutModel(apply(data, plan, path), values, options, background)
 
 
 def _anchors(graph: Graph, operator: Operator, path: Path) -> npt.NDArray[np.float32]:
-    """Return the third input's values, looking through the DEQUANTIZE of a float16 model."""
+    """Return the third input's values, through the DEQUANTIZE of a float16 model."""
     tensor = graph.primary.tensors[operator.inputs[2]]
     if not tensor.constant:
         producer = graph.primary.producers().get(tensor.index)
@@ -91,7 +91,7 @@ def _anchors(graph: Graph, operator: Operator, path: Path) -> npt.NDArray[np.flo
 
 
 def _background(graph: Graph, operator: Operator, options: PostProcess, path: Path) -> bool:
-    """Tell whether the scores have a column more than there are classes (`detection_postprocess.cc`)."""
+    """Whether the scores have one column more than there are classes (`detection_postprocess.cc`)."""
     columns = _last(graph.primary.tensors[operator.inputs[1]])
     if columns - options.num_classes not in {0, 1}:
         raise ModelError(
@@ -105,7 +105,7 @@ def _last(tensor: Tensor) -> int:
 
 
 def _outputs(graph: Graph, operator: Operator, gone: frozenset[int]) -> dict[str, int]:
-    """Return the heads, then the model's outputs that do not come from the operator."""
+    """Return the heads, then the model's outputs that are independent of the operator."""
     lost = {tensor for place in gone for tensor in graph.primary.operators[place].outputs}
     kept = [index for index in graph.primary.outputs if index not in {*lost, *operator.inputs}]
     names = {index: graph.primary.tensors[index].name or f"output_{index}" for index in kept}

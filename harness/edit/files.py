@@ -16,7 +16,7 @@ import numpy.typing as npt
 from harness import atomic
 from harness.cards import Model, ModelCard, Source
 from harness.detectors.anchors import side_file
-from harness.edit.attach import Heads, attach, heads_of
+from harness.edit.attach import HeadFormat, attach, head_format
 from harness.edit.card_toml import to_toml
 from harness.edit.check import run_once
 from harness.edit.cut import cut
@@ -33,8 +33,8 @@ COLUMNS = ("key", "before", "after")
 
 
 @dataclass(frozen=True)
-class Edited:
-    """What was done.
+class EditResult:
+    """The result of an edit.
 
     Attributes:
         rows: Key, value before and value after of everything that changed.
@@ -47,7 +47,7 @@ class Edited:
     not_run: str | None
 
 
-def edit_nms(source: Path, output: Path, change: NmsChange) -> Edited:
+def edit_nms(source: Path, output: Path, change: NmsChange) -> EditResult:
     """Write a model with other NMS options.
 
     Raises:
@@ -60,7 +60,7 @@ def edit_nms(source: Path, output: Path, change: NmsChange) -> Edited:
     return _finish(source, data, output, result, ())
 
 
-def edit_cut(model: Model, output: Path, force: bool = False) -> Edited:
+def edit_cut(model: Model, output: Path, force: bool = False) -> EditResult:
     """Write a model without its NMS, its anchors beside it, and a card that decodes the raw heads.
 
     Args:
@@ -85,8 +85,10 @@ def edit_cut(model: Model, output: Path, force: bool = False) -> Edited:
     return _finish(model.file, data, output, found.data, sides)
 
 
-def edit_attach(source: Path, output: Path, anchors: npt.NDArray[np.float32], heads: Heads) -> Edited:
-    """Write a model that does its NMS itself.
+def edit_attach(
+    source: Path, output: Path, anchors: npt.NDArray[np.float32], heads: HeadFormat
+) -> EditResult:
+    """Write a model with its NMS appended.
 
     Raises:
         ModelError: The model has no raw heads, the anchors do not fit, or the result does not run.
@@ -97,8 +99,8 @@ def edit_attach(source: Path, output: Path, anchors: npt.NDArray[np.float32], he
     return _finish(source, data, output, attach(data, anchors, heads, source), ())
 
 
-def heads_and_anchors(model: Model, anchors: Path | None) -> tuple[Heads, npt.NDArray[np.float32]]:
-    """Return how a model's heads are read and its anchors: from a file, else from where its card says.
+def find_heads_and_anchors(model: Model, anchors: Path | None) -> tuple[HeadFormat, npt.NDArray[np.float32]]:
+    """Return the format of a model's heads, and its anchors: from a file, else from the source that its card names.
 
     Raises:
         ModelError: The decoder is not `ssd-raw`, or there are no anchors.
@@ -109,8 +111,8 @@ def heads_and_anchors(model: Model, anchors: Path | None) -> tuple[Heads, npt.ND
 
     decoder, size = model.card.decoder, model.card.input
     if anchors is not None and decoder.name == NO_DECODER:
-        return Heads(), read_anchors(anchors)
-    heads = heads_of(decoder, model.file)
+        return HeadFormat(), read_anchors(anchors)
+    heads = head_format(decoder, model.file)
     if anchors is not None:
         return heads, read_anchors(anchors)
     spec = decoder.anchors or AnchorSpec()
@@ -146,7 +148,7 @@ def _n_boxes(path: Path) -> int:
 
 
 def check_output(source: Path, outputs: Iterable[Path], card: Path | None = None) -> None:
-    """Refuse to write over what is read.
+    """Check that no output overwrites an input.
 
     Raises:
         OutputError: An output is the model or its card, or a folder.
@@ -184,8 +186,8 @@ def _npy(values: npt.NDArray[np.float32]) -> bytes:
 
 def _finish(
     source: Path, before: bytes, output: Path, after: bytes, sides: Iterable[tuple[Path, bytes]]
-) -> Edited:
-    """Run the result once, write it with its side files, and say what changed."""
+) -> EditResult:
+    """Run the result once, write it with the files beside it, and return what changed."""
     not_run = run_once(after, output)
     written = [output]
     atomic.write_bytes(output, after)
@@ -193,7 +195,7 @@ def _finish(
         atomic.write_bytes(path, content)
         written.append(path)
     rows = _changes(_describe(before, source), _describe(after, output))
-    return Edited(rows, tuple(written), not_run)
+    return EditResult(rows, tuple(written), not_run)
 
 
 def _describe(data: bytes, path: Path) -> ModelDescription:
@@ -212,7 +214,7 @@ def _changes(before: ModelDescription, after: ModelDescription) -> list[dict[str
 
 
 def _values(description: ModelDescription) -> dict[str, Any]:
-    """Return what an edit can change, flat."""
+    """Return the values that an edit can change, flat."""
     options = description.postprocess
     values: dict[str, Any] = {
         "file": str(description.path),

@@ -1,8 +1,8 @@
-"""Change tables of a .tflite file and leave every other byte as it is.
+"""Rewrite tables of a .tflite file and leave every other byte as it is.
 
-A flatbuffer's references point forward, relative to where they stand, so a file can be put behind a new beginning:
-new tables (the model, a subgraph, what is added) are written in front, and refer to the old ones, which stay where
-they were relative to each other. The old file is the end of the new one, byte for byte; its replaced tables remain
+A flatbuffer's references point forward, relative to their own place, so a file can be put behind a new beginning:
+new tables (the model, a subgraph, additions) are written in front, and refer to the old ones, which keep their
+places relative to each other. The old file is the end of the new one, byte for byte; its replaced tables remain
 as a few unused bytes. `flatbuffers.Builder` builds from the end, so the old file is simply what it has «built».
 """
 
@@ -24,7 +24,7 @@ from harness.tflite import schema
 from harness.tflite.reader import MAGIC
 
 ALIGNMENT = 16
-"""`schema.fbs` aligns buffers so; the old file keeps its alignment behind a beginning of whole multiples."""
+"""`schema.fbs` aligns buffers to it; the new beginning is a multiple of it, so the old file keeps its alignment."""
 MAX_ARCHIVE_BYTES = 64 << 20
 MAX_SIGNATURES = 1000
 ZIP_ERRORS = (
@@ -58,7 +58,7 @@ def split_archive(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     """Return the flatbuffer and the members of a zip archive behind it (labels of TFLite Model Metadata).
 
     Raises:
-        ModelError: The archive's members are together larger than any label files.
+        ModelError: The archive's members are larger together than any label files.
         zipfile.BadZipFile: The archive is damaged; other errors of the zip library too.
     """
     stream = io.BytesIO(data)
@@ -83,8 +83,8 @@ def join_archive(flatbuffer: bytes, members: Mapping[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-class Surgery:
-    """Writes a new beginning for one model. References are the builder's: distances from the end of the file."""
+class ModelWriter:
+    """Writer of a new beginning for one model. References are the builder's: distances from the end of the file."""
 
     def __init__(self, flatbuffer: bytes, path: Path) -> None:
         self.path = path
@@ -101,7 +101,7 @@ class Surgery:
         return len(self.old) - int(table._tab.Pos)
 
     def child(self, table: Any, slot: int) -> int:
-        """Return the reference to what a table's field points to; 0 without it."""
+        """Return the reference that a table's field holds; 0 without it."""
         at = self._field(table, slot)
         return len(self.old) - table._tab.Indirect(at) if at else 0
 
@@ -111,7 +111,7 @@ class Surgery:
         return int(table._tab.Pos) + int(offset) if offset else 0
 
     def rewrite(self, table: Any, layout: str, changes: Mapping[int, Any]) -> int:
-        """Write a table again with other fields (offsets are references; 0 leaves a field out)."""
+        """Write a table again with other fields (offsets are references; 0 drops a field)."""
         fields: dict[int, Any] = {}
         for slot, kind in enumerate(layout):
             at = self._field(table, slot)
@@ -166,7 +166,7 @@ class Surgery:
         return int(self.builder.EndVector())
 
     def content(self, data: bytes) -> int:
-        """Write a vector of bytes, aligned as a buffer's data is."""
+        """Write a vector of bytes, aligned like a buffer's data."""
         builder = self.builder
         builder.StartVector(1, len(data), ALIGNMENT)
         builder.head = builder.head - len(data)

@@ -1,4 +1,4 @@
-"""Replace parts of a model's primary subgraph: the common ground of the edits."""
+"""Replace parts of a model's primary subgraph, for all edits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.edit.flatbuffer import (
     SUBGRAPH,
     TENSOR,
     ZIP_ERRORS,
-    Surgery,
+    ModelWriter,
     damaged_archive,
     join_archive,
     split_archive,
@@ -39,7 +39,7 @@ class NewTensor:
 
 @dataclass(frozen=True)
 class NewOperator:
-    """An operator to add at the end of the execution order; tensor indices count added tensors behind the old."""
+    """An operator to add at the end of the execution order; tensor indices count added tensors behind the old ones."""
 
     name: str
     inputs: tuple[int, ...]
@@ -49,12 +49,12 @@ class NewOperator:
 
 @dataclass(frozen=True)
 class Plan:
-    """What changes in the primary subgraph.
+    """Changes to the primary subgraph.
 
     Attributes:
-        without: Places of the operators that go.
-        tensors: Tensors that are added.
-        operators: Operators that are added behind the others.
+        without: Places of the operators to remove.
+        tensors: Tensors to add.
+        operators: Operators to add behind the others.
         shapes: Tensor index → its new shape.
         outputs: Name → tensor of the model's outputs, in order; None leaves them and the signatures.
     """
@@ -67,10 +67,10 @@ class Plan:
 
 
 def apply(data: bytes, plan: Plan, path: Path) -> bytes:
-    """Carry out a plan; everything that it does not name stays byte-identical.
+    """Carry out a plan; everything else stays byte-identical.
 
     Raises:
-        ModelError: The file is not a sound model, or uses what an edit cannot keep.
+        ModelError: The file is not a valid model, or uses features that an edit cannot keep.
     """
     with reader.malformed(path):
         try:
@@ -78,7 +78,7 @@ def apply(data: bytes, plan: Plan, path: Path) -> bytes:
         except ZIP_ERRORS as error:
             raise damaged_archive(path, error) from error
         _refuse_external(flatbuffer, path)
-        result = join_archive(_Edit(Surgery(flatbuffer, path), plan).result(), members)
+        result = join_archive(_PlanWriter(ModelWriter(flatbuffer, path), plan).result(), members)
     reader.read_graph(result, path)
     return result
 
@@ -113,7 +113,7 @@ def primary_postprocess(graph: Graph, path: Path) -> tuple[int, Operator]:
 
 
 def downstream(subgraph: Subgraph, start: int) -> frozenset[int]:
-    """Return an operator's place with those of all operators that need its outputs."""
+    """Return an operator's place and those of all operators that depend on it."""
     needed, places = set(subgraph.operators[start].outputs), {start}
     for place in range(start + 1, len(subgraph.operators)):
         operator = subgraph.operators[place]
@@ -123,12 +123,12 @@ def downstream(subgraph: Subgraph, start: int) -> frozenset[int]:
     return frozenset(places)
 
 
-class _Edit:
-    """Writes one plan with a `Surgery`."""
+class _PlanWriter:
+    """Writer of one plan."""
 
-    def __init__(self, surgery: Surgery, plan: Plan) -> None:
-        self.surgery, self.plan = surgery, plan
-        self.subgraph = surgery.model.Subgraphs(0)
+    def __init__(self, writer: ModelWriter, plan: Plan) -> None:
+        self.writer, self.plan = writer, plan
+        self.subgraph = writer.model.Subgraphs(0)
         self.model_changes: dict[int, int] = {}
 
     def result(self) -> bytes:
@@ -136,72 +136,72 @@ class _Edit:
         if self.plan.tensors or self.plan.shapes:
             changes[0] = self.tensors()
         if self.plan.outputs is not None:
-            changes[2] = self.surgery.integers(self.plan.outputs.values())
-            self.model_changes[7] = self.surgery.signatures(self.plan.outputs)
+            changes[2] = self.writer.integers(self.plan.outputs.values())
+            self.model_changes[7] = self.writer.signatures(self.plan.outputs)
         if self.plan.without or self.plan.operators:
             changes[3] = self.operators()
-        primary = self.surgery.rewrite(self.subgraph, SUBGRAPH, changes)
-        return self.surgery.finish(primary, self.model_changes)
+        primary = self.writer.rewrite(self.subgraph, SUBGRAPH, changes)
+        return self.writer.finish(primary, self.model_changes)
 
     def tensors(self) -> int:
-        surgery, old = self.surgery, self.subgraph
+        writer, old = self.writer, self.subgraph
         references = [
             self.reshaped(old.Tensors(k), self.plan.shapes[k])
             if k in self.plan.shapes
-            else surgery.reference(old.Tensors(k))
+            else writer.reference(old.Tensors(k))
             for k in range(old.TensorsLength())
         ]
-        buffers = [surgery.reference(surgery.model.Buffers(k)) for k in range(surgery.model.BuffersLength())]
+        buffers = [writer.reference(writer.model.Buffers(k)) for k in range(writer.model.BuffersLength())]
         n_buffers = len(buffers)
         for new in self.plan.tensors:
             place = 0
             if new.values is not None:
                 place = len(buffers)
-                buffers.append(surgery.constant(new.values))
-            references.append(surgery.tensor(new.name, new.shape, new.dtype, place))
+                buffers.append(writer.constant(new.values))
+            references.append(writer.tensor(new.name, new.shape, new.dtype, place))
         if len(buffers) > n_buffers:
-            self.model_changes[4] = surgery.tables(buffers)
-        return surgery.tables(references)
+            self.model_changes[4] = writer.tables(buffers)
+        return writer.tables(references)
 
     def reshaped(self, tensor: object, shape: tuple[int, ...]) -> int:
-        vector = self.surgery.integers(shape)
-        has_signature = bool(self.surgery.child(tensor, 7))
-        return self.surgery.rewrite(tensor, TENSOR, {0: vector, **({7: vector} if has_signature else {})})
+        vector = self.writer.integers(shape)
+        has_signature = bool(self.writer.child(tensor, 7))
+        return self.writer.rewrite(tensor, TENSOR, {0: vector, **({7: vector} if has_signature else {})})
 
     def operators(self) -> int:
-        surgery, old = self.surgery, self.subgraph
+        writer, old = self.writer, self.subgraph
         references = [
-            surgery.reference(old.Operators(k))
+            writer.reference(old.Operators(k))
             for k in range(old.OperatorsLength())
             if k not in self.plan.without
         ]
         codes = self.codes()
         for new in self.plan.operators:
-            references.append(surgery.operator(codes[new.name], new.inputs, new.outputs, new.options))
-        return surgery.tables(references)
+            references.append(writer.operator(codes[new.name], new.inputs, new.outputs, new.options))
+        return writer.tables(references)
 
     def codes(self) -> dict[str, int]:
-        """Return the operator codes of the added operators; those that are missing are written."""
-        surgery = self.surgery
-        builtins = {v: k for k, v in surgery.classes.BuiltinOperator.__dict__.items() if isinstance(v, int)}
-        old = [surgery.model.OperatorCodes(k) for k in range(surgery.model.OperatorCodesLength())]
+        """Return the operator codes of the added operators, and write the missing ones."""
+        writer = self.writer
+        builtins = {v: k for k, v in writer.classes.BuiltinOperator.__dict__.items() if isinstance(v, int)}
+        old = [writer.model.OperatorCodes(k) for k in range(writer.model.OperatorCodesLength())]
         found: dict[str, int] = {}
         for index, code in enumerate(old):
             value = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
             custom = (code.CustomCode() or b"").decode("utf-8", "replace")
             found.setdefault(custom if builtins.get(value) == "CUSTOM" else builtins.get(value, ""), index)
-        references = [surgery.reference(code) for code in old]
+        references = [writer.reference(code) for code in old]
         for name in dict.fromkeys(new.name for new in self.plan.operators):
             if name not in found:
                 found[name] = len(references)
                 references.append(self.code(name))
         if len(references) > len(old):
-            self.model_changes[1] = surgery.tables(references)
+            self.model_changes[1] = writer.tables(references)
         return found
 
     def code(self, name: str) -> int:
-        value = getattr(self.surgery.classes.BuiltinOperator, name, None)
-        number = self.surgery.classes.BuiltinOperator.CUSTOM if value is None else value
-        custom = self.surgery.text(name) if value is None else 0
+        value = getattr(self.writer.classes.BuiltinOperator, name, None)
+        number = self.writer.classes.BuiltinOperator.CUSTOM if value is None else value
+        custom = self.writer.text(name) if value is None else 0
         fields = {0: min(number, 127), 1: custom, 2: VERSIONS.get(name, 1), 3: number}
-        return self.surgery.table(OPERATOR_CODE, fields)
+        return self.writer.table(OPERATOR_CODE, fields)

@@ -1,8 +1,8 @@
 """Set the options of `TFLite_Detection_PostProcess` inside a .tflite file.
 
-The options are a FlexBuffers map. Its numbers lie side by side, each as wide as the widest, so a new value is written
-over the old one, and every other byte of the file stays as it is. Only where a key is missing, or the map is not
-laid out so, a new map is written at the end of the flatbuffer, before a zip archive that may follow it.
+The options are a FlexBuffers map. Its numbers lie side by side, each as wide as the widest, so a new value overwrites
+the old one, and every other byte of the file stays as it is. Only where a key is missing, or the map has another
+layout, a new map is written at the end of the flatbuffer, before a zip archive that may follow it.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _LOCAL_HEADER = b"PK\x03\x04"
 
 @dataclass(frozen=True)
 class NmsChange:
-    """New options; None keeps what the file has.
+    """New options; None keeps those of the file.
 
     Attributes:
         regular: Class-by-class NMS (True) or the fast one.
         score_threshold: Lowest score that is kept.
-        iou_threshold: Overlap above which the lower score goes; above 0, at most 1.
-        max_detections: Boxes that come out.
+        iou_threshold: Overlap above which the lower score is dropped; above 0, at most 1.
+        max_detections: Number of boxes in the output.
         detections_per_class: Boxes a class of the regular NMS.
     """
 
@@ -60,13 +60,13 @@ class NmsChange:
                 raise ModelError(f"{name.replace('_', ' ')}: found {value}, expected 1 to {MAX_COUNT}")
 
     def options(self) -> dict[str, Number]:
-        """Return what changes, by the operator's own keys."""
+        """Return the changed options, by the operator's own keys."""
         given = {field.name: getattr(self, field.name) for field in fields(self)}
         return {_KEYS[name]: value for name, value in given.items() if value is not None}
 
 
 MAX_COUNT = 100_000
-"""More boxes than any detector has; the operator allocates room for all of them."""
+"""More boxes than any detector has: the operator allocates room for all of them."""
 _KEYS = {
     "regular": "use_regular_nms",
     "score_threshold": "nms_score_threshold",
@@ -89,16 +89,16 @@ def with_nms(
     """Return a model file with other NMS options; the tensors' data and every other operator stay byte-identical.
 
     Args:
-        model: A .tflite file that holds `TFLite_Detection_PostProcess`.
+        model: A .tflite file with `TFLite_Detection_PostProcess`.
         regular: Class-by-class NMS (True) or the fast one (False).
         score_threshold: Lowest score that is kept.
-        iou_threshold: Overlap above which the lower score goes.
-        max_detections: Boxes that come out.
+        iou_threshold: Overlap above which the lower score is dropped.
+        max_detections: Number of boxes in the output.
         detections_per_class: Boxes a class of the regular NMS.
-        name: Of the model, for errors.
+        name: Name of the model, for errors.
 
     Raises:
-        ModelError: It is not such a model, or a value is one that the operator refuses.
+        ModelError: It is not such a model, or the operator refuses a value.
     """
     change = NmsChange(regular, score_threshold, iou_threshold, max_detections, detections_per_class)
     path = Path(name)
@@ -120,7 +120,7 @@ def with_nms(
 
 
 def _options_fields(model: bytes) -> Iterator[int]:
-    """Yield where each PostProcess operator keeps the offset of its options."""
+    """Yield the places where the PostProcess operators keep the offsets of their options."""
     classes = schema.load()
     root = classes.Model.GetRootAs(model, 0)
     for s in range(root.SubgraphsLength()):
@@ -134,7 +134,7 @@ def _options_fields(model: bytes) -> Iterator[int]:
 
 
 def _edit(data: bytearray, field: int, options: Mapping[str, Number]) -> None:
-    """Change the options whose offset stands at `field`."""
+    """Change the options whose offset lies at `field`."""
     start = field + _u32(data, field) + 4
     length = _u32(data, start - 4)
     old = bytes(data[start : start + length])
@@ -154,7 +154,7 @@ def _u32(data: bytes | bytearray, at: int) -> int:
 
 
 def _end_of_flatbuffer(data: bytearray) -> int:
-    """Return where an appended zip archive starts, else the end of the file.
+    """Return the start of an appended zip archive, else the end of the file.
 
     Zip readers find an archive from its end and allow for bytes before it, so it may be moved as a whole.
     """
@@ -171,7 +171,7 @@ def _end_of_flatbuffer(data: bytearray) -> int:
 
 
 def patched(old: bytes, options: Mapping[str, Number]) -> bytes | None:
-    """Return the FlexBuffers map with values written over the old ones; None where that is not possible.
+    """Return the FlexBuffers map with values overwritten in place; None where that is not possible.
 
     Source of the layout: FlexBuffers' documentation (`flexbuffers.md`, "Maps"): the root's offset, type and width at
     the end; before a map's values the width and offset of its keys and its size, behind them a byte of type each.
@@ -204,7 +204,7 @@ def _key(data: bytes, at: int, width: int) -> str:
 
 
 def _write(data: bytearray, values: int, width: int, size: int, k: int, value: Number) -> bool:
-    """Write one value over the old one; False where it does not fit."""
+    """Write one value over the old one; return False where it does not fit."""
     at, type_at = values + k * width, values + size * width + k
     kind = _BOOL if isinstance(value, bool) else _INT if isinstance(value, int) else _FLOAT
     formats = _FLOATS if kind == _FLOAT else _INTEGERS
@@ -218,7 +218,7 @@ def _write(data: bytearray, values: int, width: int, size: int, k: int, value: N
 
 
 def _rebuilt(old: bytes, options: Mapping[str, Number]) -> bytes:
-    """Write the whole map anew."""
+    """Return the whole map written anew."""
     values: dict[str, Any] = {**flexbuffers.Loads(old), **options}
     builder = flexbuffers.Builder()
     with builder.Map():

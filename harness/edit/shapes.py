@@ -1,4 +1,4 @@
-"""Set NMS options, and with the number of boxes the output shapes that a file states."""
+"""Set NMS options, and the output shapes that a file states where they depend on the number of boxes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def change_nms(data: bytes, change: NmsChange, path: Path) -> bytes:
         path: Named in errors.
 
     Raises:
-        ModelError: The file is not a sound model with the operator, or a value is one that the operator refuses.
+        ModelError: The file is not a valid model with the operator, or the operator refuses a value.
     """
     before = reader.read_graph(data, path)
     with reader.malformed(path):
@@ -52,7 +52,7 @@ def _with_options(data: bytes, change: NmsChange, path: Path) -> bytes:
 
 
 def _stated_otherwise(graph: Graph, operator: Operator) -> dict[int, tuple[int, ...]]:
-    """Return the right shapes of the operator's outputs (and of what only retypes them) that the file has wrong."""
+    """Return the right shapes of the operator's outputs (and of their retyped copies) that the file states wrongly."""
     sizes = postprocess.output_shapes(postprocess.parse(operator.options))
     right = dict(zip(operator.outputs, sizes, strict=True))
     for later in graph.primary.operators:

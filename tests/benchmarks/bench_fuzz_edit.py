@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from harness.edit.attach import attach, heads_of
+from harness.edit.attach import attach, head_format
 from harness.edit.check import run_once
 from harness.edit.cut import cut
 from harness.edit.nms import NmsChange
@@ -48,7 +48,7 @@ def renamed(path: Path, data: bytes) -> bytes:
 def cut_and_attached(path: Path, data: bytes) -> bytes:
     found = cut(data, path)
     reader.read_graph(found.data, path)
-    return attach(found.data, found.anchors, heads_of(found.decoder("a.npy"), path), path)
+    return attach(found.data, found.anchors, head_format(found.decoder("a.npy"), path), path)
 
 
 STEPS = (inspected, renamed, cut_and_attached)

@@ -15,10 +15,10 @@ from harness.accuracy.prepare import Preparation
 from harness.cards import load_card
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
-from harness.edit.attach import Heads, attach, heads_of
+from harness.edit.attach import HeadFormat, attach, head_format
 from harness.edit.check import run_once
 from harness.edit.cut import cut
-from harness.edit.files import edit_attach, edit_cut, edit_nms, heads_and_anchors, read_anchors
+from harness.edit.files import edit_attach, edit_cut, edit_nms, find_heads_and_anchors, read_anchors
 from harness.edit.nms import NmsChange
 from harness.edit.shapes import change_nms
 from harness.errors import ModelError, OutputError
@@ -81,7 +81,7 @@ def test_cut_then_attach_gives_the_detections_of_the_original(source, tmp_path):
     heads, whole = tmp_path / "heads.tflite", tmp_path / "whole.tflite"
     edit_cut(infer_card(source), heads)
     model = load_card(tmp_path / "heads.toml")
-    settings, anchors = heads_and_anchors(model, None)
+    settings, anchors = find_heads_and_anchors(model, None)
     edit_attach(heads, whole, anchors, settings)
     order = {0: "boxes", 1: "classes", 2: "scores", 3: "count"}
     for seed in range(3):
@@ -156,7 +156,7 @@ def edited(shared_data, coco50, tmp_path_factory):
     source = shared_data / "models" / "ssd_mobilenet_v1_coco_quant.tflite"
     edit_cut(infer_card(source), folder / "heads.tflite")
     model = load_card(folder / "heads.toml")
-    settings, anchors = heads_and_anchors(model, None)
+    settings, anchors = find_heads_and_anchors(model, None)
     edit_attach(folder / "heads.tflite", folder / "whole.tflite", anchors, settings)
     edit_nms(source, folder / "hundred.tflite", NmsChange(max_detections=100, score_threshold=1e-8))
     edit_nms(
@@ -254,7 +254,7 @@ def test_a_labels_archive_behind_the_model_survives_every_edit(make_detector, wi
     )
     data = source.read_bytes()
     found = cut(data, source)
-    again = attach(found.data, found.anchors, heads_of(found.decoder("a.npy"), source), source)
+    again = attach(found.data, found.anchors, head_format(found.decoder("a.npy"), source), source)
     for result in (found.data, again, change_nms(data, NmsChange(max_detections=20), source)):
         with zipfile.ZipFile(io.BytesIO(result)) as archive:
             assert archive.read("labels.txt") == b"cat\ndog\n" and archive.testzip() is None
@@ -280,7 +280,7 @@ def test_int8_heads_and_logits_are_made_ready_for_the_operator(make_network, wri
     network.graph.outputs = [boxes, scores]
     source = write_model(network)
     anchors = np.full((6, 4), 0.5, np.float32)
-    result = attach(source.read_bytes(), anchors, Heads(activation="sigmoid"), source)
+    result = attach(source.read_bytes(), anchors, HeadFormat(activation="sigmoid"), source)
     found = describe(write_model(result, "out.tflite"))
     names = dict(found.operators)
     assert names["DEQUANTIZE"] == names["LOGISTIC"] == 1 and found.postprocess.num_classes == 2
@@ -290,10 +290,10 @@ def test_int8_heads_and_logits_are_made_ready_for_the_operator(make_network, wri
 @pytest.mark.parametrize(
     ("anchors", "heads", "said"),
     [
-        (np.zeros((5, 4), np.float32), Heads(), "found anchors"),
-        (np.full((96, 4), np.nan, np.float32), Heads(), "found anchors"),
-        (np.zeros((96, 4), np.float32), Heads(order="scores,boxes"), "are no boxes"),
-        (np.zeros((96, 4), np.float32), Heads(activation="softmax"), "softmax"),
+        (np.zeros((5, 4), np.float32), HeadFormat(), "found anchors"),
+        (np.full((96, 4), np.nan, np.float32), HeadFormat(), "found anchors"),
+        (np.zeros((96, 4), np.float32), HeadFormat(order="scores,boxes"), "are no boxes"),
+        (np.zeros((96, 4), np.float32), HeadFormat(activation="softmax"), "softmax"),
     ],
 )
 def test_heads_that_do_not_fit_are_refused(make_detector, write_model, anchors, heads, said):
@@ -307,7 +307,7 @@ def test_a_model_with_its_nms_is_not_given_a_second_one_and_one_without_it_has_n
 ):
     whole, raw = write_model(make_detector()), write_model(make_detector(postprocess=False), "raw.tflite")
     with pytest.raises(ModelError, match="already"):
-        attach(whole.read_bytes(), np.zeros((96, 4), np.float32), Heads(), whole)
+        attach(whole.read_bytes(), np.zeros((96, 4), np.float32), HeadFormat(), whole)
     with pytest.raises(ModelError, match="found 0 operators"):
         cut(raw.read_bytes(), raw)
     with pytest.raises(ModelError, match="found 0 operators"):
@@ -317,7 +317,7 @@ def test_a_model_with_its_nms_is_not_given_a_second_one_and_one_without_it_has_n
 def test_a_decoder_that_the_operator_cannot_do_is_refused(shared_data):
     path = shared_data / "models" / "ssd_mobilenet_v2_fpnlite_10_256_int8.tflite"
     with pytest.raises(ModelError, match="corner-offsets"):
-        heads_and_anchors(infer_card(path), None)
+        find_heads_and_anchors(infer_card(path), None)
 
 
 def test_fields_of_a_newer_schema_are_not_lost_silently(make_detector, write_model, monkeypatch):

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness.edit.attach import attach, heads_of
+from harness.edit.attach import attach, head_format
 from harness.edit.cut import cut
 from harness.edit.nms import NmsChange
 from harness.edit.shapes import change_nms
@@ -57,7 +57,7 @@ def set_nms(path, data):
 
 def cut_and_attach(path, data):
     found = cut(data, path)
-    attach(found.data, found.anchors, heads_of(found.decoder("a.npy"), path), path)
+    attach(found.data, found.anchors, head_format(found.decoder("a.npy"), path), path)
 
 
 def look(path, data):
