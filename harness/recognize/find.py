@@ -26,9 +26,13 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
     path = expand_user(text)
     if path.suffix == ".toml":
         return load_card(path)
-    if path.suffix in {".tflite", ".lite"} or path.is_file():
+    if path.suffix in {".tflite", ".lite", ".task"} or path.is_file():
         if not path.is_file():
             raise ModelError(f"{path}: no such model file")
+        if path.suffix == ".task":
+            from harness.recognize.bundle import unpack
+
+            path = unpack(path)
         from harness.recognize.card import infer_card
 
         return infer_card(path, pictures)

@@ -38,7 +38,7 @@ def mediapipe(facts: Facts) -> Family | Refusal | None:
             activation="sigmoid" if said.sigmoid else "none",
             background=background,
             anchors=AnchorSpec(source="metadata"),
-            nms=NmsSpec(kind="regular", score_threshold=0.001, iou_threshold=0.5),
+            nms=NmsSpec(kind="regular", score_threshold=0.001, iou_threshold=0.6),
         ),
         labels=labels,
         evidence=(

@@ -23,7 +23,7 @@ from harness.tflite.model import ModelDescription
 from harness.tflite.tensor_info import TensorInfo
 
 POSTPROCESSED = frozenset({"ssd-postprocess", "efficientdet-lite"})
-YOLO = frozenset({"yolov5", "yolov8", "yolo11", "yolox"})
+YOLO = frozenset({"yolov5", "yolov6", "yolov8", "yolo11", "yolox"})
 NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
     "0…1": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
     "-1…1": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5)),
@@ -99,6 +99,17 @@ def _decoder_specs(spec: DecoderSpec, facts: ModelDescription) -> Iterator[tuple
         for name in ("yolov5", "yolov8", "yolox"):
             yield f"decoder {name}", replace(spec, name=name, box_format=None)
         yield from _changes(spec, box_format=("xywh", "xyxy", "yxyx", "grid"), activation=("none", "sigmoid"))
+    elif spec.name == "end2end":
+        yield from _changes(spec, order=("box,class,score",), box_format=("xyxy", "yxyx", "xywh", "ltwh"))
+    elif spec.name == "boxes-scores":
+        yield from _changes(
+            spec,
+            box_format=("xyxy", "xywh", "yxyx", "ltwh"),
+            activation=("none", "sigmoid", "softmax"),
+            background=("none", "first", "last"),
+        )
+    elif spec.name == "dfl":
+        yield from _changes(spec, cell_offset=(0.0, 0.5), activation=("none", "sigmoid"))
 
 
 def _changes(spec: DecoderSpec, **values: tuple[Any, ...]) -> Iterator[tuple[str, DecoderSpec]]:
@@ -172,7 +183,8 @@ def resizes(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:
 
 def methods(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:
     """Yield the other of the two usual ways to interpolate: with and without antialiasing."""
-    other = "tf-bilinear" if card.input.method == "pillow-bilinear" else "pillow-bilinear"
+    plain = "opencv-bilinear" if card.decoder.name in {*YOLO, "dfl", "end2end"} else "tf-bilinear"
+    other = plain if card.input.method == "pillow-bilinear" else "pillow-bilinear"
     yield _with_input(card, f"method {other}", method=other)
 
 

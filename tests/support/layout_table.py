@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
 from tests.support.layouts import CELLS, CLASSES, NAMES, ROWS, SIDE, Layout
+from tests.support.model_metadata import detector_buffer
 
 QUERIES = 300
 NONE, AWARE = NmsSpec(kind="none"), NmsSpec(kind="class-aware")
@@ -181,6 +182,22 @@ def anchors(net, path):
     net.write(path, split(net, net.linear(net.concat(parts), np.eye(5 + CLASSES))))
 
 
+def mediapipe(keypoints=0):
+    """The heads with the anchors in MediaPipe's metadata and not in the graph; scores without their background."""
+
+    def write(path):
+        net = Layout()
+        last = net.graph.operators.pop()
+        boxes, scores, anchor = (int(index) for index in last.inputs)
+        values = np.frombuffer(bytes(net.model.buffers[net.graph.tensors[anchor].buffer].data), np.float32)
+        net.graph.tensors[anchor].shape = [values.size]
+        classes = net.binary("MUL", net.columns(scores, range(1, CLASSES + 1)), 1.0)
+        detector = detector_buffer(values.reshape(-1, 4), keypoints=keypoints, sigmoid=False)
+        net.write(path, [classes, boxes], detector=detector)
+
+    return write
+
+
 def heads(order=("boxes", "scores"), activated=True, with_anchors=True):
     """The bundled model's own heads, without its last operator."""
 
@@ -312,6 +329,8 @@ CASES = (
     # raw heads
     Case("SSD heads, anchors in the file", heads(), "read", spec("ssd-raw", background=True), True),
     Case("SSD heads, scores first, logits", heads(("scores", "boxes"), activated=False), "read", spec("ssd-raw", background=True, activation="sigmoid"), True),
+    Case("MediaPipe's heads, anchors in DETECTOR_METADATA", mediapipe(), "read", spec("ssd-raw", order="scores,boxes", anchors=AnchorSpec(source="metadata"), nms=NmsSpec(kind="regular", score_threshold=1e-8, iou_threshold=0.6)), True),
+    Case("MediaPipe's heads with keypoints", mediapipe(6), "refused", None),
     Case("SSD heads without anchors", heads(with_anchors=False), "refused", None),
     # no detectors
     Case("a classifier", single([1, 1000], softmax=True), "refused", None),

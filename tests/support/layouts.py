@@ -192,7 +192,7 @@ class Layout:
         sizes = self.unary("LOG", self.binary("MAXIMUM", self.columns(boxes, [2, 3]), _TINY))
         return self.linear(self.concat([centers, sizes]), np.eye(4))
 
-    def write(self, path, outputs, names=(), *, said=None, output_names=()):
+    def write(self, path, outputs, names=(), *, said=None, output_names=(), detector=None):
         """Write the model with these outputs.
 
         Args:
@@ -201,12 +201,13 @@ class Layout:
             names: Class names in an Ultralytics file behind the model; () for no such file.
             said: What else that file says.
             output_names: Names of the outputs.
+            detector: MediaPipe's metadata.
         """
         self.graph.outputs = list(outputs)
         for index, name in zip(outputs, output_names, strict=False):
             self.graph.tensors[index].name = name
         entry, buffer = s.MetadataT(), s.BufferT()
-        buffer.data = np.frombuffer(metadata_buffer([127.5], [127.5]), np.uint8)
+        buffer.data = np.frombuffer(metadata_buffer([127.5], [127.5], detector=detector), np.uint8)
         self.model.buffers.append(buffer)
         entry.name, entry.buffer = "TFLITE_METADATA", len(self.model.buffers) - 1
         self.model.metadata = [entry]

@@ -32,7 +32,31 @@ def _floats(builder, values):
     return builder.EndVector()
 
 
-def metadata_buffer(mean=None, std=None, label_file=None):
+def detector_buffer(anchors, scales=(10.0, 10.0, 5.0, 5.0), coordinates=4, keypoints=0, sigmoid=True):
+    """Write MediaPipe's `ObjectDetectorOptions`; anchors [N, 4] are y, x, height, width, scales y, x, h, w."""
+    builder = flatbuffers.Builder(1 << 16)
+    rows = []
+    for y, x, height, width in anchors:
+        builder.StartObject(4)
+        for slot, value in enumerate((x, y, width, height)):
+            builder.PrependFloat32Slot(slot, float(value), 0.0)
+        rows.append(builder.EndObject())
+    schema = _table(builder, 1, _0=("offset", _vector(builder, rows)))
+    ssd = _table(builder, 1, _0=("offset", schema))
+    builder.StartObject(12)
+    for slot, value in ((0, 7), (1, len(anchors)), (2, coordinates), (4, keypoints)):
+        builder.PrependInt32Slot(slot, value, 0)
+    y, x, height, width = scales
+    for slot, value in ((6, x), (7, y), (8, width), (9, height)):
+        builder.PrependFloat32Slot(slot, value, 0.0)
+    builder.PrependBoolSlot(10, True, False)
+    builder.PrependBoolSlot(11, sigmoid, False)
+    decoding = builder.EndObject()
+    builder.Finish(_table(builder, 3, _1=("offset", ssd), _2=("offset", decoding)), b"V001")
+    return bytes(builder.Output())
+
+
+def metadata_buffer(mean=None, std=None, label_file=None, detector=None):
     """Write TFLite Model Metadata by the field numbers of its published schema."""
     builder = flatbuffers.Builder(256)
     subgraph = {}
@@ -47,7 +71,11 @@ def metadata_buffer(mean=None, std=None, label_file=None):
         file = _table(builder, 4, _0=("offset", name), _2=("byte", 3))
         tensor = _table(builder, 7, _6=("offset", _vector(builder, [file])))
         subgraph["_3"] = ("offset", _vector(builder, [tensor]))
-    graph = _table(builder, 8, **subgraph)
+    if detector is not None:
+        name, data = builder.CreateString("DETECTOR_METADATA"), builder.CreateByteVector(detector)
+        entry = _table(builder, 2, _0=("offset", name), _1=("offset", data))
+        subgraph["_9"] = ("offset", _vector(builder, [entry]))
+    graph = _table(builder, 10, **subgraph)
     builder.Finish(_table(builder, 8, _3=("offset", _vector(builder, [graph]))), b"M001")
     return bytes(builder.Output())
 
