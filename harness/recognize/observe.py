@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import DecoderSpec, InputSpec
 from harness.detectors.base import Decoder, Detections, ModelContext, dequantize
@@ -66,24 +68,19 @@ class Observed:
 
 def look(description: ModelDescription, spec: InputSpec, pictures: Sequence[Path]) -> Observed | None:
     """Run a model on pictures and their mirror images; None where it cannot be run here."""
-    from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
-
     try:
-        interpreter = make_interpreter(load_runtime(), str(description.path), "cpu", 1)
+        engine = InterpreterEngine(make_here(description.path))
         preparation = Preparation(spec, description.inputs[0])
-        looks = tuple(_look(interpreter, preparation, path) for path in pictures[:N_PICTURES])
-    except (HarnessError, RuntimeMissingError, RuntimeError, ValueError, OSError):
+        looks = tuple(_look(engine, preparation, path) for path in pictures[:N_PICTURES])
+    except (HarnessError, UnreadableImageError, RuntimeError, ValueError):
         return None
     context = ModelContext(spec.width, spec.height, description.path)
     return Observed(looks, description.outputs, context)
 
 
-def _look(interpreter: object, preparation: Preparation, path: Path) -> Look:
-    from harness.accuracy.interpreters import InterpreterEngine
-
-    engine = InterpreterEngine(interpreter)
-    with Image.open(path) as opened:
-        picture = opened.convert("RGB")
+def _look(engine: InterpreterEngine, preparation: Preparation, path: Path) -> Look:
+    with opened(path) as image:
+        picture = image.convert("RGB")
     tensor, geometry = preparation.prepare(picture)
     mirrored, _ = preparation.prepare(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return Look(engine.infer(tensor), geometry, engine.infer(mirrored))

@@ -87,18 +87,7 @@ def joined_widths(graph: Graph, index: int, total: int) -> list[int]:
     Returns:
         Sizes in order; [] where no concatenation of so many columns stands before other arithmetic.
     """
-    producers = graph.primary.producers()
-    for _ in range(_MAX_STEPS):
-        producer = producers.get(index)
-        if producer is None or producer.name not in {*LAYOUT, "CONCATENATION"} or not producer.inputs:
-            return []
-        if producer.name == "CONCATENATION":
-            shapes = [graph.primary.tensors[number].shape for number in producer.inputs if number >= 0]
-            widths = _along_one_axis(shapes, total)
-            if widths:
-                return widths
-        index = producer.inputs[0]
-    return []
+    return [width for _, width in _joint(graph, index, total) or ()]
 
 
 def _along_one_axis(shapes: list[tuple[int, ...]], total: int) -> list[int]:
