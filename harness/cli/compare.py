@@ -12,7 +12,7 @@ from harness.cli import completion
 from harness.cli.common import CONTEXT, PATH, emit_bytes, examples, format_option, note, show, warn
 
 if TYPE_CHECKING:
-    from harness.comparison.compare import Compared
+    from harness.comparison.compare import RunComparison
     from harness.comparison.gate import GateResult
 
 
@@ -92,7 +92,9 @@ def command(
     ctx.exit(gate.EXIT_STATUS[verdict.outcome])
 
 
-def _print(compared: Compared, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str) -> None:
+def _print(
+    compared: RunComparison, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str
+) -> None:
     from harness.comparison.gate import Outcome
     from harness.report import comparison_summary as summary
 

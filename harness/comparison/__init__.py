@@ -1,1 +1,1 @@
-"""Records → comparison → decision: two runs held against each other, and a gate that knows when it cannot tell."""
+"""Compare two runs and decide by a gate, which knows when the data cannot decide."""

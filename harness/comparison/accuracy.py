@@ -1,4 +1,4 @@
-"""The difference of two cells' mAPs on the same images, from the detections that were kept."""
+"""Compute the difference of two cells' mAPs on the same images, from their stored detections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.comparison.match import Pair
+from harness.comparison.match import RecordPair
 from harness.errors import HarnessError
 from harness.records.records import AccuracyFacts, StoredRecord, load_run
 from harness.vocabulary import NO_ACCURACY
@@ -23,7 +23,7 @@ SIGNIFICANCE = 0.05
 
 @dataclass(frozen=True)
 class AccuracyDifference:
-    """How the new cell's mAP differs from the base's.
+    """The difference of the new cell's mAP to the base's.
 
     `low` and `high` bound `change` (new less base) with 95 % over images; unknown is None and `reason` says why.
     """
@@ -37,12 +37,12 @@ class AccuracyDifference:
 
 
 @dataclass
-class Truths:
-    """Finds the annotations that records were evaluated on, and reads each file once.
+class AnnotationFinder:
+    """Finder of the annotations that records were evaluated on; reads each file once.
 
     Attributes:
         datasets: Folders or cards of datasets that the user named.
-        workspace: Whose model cards name datasets as well; None for no look-up there.
+        workspace: Workspace whose model cards name datasets, too; None for none.
     """
 
     datasets: tuple[Path, ...] = ()
@@ -50,7 +50,7 @@ class Truths:
     _by_path: dict[Path, GroundTruth | None] = field(default_factory=dict)
 
     def find(self, stored: StoredRecord) -> GroundTruth | None:
-        """Return the annotations whose hash the record names; None where they are not found."""
+        """Return the annotations with the hash that the record states; None where they are not found."""
         assert stored.record.accuracy is not None
         wanted = stored.record.accuracy.annotations_sha256
         for path in dict.fromkeys(self._places(stored)):
@@ -86,7 +86,7 @@ def _request(stored: StoredRecord) -> dict[str, Any]:
 
 
 def _read(path: Path) -> GroundTruth | None:
-    """The annotations of a dataset; the images are not needed, so they may be absent."""
+    """Read the annotations of a dataset, whose images may be absent."""
     from harness.accuracy.annotations import read_annotations
 
     try:
@@ -108,7 +108,7 @@ def _annotations_file(path: Path) -> Path:
     )
 
 
-def accuracy_difference(pair: Pair, truths: Truths) -> AccuracyDifference:
+def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> AccuracyDifference:
     """Compare the mAPs of two cells on the same images."""
     problem = _problem(pair)
     if problem:
@@ -121,7 +121,7 @@ def accuracy_difference(pair: Pair, truths: Truths) -> AccuracyDifference:
     assert files[0] is not None and files[1] is not None
     if filecmp.cmp(files[0], files[1], shallow=False):
         return AccuracyDifference(0.0, 0.0, 0.0, 1.0, reason="the same detections to the last digit")
-    truth = truths.find(pair.new) or truths.find(pair.base)
+    truth = annotations.find(pair.new) or annotations.find(pair.base)
     if truth is None:
         return AccuracyDifference(
             change,
@@ -130,7 +130,7 @@ def accuracy_difference(pair: Pair, truths: Truths) -> AccuracyDifference:
     return _paired(truth, files[0], files[1], pair.new)
 
 
-def _problem(pair: Pair) -> str:
+def _problem(pair: RecordPair) -> str:
     for side, stored in (("base", pair.base), ("new", pair.new)):
         record = stored.record
         if record.status in NO_ACCURACY:
@@ -167,7 +167,7 @@ def _paired(truth: GroundTruth, base: Path, new: Path, stored: StoredRecord) -> 
 
 
 def _images(truth: GroundTruth, limit: int | None) -> list[int]:
-    """The images that `harness run --limit` evaluates: the first by id."""
+    """Return the images that `harness run --limit` evaluates: the first by id."""
     ids: Iterable[int] = sorted(image.id for image in truth.images)
     return list(ids)[:limit]
 

@@ -1,4 +1,4 @@
-"""Two results held against each other, cell by cell."""
+"""Compare two results cell by cell."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.comparison import measures
-from harness.comparison.accuracy import AccuracyDifference, Truths, accuracy_difference
-from harness.comparison.match import Matching, Pair, match
+from harness.comparison.accuracy import AccuracyDifference, AnnotationFinder, accuracy_difference
+from harness.comparison.match import Matching, RecordPair, match
 from harness.errors import RecordError, UsageError
 from harness.records.records import StoredRecord
 from harness.rows import frame
@@ -22,17 +22,17 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One matched cell.
+class CellComparison:
+    """The comparison of one matched cell.
 
     Attributes:
         pair: The two records.
         base: The public columns of the base.
-        new: Those of the new run.
+        new: The public columns of the new run.
         accuracy: The difference of the mAPs.
     """
 
-    pair: Pair
+    pair: RecordPair
     base: Row
     new: Row
     accuracy: AccuracyDifference
@@ -43,11 +43,11 @@ class Comparison:
         return self.difference("latency_median_ms")
 
     def difference(self, column: str, least: int = 2) -> Difference:
-        """Return the difference of a column whose spread is that of the processes, or why there is none.
+        """Return the difference of a column that has one number a process, or why there is none.
 
         Args:
             column: One of `measures.MEASURES` that is not exact or paired.
-            least: With fewer processes on a side the difference has no interval.
+            least: Number of processes on each side below which the difference has no interval.
         """
         for side, row in (("base", self.base), ("new", self.new)):
             problem = _problem(row, column)
@@ -73,16 +73,16 @@ def _because(row: Row) -> str:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Everything that two results say of each other.
+class RunComparison:
+    """The comparison of two results.
 
     Attributes:
         comparisons: One a matched cell, in the order of the base.
-        matching: What was matched, and what could not be.
+        matching: The cells that were matched, and those that could not be.
         warnings: One sentence for each file that could not be read.
     """
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[CellComparison, ...]
     matching: Matching
     warnings: tuple[str, ...] = ()
 
@@ -92,35 +92,35 @@ def compare_results(
     new: Sequence[Path],
     datasets: Iterable[Path] = (),
     workspace: Workspace | None = None,
-) -> Compared:
+) -> RunComparison:
     """Compare runs, or folders of runs.
 
     Args:
-        base: Folders of what is held to be good.
-        new: Folders of what is judged.
-        datasets: Where the annotations are now, if they were moved since.
-        workspace: Whose model cards name datasets.
+        base: Folders of the reference.
+        new: Folders of the runs to judge.
+        datasets: Folders or cards of the annotations, if they were moved since.
+        workspace: Workspace whose model cards name datasets.
 
     Raises:
         RecordError: A folder holds no run at all.
     """
     found = [frame.read_results(side) for side in (base, new)]
     matching = match(found[0].records, found[1].records)
-    truths = Truths(tuple(datasets), workspace)
-    compared = tuple(_compare(pair, truths) for pair in matching.pairs)
-    return Compared(compared, matching, (*found[0].warnings, *found[1].warnings))
+    annotations = AnnotationFinder(tuple(datasets), workspace)
+    compared = tuple(_compare(pair, annotations) for pair in matching.pairs)
+    return RunComparison(compared, matching, (*found[0].warnings, *found[1].warnings))
 
 
-def _compare(pair: Pair, truths: Truths) -> Comparison:
-    return Comparison(pair, _row(pair.base), _row(pair.new), accuracy_difference(pair, truths))
+def _compare(pair: RecordPair, annotations: AnnotationFinder) -> CellComparison:
+    return CellComparison(pair, _row(pair.base), _row(pair.new), accuracy_difference(pair, annotations))
 
 
 def _row(stored: StoredRecord) -> Row:
     return frame.to_rows([stored])[0]
 
 
-def refuse_nothing_in_common(compared: Compared) -> None:
-    """Raise where no cell of the two results could be compared.
+def refuse_nothing_in_common(compared: RunComparison) -> None:
+    """Check that at least one cell of the two results could be compared.
 
     Raises:
         IncomparableError: They have cells in common that were not measured alike; names the key and both values.

@@ -1,4 +1,4 @@
-"""What a gate forbids: `latency_median_ms > 5%`, `map < -0.005`. Parsed, never evaluated."""
+"""Parse the conditions of a gate, `latency_median_ms > 5%`, `map < -0.005`; nothing is evaluated as code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = "'latency_median_ms > 5%' or 'map < -0.005'"
 
 @dataclass(frozen=True)
 class Condition:
-    """A change that is not to be accepted.
+    """A change that the gate forbids.
 
     Attributes:
         column: The public column whose change is judged: the new value less the base's.
@@ -34,7 +34,7 @@ class Condition:
     relative: bool
 
     def __str__(self) -> str:
-        """Write it as it is given."""
+        """Return the condition as the user writes it."""
         return f"{self.column} {'>' if self.rises else '<'} {self.threshold:g}{'%' if self.relative else ''}"
 
 

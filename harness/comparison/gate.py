@@ -1,7 +1,7 @@
-"""The decision: does a change that is not accepted show, does it not, or can the data not tell?
+"""Decide whether a forbidden change is shown, ruled out, or cannot be decided by the data.
 
-For each matched cell and each condition the 95 % interval of the change is held against the threshold, as a test of
-superiority and one of equivalence at once (the three ways out of an interval: Schuirmann, J. Pharmacokinet. Biopharm.
+For each matched cell and each condition the 95 % interval of the change is compared with the threshold, as a test of
+superiority and one of equivalence at once (the three outcomes of an interval: Schuirmann, J. Pharmacokinet. Biopharm.
 15, 1987; Walker & Nowacki, J. Gen. Intern. Med. 26, 2011):
 
 * `fail`: the whole interval lies beyond the threshold. A change that large is real, up to an error of 2.5 %.
@@ -9,8 +9,8 @@ superiority and one of equivalence at once (the three ways out of an interval: S
 * `undecided`: the interval holds the threshold, or there is no interval: fewer than three processes on a side, samples
   or annotations that are gone, a cell that has no such figure, that was throttled, or that is missing from the new run.
 
-A threshold of 0 asks for any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
-gate fails 2.5 % of all unchanged cells by chance; a threshold that means something does not.
+A threshold of 0 forbids any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
+gate fails 2.5 % of all unchanged cells by chance; one with a threshold above the noise does not.
 
 A cell without the figure on both sides for the same known reason (skipped, fell back, failed …) lost nothing: it is not
 judged. If that is so of every cell, nothing was decided.
@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.comparison.compare import Compared, Comparison
+from harness.comparison.compare import CellComparison, RunComparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
@@ -32,7 +32,7 @@ from harness.vocabulary import MEASURED, Verdict, Word
 
 
 class Outcome(Word):
-    """A decision; the module says when it is which."""
+    """A decision of the gate, as the module defines it."""
 
     PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
@@ -43,7 +43,7 @@ EXIT_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNDECIDED: 3}
 
 
 LEAST_PROCESSES = 3
-"""Two processes of a device that has two states agree by chance: of such pairs with nothing changed 6 % would fail."""
+"""Two processes of a device with two states agree by chance: 6 % of such unchanged pairs would fail."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one condition in one cell.
+    """The decision on one condition in one cell.
 
     Attributes:
-        cell: How the cell is called.
-        condition: What is judged.
+        cell: Name of the cell.
+        condition: The condition.
         outcome: The decision.
-        text: Change, interval and what follows, in words.
+        text: Change, interval and conclusion, in words.
         judged: Whether there was anything to judge.
     """
 
@@ -77,7 +77,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The findings of a gate, those of matched cells by their place, and what they come to."""
+    """The findings of a gate, those of matched cells by their place, and the outcome of all."""
 
     of_cells: tuple[tuple[Finding, ...], ...]
     others: tuple[Finding, ...] = ()
@@ -89,20 +89,20 @@ class GateResult:
 
     @property
     def outcome(self) -> Outcome:
-        """What they come to together; where nothing at all could be judged, nothing is decided."""
+        """The outcome of all findings; undecided where nothing at all could be judged."""
         if self.findings and not any(finding.judged for finding in self.findings):
             return Outcome.UNDECIDED
         return worst([finding.outcome for finding in self.findings])
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return what several decisions come to together."""
+    """Return the outcome of several decisions together."""
     if Outcome.FAIL in outcomes:
         return Outcome.FAIL
     return Outcome.UNDECIDED if Outcome.UNDECIDED in outcomes else Outcome.PASS
 
 
-def judge(compared: Compared, conditions: Sequence[Condition]) -> GateResult:
+def judge(compared: RunComparison, conditions: Sequence[Condition]) -> GateResult:
     """Judge every cell of the base by every condition."""
     cells = tuple(
         tuple(judge_cell(comparison, condition) for condition in conditions)
@@ -121,7 +121,7 @@ def judge(compared: Compared, conditions: Sequence[Condition]) -> GateResult:
     return GateResult(cells, tuple(others))
 
 
-def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
+def judge_cell(comparison: CellComparison, condition: Condition) -> Finding:
     """Judge one matched cell by one condition."""
     estimate = estimate_of(comparison, condition)
     outcome = decide(estimate, condition)
@@ -133,7 +133,7 @@ def judge_cell(comparison: Comparison, condition: Condition) -> Finding:
 
 
 def decide(estimate: Estimate, condition: Condition) -> Outcome:
-    """Hold an interval against a threshold; see the module for the rule."""
+    """Compare an interval with a threshold by the rule of the module."""
     if estimate.low is None or estimate.high is None:
         return Outcome.UNDECIDED
     near, far = (estimate.low, estimate.high) if condition.rises else (-estimate.high, -estimate.low)
@@ -143,7 +143,7 @@ def decide(estimate: Estimate, condition: Condition) -> Outcome:
     return Outcome.PASS if far <= threshold or threshold == 0 else Outcome.UNDECIDED
 
 
-def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
+def estimate_of(comparison: CellComparison, condition: Condition) -> Estimate:
     """Return the change of a column in the unit of the condition."""
     kind = MEASURES[condition.column].kind
     if kind == "exact":
@@ -153,8 +153,8 @@ def estimate_of(comparison: Comparison, condition: Condition) -> Estimate:
     return _of_processes(comparison, condition)
 
 
-def _of_processes(comparison: Comparison, condition: Condition) -> Estimate:
-    """An absolute threshold is held against the percentage times the base's figure."""
+def _of_processes(comparison: CellComparison, condition: Condition) -> Estimate:
+    """Return the change of a column with one number a process; absolute ones as percentage times the base's figure."""
     throttled = [
         side for side in ("base", "new") if getattr(comparison, side)["verdict"] == Verdict.THROTTLED
     ]
@@ -171,7 +171,7 @@ def _of_processes(comparison: Comparison, condition: Condition) -> Estimate:
     return Estimate(found.percent * factor, low, high, found.reason)
 
 
-def _of_accuracy(comparison: Comparison, condition: Condition) -> Estimate:
+def _of_accuracy(comparison: CellComparison, condition: Condition) -> Estimate:
     found = comparison.accuracy
     base = comparison.base["map"]
     if found.change is None or (condition.relative and not base):
@@ -181,7 +181,7 @@ def _of_accuracy(comparison: Comparison, condition: Condition) -> Estimate:
     return Estimate(found.change * factor, low, high, found.reason)
 
 
-def _exact(comparison: Comparison, condition: Condition) -> Estimate:
+def _exact(comparison: CellComparison, condition: Condition) -> Estimate:
     base, new = (row[condition.column] for row in (comparison.base, comparison.new))
     if base is None or new is None:
         return Estimate(None, reason=f"{condition.column} is unknown")

@@ -1,4 +1,4 @@
-"""A gate as JUnit XML, for what a CI system shows beside its tests.
+"""Write a gate as JUnit XML, which CI systems show beside their tests.
 
 One test suite, one test case a cell and condition: `failure` where the gate fails, `error` where the data
 cannot decide. The format as its readers agree on it: https://github.com/testmoapp/junitxml.
@@ -10,17 +10,17 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
-from harness.comparison.compare import Compared
+from harness.comparison.compare import RunComparison
 from harness.comparison.gate import Finding, GateResult, Outcome
 from harness.text import clean
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no XML 1.0 document may hold, not even escaped (section 2.2 of the standard)."""
+"""Characters that no XML 1.0 document may hold, not even escaped (section 2.2 of the standard)."""
 
 _TAGS = {Outcome.FAIL: "failure", Outcome.UNDECIDED: "error"}
 
 
-def to_junit(compared: Compared, verdict: GateResult) -> bytes:
+def to_junit(compared: RunComparison, verdict: GateResult) -> bytes:
     """Return the document; without conditions each matched cell is one case that passed."""
     suite = ET.Element("testsuite", _counts("harness compare", verdict.findings, len(compared.comparisons)))
     cases = verdict.findings
@@ -60,7 +60,7 @@ def _case(finding: Finding) -> ET.Element:
     return case
 
 
-def _plain_cases(compared: Compared) -> Iterable[ET.Element]:
+def _plain_cases(compared: RunComparison) -> Iterable[ET.Element]:
     from harness.comparison.match import name_of
 
     return [_empty_case(name_of(c.pair.new.record), "compared") for c in compared.comparisons]

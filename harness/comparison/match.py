@@ -1,8 +1,8 @@
-"""Which cells of two runs are held against each other, and why others are not.
+"""Match the cells of two runs, and say why others cannot be compared.
 
-Cells belong together by the model's name, the device, the delegate, the threads and the dataset. The model's hash and
-the runtime's version may differ: what a new file or a new runtime costs is what a gate is there to tell, and both are
-shown. What would make the difference one of the measurement and not of the model (`COMPARED`) must be equal.
+Cells match by the model's name, the device, the delegate, the threads and the dataset. The model's hash and the
+runtime's version may differ: the cost of a new file or a new runtime is what a gate measures, and both are shown.
+Conditions that would make the difference one of the measurement and not of the model (`COMPARED`) must be equal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Pair:
+class RecordPair:
     """Two records of the same cell."""
 
     base: StoredRecord
@@ -31,12 +31,12 @@ class Incomparable:
 
     Attributes:
         pair: The records.
-        key: What differs.
+        key: The condition that differs.
         first: Its value in the base.
         second: Its value in the new run.
     """
 
-    pair: Pair
+    pair: RecordPair
     key: str
     first: object
     second: object
@@ -52,17 +52,17 @@ class Incomparable:
 
 @dataclass(frozen=True)
 class Matching:
-    """The cells of two runs, sorted by what can be done with them.
+    """The cells of two runs: matched, incomparable, missing and added.
 
     Attributes:
-        pairs: To be compared.
-        incomparable: Not measured alike.
-        missing: In the base only.
-        added: In the new run only.
-        remarks: What else was decided, one sentence each.
+        pairs: Cells to compare.
+        incomparable: Cells that were not measured alike.
+        missing: Cells of the base only.
+        added: Cells of the new run only.
+        remarks: Further decisions, one sentence each.
     """
 
-    pairs: tuple[Pair, ...]
+    pairs: tuple[RecordPair, ...]
     incomparable: tuple[Incomparable, ...] = ()
     missing: tuple[StoredRecord, ...] = ()
     added: tuple[StoredRecord, ...] = ()
@@ -72,17 +72,17 @@ class Matching:
 def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching:
     """Match the cells of two runs, or of two folders of runs.
 
-    Of a cell that was measured several times the newest counts that was measured to its end.
+    Of a cell that was measured several times, the newest complete measurement counts.
     """
     remarks: list[str] = []
     first, second = (_newest(side, remarks) for side in (base, new))
-    pairs: list[Pair] = []
+    pairs: list[RecordPair] = []
     for key in [key for key in first if key in second]:
-        pairs += [Pair(first.pop(key), second.pop(key))]
+        pairs += [RecordPair(first.pop(key), second.pop(key))]
     for old in list(first):
         found = next((other for other in second if _near(old, other)), None)
         if found is not None:
-            pairs += [Pair(first.pop(old), second.pop(found))]
+            pairs += [RecordPair(first.pop(old), second.pop(found))]
     odd = [problem for pair in pairs if (problem := _problem(pair))]
     bad = {id(problem.pair) for problem in odd}
     good = tuple(pair for pair in pairs if id(pair) not in bad)
@@ -90,7 +90,7 @@ def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching
 
 
 def name_of(record: Record) -> str:
-    """Return how a cell is called in messages."""
+    """Return the name of a cell for messages."""
     return f"{record.model.name} on {record.device.name}, {record.delegate.requested}"
 
 
@@ -120,7 +120,7 @@ def _newest(records: Iterable[StoredRecord], remarks: list[str]) -> dict[tuple[A
     return found
 
 
-def _problem(pair: Pair) -> Incomparable | None:
+def _problem(pair: RecordPair) -> Incomparable | None:
     for key, take in COMPARED.items():
         first, second = take(pair.base.record), take(pair.new.record)
         if first != second and None not in (first, second):
@@ -136,7 +136,7 @@ def _input_size(record: Record) -> str | None:
 
 
 def _limit(record: Record) -> object:
-    """The images that were evaluated, as they were asked for; unknown where there is no accuracy."""
+    """Return the requested number of evaluated images; None where there is no accuracy."""
     if record.accuracy is None:
         return None
     limit = record.settings.get("limit")
@@ -159,4 +159,4 @@ COMPARED: dict[str, Callable[[Record], Any]] = {
     "mlperf": _setting("mlperf"),
     "sustained": _setting("sustained"),
 }
-"""What must be equal where both records know it."""
+"""Conditions that must be equal where both records state them."""

@@ -1,8 +1,8 @@
-"""What of two cells can be compared so that chance is known: one number a process, or a fact without any chance.
+"""The columns of two cells that can be compared with a known uncertainty: one number a process, or an exact fact.
 
 The process is the unit, as everywhere (`harness.statistics.latency`): of each process one number is taken, and
-`harness.statistics.comparing` holds the two groups against each other. A time, a rate or a memory figure of a row of
-results is one number of all processes together and says nothing of what the next process would have given.
+`harness.statistics.comparing` compares the two groups. A time, a rate or a memory figure of a row of results is one
+number of all processes together and does not tell what the next process would have given.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harness.statistics.latency import Durations
 Kind = Literal["samples", "process", "exact", "paired"]
 
 _RATE_SCALE = 1e15
-"""Rates are held as inferences in 10^6 s, so that they are large whole numbers like times in ns."""
+"""Rates are stored as inferences in 10^6 s, so that they are large whole numbers like times in ns."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Measure:
     """One column that can be compared.
 
     Attributes:
-        kind: Where its spread comes from: the samples of each process, a fact of each process, nowhere (it is
-            exact), or the images that both models saw.
-        of_samples: The number of one process's steady durations in ns.
-        of_summary: The same of what a native tool told of the process; None where it does not tell.
-        of_process: The number of a process's facts.
+        kind: The source of its spread: the samples of each process, a fact of each process, none (it is exact), or the
+            images that both models saw.
+        of_samples: Takes the number from one process's steady durations in ns.
+        of_summary: Takes it from a native tool's summary of the process; None where the summary lacks it.
+        of_process: Takes it from a process's facts.
     """
 
     kind: Kind
@@ -76,13 +76,13 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def difference(column: str, base: StoredRecord, new: StoredRecord, least: int = 2) -> Difference:
-    """Compare a column whose spread is that of the processes.
+    """Compare a column that has one number a process.
 
     Args:
         column: One of `MEASURES` that is not exact or paired.
         base: The reference.
-        new: What is judged.
-        least: With fewer processes on a side the difference has no interval.
+        new: The record to judge.
+        least: Number of processes on each side below which the difference has no interval.
 
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
@@ -96,7 +96,7 @@ def difference(column: str, base: StoredRecord, new: StoredRecord, least: int = 
 
 
 def _values(measure: Measure, stored: StoredRecord) -> list[npt.NDArray[np.int64]]:
-    """One array of one whole number a process: what `ab` takes the median of is the number itself."""
+    """Return one array of one whole number a process: the median that is compared is the number itself."""
     return [np.array([round(value)], dtype=np.int64) for value in _numbers(measure, stored)]
 
 

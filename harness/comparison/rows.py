@@ -1,11 +1,11 @@
-"""A comparison as rows: one declarative table of columns for every format and the DataFrame."""
+"""Turn a comparison into rows: one declarative table of columns for every format and the DataFrame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.comparison.compare import Compared, Comparison
+from harness.comparison.compare import CellComparison, RunComparison
 from harness.comparison.gate import Finding, GateResult, worst
 from harness.rows.columns import BY_NAME, LIST, NUMBER, TEXT
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEYS = ("model", "device", "delegate_requested", "threads", "dataset")
-"""What two cells have in common."""
-SIDES = (
+"""The columns that identify a matched cell."""
+OWN_COLUMNS = (
     "run_id",
     "model_sha256",
     "quantization",
@@ -33,7 +33,7 @@ SIDES = (
     "n_images",
     "map",
 )
-"""The public columns that are shown of each side, as `base_…` and `new_…`."""
+"""The public columns that are shown of each of the two, as `base_…` and `new_…`."""
 DIFFERENCE = {
     "difference_percent": NUMBER,
     "low": NUMBER,
@@ -50,18 +50,18 @@ DIFFERENCE = {
     "gate": TEXT,
     "gate_findings": LIST,
 }
-"""What is found of the two: of the median latency, of the mAP, and by the gate."""
+"""The columns about both: the difference of the median latency, of the mAP, and the gate's decision."""
 
 DTYPES: dict[str, str] = {
     **{name: BY_NAME[name].dtype for name in KEYS},
-    **{f"{side}_{name}": BY_NAME[name].dtype for name in SIDES for side in ("base", "new")},
+    **{f"{side}_{name}": BY_NAME[name].dtype for name in OWN_COLUMNS for side in ("base", "new")},
     **DIFFERENCE,
 }
 """Every column of a comparison with its pandas dtype, in the public order."""
 COLUMNS = tuple(DTYPES)
 
 
-def to_rows(compared: Compared, verdict: GateResult) -> list[dict[str, Any]]:
+def to_rows(compared: RunComparison, verdict: GateResult) -> list[dict[str, Any]]:
     """Return one row of plain values a matched cell; None where something is unknown."""
     return [
         to_row(comparison, findings)
@@ -69,12 +69,12 @@ def to_rows(compared: Compared, verdict: GateResult) -> list[dict[str, Any]]:
     ]
 
 
-def to_row(comparison: Comparison, findings: Sequence[Finding]) -> dict[str, Any]:
+def to_row(comparison: CellComparison, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return one matched cell as a row."""
     latency, accuracy = comparison.latency, comparison.accuracy
     sides = {"base": comparison.base, "new": comparison.new}
     row: dict[str, Any] = {name: _either(comparison, name) for name in KEYS}
-    row |= {f"{side}_{name}": sides[side][name] for name in SIDES for side in sides}
+    row |= {f"{side}_{name}": sides[side][name] for name in OWN_COLUMNS for side in sides}
     row |= {"difference_percent": latency.percent, "low": latency.low, "high": latency.high, "p": latency.p}
     row |= {"decision": latency.decision, "reason": latency.reason or None}
     row |= {"map_difference": accuracy.change, "map_difference_low": accuracy.low}
@@ -85,8 +85,8 @@ def to_row(comparison: Comparison, findings: Sequence[Finding]) -> dict[str, Any
     return row
 
 
-def _either(comparison: Comparison, name: str) -> Any:
-    """A key that only one of the two knows is that one's."""
+def _either(comparison: CellComparison, name: str) -> Any:
+    """Return a key from whichever of the two knows it."""
     found = comparison.new[name]
     return comparison.base[name] if found is None else found
 

@@ -15,7 +15,7 @@ from harness.tflite.tensor_info import TensorInfo
 
 COCO_IDS_90 = 90
 COCO_CLASSES_80 = 80
-Pair = tuple[float | tuple[float, float, float], float | tuple[float, float, float]]
+MeanAndStd = tuple[float | tuple[float, float, float], float | tuple[float, float, float]]
 BACKGROUND = {"???", "background", "__background__", "n/a"}
 
 
@@ -70,7 +70,7 @@ class Family:
     decoder: DecoderSpec
     labels: Labels
     evidence: tuple[str, ...]
-    normalization: Pair | None = None
+    normalization: MeanAndStd | None = None
     open: tuple[DecoderSpec, ...] = ()
     settled: bool = False
     resize: Literal["stretch", "letterbox"] = "stretch"

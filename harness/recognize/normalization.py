@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.recognize.family import Facts, Pair
+from harness.recognize.family import Facts, MeanAndStd
 from harness.tflite.graph import Graph, Tensor
 from harness.tflite.tensor_info import TensorInfo
 from harness.tflite.values import EIGHT_BIT, real_range, stored
@@ -32,7 +32,7 @@ class Normalization:
     evidence: str
 
 
-def find(facts: Facts, info: TensorInfo | None, habit: Pair | None) -> Normalization:
+def find(facts: Facts, info: TensorInfo | None, habit: MeanAndStd | None) -> Normalization:
     """Find the normalization of the image input.
 
     Args:

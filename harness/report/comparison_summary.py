@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import units
-from harness.comparison.compare import Compared
+from harness.comparison.compare import RunComparison
 from harness.comparison.gate import Finding, GateResult, Outcome
 from harness.comparison.match import name_of
 from harness.comparison.rows import COLUMNS
@@ -28,7 +28,7 @@ WORDS: dict[Outcome, str] = {
 }
 
 
-def content(compared: Compared, verdict: GateResult, rows: Sequence[Row]) -> Content:
+def content(compared: RunComparison, verdict: GateResult, rows: Sequence[Row]) -> Content:
     """Return a comparison as content: a short table, a summary for a pull request, or all rows."""
     return Content(
         rows,
@@ -94,7 +94,7 @@ def map_change(row: Row) -> str | None:
     return f"{noise}{units.signed_metric(row['map_difference'])}"
 
 
-def remarks(compared: Compared) -> Iterator[str]:
+def remarks(compared: RunComparison) -> Iterator[str]:
     """Say what was not compared, and why."""
     yield from compared.warnings
     yield from compared.matching.remarks
@@ -125,7 +125,7 @@ def _cut(value: Any) -> str:
     return f"{text[:12]}…" if len(text) == 64 else text
 
 
-def to_markdown(compared: Compared, verdict: GateResult, rows: Sequence[Row]) -> str:
+def to_markdown(compared: RunComparison, verdict: GateResult, rows: Sequence[Row]) -> str:
     """Return a summary for a pull request: the decision, what led to it, and the table."""
     parts = [_heading(verdict, rows), *_findings(verdict)]
     if rows:

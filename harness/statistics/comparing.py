@@ -28,12 +28,12 @@ Decision = Literal["faster", "slower", "~"]
 
 SIGNIFICANCE = 0.05
 _NO_SPREAD = 1e-12
-"""Rounding of logarithms that are equal; one nanosecond in a minute is more."""
+"""Rounding error of logarithms of equal medians; one nanosecond in a minute is more."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How the second cell's median latency differs from the first's.
+    """The difference of the second cell's median latency to the first's.
 
     `percent` is positive when the second is slower; `low` and `high` bound it with 95 % confidence; `p` is
     two-sided. Unknown is None. `decision` is of the second: `faster`, `slower`, or `~` where the difference
@@ -52,8 +52,8 @@ def compare(first: Sequence[Durations], second: Sequence[Durations]) -> Differen
     """Compare two cells by the steady durations of their processes.
 
     Args:
-        first: One array a process of the reference, shape (n,), in ns; empty ones are passed over.
-        second: The same of the cell that is judged.
+        first: One array a process of the reference, shape (n,), in ns; empty ones are skipped.
+        second: The same of the cell to judge.
 
     Returns:
         The difference of the second from the first. `p` and the interval are None when a cell has fewer than
@@ -99,7 +99,7 @@ def _welch(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> tuple[floa
 
 
 def _exact(change: float) -> Difference:
-    """Every process of a cell has the same median: a difference is certain as far as the clock resolves."""
+    """Return a difference without uncertainty: a cell's processes all have one median, as far as the clock resolves."""
     percent = _percent(change)
     if abs(change) < _NO_SPREAD:
         return Difference(percent, percent, percent, 1.0, "~", "all processes have the same median")

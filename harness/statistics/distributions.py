@@ -1,4 +1,4 @@
-"""The few distribution functions that the statistics need, so that scipy is not needed at run time.
+"""The distribution functions that the statistics need, without scipy at run time.
 
 Binomial and Student t both come from the regularized incomplete beta function I_x(a, b), computed with its
 continued fraction (DLMF 8.17.22; Press et al., Numerical Recipes, 3rd ed., § 6.4).

@@ -1,4 +1,4 @@
-"""Summaries of timed inferences. Pure functions of the raw samples; nothing here is ever stored.
+"""Summaries of timed inferences: pure functions of the raw samples; no summary is ever stored.
 
 A benchmark has two levels: inferences inside a process, and processes. Inferences of one process share its
 memory layout, its core and its clock, so thousands of them say little about the next process (Kalibera &
@@ -48,7 +48,7 @@ _FEWEST_FOR_ORDER_INTERVAL = 6
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """What is known of a cell's latency. Unknown is None; every time is in ms.
+    """The latency of a cell. Unknown is None; every time is in ms.
 
     `n_samples` and `mean_ms` … `max_ms` are of all steady inferences of all processes together, except the
     median and its 95 % interval, which respect the processes (see the module). `std_ms` is the sample
@@ -77,7 +77,7 @@ class LatencySummary:
 
 @dataclass(frozen=True)
 class Outliers:
-    """How many of `n_samples` lie far from their process's median; `share` is count / n_samples (0…1)."""
+    """The number of samples far from their process's median; `share` is count / n_samples (0…1)."""
 
     count: int
     n_samples: int
@@ -92,7 +92,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     """Summarize the steady durations of each independent process.
 
     Args:
-        processes: One array a process, shape (n,), in ns, in the order they ran. Empty ones are passed over.
+        processes: One array a process, shape (n,), in ns, in the order they ran. Empty ones are skipped.
 
     Returns:
         The summary, or None when there is no sample at all.
@@ -128,7 +128,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
 
 
 def _mean_and_std(values: Floats) -> tuple[float, float | None]:
-    """Return what `mean()` and `std(ddof=1)` do, to the last bit, in a third of their time on short arrays."""
+    """Return `mean()` and `std(ddof=1)`, to the last bit, in a third of their time on short arrays."""
     n = values.size
     mean = np.add.reduce(values) / n
     if n < 2:
@@ -146,7 +146,7 @@ def _quantiles(ordered: Floats) -> dict[str, float | None]:
 
 
 def _interpolated(ordered: Floats, q: float) -> float:
-    """NumPy's number to the last bit, in a tenth of its time on a short sample."""
+    """Return NumPy's quantile to the last bit, in a tenth of its time on a short sample."""
     place = (ordered.size - 1) * q
     rank = math.floor(place)
     low, high = float(ordered[rank]), float(ordered[min(rank + 1, ordered.size - 1)])
@@ -192,7 +192,7 @@ def _interval_of(processes: Sequence[Durations], medians: Floats) -> tuple[float
 
 
 def _student_interval(medians: Floats) -> tuple[float, float]:
-    """Student t on logarithms (latencies differ by factors), never narrower than the process medians."""
+    """Return Student's t interval on logarithms (latencies differ by factors), no narrower than the process medians."""
     logs = np.log(np.maximum(medians, 1.0))
     center, std = _mean_and_std(logs)
     half = t_quantile(0.5 + CONFIDENCE / 2, logs.size - 1) * (std or 0.0) / math.sqrt(logs.size)
@@ -200,7 +200,7 @@ def _student_interval(medians: Floats) -> tuple[float, float]:
 
 
 def _interpolated_interval(ordered: Floats) -> tuple[float, float]:
-    """Hettmansperger & Sheather (1986), eq. 1-2: between the ranks just above and just below 95 %."""
+    """Return Hettmansperger & Sheather's interval (1986, eq. 1-2), between the ranks just above and just below 95 %."""
     n = ordered.size
     rank = max(order_ranks(n, 0.5)[0], 1)
     wide, narrow = (1.0 - 2.0 * binomial_cdf(k - 1, n, 0.5) for k in (rank, rank + 1))
@@ -212,7 +212,7 @@ def _interpolated_interval(ordered: Floats) -> tuple[float, float]:
 
 
 def _within_process(durations: Durations) -> tuple[float, float] | None:
-    """Stretch the ranks of the effective number of independent samples to the real number."""
+    """Return the interval of one process, with ranks for the effective number of independent samples."""
     n = len(durations)
     effective = min(n, max(1, int(effective_samples(durations))))
     low, high = order_ranks(effective, 0.5)
@@ -244,9 +244,9 @@ def runs_needed(q: float, confidence: float = CONFIDENCE) -> int:
 
 
 def effective_samples(durations: Durations) -> float:
-    """Return how many independent samples would fix the median as well as these do: n / tau, at most n.
+    """Return how many independent samples would determine the median as well as these do: n / tau, at most n.
 
-    What matters to a quantile is the autocorrelation of the indicator "at most the median" (Heidelberger &
+    A quantile depends on the autocorrelation of the indicator "at most the median" (Heidelberger &
     Lewis, "Quantile Estimation in Dependent Sequences", Oper. Res. 32, 1984). tau = 1 + 2 sum(rho_k) is cut
     off by Geyer's initial monotone sequence ("Practical Markov Chain Monte Carlo", Stat. Sci. 7, 1992).
     Negative correlation is not credited.
@@ -274,7 +274,7 @@ def _autocovariance(centered: Floats) -> Floats:
 
 
 def half_width_percent(summary: LatencySummary) -> float | None:
-    """Return how far the median's interval reaches from the median, on the longer side, in percent."""
+    """Return the distance of the median from the farther end of its interval, in percent."""
     if summary.median_low_ms is None or summary.median_high_ms is None or summary.median_ms <= 0:
         return None
     reach = max(summary.median_high_ms - summary.median_ms, summary.median_ms - summary.median_low_ms)
@@ -294,7 +294,7 @@ def outliers(processes: Sequence[Durations]) -> Outliers:
 
 
 class _Spread(NamedTuple):
-    """The median of a process's samples, and how many of them are far from it."""
+    """The median of a process's samples, and the number of them far from it."""
 
     median: float
     n_far: int

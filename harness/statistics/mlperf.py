@@ -24,9 +24,9 @@ CONFIDENCE = 0.99
 class EarlyStopping:
     """The outcome of early stopping for one quantile.
 
-    `estimate` has the unit of the durations: the quantile is at most this with the confidence asked for;
-    None when `n_queries` is less than `queries_needed`. `discarded` is how many slower queries were left out
-    of account.
+    `estimate` has the unit of the durations: the quantile is at most this with the requested confidence;
+    None when `n_queries` is less than `queries_needed`. `discarded` is the number of slower queries that were
+    ignored.
     """
 
     estimate: float | None
@@ -42,7 +42,7 @@ def minimum_queries(
 
     Args:
         percentile: The quantile p to be shown, 0 < p < 1 (0.9 for p90).
-        overlatency_allowed: t, how many queries may be slower than the bound.
+        overlatency_allowed: t, the number of queries that may be slower than the bound.
         confidence: c, the probability with which the statement must hold.
         tolerance: d, by how much the true share of fast queries may be less than p.
 

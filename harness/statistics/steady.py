@@ -3,7 +3,7 @@
 The trace is cut into stretches of one level by binary segmentation (Scott & Knott, Biometrics 30, 1974), and
 warm-up is read from the change-points as in Barrett et al., "Virtual Machine Warmup Blows Hot and Cold"
 (OOPSLA 2017): isolated outliers are winsorized first, stretches of practically the same level count as one,
-and a trace that still shifts in its last quarter has no steady state. Three things are added, since phones
+and a trace that still shifts in its last quarter has no steady state. Three rules are added, since phones
 do not warm up like virtual machines:
 
 * Levels that are left and taken again (two clock states) are one regime, not endless shifting.
@@ -13,8 +13,8 @@ do not warm up like virtual machines:
 All levels are of the logarithm of the duration, so a step is a factor and the unit does not matter.
 
 What it cannot do (figures in `tests/benchmarks/bench_statistics.py`): a step no higher than the noise cannot
-be placed to 5 samples by anybody, and a short one is not seen; the end of a slow decay is known to a part of
-its time constant; noise that wanders (lag-1 correlation of 0.9) looks like shifts below 5,000 samples, and
+be located to 5 samples by any method, and a short one is not seen; the end of a slow decay is known to a part
+of its time constant; noise that wanders (lag-1 correlation of 0.9) looks like shifts below 5,000 samples, and
 one of 0.5 below 100; levels that change every 10 samples or less are taken for noise.
 """
 
@@ -33,9 +33,9 @@ Ints = npt.NDArray[np.int64]
 SETTLED_SHARE = 0.25
 """Least share of the trace that must be steady (Barrett et al.: the last 500 of 2,000 iterations)."""
 SAME_LEVEL = math.log(1.01)
-"""Levels closer than 1 % are one: long traces hold many shifts that are significant and do not matter."""
+"""Levels closer than 1 % count as one: long traces hold many shifts that are significant but too small to matter."""
 FEWEST = 8
-"""Shorter traces hold too little to tell a level from noise."""
+"""Shorter traces hold too few samples to tell a level from noise."""
 _EXCURSION_SHARE = 0.1
 _WINDOW = 7
 _INSIDE = 10
@@ -100,7 +100,7 @@ def _running_median(logs: Floats) -> Floats:
 
 
 def _winsorize(logs: Floats, smooth: Floats) -> Floats:
-    """Pull samples far from their running median back to the limit; a median keeps steps where they are.
+    """Clip samples far from their running median to the limit; a median keeps steps where they are.
 
     The limit is 3.5 robust standard deviations of the distances (Iglewicz & Hoaglin, 1993).
     """
@@ -111,17 +111,17 @@ def _winsorize(logs: Floats, smooth: Floats) -> Floats:
 
 
 def _robust_sd(values: Floats) -> float:
-    """Return 1.4826 MAD: the standard deviation of normal data, blind to outliers."""
+    """Return 1.4826 MAD: the standard deviation of normal data, robust to outliers."""
     return 1.4826 * float(np.median(np.abs(values - np.median(values))))
 
 
 def _noise(trace: Floats) -> float:
-    """Return the standard deviation of a sample around its level, as it matters to means of many.
+    """Return the standard deviation of a sample around its level, as it affects means of many.
 
-    Differences of the means of neighboring blocks do not see the level or a trend, and a median of them
-    does not see a few steps. The largest estimate over block lengths is taken, since autocorrelated noise
-    looks small from one sample to the next, and states that change every few samples only show within
-    blocks. Few samples estimate it badly, so a margin is added.
+    Differences of the means of neighboring blocks cancel the level and a trend, and their median ignores a few
+    steps. The largest estimate over block lengths is taken, since autocorrelated noise looks small from one
+    sample to the next, and states that change every few samples only show within blocks. Few samples estimate
+    it badly, so a margin is added.
     """
     blocks = [block for block in (1, 2, 5, 10, 20) if 8 * block**2 <= max(trace.size, 8)]
     estimates = [_block_noise(trace, block) for block in blocks]
@@ -137,7 +137,7 @@ def _block_noise(trace: Floats, block: int) -> float:
 
 
 def _state_shift(logs: Floats, smooth: Floats) -> Floats:
-    """Return what brings two alternating states to one level, when the trace keeps going to and fro; else 0.
+    """Return the shift between two states that alternate throughout the trace; 0 without such states.
 
     Levels are told apart by Otsu's threshold (IEEE Trans. SMC 9, 1979) on the running median.
     """
@@ -148,7 +148,7 @@ def _state_shift(logs: Floats, smooth: Floats) -> Floats:
 
 
 def _alternates(logs: Floats, upper: npt.NDArray[np.bool_], gap: float) -> bool:
-    """Tell whether there are two states in both halves of the trace, and in the samples themselves.
+    """Whether there are two states in both halves of the trace, and in the samples themselves.
 
     A step holds the second state in one half only. A running median of states that change every few samples
     has levels of its own.
@@ -161,7 +161,7 @@ def _alternates(logs: Floats, upper: npt.NDArray[np.bool_], gap: float) -> bool:
 
 
 def _two_levels(smooth: Floats) -> tuple[float, float] | None:
-    """Return the gap between two groups of values and the border; None unless the gap is clear."""
+    """Return the gap between two groups of values and the border; None where there is no clear gap."""
     ordered = np.sort(smooth)
     n = ordered.size
     left = np.arange(1, n)
@@ -175,7 +175,7 @@ def _two_levels(smooth: Floats) -> tuple[float, float] | None:
 
 
 def _segment(trace: Floats, noise: float) -> _Segments:
-    """Split every segment at its best place, round by round, as long as the split is worth it.
+    """Split every segment at its best place, round by round, as long as the split is significant.
 
     Long traces are first searched by the means of a few samples; the places are refined on all.
     """
@@ -209,12 +209,12 @@ def _best_splits(trace: Floats, noise: float, starts: Ints) -> Ints:
 
 
 def _chance(n: int) -> float:
-    """Return what the largest of n standard normal numbers rarely exceeds: sqrt(2 ln n), plus 1."""
+    """Return a bound that the largest of n standard normal numbers rarely exceeds: sqrt(2 ln n), plus 1."""
     return math.sqrt(2.0 * math.log(n)) + 1.0
 
 
 def _refine(found: _Segments) -> _Segments:
-    """Move each change-point to the best place between its neighbors, unknown when it was first placed."""
+    """Move each change-point to the best place between its present neighbors, which came later than it."""
     starts = found.starts.copy()
     for k in range(1, starts.size):
         low = starts[k - 1]
@@ -240,7 +240,7 @@ def _merge_equal(found: _Segments) -> _Segments:
 
 
 def _regime_start(found: _Segments) -> int:
-    """Return where the longest stretch up to the end begins that is one regime.
+    """Return the start of the longest stretch up to the end that is one regime.
 
     It is one when every level is left and taken again, or all but one are short excursions from that.
     """
@@ -260,7 +260,7 @@ def _regime_start(found: _Segments) -> int:
 def _level_names(found: _Segments) -> list[int]:
     """Give segments of the same level the same name; each is compared with the first of its name.
 
-    What is too short for the running median to see, a cluster of outliers, takes the name before it.
+    A segment too short for the running median to see, a cluster of outliers, takes the name before it.
     """
     names: list[int] = []
     levels, lengths = found.levels, found.lengths
@@ -275,9 +275,9 @@ def _level_names(found: _Segments) -> list[int]:
 
 
 def _drifts(found: _Segments, start: int) -> bool:
-    """Tell whether a straight line to the end, from any change up to the steady part, beats the steps.
+    """Whether a straight line to the end, from any change up to the steady part, fits better than the steps.
 
-    A line (2 numbers) is held against K levels (2 K - 1) by Schwarz's criterion (Ann. Stat. 6, 1978).
+    A line (2 numbers) is compared with K levels (2 K - 1) by Schwarz's criterion (Ann. Stat. 6, 1978).
     """
     n = found.trace.size
     begins = found.starts[found.starts <= min(start, n - FEWEST)]
@@ -301,13 +301,13 @@ def _from(begins: Ints, values: npt.NDArray[np.floating[Any]]) -> Floats:
 
 
 def _rest(found: _Segments) -> Floats:
-    """Return what the levels leave unexplained of each sample."""
+    """Return the residual of each sample from its level."""
     rest: Floats = found.trace - np.repeat(found.levels, found.lengths)
     return rest
 
 
 def _decay_end(found: _Segments, start: int) -> int:
-    """Return where an exponential warm-up has fallen below the noise; `start` if steps describe it better."""
+    """Return where an exponential warm-up falls below the noise; `start` if steps describe it better."""
     end = min(found.trace.size, 4 * start + 40)
     changes = int(np.count_nonzero(found.starts[1:] < end))
     if start == 0 or not changes:
@@ -346,7 +346,7 @@ def _fit_decay(piece: Floats, start: int) -> tuple[Floats, float, float]:
 
 
 def _past_first_outliers(logs: Floats, start: int, noise: float) -> int:
-    """Leave out slow inferences right at the start: winsorizing hides a warm-up of one or two."""
+    """Skip slow inferences right at the start: winsorizing hides a warm-up of one or two."""
     level = float(np.median(logs[start:]))
     limit = level + max(5.0 * max(noise, _robust_sd(logs[start:])), SAME_LEVEL)
     late = min(start + 5, logs.size - 1)
