@@ -15,6 +15,7 @@ from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
 from harness.drivers.local import LocalDevice
+from harness.drivers.shell import shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 Action = Literal["describe", "push", "run", "pull"]
@@ -130,12 +131,7 @@ class FakeDevice:
         Raises:
             DeviceError: It failed.
         """
-        done = self._local.run(["sh", "-c", script], timeout_s=timeout_s)
-        if done.exit_code != 0:
-            raise DeviceError(
-                self.name, "a shell script failed", done.argv, done.exit_code, stderr=done.stderr
-            )
-        return done.stdout
+        return shell_output(self._local, script, timeout_s)
 
     def send(self, files: Sequence[tuple[Path, str]]) -> None:
         """Copy files, for the store.
