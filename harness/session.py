@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from harness.bench.engines.choose import find_engine
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
 from harness.bench.plan import Plan, plan_facts
-from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts
+from harness.bench.plan_file import make_request
+from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts, with_farm
 from harness.bench.run import Runner
 from harness.bench.stations import Station, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
@@ -110,6 +111,33 @@ def _prepare_farm(
         farm.close()
         raise
     return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
+
+
+def prepare_asked(
+    models: Sequence[str],
+    given: Mapping[str, Any],
+    workspace: str | None = None,
+    command: tuple[str, ...] = (),
+    resume: str | None = None,
+) -> Prepared:
+    """Prepare what a user asks for: a new run, or to go on with one that was interrupted.
+
+    Args:
+        models: Models, or one plan; nothing for the bundled example.
+        given: Values by the keywords of the options. Of these, a resumed run takes `output` and another farm.
+        workspace: Folder with devices/ and models/; None to look it up.
+        command: The command line, for the record.
+        resume: The run to go on with, or `latest`; None for a new one.
+
+    Raises:
+        UsageError: Anything that is wrong with what is asked, or with what it names.
+    """
+    if resume is None:
+        return prepare(make_request(models, given, workspace, command))
+    if models:
+        raise UsageError("--resume goes on with a run as it was begun: give no MODEL")
+    folder = find_unfinished(resume, workspace, given.get("output"))
+    return prepare_resume(folder, with_farm(FarmChoice(), given) if given.get("scheduler") else None)
 
 
 def find_unfinished(which: str, workspace: str | Path | None = None, output: str | None = None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,13 @@ class Loaded:
     chosen: list[int] | None = None
 
 
-def load(annotations: Path, detections: Path, image_ids: Path | None = None) -> Loaded:
+def load(annotations: Path, detections: Path, image_ids: Path | Iterable[int] | None = None) -> Loaded:
     """Read annotations, detections of them, and which images to evaluate.
 
     Args:
         annotations: A COCO `instances` file, or a dataset: a folder or card (COCO, VOC or YOLO labels).
         detections: A COCO result file.
-        image_ids: A file with the ids of the images; None for all.
+        image_ids: The ids of the images, or a file with them; None for all.
 
     Raises:
         DatasetError: They cannot be used, or the detections are of other images, categories or units.
@@ -44,9 +45,10 @@ def load(annotations: Path, detections: Path, image_ids: Path | None = None) -> 
         find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
     )
     table = read_detections(truth, detections)
-    return Loaded(
-        truth, table, None if image_ids is None else chosen_images(truth, read_image_ids(image_ids))
-    )
+    if image_ids is None:
+        return Loaded(truth, table)
+    ids = read_image_ids(image_ids) if isinstance(image_ids, Path) else list(image_ids)
+    return Loaded(truth, table, chosen_images(truth, ids))
 
 
 def read_detections(truth: GroundTruth, detections: Path) -> DetectionTable:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from harness.cli.common import CONTEXT, PATH, emit, emit_text, examples, format_option, note, show, warn
-from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.accuracy.coco_engines import Engine
@@ -83,9 +82,10 @@ def command(
     format_: str,
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
-    _check_options(against, breakdown, worst, images, output)
     from harness.accuracy.on_files import load
+    from harness.report.evaluation import refuse_options
 
+    refuse_options(against, breakdown, worst, images, output)
     loaded = load(annotations, detections, image_ids)
     if breakdown or curves:
         _show_parts(loaded, engine, breakdown, curves, output, format_)
@@ -95,17 +95,6 @@ def command(
         _show_difference(loaded, against, output, format_)
     elif not breakdown:
         _show_figures(loaded, engine, detections, output, format_)
-
-
-def _check_options(
-    against: Path | None, breakdown: bool, worst: int | None, images: Path | None, output: Path | None
-) -> None:
-    if sum(map(bool, (against, breakdown, worst))) > 1:
-        raise UsageError("use just one of --against, --breakdown and --worst")
-    if worst and (images is None or output is None):
-        raise UsageError("--worst needs --images DIR, where the images are, and -o DIR, where to draw them")
-    if images and not worst:
-        raise UsageError("--images is used with --worst only")
 
 
 def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | None, format_: str) -> None:

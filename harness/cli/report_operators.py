@@ -35,11 +35,7 @@ def print_operators(
     found = read_results(folders)
     for text in (*found.warnings, *operators.remarks(found.records)):
         warn(text)
-    rows = operators.operator_rows(found.records)
-    if not rows:
-        raise UsageError(
-            f"no operators were recorded in {', '.join(map(str, found.runs))}; harness run --operators records them"
-        )
+    rows = operators.recorded_rows(found.records, found.runs)
     show(Content(rows, operators.COLUMNS, own={"table": lambda: _tables(rows)}), format, output)
 
 

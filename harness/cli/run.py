@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.bench.plan_file import make_request
-from harness.bench.request import FarmChoice, NmsAxes, Request, Tls, with_farm
+from harness.bench.request import FarmChoice, NmsAxes, Request, Tls
 from harness.cli import completion
 from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
 from harness.cli.farm_options import farm_options
 from harness.cli.options import given_of, options_of
 from harness.cli.run_progress import Shown
-from harness.errors import UsageError
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,7 +55,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     """
     from harness import session
 
-    prepared = _prepare(ctx.obj, options)
+    given = given_of(options, Request, Settings, NmsAxes, FarmChoice, Tls)
+    prepared = session.prepare_asked(options["models"], given, ctx.obj, _command_line(), options["resume"])
     _show_what_was_inferred(prepared)
     if options["dry_run"]:
         from harness.cli.dry_run import print_plan
@@ -76,19 +74,6 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     print_results([outcome.folder], format_)
     if outcome.failed:
         ctx.exit(1)
-
-
-def _prepare(workspace: str | None, options: Mapping[str, Any]) -> Prepared:
-    """Prepare a new run, or one that was interrupted: then on its own farm, or on the one that is given."""
-    from harness import session
-
-    given = given_of(options, Request, Settings, NmsAxes, FarmChoice, Tls)
-    if options["resume"] is None:
-        return session.prepare(make_request(options["models"], given, workspace, _command_line()))
-    if options["models"]:
-        raise UsageError("--resume goes on with a run as it was begun: give no MODEL")
-    folder = session.find_unfinished(options["resume"], workspace, options["output"])
-    return session.prepare_resume(folder, with_farm(FarmChoice(), given) if "scheduler" in given else None)
 
 
 def _command_line() -> tuple[str, ...]:

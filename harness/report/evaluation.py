@@ -16,6 +16,7 @@ from harness.accuracy.coco import Evaluation
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.on_files import Loaded
 from harness.accuracy.worst import WorstImage, draw_worst, find_worst
+from harness.errors import UsageError
 from harness.report.content import Content, generic_table
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ WORST_COLUMNS = ("image_id", "image", "found", "missed", "wrong", "score_thresho
 AGAINST_COLUMNS = ("base_map", "new_map", "difference", "low", "high", "p", "decision", "n_images")
 SIGNIFICANCE = 0.05
 CURVE_COLUMNS = ("class", "iou", "recall", "precision")
+
+
+def refuse_options(against: object, breakdown: object, worst: object, images: object, output: object) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        UsageError: Names the options.
+    """
+    if sum(map(bool, (against, breakdown, worst))) > 1:
+        raise UsageError("use just one of --against, --breakdown and --worst")
+    if worst and (images is None or output is None):
+        raise UsageError("--worst needs --images DIR, where the images are, and -o DIR, where to draw them")
+    if images and not worst:
+        raise UsageError("--images is used with --worst only")
 
 
 def figures_content(evaluation: Evaluation, interval: Interval) -> Content:

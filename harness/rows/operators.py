@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness import units
-from harness.errors import RecordError
+from harness.errors import RecordError, UsageError
 from harness.records.records import OperatorTime, StoredRecord
 from harness.text import clean
 from harness.vocabulary import Status
@@ -56,6 +57,20 @@ def by_kind(operators: Iterable[OperatorTime]) -> list[Kind]:
         for key, group in groups.items()
     ]
     return sorted(kinds, key=lambda kind: -kind.time_ms)
+
+
+def recorded_rows(stored: Iterable[StoredRecord], runs: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return one row a kind of operator of each cell.
+
+    Raises:
+        UsageError: No operators were recorded at all; says where and what records them.
+    """
+    rows = operator_rows(stored)
+    if not rows:
+        raise UsageError(
+            f"no operators were recorded in {', '.join(map(str, runs))}; harness run --operators records them"
+        )
+    return rows
 
 
 def operator_rows(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
