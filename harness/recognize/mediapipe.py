@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
 from harness.recognize.family import BACKGROUND, Facts, Family, Refusal, ssd_labels
+from harness.tflite.detector_metadata import DetectorMetadata
 
 
 def mediapipe(facts: Facts) -> Family | Refusal | None:
@@ -11,22 +12,29 @@ def mediapipe(facts: Facts) -> Family | Refusal | None:
     said = facts.metadata.detector
     if said is None or len(facts.outputs) != 2:
         return None
-    if said.n_keypoints or said.n_coordinates != 4 or not said.exponential:
-        return Refusal(
-            "a MediaPipe keypoint detector",
-            (
-                f"metadata: DETECTOR_METADATA speaks of {said.n_coordinates} numbers a box and {said.n_keypoints} "
-                "keypoints; boxes of classes are measured only.",
-            ),
-        )
     shapes = [info.shape for info in facts.outputs]
     boxes = next((k for k, shape in enumerate(shapes) if shape[-1] == 4), None)
+    if said.n_keypoints or said.n_coordinates != 4 or not said.exponential:
+        return _keypoints(said)
     if boxes is None or shapes[boxes][-2] != len(said.anchors):
         return Refusal(
             "a MediaPipe detector that contradicts its own metadata",
             (f"metadata: {len(said.anchors)} anchors, but the outputs are {shapes}.",),
         )
-    columns = shapes[1 - boxes][-1]
+    return _family(facts, said, boxes, shapes[1 - boxes][-1])
+
+
+def _keypoints(said: DetectorMetadata) -> Refusal:
+    return Refusal(
+        "a MediaPipe keypoint detector",
+        (
+            f"metadata: DETECTOR_METADATA speaks of {said.n_coordinates} numbers a box and {said.n_keypoints} "
+            "keypoints; boxes of classes are measured only.",
+        ),
+    )
+
+
+def _family(facts: Facts, said: DetectorMetadata, boxes: int, columns: int) -> Family:
     names = facts.metadata.labels
     background = len(names) == columns and bool(names) and names[0].lower() in BACKGROUND
     labels, label_evidence = ssd_labels(columns - background, facts.metadata)

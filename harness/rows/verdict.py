@@ -158,6 +158,11 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
             Verdict.NOISY,
             f"the median is only known to ±{width:.1f}% (wanted ±{limit:g}%): {_more_processes(record)}",
         )
+    yield from _disturbed(summary)
+
+
+def _disturbed(summary: LatencySummary) -> Iterator[Finding]:
+    """Say what single inferences tell of other programs and of the clock."""
     if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
         times = summary.p90_ms / summary.median_ms
         yield (

@@ -14,7 +14,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -78,39 +78,37 @@ def read_metadata(data: bytes, buffer: bytes) -> Metadata:
         data: The whole model file, perhaps with a zip archive at its end.
         buffer: The bytes of the entry `TFLITE_METADATA`; empty when there is none.
     """
-    damaged = ""
-    mean = std = None
-    detector = None
-    wanted: list[str] = []
-    try:
-        if buffer:
-            root = _root(buffer)
-            mean, std = _normalization(root)
-            wanted = list(_label_files(root))
-            detector = next((detector_metadata.find(one) for one in islice(_tables(root, 3), 1)), None)
-    except FOREIGN as error:
-        damaged = f"{ENTRY}: {type(error).__name__}: {error}"
+    found, wanted = _stated(buffer) if buffer else (Metadata(), [])
     try:
         members = _members(data)
         file, export = _export(members, wanted)
         names = _names(export)
         name, labels = (file, names) if names else _label_lines(members, wanted)
-        return Metadata(
-            mean,
-            std,
-            name,
-            labels,
-            names,
-            _task(export),
-            _end2end(export),
-            _imgsz(export),
-            detector,
-            damaged,
+        return replace(
+            found,
+            label_file=name,
+            labels=labels,
+            names=names,
+            task=_task(export),
+            end2end=_end2end(export),
+            imgsz=_imgsz(export),
         )
     except (*FOREIGN, *_ZIP_ERRORS, SyntaxError) as error:
-        return Metadata(
-            mean, std, detector=detector, damaged=f"appended archive: {type(error).__name__}: {error}"
-        )
+        return replace(found, damaged=f"appended archive: {type(error).__name__}: {error}")
+
+
+def _stated(buffer: bytes) -> tuple[Metadata, list[str]]:
+    """Read what the entry itself states, up to where it is damaged; and the names of its label files."""
+    found, wanted = Metadata(), list[str]()
+    try:
+        root = _root(buffer)
+        mean, std = _normalization(root)
+        found = replace(found, mean=mean, std=std)
+        wanted = list(_label_files(root))
+        detector = next((detector_metadata.find(one) for one in islice(_tables(root, 3), 1)), None)
+        return replace(found, detector=detector), wanted
+    except FOREIGN as error:
+        return replace(found, damaged=f"{ENTRY}: {type(error).__name__}: {error}"), wanted
 
 
 def _members(data: bytes) -> dict[str, bytes]:

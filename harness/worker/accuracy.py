@@ -37,13 +37,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     applied = [library.make(runtime, job) for _ in range(n_engines)]
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]
-    image = msgspec.convert(job.card["input"], InputSpec)
-    context = ModelContext(image.width, image.height, Path(job.model))
-    recipe = Recipe(
-        Preparation(image, input_infos(first)[0]),
-        make_decoder(msgspec.convert(job.card["decoder"], DecoderSpec), output_infos(first), context),
-        msgspec.convert(job.card["labels"], Labels),
-    )
+    recipe = _recipe(job, first)
     images = [
         (int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))
     ]
@@ -68,6 +62,18 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         peak_memory_bytes=peak_memory_bytes(),
     )
     write_result(result, job.output)
+
+
+def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:
+    """Return how an image becomes detections, by the job's card and the interpreter's own tensors."""
+    image = msgspec.convert(job.card["input"], InputSpec)
+    context = ModelContext(image.width, image.height, Path(job.model))
+    decoder = msgspec.convert(job.card["decoder"], DecoderSpec)
+    return Recipe(
+        Preparation(image, input_infos(interpreter)[0]),
+        make_decoder(decoder, output_infos(interpreter), context),
+        msgspec.convert(job.card["labels"], Labels),
+    )
 
 
 def _check(job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[check.Feed]) -> OutputCheck:
