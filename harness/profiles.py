@@ -11,9 +11,9 @@ from typing import Literal
 
 from harness import schema
 from harness.delegates import CPU, parse_delegate
-from harness.errors import SchemaError, UnknownNameError, UsageError
+from harness.errors import SchemaError, UsageError
 from harness.schema import Strict
-from harness.workspace import Workspace, expand_user
+from harness.workspace import Workspace
 
 ConnectionKind = Literal["local", "fake", "adb", "ssh", "coral"]
 """How a device is reached; `harness.drivers.registry` has a driver for each."""
@@ -180,17 +180,3 @@ def _check_root(connection: Connection, path: Path) -> None:
 def list_profiles(workspace: Workspace) -> list[Profile]:
     """Return all profiles of the workspace, sorted by name."""
     return sorted((load_profile(path) for path in workspace.devices.glob("*.toml")), key=lambda p: p.name)
-
-
-def find_profile(text: str, workspace: Workspace) -> Profile:
-    """Find a profile by name or path.
-
-    Raises:
-        UnknownNameError: No profile of that name; near misses are listed.
-    """
-    if Path(text).suffix == ".toml":
-        return load_profile(expand_user(text))
-    profiles = {profile.name: profile for profile in list_profiles(workspace)}
-    if text not in profiles:
-        raise UnknownNameError("device", text, profiles, hint="`harness devices` lists what there is.")
-    return profiles[text]

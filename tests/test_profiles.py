@@ -10,13 +10,12 @@ import pytest
 
 from harness.delegates import KINDS
 from harness.drivers.registry import DRIVERS
-from harness.errors import SchemaError, UnknownNameError, UsageError
+from harness.errors import SchemaError, UsageError
 from harness.profiles import (
     Connection,
     ConnectionKind,
     DeviceProfile,
     Fact,
-    find_profile,
     list_profiles,
     load_profile,
 )
@@ -138,20 +137,6 @@ def test_a_profile_that_cannot_be_right_is_named_with_its_file(
     with pytest.raises(error, match=re.escape(complaint)) as caught:
         load_profile(write(tmp_path, text))
     assert "bench.toml: " in str(caught.value)
-
-
-def test_a_profile_is_found_by_name_and_by_path(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    path = write(workspace.devices)
-    assert find_profile("bench", workspace).origin == path
-    assert find_profile(str(path), workspace).name == "bench"
-
-
-def test_an_unknown_device_is_answered_with_near_misses(tmp_path: Path) -> None:
-    workspace = Workspace(tmp_path)
-    write(workspace.devices)
-    with pytest.raises(UnknownNameError, match=r"unknown device 'bnech'\. Did you mean bench\?"):
-        find_profile("bnech", workspace)
 
 
 def test_profiles_are_listed_by_name(tmp_path: Path) -> None:

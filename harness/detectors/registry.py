@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from harness.cards import DecoderSpec
-from harness.detectors.base import Decoder, ModelContext
+from harness.detectors.base import Decoder, DecoderFactory, ModelContext
 from harness.errors import UnknownNameError
 from harness.tflite.tensor_info import TensorInfo
 
@@ -48,5 +48,5 @@ def make_decoder(
     if spec.name not in DECODERS:
         raise UnknownNameError("decoder", spec.name, DECODERS)
     module, _, name = DECODERS[spec.name].partition(":")
-    decoder: Decoder = getattr(import_module(module), name)(spec, outputs, context or ModelContext())
-    return decoder
+    factory: DecoderFactory = getattr(import_module(module), name)
+    return factory(spec, outputs, context or ModelContext())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
-from harness.tflite.values import EIGHT_BIT, input_stats
+from harness.tflite.values import EIGHT_BIT
 
 SCALE_TOLERANCE, ZERO_TOLERANCE = 0.02, 2
 
@@ -44,12 +44,6 @@ def from_spec(spec: InputSpec) -> InputStats | None:
     if len(set(spec.mean)) > 1 or len(set(spec.std)) > 1:
         return None
     return InputStats(spec.mean[0], spec.std[0])
-
-
-def from_tensor(info: TensorInfo) -> InputStats | None:
-    """Return the stats that a file's scale and zero point stand for; None where the input is not quantized."""
-    found = input_stats(info.dtype, info.scale, info.zero_point)
-    return None if found is None else InputStats(*found)
 
 
 def compare(wanted: InputStats, info: TensorInfo) -> str | None:

@@ -13,8 +13,6 @@ from harness.recognize.family import COCO_CLASSES_80, COCO_IDS_90, Facts, Refusa
 from harness.tflite import trace
 
 _COCO_COUNTS = {COCO_CLASSES_80, COCO_IDS_90, COCO_IDS_90 + 1}
-_POINTS = 51
-"""17 points of x, y and visibility: COCO's persons."""
 
 
 @dataclass(frozen=True)

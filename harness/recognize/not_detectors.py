@@ -11,8 +11,6 @@ _KINDS = {
     "obb": "rotated boxes (oriented detection)",
     "classify": "a classifier",
 }
-_CLASSES_OF_A_GRID = 32
-"""A map a few pixels a cell with no more classes than this is a grid of class scores, not of anchors."""
 _FEWEST_ROWS = 100
 """Keypoint detectors have hundreds of anchors."""
 

@@ -114,13 +114,6 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = colu
     )
 
 
-def to_cell(stored: StoredRecord) -> Cell:
-    """Summarize a record: its latency, its verdict, and what qualifies them."""
-    from harness.rows.summary_cache import summarize_all
-
-    return _cell(stored.record, next(summarize_all([stored])))
-
-
 def _cell(record: records.Record, found: LatencySummary | Exception | None) -> Cell:
     latency, unread = (None, (str(found),)) if isinstance(found, Exception) else (found, ())
     verdict, judged = _judge(record, latency)

@@ -23,7 +23,7 @@ MAX_HALF_WIDTH_PERCENT = 5.0
 MAX_SPREAD = 0.5
 """(p90 - median) / median; pyperf warns when the extremes are 50 % off."""
 MAX_OUTLIERS = 0.10
-"""Share of samples with a modified z-score above 3.5 (Iglewicz & Hoaglin, see `stats.outliers`)."""
+"""Share of samples with a modified z-score above 3.5 (Iglewicz & Hoaglin, see `latency.spread`)."""
 HOT_CHARGING_C = 35.0
 """A battery this warm while it is charged warms the phone by itself."""
 THROTTLED = 1.10

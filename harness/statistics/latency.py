@@ -54,7 +54,7 @@ class LatencySummary:
     median and its 95 % interval, which respect the processes (see the module). `std_ms` is the sample
     standard deviation (divisor n-1). A quantile is None when the sample is too small to bound it from above
     with 95 % confidence; `runs_needed` then says how many inferences would do, by the quantile's name
-    (`p90`, `p95`, `p99`). `outlier_share` is 0…1 (see `outliers`). `fps` is 1000 / mean: inferences
+    (`p90`, `p95`, `p99`). `outlier_share` is 0…1 (see `spread`). `fps` is 1000 / mean: inferences
     divided by the time they took, the rate that back-to-back inference sustains.
     """
 
@@ -75,19 +75,6 @@ class LatencySummary:
     runs_needed: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outliers:
-    """The number of samples far from their process's median; `share` is count / n_samples (0…1)."""
-
-    count: int
-    n_samples: int
-
-    @property
-    def share(self) -> float:
-        """Outliers per sample; 0 when there are no samples."""
-        return self.count / self.n_samples if self.n_samples else 0.0
-
-
 def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     """Summarize the steady durations of each independent process.
 
@@ -102,7 +89,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         return None
     pooled = np.concatenate(measured) / NS_PER_MS
     mean, std = _mean_and_std(pooled)
-    inside = [_spread(durations) for durations in measured]
+    inside = [spread(durations) for durations in measured]
     medians = np.array([one.median for one in inside])
     interval = _interval_of(measured, medians)
     low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
@@ -122,7 +109,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         min_ms=float(pooled[0]),
         max_ms=float(pooled[-1]),
         fps=1000.0 / mean if mean > 0 else math.inf,
-        outlier_share=Outliers(sum(one.n_far for one in inside), pooled.size).share,
+        outlier_share=sum(one.n_far for one in inside) / pooled.size,
         runs_needed={name: runs_needed(QUANTILES[name]) for name, value in tails.items() if value is None},
     )
 
@@ -281,29 +268,24 @@ def half_width_percent(summary: LatencySummary) -> float | None:
     return 100.0 * reach / summary.median_ms
 
 
-def outliers(processes: Sequence[Durations]) -> Outliers:
-    """Count the samples whose modified z-score exceeds 3.5 in their own process.
-
-    Iglewicz & Hoaglin, How to Detect and Handle Outliers (ASQC, 1993): |0.6745 (x - median) / MAD| > 3.5;
-    where more than half of the samples are equal (MAD = 0) the mean absolute deviation takes its place, with
-    the factor 0.7979. A share of more than a few percent does not mean outliers but a second state of the
-    device.
-    """
-    counts = [_spread(np.asarray(durations)).n_far for durations in processes if len(durations)]
-    return Outliers(count=sum(counts), n_samples=sum(len(durations) for durations in processes))
-
-
-class _Spread(NamedTuple):
+class Spread(NamedTuple):
     """The median of a process's samples, and the number of them far from it."""
 
     median: float
     n_far: int
 
 
-def _spread(durations: Durations) -> _Spread:
+def spread(durations: Durations) -> Spread:
+    """Return the median of a process, and the number of its samples with a modified z-score above 3.5.
+
+    Iglewicz & Hoaglin, How to Detect and Handle Outliers (ASQC, 1993): |0.6745 (x - median) / MAD| > 3.5;
+    where more than half of the samples are equal (MAD = 0) the mean absolute deviation takes its place, with
+    the factor 0.7979. A share of more than a few percent does not mean outliers but a second state of the
+    device.
+    """
     median = middle(durations)
     distance = np.sort(np.abs(durations - median))
-    spread = _middle_of_sorted(distance) / 0.6745
-    if spread == 0.0:
-        spread = float(distance.mean()) / 0.7979
-    return _Spread(median, len(distance) - int(distance.searchsorted(3.5 * spread, side="right")))
+    scale = _middle_of_sorted(distance) / 0.6745
+    if scale == 0.0:
+        scale = float(distance.mean()) / 0.7979
+    return Spread(median, len(distance) - int(distance.searchsorted(3.5 * scale, side="right")))

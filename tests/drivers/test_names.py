@@ -21,6 +21,18 @@ def test_an_unknown_device_names_profiles_and_serials(workspace, monkeypatch):
         resolve_devices("0A1B2D", workspace)
 
 
+def test_a_profile_is_found_by_name_and_by_path(workspace):
+    path = workspace.devices / "bench.toml"
+    path.write_text('name = "bench"\n[connection]\nkind = "local"\n')
+    assert [found.origin for found in resolve_devices("bench", workspace)] == [path]
+    assert [found.name for found in resolve_devices(str(path), workspace)] == ["bench"]
+
+
+def test_an_unknown_device_is_answered_with_near_misses(workspace, nothing_attached):
+    with pytest.raises(UnknownNameError, match=r"unknown device 'locla'\. Did you mean local\?"):
+        resolve_devices("locla", workspace)
+
+
 def test_a_kind_of_phone_that_is_not_attached_says_what_to_do(workspace, nothing_attached):
     with pytest.raises(UsageError, match=r"0 attached phones fit this profile; .*USB debugging"):
         resolve_devices("pixel-4", workspace)

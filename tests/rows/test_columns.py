@@ -27,8 +27,8 @@ FIGURES = PUBLIC[PUBLIC.index("map") :]
 
 
 def only_row(run):
-    (record,) = load_records(run.folder)
-    return columns.take_row(frame.to_cell(record))
+    (row,) = frame.to_rows(load_records(run.folder))
+    return row
 
 
 def test_names_and_order_are_the_public_ones():

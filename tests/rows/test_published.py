@@ -10,6 +10,7 @@ from harness.report import export
 from harness.rows import columns, frame, pareto
 from harness.rows.published import PUBLISHED, for_table, published_rows
 from harness.workspace import Workspace
+from tests.support.exported import read_back
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_they_are_rows_like_any_other_and_read_back(rows, tmp_path, ending):
 
     path = tmp_path / f"x.{ending}"
     path.write_bytes(export.to_bytes(rows, columns.NAMES, ending))
-    pd.testing.assert_frame_equal(export.read_back(path), frame.rows_to_frame(rows), check_exact=True)
+    pd.testing.assert_frame_equal(read_back(path), frame.rows_to_frame(rows), check_exact=True)
 
 
 def test_a_table_tells_the_figures_in_words_and_the_source_in_the_title(rows):

@@ -255,24 +255,24 @@ def test_the_half_width_is_that_of_the_longer_side():
 
 def test_outliers_are_counted_by_the_modified_z_score():
     # Median 3, MAD 1: the limit is 3.5 / 0.6745 = 5.19 from the median.
-    found = stats.outliers([np.array([1, 2, 3, 4, 5, 8, 9]) * MS - MS])
-    assert (found.count, found.n_samples) == (0, 7)
-    found = stats.outliers([np.array([1, 2, 2, 3, 3, 3, 4, 4, 5, 9]) * MS])
-    assert (found.count, found.share) == (1, 0.1)
+    assert stats.spread(np.array([1, 2, 3, 4, 5, 8, 9]) * MS - MS).n_far == 0
+    some = np.array([1, 2, 2, 3, 3, 3, 4, 4, 5, 9]) * MS
+    assert stats.spread(some).n_far == 1
+    assert stats.summarize([some]).outlier_share == 0.1
 
 
 def test_outliers_stand_out_from_equal_samples_too():
-    assert stats.outliers([np.array([5] * 99 + [50])]).count == 1
-    assert stats.outliers([np.array([5] * 99)]).count == 0
+    assert stats.spread(np.array([5] * 99 + [50])).n_far == 1
+    assert stats.spread(np.array([5] * 99)).n_far == 0
 
 
 def test_outliers_are_judged_inside_their_process():
     rng = np.random.default_rng(6)
-    assert stats.outliers([lognormal(rng, 500), lognormal(rng, 20, level=20.0)]).share < 0.01
+    assert stats.summarize([lognormal(rng, 500), lognormal(rng, 20, level=20.0)]).outlier_share < 0.01
 
 
 def test_no_samples_have_no_outliers():
-    assert stats.outliers([]).share == 0.0
+    assert stats.summarize([np.array([], np.int64)]) is None
 
 
 # Coverage: a short version of tests/benchmarks/bench_statistics.py, seeded.

@@ -65,10 +65,6 @@ class QuantizationMap:
         weights = {layer.float_index: layer.values for layer in self.weights}
         return QuantizedParts(self.activations, {**self.biases, **weights})
 
-    def pair_of(self, float_index: int) -> TensorPair | None:
-        """Return the pair of a float tensor."""
-        return next((pair for pair in self.pairs if pair.float == float_index), None)
-
 
 def map_quantization(pair: ModelPair) -> QuantizationMap | None:
     """Map the quantized model onto the float model; None without a float model whose activations are float.

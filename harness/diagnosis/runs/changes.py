@@ -104,13 +104,3 @@ class Trial:
     def gain(self) -> float | None:
         """The gain of the change, in mAP."""
         return self.difference.difference
-
-    @property
-    def helps(self) -> bool:
-        """Whether the gain is beyond chance: its 95 % interval lies above 0."""
-        return self.difference.low is not None and self.difference.low > 0
-
-    @property
-    def hurts(self) -> bool:
-        """Whether the loss is beyond chance: its 95 % interval lies below 0."""
-        return self.difference.high is not None and self.difference.high < 0

@@ -30,15 +30,6 @@ TOOLS: dict[tuple[Flavour, str], str] = {
     ("tflite", "armv7l"): f"{_NIGHTLY}/linux_arm_benchmark_model",
     ("litert", "arm64-v8a"): f"{_LITERT}/android_arm64/benchmark_model",
 }
-EVAL_TOOLS: dict[str, str] = {
-    # ABI        address of eval_coco_object_detection
-    "arm64-v8a": f"{_NIGHTLY}/android_aarch64_eval_coco_object_detection",
-    "armeabi-v7a": f"{_NIGHTLY}/android_arm_eval_coco_object_detection",
-    "x86_64": f"{_NIGHTLY}/linux_x86-64_eval_coco_object_detection",
-    "aarch64": f"{_NIGHTLY}/linux_aarch64_eval_coco_object_detection",
-    "armv7l": f"{_NIGHTLY}/linux_arm_eval_coco_object_detection",
-}
-HEXAGON_INTERFACE = {"arm64-v8a": f"{_NIGHTLY}/android_aarch64_libhexagon_interface.so"}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ import pytest
 
 from harness.drivers.benchmark_tool import binaries
 from harness.drivers.benchmark_tool.binaries import (
-    EVAL_TOOLS,
-    HEXAGON_INTERFACE,
     TOOLS,
     fetch_tool,
     tool_from_file,
@@ -44,7 +42,7 @@ def published(site, tmp_path, monkeypatch):
 
 
 def test_every_address_is_public_and_encrypted():
-    for address in (*TOOLS.values(), *EVAL_TOOLS.values(), *HEXAGON_INTERFACE.values()):
+    for address in TOOLS.values():
         assert address.startswith("https://storage.googleapis.com/")
 
 
