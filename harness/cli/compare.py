@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness.cli import completion
-from harness.cli.common import CONTEXT, PATH, emit_bytes, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit_bytes, note, show, warn
 
 if TYPE_CHECKING:
     from harness.comparison.compare import RunComparison

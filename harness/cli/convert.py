@@ -8,7 +8,9 @@ from typing import Any, get_args
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, examples, format_option, note, progress, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import note, show, warn
+from harness.cli.progress import progress
 from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.report.content import Content

@@ -9,8 +9,9 @@ from typing import Any
 import rich_click as click
 
 from harness.bench.request import FarmChoice, with_farm
-from harness.cli.common import CONTEXT, examples, format_option, show
+from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.farm_options import farm_options
+from harness.cli.printing import show
 from harness.report.content import Content, Form
 
 COLUMNS = ("name", "kind", "address", "state", "model", "soc", "os", "abi", "delegates", "reason")

@@ -12,18 +12,9 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness import units
-from harness.cli.common import (
-    CONTEXT,
-    PATH,
-    Progress,
-    emit_bytes,
-    examples,
-    format_option,
-    note,
-    progress,
-    show,
-    warn,
-)
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit_bytes, note, show, warn
+from harness.cli.progress import Progress, progress
 from harness.diagnosis.request import DEFAULT_LAYER_IMAGES, DEFAULT_LIMIT, Request, make_case, refuse_outputs
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, format_option, show
+from harness.cli.common import CONTEXT, examples, format_option
+from harness.cli.printing import show
 from harness.report.content import Content
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness import units
-from harness.cli.common import note, show
+from harness.cli.printing import note, show
 from harness.report.content import Content
 
 if TYPE_CHECKING:

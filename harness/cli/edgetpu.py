@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit, note, show, warn
 from harness.errors import cannot_read
 from harness.report.content import Content
 from harness.text import clean

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable

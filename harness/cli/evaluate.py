@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, emit, emit_text, examples, format_option, note, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit, emit_text, note, show, warn
 
 if TYPE_CHECKING:
     from harness.accuracy.coco_engines import Engine

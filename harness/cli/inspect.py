@@ -7,7 +7,8 @@ from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, examples, format_option, note, show
+from harness.cli.common import CONTEXT, examples, format_option
+from harness.cli.printing import note, show
 
 
 @click.command(

@@ -9,7 +9,8 @@ import rich_click as click
 
 from harness import units
 from harness.cards import Model, list_cards
-from harness.cli.common import CONTEXT, emit, examples, format_option, note, show
+from harness.cli.common import CONTEXT, examples, format_option
+from harness.cli.printing import emit, note, show
 from harness.errors import HarnessError, JobError, UsageError
 from harness.recognize.find import find_model
 from harness.report.consoles import WIDTH
@@ -19,7 +20,7 @@ from harness.workspace import find_workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cli.common import Progress
+    from harness.cli.progress import Progress
     from harness.fetch import Fetched, OnProgress
     from harness.recognize.probe import Tried
 
@@ -84,7 +85,7 @@ def show_command(ctx: click.Context, name: str, format_: str) -> None:
 @click.pass_context
 def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, format_: str) -> None:
     """Download models into the cache, verified against the card's sha256 or the hash of the first fetch."""
-    from harness.cli.common import progress
+    from harness.cli.progress import progress
 
     workspace = find_workspace(ctx.obj)
     models = [find_model(name, workspace) for name in dict.fromkeys(names)]
@@ -123,7 +124,7 @@ def probe_command(
     from pathlib import Path
 
     from harness.accuracy.dataset import find_dataset
-    from harness.cli.common import progress
+    from harness.cli.progress import progress
     from harness.recognize.probe import probe, unlike
 
     model = find_model(name, find_workspace(ctx.obj))

@@ -6,7 +6,8 @@ from typing import Any
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, examples, format_option, progress
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.progress import progress
 from harness.cli.variants import measuring_options, show_rows, subject
 
 

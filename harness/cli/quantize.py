@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, emit, examples, format_option, note, progress, show, warn
+from harness.cli.common import CONTEXT, PATH, examples, format_option
+from harness.cli.printing import emit, note, show, warn
+from harness.cli.progress import progress
 from harness.quantization.request import ModeName, Request, make_job
 from harness.report.content import Content
 

@@ -12,7 +12,8 @@ import rich_click as click
 from click.core import ParameterSource
 
 from harness.cli import completion
-from harness.cli.common import CONTEXT, emit, examples, format_option, output_option, show, warn
+from harness.cli.common import CONTEXT, examples, format_option, output_option
+from harness.cli.printing import emit, show, warn
 from harness.report.content import FORMATS, format_for
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.common import show, warn
+from harness.cli.printing import show, warn
 from harness.errors import UsageError
 from harness.report.content import FORMATS, Content, Row
 

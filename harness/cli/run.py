@@ -10,9 +10,11 @@ import rich_click as click
 
 from harness.bench.request import FarmChoice, NmsAxes, Request, Tls
 from harness.cli import completion
-from harness.cli.common import CONTEXT, Progress, examples, format_option, note, progress, warn
+from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.farm_options import farm_options
 from harness.cli.options import given_of, options_of
+from harness.cli.printing import note, warn
+from harness.cli.progress import Progress, progress
 from harness.cli.run_progress import Shown
 from harness.settings import Settings
 

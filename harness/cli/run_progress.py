@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from harness.cli.common import Progress
+from harness.cli.progress import Progress
 from harness.vocabulary import Status
 
 if TYPE_CHECKING:

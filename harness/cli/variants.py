@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
-from harness.cli.common import note, show, warn
+from harness.cli.printing import note, show, warn
 from harness.report.content import Content
 from harness.vocabulary import Status
 

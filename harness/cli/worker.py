@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.common import CONTEXT, PATH, examples, note, warn
+from harness.cli.common import CONTEXT, PATH, examples
+from harness.cli.printing import note, warn
 from harness.errors import UsageError
 
 if TYPE_CHECKING:

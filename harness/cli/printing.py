@@ -1,0 +1,129 @@
+"""Data to stdout or a file; everything else to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import OutputError, UsageError
+from harness.report.consoles import WIDTH, make_console, to_text
+from harness.report.content import Content, render
+from harness.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def emit(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    format: str = "table",
+    output: Path | None = None,
+) -> None:
+    """Print rows of plain values, or write them to a file: what has no form of its own in any format.
+
+    Args:
+        rows: The rows; keys that are not in `columns` are left out, missing ones are null.
+        columns: The columns in order; every row of JSON has exactly these keys.
+        format: One of `FORMATS`.
+        output: The file; None for stdout.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    show(Content(rows, columns), format, output)
+
+
+def show(content: Content, format: str, output: Path | None = None) -> None:
+    """Print content in a format, or write it to a file.
+
+    Raises:
+        UsageError: It does not go with the format, or the format is not text and no file was named.
+        OutputError: The file cannot be written.
+    """
+    form = render(content, format)
+    if isinstance(form, bytes):
+        emit_bytes(form, output)
+    elif isinstance(form, str):
+        emit_text(form, output)
+    else:
+        emit_table(form, output)
+
+
+def emit_text(text: str, output: Path | None = None) -> None:
+    """Print a text to stdout, or write it whole to a file as UTF-8.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    if output is not None:
+        emit_bytes(text.encode("utf-8"), output)
+        return
+    with _stdout():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # `main` ends quietly
+        raise
+    except OSError as error:
+        raise OutputError(f"the standard output cannot be written ({error.strerror or error})") from error
+
+
+def emit_bytes(data: bytes, output: Path | None) -> None:
+    """Write a file whole.
+
+    Raises:
+        UsageError: No file was named: bytes are not printed.
+        OutputError: The file cannot be written.
+    """
+    from harness import atomic
+
+    if output is None:
+        raise UsageError("this format is not text: name a file with -o FILE")
+    if output.is_dir():
+        raise OutputError(f"{output}: is a folder, expected the name of a file")
+    atomic.write_bytes(output, data)
+
+
+def emit_table(table: Any, output: Path | None = None) -> None:
+    """Print something that rich can render, or write it to a file as plain text."""
+    if output is not None:
+        emit_text(to_text(table), output)
+        return
+    with _stdout():
+        console_out().print(table, crop=False)
+
+
+def console_out() -> Console:
+    """Return a console on stdout; as wide as the terminal, or `WIDTH` where there is none."""
+    return _console(sys.stdout)
+
+
+def console_err() -> Console:
+    """Return a console on stderr, for everything that is not data."""
+    return _console(sys.stderr)
+
+
+def _console(file: Any) -> Console:
+    import os
+
+    known = file.isatty() or "COLUMNS" in os.environ
+    return make_console(file=file, width=None if known else WIDTH)
+
+
+def warn(text: str) -> None:
+    """Print a warning to stderr."""
+    console_err().print(f"warning: {clean(text)}", style="yellow", soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a remark to stderr."""
+    console_err().print(clean(text), soft_wrap=True)

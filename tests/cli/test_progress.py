@@ -1,0 +1,47 @@
+"""Progress is a bar on a terminal and a line now and then elsewhere."""
+
+import io
+
+import pytest
+
+from harness.cli import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_plain_progress_is_at_most_one_line_in_an_interval(capsys):
+    now = [0.0]
+    shown = progress.PlainProgress(interval_s=5, clock=lambda: now[0])
+    for second in range(12):
+        now[0] = float(second)
+        shown.update(second, 12, f"cell {second}")
+    assert capsys.readouterr().err.splitlines() == ["[0/12] cell 0", "[5/12] cell 5", "[10/12] cell 10"]
+
+
+def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
+    with progress.progress() as shown:
+        shown.update(1, 3, "a\x1b[2J")
+        shown.say("failed: [x]")
+    assert capsys.readouterr().err == "[1/3] a\nfailed: [x]\n"
+
+
+@pytest.mark.parametrize("no_color", [True, False])
+def test_progress_on_a_terminal_is_a_bar_that_shows_text_as_it_is(monkeypatch, no_color):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    with progress.progress() as shown:
+        shown.update(1, 4, "[red]cell[/]")
+        shown.say("[x] failed")
+    text = terminal.getvalue()
+    assert "[red]cell[/]" in text
+    assert "[x] failed" in text
+    assert "25%" in text
+    assert ("\x1b[38;5;" in text or "\x1b[35m" in text) != no_color
