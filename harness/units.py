@@ -45,6 +45,21 @@ def percent(value: float | None) -> str:
     return MISSING if value is None else f"{value:+.0f}%"
 
 
+def share(value: float | None) -> str:
+    """Format a share of 1 in percent."""
+    return MISSING if value is None else f"{100 * value:.1f}%"
+
+
+def percent_change(value: float | None) -> str:
+    """Format a change given in percent with its sign and one decimal."""
+    return MISSING if value is None else f"{value:+.1f}%"
+
+
+def decibels(value: float | None) -> str:
+    """Format a ratio in dB, of which equal tensors have none."""
+    return MISSING if value is None else f"{value:.1f}"
+
+
 def rate(value: float | None) -> str:
     """Format a rate per second (FPS, images a second)."""
     if value is None:

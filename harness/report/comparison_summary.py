@@ -76,7 +76,7 @@ def change(row: Row) -> str:
     if row["difference_percent"] is None:
         return units.MISSING
     noise = "~ " if row["decision"] == "~" else ""
-    return f"{noise}{row['difference_percent']:+.1f}%"
+    return f"{noise}{units.percent_change(row['difference_percent'])}"
 
 
 def interval(row: Row) -> str:

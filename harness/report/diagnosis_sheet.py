@@ -198,10 +198,10 @@ def _layer(layer: Found) -> list[object]:
     return [
         short_name(layer["name"]),
         layer["operator"],
-        decibels(layer["snr_db"]),
-        decibels(layer["drop_db"]) if layer["operator"] != "INPUT" else "",
-        share(layer["clipped"]),
-        share(layer["range_use"]),
+        units.decibels(layer["snr_db"]),
+        units.decibels(layer["drop_db"]) if layer["operator"] != "INPUT" else "",
+        units.share(layer["clipped"]),
+        units.share(layer["range_use"]),
         "" if layer["loss"] is None else signed(layer["loss"]),
     ]
 
@@ -210,16 +210,6 @@ def short_name(name: str, width: int = _NAME_WIDTH) -> str:
     """Return the telling end of a tensor's name: of several joined by `;` the first."""
     text = clean(name).split(";", maxsplit=1)[0]
     return text if len(text) <= width else f"…{text[1 - width :]}"
-
-
-def decibels(value: float | None) -> str:
-    """Format a ratio in dB; equal tensors have none."""
-    return units.MISSING if value is None else f"{value:.1f}"
-
-
-def share(value: float | None) -> str:
-    """Format a share of 1 in percent."""
-    return units.MISSING if value is None else f"{100 * value:.1f}%"
 
 
 def _why(causes: Sequence[Found]) -> list[Any]:

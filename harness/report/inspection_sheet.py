@@ -131,7 +131,7 @@ def _operator(row: Mapping[str, Any]) -> list[object]:
         units.size(row["weight_bytes"]) if row["weight_bytes"] else "",
         units.size(row["activation_bytes"]) if row["activation_bytes"] != 0 else "",
         " ".join(stored),
-        "" if row["zero_share"] is None else f"{row['zero_share']:.1%}",
+        "" if row["zero_share"] is None else units.share(row["zero_share"]),
     ]
 
 
@@ -146,7 +146,7 @@ def _islands(found: Mapping[str, Any] | None) -> list[str]:
     if not found["n_operators"]:
         return [f"none; {found['conversions']} QUANTIZE or DEQUANTIZE at run time"]
     names = ", ".join(f"{count} {name}" for name, count in found["operators"].items())
-    share = "" if found["macs_share"] is None else f", {found['macs_share']:.1%} of the MACs"
+    share = "" if found["macs_share"] is None else f", {units.share(found['macs_share'])} of the MACs"
     lines = [f"{names}{share}; {found['conversions']} QUANTIZE or DEQUANTIZE at run time"]
     if found["by_design"]:
         lines.append(f"{', '.join(found['by_design'])} has no quantized form: it is float by design")

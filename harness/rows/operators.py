@@ -130,7 +130,7 @@ def for_page(stored: StoredRecord) -> dict[str, Any] | None:
 
 
 def _page_kind(kind: Kind) -> list[Any]:
-    shown = (units.count(kind.count), units.milliseconds(kind.time_ms), f"{100 * kind.share:.1f}%")
+    shown = (units.count(kind.count), units.milliseconds(kind.time_ms), units.share(kind.share))
     return [clean(kind.name), kind.delegated, round(kind.share, 4), *shown]
 
 
@@ -141,5 +141,5 @@ def _page_operator(one: OperatorTime, whole_ns: int) -> list[Any]:
         clean(one.name),
         one.delegated,
         time,
-        f"{100 * one.time_ns / (whole_ns or 1):.1f}%",
+        units.share(one.time_ns / (whole_ns or 1)),
     ]

@@ -19,9 +19,7 @@ from harness.report.diagnosis_sheet import (
     attribution_lines,
     between,
     break_sentence,
-    decibels,
     number_text,
-    share,
     short_name,
     shown_layers,
     signed,
@@ -207,8 +205,13 @@ def _layer(layer: Found) -> list[str]:
     return [name] + [
         _e(cell)
         for cell in (
-            *(layer["operator"], layer["dtype"], decibels(layer["snr_db"])),
-            *(decibels(layer["drop_db"]), cosine, share(layer["range_use"]), share(layer["clipped"])),
+            *(layer["operator"], layer["dtype"], units.decibels(layer["snr_db"])),
+            *(
+                units.decibels(layer["drop_db"]),
+                cosine,
+                units.share(layer["range_use"]),
+                units.share(layer["clipped"]),
+            ),
             *(f"{layer['mean_error']:.3g}", alone),
         )
     ]
