@@ -1,1 +1,1 @@
-"""Records become rows."""
+"""Turn records into rows of results."""

@@ -1,8 +1,8 @@
 """The public columns of a result: one table that all formats, DataFrame and `results/README.md` share.
 
-A column's `take` gets a `Cell` and returns a plain value or None. What is unknown is None, and so is what may
-not be read as the accelerator's: the speed and memory of a cell that fell back, gave wrong outputs or did not
-end, and the accuracy of one that fell back. The samples stay on disk.
+A column's `take` gets a `Cell` and returns a plain value or None. What is unknown is None, and so is what must not be
+read as the accelerator's: the speed and memory of a cell that fell back, gave wrong outputs or did not end, and the
+accuracy of one that fell back. The samples stay on disk.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
 
 @dataclass(frozen=True)
 class Cell:
-    """What the columns are taken from.
+    """The source of a row: a record with its summary and verdict.
 
     Attributes:
         record: The cell's record.
-        latency: What its samples say; None when there are none or they must not be shown.
+        latency: The summary of its samples; None when there are none or they must not be shown.
         verdict: How far the latency can be trusted.
-        reasons: What qualifies the row, one sentence each.
+        reasons: The doubts about the row, one sentence each.
     """
 
     record: Record
@@ -42,23 +42,23 @@ class Cell:
 
     @property
     def figures(self) -> CocoFigures | None:
-        """The COCO figures, where they are those of the delegate that was asked for."""
+        """The COCO figures, where they are those of the requested delegate."""
         accuracy = self.record.accuracy
         return None if accuracy is None or self.record.status in NO_ACCURACY else accuracy.figures
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """Takes a value as it stands in one part of a cell, `record`, `latency` or `figures`; None without that part.
+    """Taker of a value from one part of a cell, `record`, `latency` or `figures`; None without that part.
 
-    `take_row` asks each part once for all its values: a large report takes half a million of them.
+    `take_row` reads each part once for all its values: a large report takes half a million of them.
     """
 
     part: str
     path: str
 
     def __call__(self, cell: Cell) -> Any:
-        """Take it from one cell."""
+        """Return the value of one cell."""
         part = getattr(cell, self.part)
         return None if part is None else attrgetter(self.path)(part)
 
@@ -71,7 +71,7 @@ class Column:
         name: Its public name, with the unit where there is one.
         dtype: Its pandas dtype.
         unit: The unit in words; empty for a column without one.
-        meaning: One line.
+        meaning: Its meaning, in one line.
         take: Takes the value from a cell.
     """
 
@@ -99,7 +99,7 @@ def _accuracy(field: str) -> Callable[[Cell], Any]:
 
 
 def _own_accuracy(field: str) -> Callable[[Cell], Any]:
-    """A value that is the requested delegate's, or nobody's."""
+    """Return a value of the accuracy only where it is the requested delegate's."""
     return lambda cell: None if cell.record.status in NO_ACCURACY else _accuracy(field)(cell)
 
 
@@ -280,13 +280,13 @@ BY_NAME = {column.name: column for column in COLUMNS}
 NAMES = tuple(BY_NAME)
 
 
-def _together(part: str) -> tuple[str, list[str], attrgetter[tuple[Any, ...]]]:
-    """Return the names of a part's columns, and what takes their values in one call."""
+def _part_reader(part: str) -> tuple[str, list[str], attrgetter[tuple[Any, ...]]]:
+    """Return the names of a part's columns, and a function that takes all their values at once."""
     own = {c.name: c.take.path for c in COLUMNS if isinstance(c.take, Attribute) and c.take.part == part}
     return part, list(own), attrgetter(*own.values())
 
 
-_TOGETHER = tuple(map(_together, ("record", "latency", "figures")))
+_TOGETHER = tuple(map(_part_reader, ("record", "latency", "figures")))
 _ONE_BY_ONE = tuple(column for column in COLUMNS if not isinstance(column.take, Attribute))
 _TEXTS = tuple(column.name for column in COLUMNS if column.dtype == TEXT)
 

@@ -1,4 +1,4 @@
-"""Records → rows → DataFrame. Summaries are computed here, from the samples, each time records are read."""
+"""Turn records into rows and a DataFrame; summaries are computed here, from the samples, whenever records are read."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Row = dict[str, Any]
 
 
 class UnreadableRecordWarning(UserWarning):
-    """A record that was passed over because it cannot be read."""
+    """A record was skipped because it cannot be read."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What was found in one or several folders.
+    """The results in one or several folders.
 
     Attributes:
         records: The cells, oldest run first, in the order they were planned.
@@ -67,7 +67,7 @@ def read_results(paths: Iterable[Path]) -> Results:
 def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     """Read runs, or folders of runs, into a DataFrame with the public columns, one row a cell.
 
-    A record that cannot be read is passed over with an `UnreadableRecordWarning`.
+    A record that cannot be read is skipped with an `UnreadableRecordWarning`.
 
     Args:
         paths: One or several folders; none for the `results/` of the workspace.
@@ -135,7 +135,7 @@ def _judge(record: records.Record, latency: LatencySummary | None) -> tuple[Verd
 
 
 def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:
-    """Say what ran in place of the delegate, since the number must not stand in the delegate's row."""
+    """Return a sentence about what ran instead of the delegate: its number must not appear in the delegate's row."""
     if record.status not in NO_ACCURACY or latency is None:
         return ()
     took = units.milliseconds(latency.median_ms)
@@ -152,7 +152,7 @@ def _runs(path: Path) -> list[Path]:
 
 
 def _record_files(run: Path) -> Iterator[Path]:
-    """A folder without a record is a cell that was only begun."""
+    """Return the record files of a run; a folder without one is a cell that was only begun."""
     cells = run / "cells"
     with contextlib.suppress(OSError), os.scandir(cells) as entries:
         for name in sorted(entry.name for entry in entries):

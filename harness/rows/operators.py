@@ -1,4 +1,4 @@
-"""Where the time goes inside a graph: the operators of cells, put together by kind."""
+"""Sum up the times of cells' operators by kind."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Kind:
-    """All operators of one kind that the same thing executed.
+    """All operators of one kind that were executed in the same way.
 
     Attributes:
-        name: The kind: an operator of the model, or what the delegate made of some.
+        name: The kind: an operator of the model, or the delegate's name for several.
         delegated: Whether a delegate executed them, and not a builtin kernel.
-        count: How many there are in the graph as it was executed.
-        time_ms: Their time of one inference.
-        share: Of the time of all operators, 0…1.
+        count: Their number in the executed graph.
+        time_ms: Their time in one inference.
+        share: Their share of the time of all operators, 0…1.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Kind:
 
 
 def by_kind(operators: Iterable[OperatorTime]) -> list[Kind]:
-    """Put operators together by kind and by who executed them, the costliest first."""
+    """Sum up operators by kind and by what executed them, the costliest first."""
     groups: dict[tuple[str, bool], list[OperatorTime]] = {}
     for one in operators:
         groups.setdefault((one.kind, one.delegated), []).append(one)
@@ -83,7 +83,7 @@ def operator_rows(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
 
 
 def remarks(stored: Iterable[StoredRecord]) -> list[str]:
-    """Say of which cells the operators were asked for and could not be recorded."""
+    """Return a sentence for each cell whose operators were requested and could not be recorded."""
     told = []
     for one in stored:
         facts, record = one.record.operators, one.record
@@ -109,7 +109,7 @@ def _row(stored: StoredRecord, kind: Kind) -> dict[str, Any]:
 
 
 def for_page(stored: StoredRecord) -> dict[str, Any] | None:
-    """Return what the HTML page shows of a cell's operators; None where they were not asked for."""
+    """Return a cell's operators for the HTML page; None where they were not requested."""
     facts = stored.record.operators
     if facts is None:
         return None

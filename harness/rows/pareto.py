@@ -1,13 +1,12 @@
-"""Which rows are worth shipping, and what a quantization changed.
+"""Find the rows that are worth shipping, and the change that a quantization made.
 
 Two rules are kept here and nowhere else:
 
 * Family: two models are versions of one another when their names differ only in the trailing words that name
-  a quantization (`ssd-float32`, `ssd_int8`, `ssd-full-integer`; see `QUANTIZATION_WORDS`). A name's
-  quantization is not read off its name: the `quantization` column says it.
-* What may be held against what: rows of one device for the Pareto front; rows of one device, delegate,
-  runtime and family for the change against float32. Accuracy figures meet only on the same dataset and number
-  of images.
+  a quantization (`ssd-float32`, `ssd_int8`, `ssd-full-integer`; see `QUANTIZATION_WORDS`). The quantization itself
+  is not taken from the name: the `quantization` column states it.
+* Comparable rows: rows of one device for the Pareto front; rows of one device, delegate, runtime and family for the
+  change against float32. Accuracy figures are compared only on the same dataset and number of images.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ QUANTIZATION_WORDS = (
     "full-integer-float-io", "full-integer", "integer", "int8", "int16", "uint8", "i8", "u8", "int16x8",
     "qat-uint8", "qat", "ptq", "quantized", "quant", "q", "mixed",
 )  # fmt: skip
-"""The words that end a name and say how the model is quantized; `-`, `_` and `.` separate words alike."""
+"""Words at the end of a name that say how the model is quantized; `-`, `_` and `.` separate words alike."""
 
 _WORDS = "|".join(
     sorted((re.escape(w).replace(r"\-", "[-_.]") for w in QUANTIZATION_WORDS), key=len, reverse=True)
@@ -38,12 +37,12 @@ _SUFFIX = re.compile(rf"(?:[-_.](?:{_WORDS}))+$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Change:
-    """A row held against the float32 version of its model on the same device and delegate.
+    """A row compared with the float32 version of its model on the same device and delegate.
 
     Attributes:
-        is_reference: This row is the float32 version itself.
+        is_reference: Whether this row is the float32 version itself.
         map_difference: mAP minus the float32 version's; None when unknown or not comparable.
-        speed_ratio: How many times faster than the float32 version; None when unknown or not comparable.
+        speed_ratio: Speed divided by the float32 version's; None when unknown or not comparable.
     """
 
     is_reference: bool = False
@@ -57,7 +56,7 @@ def family(name: str) -> str:
 
 
 def optimal(rows: Sequence[Row]) -> list[bool]:
-    """Say which rows are Pareto-optimal: no row of the device is as good in both and better in one.
+    """Return which rows are Pareto-optimal: no row of the device is as good in both and better in one.
 
     Only rows with status `ok`, a median latency and an mAP take part; equal rows are all optimal.
     """
@@ -83,7 +82,7 @@ def _takes_part(row: Row) -> bool:
 
 
 def _front(rows: Sequence[Row], group: Iterable[int]) -> Iterator[int]:
-    """From the fastest on, a row is optimal if it is more accurate than all before it, or equal to the last such."""
+    """Yield the optimal rows: from the fastest on, each more accurate than all before, or equal to the last such."""
     last: tuple[float, float] | None = None
     for place, index in sorted((_place(rows[index]), index) for index in group):
         if last is None or place == last or place[1] < last[1]:
@@ -117,12 +116,12 @@ def _both(row: Row, reference: Row, column: str, combine: Callable[[Any, Any], f
 
 
 def _versions(row: Row) -> tuple[Any, ...]:
-    """What the versions of one model share, where they may be held against each other."""
+    """Return the key that comparable versions of one model share."""
     return row["device"], row["delegate_requested"], row["runtime"], family(row["model"])
 
 
 def _is_float32(row: Row) -> bool:
-    """The quantization may carry a remark in brackets."""
+    """Whether a quantization is float32; it may carry a remark in brackets."""
     return (row["quantization"] or "").partition("[")[0].partition("(")[0].strip() == Quantization.FLOAT32
 
 

@@ -1,7 +1,7 @@
-"""The latency of a cell from what a tool tells of each process, where it keeps the samples to itself.
+"""Compute the latency of a cell from a tool's summaries of its processes, where the tool does not give the samples.
 
-The same two levels as in `harness.statistics.latency`: the process is the unit of the median's interval. Its median is
-all that is needed of it, and benchmark_model prints it. What needs the samples of all processes together is unknown: a
+The same two levels as in `harness.statistics.latency`: the process is the unit of the median's interval. Only its
+median is needed, and benchmark_model prints it. Figures that need the samples of all processes together are unknown: a
 quantile of the whole is no function of the quantiles of its parts.
 """
 
@@ -20,19 +20,19 @@ from harness.vocabulary import CUT_SHORT
 
 
 def summaries_of(record: Record) -> list[SummaryFacts]:
-    """Return the summaries of the processes that came to their end."""
+    """Return the summaries of the processes that ended well."""
     return [p.summary for p in record.processes if p.summary is not None and p.status not in CUT_SHORT]
 
 
 def summarize_processes(summaries: Sequence[SummaryFacts]) -> LatencySummary | None:
-    """Summarize independent processes, each known by its own summary.
+    """Summarize independent processes by their own summaries.
 
     Args:
-        summaries: One a process, in the order they ran. One without a median is passed over: versions of the tool
+        summaries: One a process, in the order they ran. One without a median is skipped: versions of the tool
             before 2023 print none.
 
     Returns:
-        The summary, with the quantiles unknown; None when no process tells its median.
+        The summary, with the quantiles unknown; None when no process has a median.
     """
     told = [(s, s.median_ns) for s in summaries if s.median_ns is not None and s.count > 0]
     if not told:
@@ -67,7 +67,7 @@ def _or(value: int | None, instead: int) -> int:
 def _pooled_std_ms(
     summaries: Sequence[SummaryFacts], counts: stats.Floats, means: stats.Floats
 ) -> float | None:
-    """Return the standard deviation of all samples: the squares within the processes and those between them.
+    """Return the standard deviation of all samples, from the squares within the processes and those between them.
 
     The tool divides by n, not n - 1 (`Stat::std_deviation` in tflite/util/stats_calculator.h).
     """

@@ -1,4 +1,4 @@
-"""Figures that others published, as rows that stand beside your own and are never ranked with them.
+"""Read figures that others published, as rows that are shown beside your own and never ranked with them.
 
 They lie in `results/published/*.toml`, each file with its source:
 
@@ -33,7 +33,7 @@ PUBLISHED = "published"
 
 
 class Figure(Strict, frozen=True, kw_only=True):
-    """What was published of one model on one device, or on none in particular."""
+    """The published figures of one model on one device, or on none in particular."""
 
     model: str
     quantization: str | None = None
@@ -66,7 +66,7 @@ def published_rows(workspace: Workspace) -> list[dict[str, Any]]:
     """Return the published figures as rows with the public columns.
 
     Args:
-        workspace: Its `results/published/` is read; where it has none, the one that came with the program.
+        workspace: Its `results/published/` is read; where it has none, the bundled one.
 
     Raises:
         SchemaError: A file does not fit; names the file and the key.
@@ -106,7 +106,7 @@ def _row(name: str, publication: Publication, figure: Figure) -> dict[str, Any]:
 
 
 def _reasons(publication: Publication, figure: Figure) -> list[str]:
-    """Say what was published in words: a table shows no figures of others in the columns of your own."""
+    """Return the published figures as sentences: a table shows no figures of others in the columns of your own."""
     on = figure.dataset or publication.dataset
     told = [
         figure.quantization or "",
@@ -120,7 +120,7 @@ def _reasons(publication: Publication, figure: Figure) -> list[str]:
 
 
 def for_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with published ones worded for a table: their source in the title, their figures in words."""
+    """Return rows with published ones adapted to a table: their source in the title, their figures in words."""
     return [_worded(row) if row["status"] == PUBLISHED else dict(row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""Which runs a user means, and in which order their rows are wanted."""
+"""Find the runs that a user names, and sort their rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 def find_folders(names: Sequence[str], results: Path) -> list[Path]:
-    """Return the folders that a user means by RUN…; the newest run where nothing is named.
+    """Return the folders that a user names as RUN…; the newest run where nothing is named.
 
     Args:
         names: Run ids, unique beginnings of one, `latest`, or folders (of one run or of several).

@@ -1,6 +1,6 @@
-"""A record's latency figures, computed from its samples (law 2: summaries are computed, not stored).
+"""Compute a record's latency figures from its samples (law 2: summaries are computed, not stored).
 
-A native tool keeps its samples to itself; the summary that it prints of each process then stands for one sample.
+A native tool does not give its samples; its summary of each process then takes the place of the process's samples.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MLPERF_QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
 def steady_durations(stored: StoredRecord) -> list[Durations]:
-    """Return the steady durations in ns of every process that came to its end and settled.
+    """Return the steady durations in ns of every process that ended well and settled.
 
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
@@ -51,7 +51,7 @@ def summarize_record(stored: StoredRecord) -> LatencySummary | None:
 
 
 def _with_early_stopping(summary: LatencySummary, durations: Durations) -> LatencySummary:
-    """Put LoadGen's early-stopping estimates in place of the sample quantiles."""
+    """Replace the sample quantiles by LoadGen's early-stopping estimates."""
     found = {name: mlperf.early_stopping_estimate(durations, q) for name, q in MLPERF_QUANTILES.items()}
     estimates = {name: None if s.estimate is None else s.estimate / NS_PER_MS for name, s in found.items()}
     return replace(

@@ -1,8 +1,8 @@
-"""Summaries of the samples of large reports, kept so that they need not be computed again. A cache and nothing else.
+"""Cache the summaries of large reports' samples, so that they need not be computed again.
 
-It lies in the user's cache folder, never beside the records. A summary is used only while the cell's files have the
-size and time of change that they had when it was computed, and while the code that computes it is the same; otherwise
-it is computed from the samples, as everywhere. Whatever goes wrong with the cache, figures are right and at most slow.
+The cache lies in the user's cache folder, never beside the records. A summary is used only while the cell's files have
+the size and time of change that they had when it was computed, and while the code that computes it is the same;
+otherwise it is computed from the samples. Whatever goes wrong with the cache, figures are right and at most slow.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from harness.statistics import latency as stats
 from harness.statistics.latency import LatencySummary
 
 LEAST_CELLS = 50
-"""Fewer cells than this are summarized in some hundredths of a second, and are not cached."""
+"""Fewer cells are not cached: they are summarized in some hundredths of a second."""
 SETTLED_S = 5.0
-"""A file that changed so recently may change again without another time of change; its cell is not kept."""
+"""A file that changed more recently may change again with the same time of change; its cell is not cached."""
 _CODE = (distributions, mlperf, samples, stats, stats_summaries, summary)
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -41,16 +41,16 @@ class _Entry(msgspec.Struct, frozen=True):
     summary: LatencySummary | None
 
 
-class _Kept(msgspec.Struct, frozen=True):
+class _CachedRun(msgspec.Struct, frozen=True):
     code: Stamp
     cells: dict[str, _Entry]
 
 
 def summarize_all(stored: Sequence[StoredRecord]) -> Iterator[LatencySummary | Exception | None]:
-    """Summarize records, in order; in place of a summary that fails, its `RecordError`."""
+    """Summarize records, in order; return the `RecordError` in place of a summary that fails."""
     from harness.errors import RecordError
 
-    by_run = _Runs(enabled=len(stored) >= LEAST_CELLS)
+    by_run = _RunSummaries(enabled=len(stored) >= LEAST_CELLS)
     for one in stored:
         try:
             yield by_run.summary(one)
@@ -59,8 +59,8 @@ def summarize_all(stored: Sequence[StoredRecord]) -> Iterator[LatencySummary | E
     by_run.save()
 
 
-class _Runs:
-    """The summaries of the run that is being read; records come run by run."""
+class _RunSummaries:
+    """The summaries of the run that is being read; records are read run by run."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
@@ -70,10 +70,10 @@ class _Runs:
         self._is_new = False
 
     def summary(self, stored: StoredRecord) -> LatencySummary | None:
-        """Return the summary that is kept, or compute it."""
+        """Return the cached summary, or compute it."""
         if not self._enabled:
             return summary.summarize_record(stored)
-        self._turn_to(stored.folder.parent)
+        self._switch_to(stored.folder.parent)
         stamp = _stamp(stored)
         entry = self._known.get(stored.folder.name)
         if entry is not None and entry.stamp == stamp:
@@ -84,28 +84,28 @@ class _Runs:
             self._is_new = True
         return found
 
-    def _turn_to(self, run: Path) -> None:
+    def _switch_to(self, run: Path) -> None:
         if run != self._run:
             self.save()
             self._run, self._known, self._is_new = run, _read(run, self._code), False
 
     def save(self) -> None:
-        """Keep what was computed, if the folder can be written."""
+        """Write what was computed, if the folder can be written."""
         if self._run is not None and self._is_new:
             with contextlib.suppress(OSError):
-                _write(_file(self._run), msgspec.msgpack.encode(_Kept(self._code, self._known)))
+                _write(_file(self._run), msgspec.msgpack.encode(_CachedRun(self._code, self._known)))
 
 
 def _read(run: Path, code: Stamp) -> dict[str, _Entry]:
     try:
-        kept = msgspec.msgpack.decode(_file(run).read_bytes(), type=_Kept)
+        cached = msgspec.msgpack.decode(_file(run).read_bytes(), type=_CachedRun)
     except (OSError, msgspec.MsgspecError):
         return {}
-    return kept.cells if kept.code == code else {}
+    return cached.cells if cached.code == code else {}
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Whole or absent; not forced to the disk, since it can be lost without harm."""
+    """Write a file whole or not at all; not forced to the disk, since its loss does no harm."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(file) as temporary:
         temporary.write_bytes(data)
@@ -117,7 +117,7 @@ def _file(run: Path) -> Path:
 
 
 def _stamp(stored: StoredRecord) -> Stamp:
-    """Stamp the files that a summary is computed from; nothing where one of them is missing."""
+    """Stamp the files that a summary is computed from; () where one of them is missing."""
     folder = str(stored.folder)
     names = ("record.json", *(process.samples for process in stored.record.processes if process.samples))
     try:

@@ -1,4 +1,4 @@
-"""Latency over a long run: the first minute against the last, and when it began to change.
+"""Describe latency over a long run: the first minute against the last, and when it changed.
 
 Phones throttle: a Tensor G3 went from 196 to about 400 ms in a long run. Minute 1 is not minute 30.
 """
@@ -27,7 +27,7 @@ class Sustained:
         window_s: Length of the windows at its ends: a minute, or a quarter of a run shorter than four.
         first_ms: Median of the first window.
         last_ms: Median of the last window.
-        knee_s: When the course changed most; None where one straight line describes it as well.
+        knee_s: Time at which the course changed most; None where one straight line describes it as well.
     """
 
     seconds: float
@@ -38,7 +38,7 @@ class Sustained:
 
     @property
     def change_percent(self) -> float:
-        """The last window against the first."""
+        """The change from the first window to the last, in percent."""
         return 100 * (self.last_ms / self.first_ms - 1)
 
 
@@ -62,7 +62,7 @@ def analyze(samples: Samples) -> Sustained | None:
 
 
 def _course(times: Floats, durations: Floats, step_s: float) -> tuple[Floats, Floats]:
-    """Median latency of each step of time: (centers in s, medians in ms); empty steps are left out."""
+    """Return the median latency of each step of time, (centers in s, medians in ms); empty steps are left out."""
     bins = ((times - times[0]) // step_s).astype(np.int64)
     edges = np.flatnonzero(np.diff(bins, prepend=-1))
     groups = np.split(durations, edges[1:])

@@ -1,4 +1,4 @@
-"""Latency over a long run as rows: both ends of each cell, its knee, and its rank at both ends."""
+"""Turn latency over a long run into rows: both ends of each cell, its knee, and its rank at both ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = (
 
 
 def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
-    """Return one row a cell that was measured under sustained load and came to its end.
+    """Return one row a cell that was measured under sustained load to its end.
 
     Ranks are by device, the fastest 1.
     """
@@ -66,7 +66,7 @@ def _row(
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:
-    """Return a row as a table prints it."""
+    """Return a row for a table."""
     return {
         "model": row["model"],
         "delegate": row["delegate_requested"],

@@ -1,4 +1,4 @@
-"""Whether a row can be trusted: a verdict with reasons in sentences that carry the numbers and the next step."""
+"""Judge whether a row can be trusted: a verdict, with reasons that state the numbers and the next step."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from harness.statistics.latency import LatencySummary, half_width_percent
 from harness.vocabulary import MEASURED, Status, Verdict
 
 MIN_PROCESSES = 3
-"""With fewer independent processes the spread from one to the next is not known well enough for an interval."""
+"""With fewer independent processes the spread from one to the next is too uncertain for an interval."""
 MAX_HALF_WIDTH_PERCENT = 5.0
-"""Half the width of the 95 % interval of the median, against the median."""
+"""Half the width of the 95 % interval of the median, in percent of the median."""
 MAX_SPREAD = 0.5
 """(p90 - median) / median; pyperf warns when the extremes are 50 % off."""
 MAX_OUTLIERS = 0.10
 """Share of samples with a modified z-score above 3.5 (Iglewicz & Hoaglin, see `latency.spread`)."""
 HOT_CHARGING_C = 35.0
-"""A battery this warm while it is charged warms the phone by itself."""
+"""A battery this warm while it is charged heats the phone by itself."""
 THROTTLED = 1.10
 """A CPU probe this much slower than its best means throttling (Jetpack Microbenchmark's rule)."""
 MAX_OTHER_LOAD = 0.10
-"""CPU cores that other programs used meanwhile."""
+"""CPU cores that other programs used during the run."""
 
 Finding = tuple[Verdict, str]
 """(verdict, reason)."""
@@ -37,14 +37,14 @@ Finding = tuple[Verdict, str]
 
 @dataclass(frozen=True)
 class Judgment:
-    """A verdict of design.md (`trusted`, `noisy`, …; None where nothing was timed) and why."""
+    """A verdict of design.md (`trusted`, `noisy`, …; None where nothing was timed) and its reasons."""
 
     verdict: Verdict | None
     reasons: tuple[str, ...]
 
 
 def judge(record: Record, summary: LatencySummary | None) -> Judgment:
-    """Judge a cell's figures: the first check that speaks gives the verdict, all of them give their reasons."""
+    """Judge a cell's figures: the first check that objects gives the verdict, all of them give their reasons."""
     if not record.processes or record.status not in MEASURED:
         return Judgment(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
@@ -53,7 +53,7 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
 
 
 def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
-    """Say why a quantile is not given, and how many inferences it would take."""
+    """Say why a quantile is unknown, and how many inferences it would take."""
     if summary is None or not summary.runs_needed:
         return
     needed = [f"{name} {units.count(n)}" for name, n in summary.runs_needed.items()]
@@ -61,7 +61,7 @@ def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
 
 
 def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
-    """Say what an inference takes right after another model's, where that was measured (`--switch-models`)."""
+    """Say how long an inference takes right after another model's, where that was measured (`--switch-models`)."""
     others = [process.telemetry.after_other_model for process in record.processes]
     measured = [other for other in others if other is not None]
     durations = [duration for other in measured for duration in other.durations_ns]
@@ -97,7 +97,7 @@ def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Findi
 
 
 def _slow_down(process: ProcessFacts) -> float | None:
-    """The CPU probe after a process against the best of the run."""
+    """Compare the CPU probe after a process with the best of the run."""
     after = process.telemetry.states[1].probe_ns
     best = process.telemetry.fastest_probe_ns
     return after / best if after and best else None
@@ -109,7 +109,7 @@ def _clock_drop(process: ProcessFacts) -> float | None:
 
 
 def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
-    """What the firmware of a Raspberry Pi says of its clock (`harness.firmware`)."""
+    """Report what a Raspberry Pi's firmware says of its clock (`harness.firmware`)."""
     told = [_flags_of(process) for process in record.processes]
     meanwhile = _any(now | fresh for now, fresh, _ in told)
     if meanwhile:
@@ -125,7 +125,7 @@ def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Findin
 
 
 def _flags_of(process: ProcessFacts) -> tuple[int, int, int]:
-    """What was so before or after the process, what came up meanwhile, and what was so at any time since the start."""
+    """Return the firmware's flags of a process: set before or after it, newly set meanwhile, and ever set."""
     before, after = (state.firmware_flags for state in process.telemetry.states)
     known = [flags for flags in (before, after) if flags is not None]
     past = _any(flags >> SINCE_START & NOW for flags in known)
@@ -162,7 +162,7 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
 
 
 def _disturbed(summary: LatencySummary) -> Iterator[Finding]:
-    """Say what single inferences tell of other programs and of the clock."""
+    """Say how other programs and the clock disturb single inferences."""
     if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
         times = summary.p90_ms / summary.median_ms
         yield (
@@ -204,7 +204,7 @@ def _too_few(record: Record, summary: LatencySummary | None) -> Iterator[Finding
 
 
 def _is_single(settings: dict[str, Any]) -> bool:
-    """MLPerf's mode and sustained load measure one process on purpose."""
+    """Whether one process was measured on purpose, as MLPerf's mode and sustained load do."""
     return bool(settings.get("mlperf")) or settings.get("sustained") is not None
 
 
@@ -231,7 +231,7 @@ def _phone(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
 
 
 def _longer(record: Record) -> str:
-    """What to do about a process that does not settle, knowing what was done already."""
+    """Return the remedy for a process that does not settle, given what was done already."""
     from harness.settings import DEFAULT_MIN_SECONDS
 
     if record.settings.get("min_seconds", 0) > DEFAULT_MIN_SECONDS:
@@ -240,7 +240,7 @@ def _longer(record: Record) -> str:
 
 
 def _more_processes(record: Record) -> str:
-    """What to do about a wide interval, knowing how many processes were used already."""
+    """Return the remedy for a wide interval, given how many processes were used already."""
     repetitions = record.settings.get("repetitions", 0)
     if record.settings.get("precision") is not None:
         return f"--max-seconds {record.settings.get('max_seconds'):g} was reached first; raise it"
@@ -259,4 +259,4 @@ CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...]
     _power,
     _phone,
 )
-"""In the order of their weight: the first that speaks gives the verdict."""
+"""In the order of their weight: the first that objects gives the verdict."""
