@@ -1,0 +1,64 @@
+"""Models, devices and delegates are crossed, and what is known not to work is skipped with the reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.bench.rules import Override, Rule, Tuning
+from harness.errors import UnknownNameError, UsageError
+
+
+def names(ready):
+    return [(cell.model.name, str(cell.delegate)) for cell in ready.plan.cells]
+
+
+def test_every_model_is_crossed_with_every_delegate_in_the_order_they_are_given(prepared):
+    ready = prepared()
+    assert names(ready) == [
+        ("shapes-float32", "cpu:1"),
+        ("shapes-float32", "cpu-reference:1"),
+        ("shapes-full-integer", "cpu:1"),
+        ("shapes-full-integer", "cpu-reference:1"),
+    ]
+    assert [cell.index for cell in ready.plan.cells] == [1, 2, 3, 4]
+
+
+def test_what_is_excluded_is_left_out_and_what_is_overridden_is_set_the_last_rule_wins(prepared):
+    rules = {
+        "exclude": (Rule(model="*-integer", delegate="cpu:*"),),
+        "override": (
+            Override(delegate="cpu:*", set=Tuning(repetitions=3, min_runs=9)),
+            Override(model="shapes-float32", set=Tuning(repetitions=4)),
+        ),
+    }
+    ready = prepared(**rules)
+    assert ("shapes-full-integer", "cpu:1") not in names(ready) and len(names(ready)) == 3
+    first, second, third = (cell.settings for cell in ready.plan.cells)
+    assert (first.repetitions, first.min_runs) == (4, 9)
+    assert (second.repetitions, second.min_runs) == (4, 2) and third.repetitions == 2
+
+
+def test_a_delegate_that_the_device_does_not_offer_is_a_skipped_cell_with_the_reason(prepared):
+    cells = prepared(delegates=("cpu:1", "hexagon")).plan.cells
+    assert [cell.skip is None for cell in cells] == [True, False, True, False]
+    assert cells[1].skip == "local offers cpu, cpu-reference, not hexagon"
+    assert not (cells[1].wants_latency or cells[1].wants_accuracy or cells[1].wants_operators)
+
+
+def test_an_external_library_is_tried_and_its_options_go_to_nothing_else(prepared, tmp_path):
+    ready = prepared(delegates=(f"external:{tmp_path}/lib.so", "cpu:1"), delegate_options=(("a", "b"),))
+    external, cpu = ready.plan.cells[:2]
+    assert external.skip is None and external.delegate.given_options and not cpu.delegate.given_options
+
+
+def test_switching_is_to_the_next_model_of_the_plan_and_needs_one(prepared, quick):
+    settings = replace(quick, switch_models=True)
+    cells = prepared(settings=settings, delegates=("cpu:1",)).plan.cells
+    assert [cell.other.name for cell in cells] == ["shapes-full-integer", "shapes-float32"]
+    with pytest.raises(UsageError, match="is the only model on local with cpu:1: name two"):
+        prepared(settings=settings, models=("shapes-float32",))
+
+
+def test_a_misspelt_delegate_is_an_error_that_names_it(prepared):
+    with pytest.raises(UnknownNameError, match="Did you mean cpu"):
+        prepared(delegates=("cpuu",))
