@@ -58,12 +58,11 @@ def test_a_status_or_verdict_is_never_spelt_out_in_the_package() -> None:
 
 
 NO_QUANTIZATION = {
-    ("cli/convert.py", "qat-uint8"),
-    ("cli/quantize.py", "weight-only"),
     ("conversion/facts.py", "qat-uint8"),
     ("conversion/routes.py", "qat-uint8"),
     ("conversion/workflow.py", "qat-uint8"),
     ("quantization/modes.py", "weight-only"),
+    ("quantization/request.py", "weight-only"),
     *(
         ("rows/pareto.py", str(word))
         for word in Quantization
