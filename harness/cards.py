@@ -121,13 +121,16 @@ class DecoderSpec(Strict, frozen=True, kw_only=True):
 class Labels(Strict, frozen=True, kw_only=True):
     """Which category id a class index means.
 
-    `offset` is added to the class index; `map = "coco80"` maps the contiguous 80 classes to COCO's 90-id
-    space.
+    Classes are matched with a data set's categories by name, where both have names: `names` gives them in the order
+    of the classes, and `map = { "class" = "category" }` says where the data set has another word. Ids count where
+    there are no names: `ids` gives the category of each class (-1 leaves one out), else `offset` is added to the
+    class index, and `map = "coco80"` maps the contiguous 80 classes to COCO's 90-id space.
     """
 
     offset: int = 0
-    map: Literal["coco80"] | None = None
+    map: Literal["coco80"] | dict[str, str] | None = None
     names: tuple[str, ...] | None = None
+    ids: tuple[int, ...] | None = None
 
 
 class ExampleDataset(Strict, frozen=True, kw_only=True):

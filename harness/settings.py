@@ -27,6 +27,8 @@ class Choices:
     """What a user may choose, in the order of `harness run --help`."""
 
     limit: Annotated[int | None, Option("Only the first so many images.", least=1, noun="image")] = None
+    classes: Annotated[tuple[str, ...], Option(
+        "Evaluate only these categories of the data set: names, with commas.", metavar="NAME,…", override=False)] = ()
     accuracy: Annotated[bool, Option("Run models over their datasets.", switch_off="Only latency.")] = True
     latency: Annotated[bool, Option("Time models.", switch_off="Only accuracy.")] = True
     min_seconds: Annotated[float, Option(

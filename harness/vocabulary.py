@@ -34,14 +34,23 @@ class Status(Word):
     """The outputs are wrong, so the speed means nothing."""
     FAILED = "failed"
     TIMEOUT = "timeout"
+    PARTIAL_DATA = "partial-data"
+    """Images could not be read, or the model lacks classes: the accuracy is that of the rest."""
     SKIPPED = "skipped"
     """Known in advance not to work, or not measured yet."""
 
 
-WORST_FIRST = (Status.FAILED, Status.TIMEOUT, Status.INCORRECT, Status.FALLBACK, Status.PARTIAL)
+WORST_FIRST = (
+    Status.FAILED,
+    Status.TIMEOUT,
+    Status.INCORRECT,
+    Status.FALLBACK,
+    Status.PARTIAL,
+    Status.PARTIAL_DATA,
+)
 """What is not ok of one process is not ok of its cell: the first of these that any of them has."""
 
-MEASURED = frozenset({Status.OK, Status.PARTIAL})
+MEASURED = frozenset({Status.OK, Status.PARTIAL, Status.PARTIAL_DATA})
 """The requested delegate ran with right outputs: the times are its own."""
 NO_ACCURACY = frozenset({Status.FALLBACK})
 """Something other than the requested delegate ran to the end: the accuracy is not the delegate's."""

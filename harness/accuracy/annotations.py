@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,20 @@ class GroundTruth:
     def __len__(self) -> int:
         """Return the number of annotations."""
         return len(self.ids)
+
+    def of_categories(self, ids: Collection[int]) -> GroundTruth:
+        """Return the annotations of some categories; all images stay."""
+        rows = np.isin(self.category_ids, list(ids))
+        return replace(
+            self,
+            categories={number: name for number, name in self.categories.items() if number in ids},
+            ids=self.ids[rows],
+            image_ids=self.image_ids[rows],
+            category_ids=self.category_ids[rows],
+            boxes=self.boxes[rows],
+            areas=self.areas[rows],
+            crowd=self.crowd[rows],
+        )
 
 
 def read_annotations(path: Path) -> GroundTruth:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import Engine, Pool, map_in_order
-from harness.accuracy.labels import category_ids
+from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import Labels
 from harness.detectors.base import Decoder, Detections
@@ -70,7 +70,8 @@ class Recipe:
         boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
         keep = np.isfinite(boxes).all(axis=1) & np.isfinite(found.scores) & (boxes[:, 2:] > 0).all(axis=1)
         categories = category_ids(found.classes[keep], self.labels)
-        return ImageDetections(image_id, boxes[keep], found.scores[keep], categories)
+        meant = categories != LEFT_OUT
+        return ImageDetections(image_id, boxes[keep][meant], found.scores[keep][meant], categories[meant])
 
 
 def detect(

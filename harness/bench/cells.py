@@ -64,6 +64,7 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
         _settings(request, station.profile, names),
         subject.dataset,
         why_skip(station, subject, bound, request),
+        subject.matching,
     )
 
 

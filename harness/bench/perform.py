@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.accuracy.on_dataset import evaluate_on
+from harness.accuracy.coco_json import first_few
+from harness.accuracy.on_dataset import DatasetAccuracy, evaluate_on
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
@@ -93,7 +94,10 @@ class Performer:
         assert cell.dataset is not None
         assert facts.detections is not None
         detections = self.store.cell_folder(cell.id) / facts.detections
-        result = evaluate_on(cell.dataset, detections, cell.settings.coco_engine)
+        matching = cell.matching
+        categories = None if matching is None else matching.categories
+        result = evaluate_on(cell.dataset, detections, cell.settings.coco_engine, categories)
+        facts = judged(facts, cell, result)
         return replace(
             facts,
             engine=result.evaluation.engine,
@@ -102,6 +106,27 @@ class Performer:
             map_high=result.interval.high,
             ap_per_category=dict(result.evaluation.ap_per_category),
         )
+
+
+def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> AccuracyFacts:
+    """Add what is known to be wrong with an accuracy, or to be missing from it (law 13)."""
+    match = None if cell.matching is None else cell.matching.facts
+    status, reasons = facts.status, list(facts.reasons)
+    if match is not None and match.matched_by == "id" and result.n_foreign:
+        status = Status.INCORRECT
+        reasons.append(
+            f"{result.n_foreign} detections have category ids that the data set does not have ({result.foreign}), so "
+            "the ids of the model and of the data set mean different things: name the model's classes in its card "
+            "(labels.names), or give their ids (labels.ids)"
+        )
+    elif match is not None and result.lacking and not cell.settings.classes:
+        status = Status.PARTIAL_DATA
+        n = match.n_matched
+        reasons.append(
+            f"the mAP is that of {n} class{'' if n == 1 else 'es'}: the model does not know "
+            f"{first_few(result.lacking)}, of which there are objects"
+        )
+    return replace(facts, status=status, reasons=tuple(reasons), classes=match)
 
 
 def _planned_accuracy(cell: Cell) -> AccuracyFacts:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from harness.accuracy.classes import Matching
 from harness.accuracy.dataset import Dataset
 from harness.cards import Model
 from harness.delegates import Delegate
@@ -29,6 +30,7 @@ class Cell:
         settings: How it is measured.
         dataset: Images for accuracy and realistic inputs; None for neither.
         skip: Why it is known in advance not to work; None when it is to be measured.
+        matching: How the model's classes were matched with the data set's; None without a data set.
         other: The model that is run in between with `switch_models`.
     """
 
@@ -40,6 +42,7 @@ class Cell:
     settings: Settings = field(default_factory=Settings)
     dataset: Dataset | None = None
     skip: str | None = None
+    matching: Matching | None = None
     other: Model | None = None
 
     @property
@@ -115,6 +118,7 @@ def _cell_facts(cell: Cell) -> dict[str, object]:
         "delegate": str(cell.delegate),
         "delegate_options": dict(cell.delegate.options),
         "dataset_sha256": None if cell.dataset is None else cell.dataset.annotations_sha256,
+        "categories": None if cell.matching is None else cell.matching.categories,
         "n_images": None if cell.dataset is None else len(cell.dataset.images),
         "settings": asdict(cell.settings),
         "skip": cell.skip,

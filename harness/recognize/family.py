@@ -9,14 +9,13 @@ from harness.cards import DecoderSpec, Labels
 from harness.detectors.base import ModelContext
 from harness.tflite import trace
 from harness.tflite.graph import Graph
-from harness.tflite.metadata import Metadata
+from harness.tflite.metadata import BACKGROUND, Metadata
 from harness.tflite.model import ModelDescription
 from harness.tflite.tensor_info import TensorInfo
 
 COCO_IDS_90 = 90
 COCO_CLASSES_80 = 80
 MeanAndStd = tuple[float | tuple[float, float, float], float | tuple[float, float, float]]
-BACKGROUND = {"???", "background", "__background__", "n/a"}
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
-from harness.recognize.family import BACKGROUND, Facts, Family, Refusal, ssd_labels
+from harness.recognize.family import Facts, Family, Refusal, ssd_labels
 from harness.tflite.detector_metadata import DetectorMetadata
+from harness.tflite.metadata import BACKGROUND
 
 
 def mediapipe(facts: Facts) -> Family | Refusal | None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from harness.cards import DecoderSpec, Labels, NmsSpec
 from harness.detectors.roles import order_by_operator
-from harness.recognize.family import BACKGROUND, COCO_IDS_90, Facts, Family, ssd_labels
+from harness.recognize.family import COCO_IDS_90, Facts, Family, ssd_labels
 from harness.recognize.four import named_like_the_api, result_labels
 from harness.tflite import postprocess
 from harness.tflite.graph import POSTPROCESS
+from harness.tflite.metadata import BACKGROUND
 from harness.tflite.model import ModelDescription
 from harness.tflite.postprocess import PostProcess
 

@@ -10,8 +10,9 @@ import numpy as np
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
 from harness.detectors.base import ModelContext
 from harness.errors import ModelError
-from harness.recognize.family import BACKGROUND, COCO_CLASSES_80, COCO_IDS_90, Facts, Family, ssd_labels
+from harness.recognize.family import COCO_CLASSES_80, COCO_IDS_90, Facts, Family, ssd_labels
 from harness.tflite import anchors, trace
+from harness.tflite.metadata import BACKGROUND
 from harness.tflite.tensor_info import TensorInfo
 
 FEWEST_BOXES = 16

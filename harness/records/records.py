@@ -18,7 +18,7 @@ Format history (`FORMAT`):
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -131,6 +131,27 @@ class CocoFigures(Fact, frozen=True, kw_only=True):
     ar_large: float | None
 
 
+class ClassMatch(Fact, frozen=True, kw_only=True):
+    """How a model's classes were matched with a data set's categories.
+
+    `n_matched` of `n_categories` categories are evaluated; `unknown_to_model` names the others, `not_in_dataset` the
+    classes that are no category. `source` says where the model's names come from, `remark` why ids had to do.
+    """
+
+    matched_by: Literal["name", "id"]
+    n_matched: int
+    n_categories: int
+    source: str = ""
+    remark: str = ""
+    unknown_to_model: tuple[str, ...] = ()
+    not_in_dataset: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every class of both sides has its counterpart."""
+        return not (self.unknown_to_model or self.not_in_dataset)
+
+
 class AccuracyFacts(Fact, frozen=True, kw_only=True):
     """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images."""
 
@@ -150,6 +171,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     detections: str | None = None
     device_lost: bool = False
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
+    classes: ClassMatch | None = None
 
 
 class OperatorTime(Fact, frozen=True, kw_only=True):

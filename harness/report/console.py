@@ -88,6 +88,7 @@ FIELDS = (
 FORMS: dict[str, Callable[[Any], str]] = {
     "bytes": units.size,
     "nodes": units.count,
+    "classes": units.count,
     "inferences": units.count,
     "images": units.count,
     "ms": units.milliseconds,

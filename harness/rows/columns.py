@@ -98,6 +98,11 @@ def _accuracy(field: str) -> Callable[[Cell], Any]:
     return lambda cell: None if cell.record.accuracy is None else getattr(cell.record.accuracy, field, None)
 
 
+def _classes(field: str) -> Callable[[Cell], Any]:
+    """How classes were matched; unknown in records of versions that did not match them."""
+    return lambda cell: getattr(_accuracy("classes")(cell), field, None)
+
+
 def _own_accuracy(field: str) -> Callable[[Cell], Any]:
     """Return a value of the accuracy only where it is the requested delegate's."""
     return lambda cell: None if cell.record.status in NO_ACCURACY else _accuracy(field)(cell)
@@ -248,6 +253,20 @@ COLUMNS: tuple[Column, ...] = (
         "images/s",
         "speed of the evaluation, with decoding",
         _own_accuracy("images_per_second"),
+    ),
+    Column(
+        "classes_evaluated",
+        INTEGER,
+        "classes",
+        "categories that the mAP is an average over, those without objects aside",
+        _classes("n_matched"),
+    ),
+    Column(
+        "classes_matched_by",
+        TEXT,
+        "",
+        "how the model's classes were matched with the data set's: `name`, or `id` where nothing names them",
+        _classes("matched_by"),
     ),
     Column("map", NUMBER, "0…1", "COCO mAP: AP averaged over IoU 0.50…0.95", _figure("map")),
     Column(

@@ -26,6 +26,8 @@ from harness.tflite.detector_metadata import DetectorMetadata
 from harness.tflite.reader import FOREIGN
 
 ENTRY = "TFLITE_METADATA"
+BACKGROUND = frozenset({"???", "background", "__background__", "n/a"})
+"""First lines of label files that name no class, in lower case."""
 MAX_MEMBER_BYTES = 1 << 20
 MAX_MEMBERS = 64
 MAX_LITERAL_CHARACTERS = 1 << 16

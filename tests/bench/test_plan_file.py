@@ -35,11 +35,15 @@ set = { repetitions = 2, min_runs = 5 }
 
 def value_of(one):
     """A value for a setting that differs from its default."""
+    if one.many is not None:
+        return ("cup", "spoon")
     kind = one.scalar if isinstance(one.scalar, type) else str
     return not getattr(Settings, one.name) if kind is bool else OTHERS[kind]
 
 
 def as_toml(value):
+    if isinstance(value, tuple):
+        return str(list(value))
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 

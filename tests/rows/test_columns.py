@@ -13,15 +13,18 @@ run_id started_at model model_sha256 quantization size_bytes device device_kind 
 delegated_nodes total_nodes threads runtime status verdict reasons n_samples latency_mean_ms latency_std_ms
 latency_median_ms latency_median_low_ms latency_median_high_ms latency_p90_ms latency_p95_ms latency_p99_ms
 latency_min_ms latency_max_ms fps init_ms first_inference_ms peak_memory_mb dataset n_images images_per_second
-map map_low map_high ap50 ap75 ap_small ap_medium ap_large ar1 ar10 ar100 ar_small ar_medium ar_large
+classes_evaluated classes_matched_by map map_low map_high ap50 ap75 ap_small ap_medium ap_large ar1 ar10 ar100
+ar_small ar_medium ar_large
     """.split()  # noqa: SIM905
 )
 
 TEXTS = {
     "run_id", "started_at", "model", "model_sha256", "quantization", "device", "device_kind", "delegate_requested",
-    "delegate_actual", "runtime", "status", "verdict", "dataset",
+    "delegate_actual", "runtime", "status", "verdict", "dataset", "classes_matched_by",
 }  # fmt: skip
-WHOLE = {"size_bytes", "delegated_nodes", "total_nodes", "threads", "n_samples", "n_images"}
+WHOLE = {
+    "size_bytes", "delegated_nodes", "total_nodes", "threads", "n_samples", "n_images", "classes_evaluated",
+}  # fmt: skip
 SPEED = [name for name in PUBLIC if name.endswith("_ms")] + ["n_samples", "fps", "peak_memory_mb"]
 FIGURES = PUBLIC[PUBLIC.index("map") :]
 

@@ -10,6 +10,7 @@ import numpy as np
 from harness.records import records
 from harness.records.records import (
     AccuracyFacts,
+    ClassMatch,
     CocoFigures,
     DelegateFacts,
     DeviceFacts,
@@ -69,6 +70,7 @@ def accuracy_facts(map_: float, dataset: str, n_images: int) -> AccuracyFacts:
         engine="hotcoco",
         figures=figures(map_),
         images_per_second=88.8,
+        classes=ClassMatch(matched_by="name", n_matched=6, n_categories=6),
     )
 
 
