@@ -1,0 +1,128 @@
+"""Classes of a model matched with the categories of a data set: by name, whatever the ids are."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.accuracy.classes import (
+    COCO_NAMES,
+    VOC_NAMES,
+    Choice,
+    KnownNames,
+    match_classes,
+    names_of,
+    plain,
+)
+from harness.accuracy.labels import COCO80_TO_90, LEFT_OUT
+from harness.cards import Labels
+from harness.errors import ModelError, UsageError
+
+COCO = dict(zip(COCO80_TO_90.tolist(), COCO_NAMES, strict=True))
+WORDS = st.lists(
+    st.text(string.ascii_lowercase, min_size=1, max_size=8), min_size=1, max_size=12, unique_by=plain
+)
+
+
+def known(*names):
+    return KnownNames(names, "the test")
+
+
+@given(WORDS, st.randoms(use_true_random=False), st.integers(0, 200), st.integers(1, 7))
+def test_renumbering_reordering_and_respelling_a_data_set_change_no_meaning(names, chance, start, step):
+    order = chance.sample(names, len(names))
+    spelled = [chance.choice([name, name.upper(), f" {name}", name.title(), name + "_"]) for name in order]
+    categories = {start + step * n: word for n, word in enumerate(spelled)}
+    ids = match_classes(Labels(), known(*names), categories).labels.ids
+    assert [plain(categories[number]) for number in ids] == [plain(name) for name in names]
+
+
+@given(WORDS, st.data())
+def test_classes_that_a_data_set_lacks_are_left_out_and_named(names, data):
+    kept = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    matching = match_classes(Labels(), known(*names), {n + 5: name for n, name in enumerate(kept)})
+    assert {name for name, number in zip(names, matching.labels.ids, strict=True) if number != LEFT_OUT} == set(
+        kept
+    )
+    assert set(matching.facts.not_in_dataset) == set(names) - set(kept)
+    assert matching.categories is None
+
+
+def test_categories_that_the_model_does_not_know_are_not_averaged_over():
+    matching = match_classes(Labels(names=("person",)), known("person"), COCO)
+    assert matching.categories == (1,)
+    assert (matching.facts.n_matched, matching.facts.n_categories) == (1, 80)
+    assert len(matching.facts.unknown_to_model) == 79
+    assert "does not know bicycle, car, motorcycle" in matching.sentence
+
+
+@pytest.mark.parametrize(
+    ("voc", "coco"),
+    [
+        ("aeroplane", "airplane"),
+        ("motorbike", "motorcycle"),
+        ("sofa", "couch"),
+        ("tvmonitor", "tv"),
+        ("pottedplant", "potted plant"),
+        ("diningtable", "dining table"),
+    ],
+)
+def test_the_words_of_voc_and_coco_for_one_thing_are_the_same(voc, coco):
+    assert plain(voc) == plain(coco)
+
+
+def test_every_class_of_voc_is_a_class_of_coco():
+    ids = match_classes(Labels(), known(*VOC_NAMES), COCO).labels.ids
+    assert LEFT_OUT not in ids and len(set(ids)) == 20
+
+
+def test_a_model_of_90_classes_that_count_from_1_has_cocos_names():
+    names = names_of(Labels(offset=1), (), 90)
+    assert names is not None and names.names[0] == "person" and names.names[89] == "toothbrush"
+    assert names.names[11] == ""  # id 12 was never annotated
+    assert match_classes(Labels(offset=1), names, COCO).labels.ids[16] == 17
+
+
+@pytest.mark.parametrize("first", ["???", "background", "BACKGROUND", "N/A"])
+def test_a_line_for_the_background_is_no_class(first):
+    assert names_of(Labels(), (first, "cat", "dog"), 2) == KnownNames(
+        ("cat", "dog"), "the model's own metadata"
+    )
+
+
+def test_names_that_are_not_as_many_as_the_classes_name_nothing():
+    assert names_of(Labels(), ("cat", "dog", "cow"), 2) is None
+
+
+def test_without_names_ids_count_and_the_match_says_so():
+    matching = match_classes(Labels(offset=1), None, {1: "a", 2: "b"})
+    assert matching.facts.matched_by == "id" and matching.labels == Labels(offset=1)
+    assert "nothing names the model's classes" in matching.sentence
+
+
+def test_a_data_set_whose_categories_are_numbers_is_matched_by_id():
+    matching = match_classes(Labels(), known("cat", "dog"), {0: "0", 1: "class 1"})
+    assert matching.facts.matched_by == "id"
+
+
+def test_a_model_and_a_data_set_without_a_common_class_are_refused():
+    with pytest.raises(ModelError, match=r"none of the model's 2 classes \(cat, dog; names from the test\)"):
+        match_classes(Labels(), known("cat", "dog"), {1: "ship"})
+
+
+def test_a_card_can_say_which_class_is_which():
+    labels = Labels(map={"kitty": "cat"})
+    assert match_classes(labels, known("kitty", "dog"), {7: "dog", 8: "Cat"}).labels.ids == (8, 7)
+
+
+def test_ids_of_the_card_are_taken_as_they_are():
+    labels = Labels(ids=(3, LEFT_OUT))
+    assert match_classes(labels, known("a", "b"), {3: "x"}).labels == labels
+
+
+def test_chosen_categories_are_the_only_ones_that_count():
+    matching = match_classes(Labels(), known("cat", "dog", "cow"), {1: "cat", 2: "dog"}, Choice(("DOG",)))
+    assert matching.categories == (2,) and matching.facts.unknown_to_model == ()
+    with pytest.raises(UsageError, match="--classes ship: the data set has no such category; it has cat, dog"):
+        match_classes(Labels(), known("cat"), {1: "cat", 2: "dog"}, Choice(("ship",)))
