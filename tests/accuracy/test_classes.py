@@ -42,9 +42,9 @@ def test_renumbering_reordering_and_respelling_a_data_set_change_no_meaning(name
 def test_classes_that_a_data_set_lacks_are_left_out_and_named(names, data):
     kept = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
     matching = match_classes(Labels(), known(*names), {n + 5: name for n, name in enumerate(kept)})
-    assert {name for name, number in zip(names, matching.labels.ids, strict=True) if number != LEFT_OUT} == set(
-        kept
-    )
+    assert {
+        name for name, number in zip(names, matching.labels.ids, strict=True) if number != LEFT_OUT
+    } == set(kept)
     assert set(matching.facts.not_in_dataset) == set(names) - set(kept)
     assert matching.categories is None
 
@@ -124,5 +124,7 @@ def test_ids_of_the_card_are_taken_as_they_are():
 def test_chosen_categories_are_the_only_ones_that_count():
     matching = match_classes(Labels(), known("cat", "dog", "cow"), {1: "cat", 2: "dog"}, Choice(("DOG",)))
     assert matching.categories == (2,) and matching.facts.unknown_to_model == ()
-    with pytest.raises(UsageError, match="--classes ship: the data set has no such category; it has cat, dog"):
+    with pytest.raises(
+        UsageError, match="--classes ship: the data set has no such category; it has cat, dog"
+    ):
         match_classes(Labels(), known("cat"), {1: "cat", 2: "dog"}, Choice(("ship",)))
