@@ -67,6 +67,14 @@ class Finding:
     remedy: Remedy
 
 
+def unmeasured(
+    cause: str, sentence: str, numbers: tuple[Number, ...], remedy: Remedy, seen_in: str = "the file"
+) -> Finding:
+    """Return a fault that another quantization mends and that is seen, but without a float model cannot be measured."""
+    rule = f"seen in {seen_in}; what it costs cannot be measured without a float model"
+    return Finding(cause, "possible", rule, sentence, numbers, None, "requantize", remedy)
+
+
 @dataclass(frozen=True)
 class NewCard:
     """Other entries of the quantized model's card."""

@@ -9,7 +9,7 @@ from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Finding, Number, unmeasured
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import scratch_folder
@@ -55,15 +55,11 @@ def _weights(evidence: Evidence) -> Finding | None:
 
 
 def _unmeasured(evidence: Evidence, names: list[str]) -> Finding:
-    return Finding(
+    return unmeasured(
         CAUSE,
-        "possible",
-        "seen in the file; what it costs cannot be measured without a float model",
         f"{len(names)} constant(s) hold values that are not finite in float16, whose largest is {LARGEST:.0f} "
         f"({', '.join(names[:2])})",
         (Number("constants", len(names)), Number("largest float16", LARGEST)),
-        None,
-        "requantize",
         remedies.requantize(evidence, "Convert again with weights in int8 or float32 instead of float16."),
     )
 

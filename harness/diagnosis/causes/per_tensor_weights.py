@@ -8,7 +8,7 @@ from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import Emulations, open_emulations
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Finding, Number, unmeasured
 from harness.diagnosis.layers.quantization_map import Weights, channel_axis, channel_spread, round_per_channel
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.scratch import scratch_folder
@@ -75,15 +75,11 @@ def _of_file_alone(evidence: Evidence) -> Finding | None:
     if not found:
         return None
     name, largest = max(found, key=lambda one: one[1])
-    return Finding(
+    return unmeasured(
         CAUSE,
-        "possible",
-        "seen in the file; what it costs cannot be measured without a float model",
         f"{len(found)} depthwise layer(s) have one scale for all channels, which differ up to {largest:.0f}-fold "
         f"from the median channel's ({name.split(';')[0]})",
         (Number("layers", len(found)), Number("largest channel against the median", largest)),
-        None,
-        "requantize",
         remedies.requantize(evidence, "Convert again with one scale a channel."),
     )
 

@@ -14,7 +14,7 @@ from harness.diagnosis.causes.ranges import (
     list_names,
 )
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number, Remedy
+from harness.diagnosis.findings import Finding, Number, Remedy, unmeasured
 from harness.diagnosis.remedies import remedies, samples
 from harness.diagnosis.runs import input_values
 from harness.diagnosis.runs.scratch import scratch_folder
@@ -116,13 +116,10 @@ def _unmeasured(evidence: Evidence, faults: tuple[Fault, ...]) -> Finding:
 
 
 def _possible(evidence: Evidence, sentence: str, numbers: tuple[Number, ...]) -> Finding:
-    return Finding(
+    return unmeasured(
         CAUSE,
-        "possible",
-        "seen in what was given; what it costs cannot be measured without a float model",
         sentence,
         numbers,
-        None,
-        "requantize",
         _remedy(evidence),
+        seen_in="what was given",
     )

@@ -11,7 +11,7 @@ from harness.diagnosis.causes.emulations import (
 )
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Finding, Number, unmeasured
 from harness.diagnosis.layers.emulate import QuantizationParameters
 from harness.diagnosis.layers.joined_outputs import JoinedOutputs, find_joined_outputs, scale_of
 from harness.diagnosis.remedies import remedies
@@ -93,13 +93,9 @@ def _unmeasured(evidence: Evidence, scale: float) -> Finding | None:
         remedy = remedies.requantize(evidence, "Convert again with separate outputs for boxes and scores.")
     except HarnessError:
         remedy = remedies.advice("Convert again with separate outputs for boxes and scores.")
-    return Finding(
+    return unmeasured(
         CAUSE,
-        "possible",
-        "seen in the file; what it costs cannot be measured without a float model",
         _steps(scale),
         (Number("scale", scale), Number("steps from 0 to 1", round(1 / scale))),
-        None,
-        "requantize",
         remedy,
     )
