@@ -24,6 +24,7 @@ Above it:
     delegates      what executes a graph, as data
     atomic         files that are whole or absent
     child_process  our own modules in a process of their own
+    hashing        hashes of files of any size
     option         what a user may say, declared once
     schema         TOML and JSON checked against a declared form
     workspace      the folders with devices/, models/ and results/

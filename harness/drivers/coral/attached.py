@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Literal
 
+from harness import child_process
 from harness.delegates import EDGETPU, KINDS
 from harness.drivers.base import DeviceState
 
@@ -179,12 +179,12 @@ def ports_by_pycoral(timeout_s: float = 20.0) -> list[tuple[Bus, str]] | None:
         None where it gives no answer.
     """
     try:
-        ended = subprocess.run(
-            [sys.executable, "-c", _LIST], capture_output=True, text=True, timeout=timeout_s, check=True
-        )
+        ended = child_process.run([sys.executable, "-c", _LIST], timeout_s=timeout_s)
+        if ended.exit_code != 0:
+            return None
         listed = json.loads(ended.stdout.strip().splitlines()[-1])
         return [("usb" if one["type"] == "usb" else "pci", Path(one["path"]).name) for one in listed]
-    except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return None
 
 
