@@ -11,6 +11,7 @@ environment variable STAND_IN, a JSON object (`tests/support/launcher.py` writes
            "refused"           «unsupported on this platform»
            "crash" "hang"      SIGSEGV, no end
            "slightly" "badly"  works, and computes something slightly or badly different
+    "input_names": "no colon"  refuses an input whose name has one, as TF 2.4 and 2.5 do
 
 An external delegate (`--external_delegate_path`) is really loaded and applied; one that cannot be loaded is passed over
 without a word, as the tool does.
@@ -145,8 +146,6 @@ def make_interpreter(flags, explicit, delegates=()):
 
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if explicit else OpResolverType.AUTO
     graph = flags["graph"]
-    if not graph:
-        fail("Please specify the name of your TF Lite input file with --graph")
     if not Path(graph).is_file():
         error(f"Could not open '{graph}'.")
         fail(f"Failed to load model {graph}")
@@ -168,12 +167,42 @@ def make_interpreter(flags, explicit, delegates=()):
     return interpreter
 
 
+def split_value_file(item):
+    """Part `name:file` at the one colon that is not doubled, as SplitInputLayerNameAndValueFile does."""
+    parts = item.replace("::", "\0").split(":")
+    if len(parts) != 2:
+        error(f"{item} contains more than one delimiter." if len(parts) > 2 else f"{item} has no delimiter.")
+        error(f"Wrong input value file item specified: {item}")
+        fail("1")
+    return tuple(part.replace("\0", ":") for part in parts)
+
+
+def validate(flags, plays):
+    """Refuse what the tool refuses before it logs its parameters."""
+    if not flags["graph"]:
+        fail("Please specify the name of your TF Lite input file with --graph")
+    if flags["op_profiling_output_mode"] not in {"stdout", "csv", "proto"}:
+        mode = flags["op_profiling_output_mode"]
+        fail(f"Output mode{mode} is not supported. Supported values are: 'stdout', 'csv' and 'proto'.")
+    names, shapes = flags["input_layer"].split(","), flags["input_layer_shape"].split(":")
+    if len(names) != len(shapes):
+        fail(
+            f"The number of items in --input_layer_shape ({flags['input_layer_shape']}, with {len(shapes)} items) must "
+            f"match the number of items in --input_layer ({flags['input_layer']}, with {len(names)} items)."
+        )
+    if any(size.startswith("-") for shape in shapes for size in shape.split(",")):
+        fail(
+            "Any unknown sizes in the shapes (-1's) must be replaced with the size you want to benchmark with."
+        )
+    for item in filter(None, flags["input_layer_value_files"].split(",")):
+        if plays.get("input_names") == "no colon" and item.count(":") != 1:
+            fail(f"Wrong input value file item specified: {item}")
+        split_value_file(item)
+
+
 def feed(interpreter, flags):
     details = interpreter.get_input_details()
-    files = {}
-    for item in filter(None, flags["input_layer_value_files"].split(",")):
-        name, _, file = item.replace("\\:", "\0").partition(":")
-        files[name.replace("\0", ":")] = file
+    files = dict(map(split_value_file, filter(None, flags["input_layer_value_files"].split(","))))
     names = list(filter(None, flags["input_layer"].split(",")))
     shapes = [[int(n) for n in s.split(",")] for s in filter(None, flags["input_layer_shape"].split(":"))]
     if names and len(names) != len(details):
@@ -358,6 +387,7 @@ def main():
     flags, given = read_flags(sys.argv[1:], plays.get("unknown", ()))
     if flags["help"] or "--help" in sys.argv:
         usage()
+    validate(flags, plays)
     info("Log parameter values verbosely: [0]")
     for name in given:
         if name in SHOWN:

@@ -245,7 +245,9 @@ def _runs(runs: Runs) -> list[str]:
 
 
 def _inputs(inputs: Sequence[Input]) -> list[str]:
-    """Feed inputs from files; a ":" in a tensor's name is escaped as the tool's help says.
+    """Feed inputs from files; a ":" in a tensor's name is doubled, as the tool's code wants it.
+
+    Its help says to escape it with a backslash, which the code of `SplitInputLayerNameAndValueFile` refuses.
 
     Raises:
         UsageError: A name or path with a character that the tool parts its lists at.
@@ -259,7 +261,7 @@ def _inputs(inputs: Sequence[Input]) -> list[str]:
                 "colon in a file"
             )
     shapes = ":".join(",".join(str(n) for n in one.shape) for one in inputs)
-    files = ",".join(f"{one.name.replace(':', chr(92) + ':')}:{one.file}" for one in inputs)
+    files = ",".join(f"{one.name.replace(':', '::')}:{one.file}" for one in inputs)
     return [
         f"--input_layer={','.join(one.name for one in inputs)}",
         f"--input_layer_shape={shapes}",

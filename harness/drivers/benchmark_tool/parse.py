@@ -17,6 +17,13 @@ from harness.vocabulary import Status
 
 _MAX_ERRORS = 4
 _SHELL_SIGNAL = 128
+_INPUT_REFUSALS = (
+    "more than one delimiter",
+    "Wrong input value file item",
+    "Input tensor #",
+    "unknown sizes in",
+)
+"""What the tool says where it does not take the input it is given by name, shape and file."""
 _SAME = 1e-5
 """The log has six significant digits."""
 
@@ -117,6 +124,11 @@ def why_failed(exit_code: int | None, log: TextLog) -> str:
     """Say in words how the tool ended, with the first of its error messages."""
     told = "; ".join(log.errors[:_MAX_ERRORS])
     return f"benchmark_model {how_it_ended(exit_code)}{': ' + told if told else ''}"
+
+
+def refused_input(log: TextLog) -> str | None:
+    """Return the line by which the tool refuses an input from a file; None where it does not."""
+    return next((line for line in log.errors if any(words in line for words in _INPUT_REFUSALS)), None)
 
 
 def how_it_ended(exit_code: int | None) -> str:

@@ -146,7 +146,7 @@ def test_inputs_are_named_shaped_and_read_from_files():
     assert argv[-3:] == [
         "--input_layer=serving:0,b",
         "--input_layer_shape=1,2,2,3:1",
-        "--input_layer_value_files=serving\\:0:/d/a.bin,b:/d/b.bin",
+        "--input_layer_value_files=serving::0:/d/a.bin,b:/d/b.bin",
     ]
 
 

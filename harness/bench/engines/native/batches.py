@@ -205,7 +205,7 @@ def run_batch(
     files = tool.place(cell, [source])
     ended = _run(tool, cell, batch, files, folder)
     report = read_report(ended.stdout, folder.token)
-    _check(ended, report, len(batch))
+    _check(ended, report, len(batch), tool, cell)
     truth = _truth(cell, report)
     local = scratch / "outputs.bin"
     tool.device.pull(f"{tool.work_folder(folder.token)}/outputs.bin", local)
@@ -216,11 +216,13 @@ def _run(
     tool: NativeTool, cell: Cell, batch: Sequence[PreparedImage], files: DeviceFiles, folder: RunFolder
 ) -> Completed:
     probed = tool.probe(files.tool)
-    inputs = tool.named_inputs(cell, probed)
-    if not inputs:
+    inputs = tool.named_inputs(cell)
+    if probed.flavour == "litert":
         raise MeasurementError(
             f"benchmark_model of the flavour {probed.flavour} cannot be fed images; accuracy needs the flavour tflite"
         )
+    if not inputs:
+        raise MeasurementError(f"benchmark_model cannot be fed images: {tool.why_unfed(cell)}")
     plain = Command("tflite", "", cell.delegate, _SINGLE, inputs, _OUTPUTS)
     command = tool.command(cell, files, probed, folder.token, plain)
     sizes = (str(batch[0].tensor.nbytes), str(len(batch)), str(len(files.libraries)))
@@ -241,7 +243,7 @@ def _run(
     )
 
 
-def _check(ended: Completed, report: RunReport, n_images: int) -> None:
+def _check(ended: Completed, report: RunReport, n_images: int, tool: NativeTool, cell: Cell) -> None:
     if ended.timed_out:
         raise MeasurementError(
             f"benchmark_model hung after {report.done} of {n_images} images", status=Status.TIMEOUT
@@ -252,6 +254,9 @@ def _check(ended: Completed, report: RunReport, n_images: int) -> None:
         raise MeasurementError(report.problem)
     if report.exit_code != 0 or report.done != n_images:
         log = parse_log(report.tool[-1] if report.tool else "")
+        refusal = tool.note_refusal(cell, log)
+        if refusal is not None:
+            raise MeasurementError(f"benchmark_model cannot be fed images: {refusal}")
         raise MeasurementError(f"image {report.done + 1} of the batch: {why_failed(report.exit_code, log)}")
 
 

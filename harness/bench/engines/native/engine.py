@@ -122,8 +122,9 @@ class NativeEngine:
             return OutputCheck()
         if cell.facts.edgetpu:
             return _unchecked("no CPU runs a model that is compiled for the Edge TPU")
-        if not self.tool.can_be_fed(cell):
-            return _unchecked(f"{self.runtime} cannot be fed images of this model")
+        unfed = self.tool.why_unfed(cell)
+        if unfed is not None:
+            return _unchecked(f"{self.runtime} cannot be fed images of this model: {unfed}")
         # An engine of a farm's host outlives a run, and cells of two runs may share an id.
         key = (cell.facts.sha256, cell.delegate, str(cell.model.card))
         if key not in self._checked:
@@ -178,7 +179,7 @@ def _process_facts(cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
         index=0,
         started_at="",
         status=truth.status,
-        reasons=(*truth.reasons, *output.notes),
+        reasons=(*truth.reasons, *output.notes, *_noise(run, truth)),
         delegate=delegate_facts(cell, truth),
         init_ns=output.init_ns,
         first_inference_ns=output.first_ns,
@@ -189,11 +190,16 @@ def _process_facts(cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
     )
 
 
+def _noise(run: ToolRun, truth: Truth) -> tuple[str, ...]:
+    measured = run.noise and truth.status in MEASURED
+    return (f"timed on the tool's own random inputs: {run.noise}",) if measured else ()
+
+
 def _with_median(truth: Truth, output: ToolOutput) -> Truth:
     """Refuse a process without the median it is known by, which versions before 2023 do not print."""
     if truth.status not in MEASURED or output.steady is None or output.steady.median_ns is not None:
         return truth
-    reason = "this benchmark_model prints no median: use a version of 2023 or later"
+    reason = "this benchmark_model prints no median: use one whose lines of statistics hold median="
     return replace(truth, status=Status.FAILED, reasons=(reason,))
 
 

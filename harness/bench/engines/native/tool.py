@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.bench.engines.native.scripts import (
@@ -20,12 +20,13 @@ from harness.delegates import UNKNOWN, Delegate
 from harness.drivers.base import Completed, Device
 from harness.drivers.benchmark_tool import binaries, text_log
 from harness.drivers.benchmark_tool.binaries import Tool
-from harness.drivers.benchmark_tool.facts import Flavour, ToolOutput
+from harness.drivers.benchmark_tool.facts import Flavour, TextLog, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Input, Libraries
-from harness.drivers.benchmark_tool.parse import parse
+from harness.drivers.benchmark_tool.parse import parse, refused_input
 from harness.drivers.benchmark_tool.truth import Truth
 from harness.errors import MeasurementError, UsageError
 from harness.records.records import DelegateFacts
+from harness.vocabulary import Status
 
 START_TIMEOUT_S = 120.0
 """For loading, and for the compilation of the graph that some accelerators begin with."""
@@ -69,11 +70,13 @@ class ToolRun:
         output: What the tool says of itself, with how it ended.
         report: What the script around it saw.
         duration_s: Wall time of both.
+        noise: Why it ran on the tool's own random inputs though there are images; empty where it did not.
     """
 
     output: ToolOutput
     report: RunReport
     duration_s: float
+    noise: str = ""
 
 
 @dataclass
@@ -90,6 +93,7 @@ class NativeTool:
     program: Tool
     cpu_mask: str | None = None
     _probed: ProbedTool | None = None
+    _refused: dict[str, str] = field(default_factory=dict)
 
     @property
     def probed(self) -> ProbedTool | None:
@@ -177,19 +181,37 @@ class NativeTool:
         dsp = f"{lib};/system/lib/rfsa/adsp;/vendor/lib/rfsa/adsp;/vendor/dsp;/dsp"
         return {"LD_LIBRARY_PATH": lib, "ADSP_LIBRARY_PATH": dsp}
 
-    def named_inputs(self, cell: Cell, probed: ProbedTool) -> tuple[Input, ...]:
-        """Return the model's one input as read from `in.bin`; none where the flavour cannot be fed."""
-        if probed.flavour == "litert" or len(cell.facts.inputs) != 1:
+    def why_unfed(self, cell: Cell) -> str | None:
+        """Return why the model cannot be given an image, as far as that is known; None where it can be."""
+        if self._probed is not None and self._probed.flavour == "litert":
+            return "benchmark_model of the flavour litert takes no inputs from files"
+        inputs = cell.facts.inputs
+        if len(inputs) != 1:
+            return f"the model has {len(inputs)} inputs"
+        if any(size < 1 for size in inputs[0].shape):
+            return f"its input has no fixed shape {list(inputs[0].shape)}"
+        if "," in inputs[0].name:
+            return f"benchmark_model parts names at commas, and its input is called {inputs[0].name!r}"
+        return self._refused.get(cell.facts.sha256)
+
+    def note_refusal(self, cell: Cell, output: ToolOutput | TextLog) -> str | None:
+        """Remember that the tool does not take the model's input from a file; None where it does."""
+        line = refused_input(output.log if isinstance(output, ToolOutput) else output)
+        if line is None:
+            return None
+        name = cell.facts.inputs[0].name
+        self._refused[cell.facts.sha256] = f"this benchmark_model refuses its input {name!r} ({line})"
+        return self._refused[cell.facts.sha256]
+
+    def named_inputs(self, cell: Cell) -> tuple[Input, ...]:
+        """Return the model's one input as read from `in.bin`; none where it cannot be fed."""
+        if self.why_unfed(cell) is not None:
             return ()
         tensor = cell.facts.inputs[0]
         return (Input(tensor.name, tensor.shape, INPUT),)
 
-    def can_be_fed(self, cell: Cell) -> bool:
-        """Whether the model can be given an image, as far as that is known before the probe."""
-        return self._probed is None or bool(self.named_inputs(cell, self._probed))
-
     def run(self, cell: Cell, plain: Command, image: Path | None) -> ToolRun:
-        """Run the tool once on a cell: a push that finds everything there, and one run.
+        """Run the tool once on a cell, with its own random inputs where it cannot be fed.
 
         Args:
             cell: What is run.
@@ -200,9 +222,19 @@ class NativeTool:
             MeasurementError: The tool cannot be started or asked for this delegate, or there is no folder to work in.
             DeviceError: The device went away, or has no room.
         """
+        run = self._run_once(cell, plain, image)
+        refused = image is not None and run.output.status == Status.FAILED
+        if refused and self.note_refusal(cell, run.output) is not None:
+            run = self._run_once(cell, plain, image)
+        why = self.why_unfed(cell)
+        noise = why if why is not None and cell.dataset is not None else ""
+        return replace(run, noise=noise)
+
+    def _run_once(self, cell: Cell, plain: Command, image: Path | None) -> ToolRun:
+        """Take two round trips: a push that finds everything there, and one run."""
         files = self.place(cell, [image] if image else [])
         probed = self.probe(files.tool)
-        inputs = self.named_inputs(cell, probed) if image else ()
+        inputs = self.named_inputs(cell) if image else ()
         token = new_token()
         command = self.command(cell, files, probed, token, replace(plain, inputs=inputs))
         path = cell.delegate.option("path") or ""

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from harness.bench.engines.base import Engine
-from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native.engine import PLAIN, NativeEngine, _one_image
 from harness.bench.engines.native.tool import NativeTool
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.local import LocalDevice
@@ -188,3 +188,47 @@ def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch
 def test_what_needs_every_sample_is_refused(settings, native, shapes, scratch):
     with pytest.raises(MeasurementError, match="keeps them to itself"):
         native().time(shapes(settings=settings), 0, scratch)
+
+
+def test_an_input_with_a_colon_in_its_name_is_fed(native, shapes, scratch):
+    cell = shapes()
+    assert ":" in cell.facts.inputs[0].name, "the bundled example is a TF2 export"
+    run = native().tool.run(cell, PLAIN, _one_image(cell, scratch))
+    assert (run.output.status, run.noise) == ("ok", "")
+    name = cell.facts.inputs[0].name.replace(":", "::")
+    assert ("Input value files", f"{name}:in.bin") in run.output.log.switches
+
+
+def test_a_tool_that_refuses_the_name_of_an_input_is_timed_on_noise_and_says_so(native, shapes, scratch):
+    engine, cell = native(input_names="no colon"), shapes("cpu:2")
+    facts = engine.time(cell, 0, scratch).facts
+    assert facts.status == "ok"
+    assert facts.reasons[0].startswith("timed on the tool's own random inputs: this benchmark_model refuses")
+    assert "cannot be fed images" in facts.reasons[1]
+    with pytest.raises(
+        MeasurementError, match="cannot be fed images: this benchmark_model refuses its input"
+    ):
+        engine.infer(shapes(), scratch, ignore)
+
+
+def test_accuracy_with_a_tool_that_refuses_the_name_says_why_at_once(native, shapes, scratch):
+    with pytest.raises(
+        MeasurementError, match="cannot be fed images: this benchmark_model refuses its input"
+    ):
+        native(input_names="no colon").infer(shapes("cpu:2"), scratch, ignore)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda info: (info, info), "the model has 2 inputs"),
+        (lambda info: (replace(info, shape=(-1, *info.shape[1:])),), "no fixed shape"),
+        (lambda info: (replace(info, name="a,b"),), "at commas"),
+    ],
+)
+def test_a_model_that_cannot_be_fed_is_timed_on_noise_and_says_why(change, why, native, shapes, scratch):
+    cell = shapes()
+    changed = replace(cell, facts=replace(cell.facts, inputs=change(cell.facts.inputs[0])))
+    facts = native().time(changed, 0, scratch).facts
+    assert facts.status == "ok"
+    assert why in facts.reasons[0]
