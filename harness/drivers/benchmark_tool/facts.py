@@ -22,10 +22,16 @@ class MentionKind(Word):
     """It was applied, and runs nothing."""
     REPLACED = "replaced"
     """It took so many nodes."""
+    COUNTED = "counted"
+    """It means to take so many nodes; told before it takes them."""
     REFUSED = "refused"
     """It was not applied."""
     CREATED = "created"
     """It exists, which proves nothing."""
+    TAKEN_BACK = "taken back"
+    """What any delegate took before this line was given back."""
+    OPENGL = "opengl"
+    """The GPU is reached by OpenGL, since OpenCL cannot be had."""
 
 
 @dataclass(frozen=True)

@@ -32,27 +32,27 @@ _MENTIONS: tuple[tuple[MentionKind, re.Pattern[str]], ...] = (
     (
         MentionKind.COMPLETE,
         re.compile(
-            r"(?:Explicitly a|A)pplied (?P<name>\S+) delegate, and the model graph will be completely executed"
+            r"(?:Explicitly a|A)pplied (?P<name>\S.{0,99}?) delegate, and the model graph will be completely executed"
         ),
     ),
     (
         MentionKind.PARTIAL,
         re.compile(
-            r"(?:Explicitly a|A)pplied (?P<name>\S+) delegate, and the model graph will be partially executed"
+            r"(?:Explicitly a|A)pplied (?P<name>\S.{0,99}?) delegate, and the model graph will be partially executed"
             r"(?: by the delegate w/ (?P<kernels>[0-9]+) delegate kernels)?"
         ),
     ),
     (
         MentionKind.NONE,
         re.compile(
-            r"Though (?P<name>\S+) delegate is explicitly applied, the model graph will not be executed"
+            r"Though (?P<name>\S.{0,99}?) delegate is explicitly applied, the model graph will not be executed"
         ),
     ),
     (
         MentionKind.REPLACED,
         re.compile(
             r"Replacing (?P<nodes>[0-9]+)(?: out of (?P<total>[0-9]+))? node\(s\) with delegate "
-            r"\((?P<name>\S+)\) node, yielding (?P<kernels>[0-9]+) partitions"
+            r"\((?P<name>[^()]{1,99})\) node, yielding (?P<kernels>[0-9]+) partitions"
         ),
     ),
     (
@@ -61,8 +61,21 @@ _MENTIONS: tuple[tuple[MentionKind, re.Pattern[str]], ...] = (
             r"Node [0-9]+ is a (?P<name>\S+) node \(\S+\), which has delegated (?P<nodes>[0-9]+) nodes"
         ),
     ),
-    (MentionKind.REFUSED, re.compile(r"Failed to apply (?P<name>\S+) delegate")),
-    (MentionKind.REFUSED, re.compile(r"Could not create (?:an? )?(?P<name>\S+) delegate")),
+    (
+        MentionKind.COUNTED,
+        re.compile(
+            r"(?P<name>\S[^:]{0,99}?)(?: delegate)?: (?P<nodes>[0-9]+) nodes delegated out of (?P<total>[0-9]+) nodes"
+            r"(?: with (?P<kernels>[0-9]+) partitions)?"
+        ),
+    ),
+    (
+        MentionKind.TAKEN_BACK,
+        re.compile(r"Restored original execution plan after (?P<name>delegate) application"),
+    ),
+    (MentionKind.OPENGL, re.compile(r"Falling back to (?P<name>OpenGL)")),
+    (MentionKind.TAKEN_BACK, re.compile(r"all previously applied (?P<name>delegates) are reverted")),
+    (MentionKind.REFUSED, re.compile(r"Failed to apply (?:the )?(?P<name>\S.{0,99}?) delegate")),
+    (MentionKind.REFUSED, re.compile(r"Could not create (?:an? )?(?P<name>\S.{0,99}?) delegate")),
     (MentionKind.REFUSED, re.compile(r"(?P<name>\S+) acceleration is unsupported on this platform")),
     (MentionKind.REFUSED, re.compile(r"(?P<name>\S+) delegate is not (?:supported|available)")),
     (MentionKind.CREATED, re.compile(r"Created TensorFlow Lite delegate for (?P<name>\S+)\.")),
@@ -158,7 +171,7 @@ class _Reader:
 
 def parse_mention(words: str) -> Mention | None:
     """Read a line about a delegate."""
-    if "delegate" not in words and "acceleration" not in words:
+    if all(word not in words for word in ("delegate", "acceleration", "OpenGL")):
         return None
     for kind, pattern in _MENTIONS:
         match = pattern.search(words)

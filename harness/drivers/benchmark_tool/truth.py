@@ -2,7 +2,9 @@
 
 The tool ends with exit code 0 whether the delegate ran or not. In order of strength the evidence is: the runtime
 graph, then what the log says of nodes and partitions. That a delegate was created proves nothing. Where two sources
-disagree, the one that denies counts.
+disagree, the one that denies counts; a line that gives all nodes back undoes what the log claims before it. Standard
+error is read after standard output, so what the tool itself says is undone by any such line. Only the graph outweighs
+it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.delegates import CPU, CPU_REFERENCE, EXTERNAL, KINDS, NNAPI, UNKNOWN, XNNPACK, Delegate
+from harness.delegates import CPU, CPU_REFERENCE, EXTERNAL, GPU, KINDS, NNAPI, UNKNOWN, XNNPACK, Delegate
 from harness.drivers.benchmark_tool.facts import Mention, MentionKind, RuntimeGraph, ToolOutput
 from harness.drivers.benchmark_tool.flags import WITHOUT_THEM, flag_name
 from harness.vocabulary import Status
@@ -18,8 +20,13 @@ from harness.vocabulary import Status
 _DELEGATE_FLAGS = frozenset(
     {"external_delegate_path", "nnapi_accelerator_name", "hexagon_lib_path", "dispatch_library_path"}
 )
-_SAYS_OF_NODES = frozenset({MentionKind.COMPLETE, MentionKind.PARTIAL, MentionKind.REPLACED})
+_SAYS_OF_NODES = frozenset(
+    {MentionKind.COMPLETE, MentionKind.PARTIAL, MentionKind.REPLACED, MentionKind.COUNTED}
+)
+_COUNTS = frozenset({MentionKind.REPLACED, MentionKind.COUNTED})
 _REFERENCE = "nnapi-reference"
+_BY_OPENGL = "gpu:gl"
+_MAX_ERRORS = 4
 
 
 @dataclass(frozen=True)
@@ -61,16 +68,16 @@ def judge(delegate: Delegate, output: ToolOutput, missing: Sequence[str] = ()) -
         )
         return replace(found, status=Status.FAILED, reasons=(reason,))
     misunderstood = [f for f in output.unconsumed if not (_chooses(f) or flag_name(f) in WITHOUT_THEM)]
-    if misunderstood:
+    lacks_it = not delegate.is_cpu and any(_chooses(f) for f in output.unconsumed)
+    if misunderstood and not lacks_it:
         reason = (
             f"this benchmark_model does not know {', '.join(misunderstood)}, so it measured something else"
         )
         return replace(found, status=Status.FAILED, reasons=(f"{reason}; use a newer one",))
-    return (
-        _judge_cpu(delegate, output, found)
-        if delegate.is_cpu
-        else _judge_accelerator(delegate, output, found)
-    )
+    ran = (_judge_cpu if delegate.is_cpu else _judge_accelerator)(delegate, output, found)
+    ran = _by_opengl(delegate, output, ran)
+    told = [line for line in output.log.errors if all(line not in reason for reason in ran.reasons)]
+    return replace(ran, reasons=(*ran.reasons, *told[:_MAX_ERRORS]))
 
 
 def kind_of(name: str) -> str | None:
@@ -100,6 +107,8 @@ def _graph_sentence(graph: RuntimeGraph) -> str:
 def _judge_cpu(delegate: Delegate, output: ToolOutput, found: Truth) -> Truth:
     """XNNPACK or the builtin kernels: whichever is proven; the row is a fallback where it is the other one."""
     actual, nodes, total = _cpu_runner(output)
+    if actual == UNKNOWN and output.graph is None and _taken_back(output):
+        actual, nodes = CPU_REFERENCE, 0  # no delegate but XNNPACK was there to be taken back
     ran = replace(found, actual=actual, delegated_nodes=nodes, total_nodes=total)
     if actual in {delegate.traits.runs_as, UNKNOWN}:
         return ran
@@ -112,7 +121,11 @@ def _cpu_runner(output: ToolOutput) -> tuple[str, int | None, int | None]:
     if graph is not None:
         nodes = _nodes(graph, lambda name: kind_of(name) == XNNPACK)
         return XNNPACK if nodes else CPU_REFERENCE, nodes, graph.total_nodes
-    mentions = [m for m in output.log.mentions if kind_of(m.delegate) == XNNPACK]
+    before, after = _around_taking_back(output)
+    undone = before and (_all_reverted(output) or any(map(_claims_xnnpack, before)))
+    if undone and not any(map(_claims_xnnpack, after)):
+        return CPU_REFERENCE, 0, _counted(filter(_claims_xnnpack, before))[1]
+    mentions = [m for m in after if kind_of(m.delegate) == XNNPACK]
     if any(m.kind == MentionKind.NONE for m in mentions):
         return CPU_REFERENCE, 0, None
     if any(m.kind in _SAYS_OF_NODES for m in mentions):
@@ -127,10 +140,13 @@ def _judge_accelerator(delegate: Delegate, output: ToolOutput, found: Truth) -> 
         return _fallback(delegate, output, found, denial)
     if output.graph is not None:
         return _by_graph(delegate, output, output.graph, found)
-    mentions = [m for m in output.log.mentions if _is_it(delegate, m.delegate) and m.kind in _SAYS_OF_NODES]
+    mentions = [m for m in _around_taking_back(output)[1] if _claims(delegate, m)]
+    taken_back = _taken_back(output)
+    if not mentions and taken_back is not None:
+        return _fallback(delegate, output, found, taken_back)
     if not mentions:
         reason = "neither the log nor a runtime graph shows that it took a node"
-        return replace(found, status=Status.FALLBACK, reasons=(f"{delegate} was asked for, but {reason}",))
+        return _unshown(delegate, output, found, reason)
     return _by_log(delegate, mentions, found)
 
 
@@ -146,6 +162,50 @@ def _denial(delegate: Delegate, output: ToolOutput) -> str | None:
     if delegate.kind == NNAPI and (offered == {_REFERENCE} or delegate.option("accelerator") == _REFERENCE):
         return f"the only accelerator is {_REFERENCE}, which is code for the CPU"
     return None
+
+
+def _taken_back(output: ToolOutput) -> str | None:
+    """Return the line by which every node was given back; None where there is none."""
+    lines = (m.text for m in output.log.mentions if m.kind == MentionKind.TAKEN_BACK)
+    return next(lines, None)
+
+
+def _all_reverted(output: ToolOutput) -> bool:
+    return any(m.kind == MentionKind.TAKEN_BACK and "reverted" in m.text for m in output.log.mentions)
+
+
+def _around_taking_back(output: ToolOutput) -> tuple[tuple[Mention, ...], tuple[Mention, ...]]:
+    """Part the lines at the last one by which all nodes were given back; it ends the first part."""
+    mentions = output.log.mentions
+    last = max((at for at, m in enumerate(mentions, 1) if m.kind == MentionKind.TAKEN_BACK), default=0)
+    return mentions[:last], mentions[last:]
+
+
+def _claims_xnnpack(mention: Mention) -> bool:
+    return mention.kind in _SAYS_OF_NODES and kind_of(mention.delegate) == XNNPACK
+
+
+def _claims(delegate: Delegate, mention: Mention) -> bool:
+    """Tell whether a line says that the delegate asked for took nodes."""
+    if mention.kind not in _SAYS_OF_NODES or mention.nodes == 0:
+        return False
+    named = mention.kind in _COUNTS and delegate.traits.from_library and _is_a_library(mention.delegate)
+    return named or _is_it(delegate, mention.delegate)
+
+
+def _is_a_library(name: str) -> bool:
+    """Tell whether a name in a log can be that of a delegate from a library, which has the name its maker gave it."""
+    kind = kind_of(name)
+    return "flex" not in name.lower() and (kind is None or (kind in KINDS and KINDS[kind].from_library))
+
+
+def _unshown(delegate: Delegate, output: ToolOutput, found: Truth, reason: str) -> Truth:
+    """Nothing shows the delegate; what the log counts of XNNPACK says what ran."""
+    runner, _, total = _cpu_runner(output)
+    sentence = f"{delegate} was asked for, but {reason}"
+    counted = runner == XNNPACK and total is not None
+    ran = replace(found, actual=XNNPACK, delegated_nodes=0, total_nodes=total) if counted else found
+    return replace(ran, status=Status.FALLBACK, reasons=(sentence,))
 
 
 def _fallback(delegate: Delegate, output: ToolOutput, found: Truth, denial: str) -> Truth:
@@ -169,6 +229,18 @@ def _by_graph(delegate: Delegate, output: ToolOutput, graph: RuntimeGraph, found
     return replace(ran, status=Status.PARTIAL, reasons=(reason,))
 
 
+def _by_opengl(delegate: Delegate, output: ToolOutput, ran: Truth) -> Truth:
+    """A GPU that was asked for by OpenCL and reached by OpenGL is another one."""
+    line = next((m.text for m in output.log.mentions if m.kind == MentionKind.OPENGL), None)
+    if line is None or delegate.kind != GPU or ran.actual != GPU:
+        return ran
+    if delegate.option("backend") != "cl":
+        return replace(ran, reasons=(*ran.reasons, line))
+    return replace(
+        ran, status=Status.FALLBACK, actual=_BY_OPENGL, reasons=(_sentence(delegate, line, ran), *ran.reasons)
+    )
+
+
 def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Truth:
     nodes, total = _counted(mentions)
     ran = replace(found, actual=delegate.kind, delegated_nodes=nodes, total_nodes=total)
@@ -186,8 +258,20 @@ def _by_log(delegate: Delegate, mentions: Sequence[Mention], found: Truth) -> Tr
 
 
 def _counted(mentions: Iterable[Mention]) -> tuple[int | None, int | None]:
-    """Add up the nodes of the lines that count them; a line that is told twice counts once."""
-    lines = {m.text: m for m in mentions if m.kind == MentionKind.REPLACED and m.nodes is not None}.values()
+    """Add up the nodes of the lines that count them; a line that is told twice counts once.
+
+    What a delegate means to take is told before what it took: where both are there, the latter counts.
+    """
+    counting = {m.text: m for m in mentions if m.kind in _COUNTS and m.nodes is not None}.values()
+    replaced = [m for m in counting if m.kind == MentionKind.REPLACED]
+    meant = [m for m in counting if m.kind == MentionKind.COUNTED]
+    if (
+        replaced
+        and any(m.total is None for m in replaced)
+        and {m.nodes for m in meant} == {m.nodes for m in replaced}
+    ):
+        replaced = meant  # an old runtime tells no total, the delegate does
+    lines = replaced or meant
     if not lines:
         return None, None
     totals = {m.total for m in lines}

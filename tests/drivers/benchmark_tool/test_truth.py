@@ -2,10 +2,13 @@
 
 import pytest
 from ai_edge_litert import model_runtime_info_pb2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.delegates import parse_delegate
 from harness.drivers.benchmark_tool.parse import parse
 from harness.drivers.benchmark_tool.truth import judge, kind_of
+from tests.support.paths import SHARED_DATA
 
 STEADY = """INFO: STARTING!
 {head}
@@ -254,3 +257,123 @@ def test_a_run_that_took_too_long_is_a_timeout():
 )
 def test_names_of_runtimes_and_vendors_are_known(name, kind):
     assert kind_of(name) == kind
+
+
+RESTORED = "ERROR: Restored original execution plan after delegate application failure."
+REVERTED = (
+    "INFO: Error in applying the default TensorFlow Lite delegate indexed at 0, and all previously applied "
+    "delegates are reverted."
+)
+TOOK = (
+    "VERBOSE: Replacing 64 out of 64 node(s) with delegate ({}) node, yielding 1 partitions for subgraph 0."
+)
+GPU_TOOK, XNNPACK_TOOK = TOOK.format("TfLiteGpuDelegateV2"), TOOK.format("TfLiteXNNPackDelegate")
+QNN_COUNTS = "INFO: [Qnn Delegate] QNN delegate: {} nodes delegated out of 64 nodes with 2 partitions."
+EXTERNAL_PART = (
+    "INFO: Explicitly applied EXTERNAL delegate, and the model graph will be partially executed by the delegate w/ 2 "
+    "delegate kernels."
+)
+OPENGL = "INFO: Can not open OpenCL library on this device. Falling back to OpenGL."
+
+TOLD = [
+    # asked for, what the log says, status, what ran, nodes, all nodes
+    ("gpu", [GPU_TOOK, RESTORED], "fallback", "cpu", 0, None),
+    ("gpu", [GPU_TOOK, RESTORED, XNNPACK_TOOK], "fallback", "xnnpack", 0, 64),
+    ("gpu", [GPU_TOOK, XNNPACK_TOOK, RESTORED, REVERTED], "fallback", "cpu-reference", 0, 64),
+    ("gpu", [GPU_WHOLE, REVERTED], "fallback", "cpu-reference", 0, None),
+    ("cpu", [XNNPACK, XNNPACK_TOOK, RESTORED], "fallback", "cpu-reference", 0, 64),
+    ("cpu", [XNNPACK, RESTORED], "fallback", "cpu-reference", 0, None),
+    ("qnn", [QNN_COUNTS.format(60), EXTERNAL_PART], "partial", "qnn", 60, 64),
+    ("external:libx.so", [QNN_COUNTS.format(60), EXTERNAL_PART], "partial", "external", 60, 64),
+    ("qnn", [QNN_COUNTS.format(0)], "fallback", "unknown", None, None),
+    (
+        "external:libethosu.so",
+        ["INFO: Ethos U Delegate: 1 nodes delegated out of 2 nodes with 1 partitions."],
+        *("partial", "external", 1, 2),
+    ),
+    (
+        "external:libx.so",
+        ["INFO: TfLiteFlexDelegate delegate: 3 nodes delegated out of 64 nodes with 1 partitions."],
+        *("fallback", "unknown", None, None),
+    ),
+    (
+        "hexagon",
+        ["INFO: TfLiteHexagonDelegate delegate: 88 nodes delegated out of 90 nodes with 2 partitions."],
+        *("partial", "hexagon", 88, 90),
+    ),
+    ("npu", [XNNPACK_TOOK], "fallback", "xnnpack", 0, 64),
+    ("gpu:cl", [GPU_WHOLE, OPENGL], "fallback", "gpu:gl", None, None),
+    (
+        "nnapi",
+        ["WARN: Unconsumed cmdline flags: --use_nnapi=true --disable_nnapi_cpu=true", XNNPACK],
+        *("fallback", "cpu", 0, None),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", TOLD, ids=lambda case: f"{case[0]}-{case[2]}-{case[3]}")
+def test_lines_that_count_and_lines_that_take_back_are_read(case):
+    test_the_log_is_believed_as_far_as_it_goes(case)
+
+
+def test_a_gpu_by_opengl_is_told_where_neither_api_was_asked_for():
+    truth = told("gpu", GPU_WHOLE, OPENGL)
+    assert (truth.status, truth.actual, truth.reasons) == ("ok", "gpu", (OPENGL.removeprefix("INFO: "),))
+
+
+def test_the_runtime_graph_outweighs_a_line_that_takes_back():
+    truth = told("gpu", GPU_TOOK, RESTORED, graph=graph(64, ("TfLiteGpuDelegateV2", 64)))
+    assert (truth.status, truth.actual, truth.delegated_nodes) == ("ok", "gpu", 64)
+    assert "Restored original execution plan" in truth.reasons[0]
+
+
+def test_errors_of_a_run_that_ended_well_are_reasons():
+    truth = told("gpu", GPU_TOOK, "ERROR: TfLiteGpuDelegate Init: Batch size mismatch", RESTORED)
+    assert "TfLiteGpuDelegate Init: Batch size mismatch" in truth.reasons
+
+
+CLAIMS = {
+    "gpu": [GPU_TOOK, GPU_WHOLE, GPU_PART],
+    "qnn": [QNN_COUNTS.format(60), EXTERNAL_PART],
+    "cpu": [XNNPACK_TOOK],
+}
+NOISE = [
+    XNNPACK,
+    "INFO: Signature to run: []",
+    "INFO: GPU delegate created.",
+    "",
+    "ERROR: Calling prepare multiple times",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.sampled_from(sorted(CLAIMS)), st.sampled_from((RESTORED, REVERTED)))
+def test_no_claim_survives_a_line_that_takes_back_after_it(data, delegate, taken_back):
+    claims = data.draw(st.lists(st.sampled_from([*CLAIMS[delegate], *NOISE]), min_size=1, max_size=6))
+    behind = data.draw(st.lists(st.sampled_from(NOISE), max_size=4))
+    truth = told(delegate, *claims, taken_back, *behind)
+    assert truth.status == "fallback"
+    assert truth.actual in {"cpu", "cpu-reference", "unknown"}
+    assert not truth.delegated_nodes
+
+
+RECORDED = {
+    # case: what was asked for, status, what ran, nodes, all nodes
+    "restored_gpu": ("gpu", "fallback", "cpu", 0, None),
+    "reverted_hexagon": ("hexagon", "fallback", "cpu-reference", 0, None),
+    "restored_xnnpack": ("cpu", "fallback", "cpu-reference", 0, 301),
+    "qnn_counts": ("qnn", "partial", "qnn", 60, 64),
+    "qnn_none": ("qnn", "fallback", "cpu", 0, None),
+    "ethosu_counts": ("external:libethosu.so", "partial", "external", 1, 2),
+    "npu_ran_on_xnnpack": ("npu", "fallback", "xnnpack", 0, 476),
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_cases_mean_what_their_table_says(name):
+    path = SHARED_DATA.parent / "cases" / "tool_logs" / f"{name}.log"
+    if not path.is_file():
+        pytest.skip(f"shared cases are absent: {path}")
+    delegate, *expected = RECORDED[name]
+    truth = judge(parse_delegate(delegate), parse(path.read_text("utf-8"), "", 0))
+    assert [truth.status, truth.actual, truth.delegated_nodes, truth.total_nodes] == expected
