@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from harness.cli.progress import Progress
     from harness.fetch import Fetched, OnProgress
-    from harness.recognize.probe import Tried
+    from harness.recognize.probe import ReadingScore
 
 COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
 FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
@@ -125,7 +125,7 @@ def probe_command(
 
     from harness.accuracy.dataset import find_dataset
     from harness.cli.progress import progress
-    from harness.recognize.probe import probe, unlike
+    from harness.recognize.probe import distinct, probe
 
     model = find_model(name, find_workspace(ctx.obj))
     path = Path(dataset) if dataset else model.dataset_path
@@ -134,13 +134,13 @@ def probe_command(
     if write is not None and Path(write).exists():
         raise UsageError(f"{write}: there is a file of that name already; --write makes a new one")
     with progress() as shown:
-        tried = probe(model, find_dataset(path), limit, lambda n, words: shown.update(n, n + 1, words))
-    emit([_tried_row(one) for one in unlike(tried)], PROBE_COLUMNS, format_)
+        scores = probe(model, find_dataset(path), limit, lambda n, words: shown.update(n, n + 1, words))
+    emit([_score_row(one) for one in distinct(scores)], PROBE_COLUMNS, format_)
     if write is not None:
-        _write_card(model, tried[0], Path(write), limit)
+        _write_card(model, scores[0], Path(write), limit)
 
 
-def _tried_row(one: Tried) -> dict[str, Any]:
+def _score_row(one: ReadingScore) -> dict[str, Any]:
     return {
         "reading": one.reading,
         "map": None if one.map is None else round(one.map, 4),
@@ -150,7 +150,7 @@ def _tried_row(one: Tried) -> dict[str, Any]:
     }
 
 
-def _write_card(model: Model, best: Tried, path: Path, limit: int) -> None:
+def _write_card(model: Model, best: ReadingScore, path: Path, limit: int) -> None:
     """Write the winning card; what it rests on stands above it."""
     import os
 

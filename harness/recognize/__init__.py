@@ -1,1 +1,1 @@
-"""A bare .tflite becomes a card, each entry with its evidence."""
+"""Recognize a bare .tflite: its card, each entry with its evidence."""

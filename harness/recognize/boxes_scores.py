@@ -13,13 +13,13 @@ from harness.recognize.family import COCO_IDS_90, Facts, Family, Refusal, contig
 from harness.tflite import trace
 
 MOST_QUERIES = 1000
-"""DETR and its kind have 100 to 900 queries."""
+"""More rows than DETR models have queries: they have 100 to 900."""
 _BOX_NAMES = re.compile(r"box|det|loc", re.IGNORECASE)
 _SCORE_NAMES = re.compile(r"class|score|conf|logit|label|prob", re.IGNORECASE)
 
 
 def boxes_scores(facts: Facts) -> Family | Refusal | None:
-    """Two outputs with as many rows, one of four columns; not against anchors, which `ssd_raw` looks for first."""
+    """Recognize two outputs with as many rows, one of four columns; encodings against anchors are `ssd_raw`'s."""
     if len(facts.outputs) != 2:
         return None
     turned = any(
@@ -83,7 +83,7 @@ def _family(facts: Facts, boxes: int, n: int, columns: int, on_grid: bool) -> Fa
 
 
 def _readings(spec: DecoderSpec, on_grid: bool) -> list[dict[str, Any]]:
-    """Return the forms of a box, the usual one first; logits can want a sigmoid, or DETR's softmax."""
+    """Return the formats of a box, the usual one first; logits can need a sigmoid, or DETR's softmax."""
     formats = ["xyxy", "xywh", "yxyx"] if on_grid else ["xywh", "xyxy", "yxyx"]
     forms: list[dict[str, Any]] = [{"box_format": name} for name in (*formats, "ltwh")]
     if spec.activation != "sigmoid" or on_grid:
@@ -92,7 +92,7 @@ def _readings(spec: DecoderSpec, on_grid: bool) -> list[dict[str, Any]]:
 
 
 def _table(shape: tuple[int, ...], turned: bool) -> tuple[int, int] | None:
-    """Return (N, columns) of [1, N, columns] or [1, N, 1, columns], or of [1, columns, N] where they are turned."""
+    """Return (N, columns) of [1, N, columns] or [1, N, 1, columns], or of a transposed [1, columns, N]."""
     if len(shape) == 4 and shape[2] == 1:
         shape = (shape[0], shape[1], shape[3])
     if len(shape) != 3 or shape[0] != 1 or min(shape) < 1:
@@ -101,7 +101,7 @@ def _table(shape: tuple[int, ...], turned: bool) -> tuple[int, int] | None:
 
 
 def _which(facts: Facts, widths: list[int]) -> int | None:
-    """Return which output holds the boxes; None where both or none could."""
+    """Return the output that holds the boxes; None where both or none could."""
     fours = [k for k, width in enumerate(widths) if width == 4]
     if len(fours) == 1:
         return fours[0]
@@ -124,7 +124,7 @@ def _unclear(facts: Facts) -> Refusal:
 
 
 def _activation(facts: Facts, scores: int) -> tuple[Literal["none", "sigmoid", "softmax"], str]:
-    """Whether the scores are logits: by the operator that they come from, else the pictures have to tell."""
+    """Whether the scores are logits, by the operator that computes them; else the pictures decide."""
     found = trace.source(facts.graph, facts.graph.primary.outputs[scores])
     if found is not None and found.name in trace.ACTIVATED:
         return "none", f"decoder.activation: none, the scores come from {found.name}."
@@ -136,7 +136,7 @@ def _activation(facts: Facts, scores: int) -> tuple[Literal["none", "sigmoid", "
 def _background(
     facts: Facts, scores: int, columns: int, activation: str
 ) -> tuple[Literal["first", "last", "none"], str] | Refusal:
-    """Where the background is among the columns of the scores; a softmax without it named is refused."""
+    """Return the place of the background among the scores' columns; refuse a softmax that does not show it."""
     start = f"decoder.background: {columns} columns"
     n = len(facts.metadata.labels)
     found = trace.source(facts.graph, facts.graph.primary.outputs[scores])

@@ -21,7 +21,7 @@ NO_DECODER = "none"
 
 @dataclass(frozen=True)
 class ImageInput:
-    """Where the image goes in and how large it is, with the evidence; `layout` None when it is no image."""
+    """The image input and its size, with the evidence; `layout` None when it is no image."""
 
     info: TensorInfo | None
     width: int
@@ -37,11 +37,11 @@ def infer_card(path: Path, pictures: Sequence[Path] = ()) -> Model:
 
     Args:
         path: The .tflite.
-        pictures: What its outputs are looked at for where the file leaves something open; some that came with the
-            program when none are given.
+        pictures: Pictures to observe its outputs on where the file leaves something open; bundled ones when none are
+            given.
 
     Raises:
-        ModelError: The file is missing or not a sound TFLite model.
+        ModelError: The file is missing or not a valid TFLite model.
         MissingExtraError: No package with the schema classes is installed.
     """
     facts = _facts(path)
@@ -91,7 +91,7 @@ def find_image(inputs: Sequence[TensorInfo]) -> ImageInput:
 
 
 def _no_image(inputs: Sequence[TensorInfo]) -> ImageInput:
-    """Make do for latency: the last two dimensions of the first input that are not its channels."""
+    """Return an input size for latency alone: the last two dimensions of the first input that are not its channels."""
     info = inputs[0] if inputs else None
     shape = info.shape if info else ()
     sizes = shape[1:3] if len(shape) == 4 else shape[-2:]
@@ -121,20 +121,20 @@ def _undecoded(sentences: tuple[str, ...]) -> Family:
 
 
 def _settled(facts: Facts, family: Family, spec: InputSpec, pictures: Sequence[Path]) -> Family:
-    """Let the model's outputs for some pictures decide what the file leaves open."""
+    """Decide by the model's outputs for some pictures what the file leaves open."""
     if not family.open:
         return family
     from harness.recognize import observe
 
-    seen = observe.look(facts.description, spec, pictures or observe.example_pictures())
-    if seen is None:
+    observations = observe.observe_outputs(facts.description, spec, pictures or observe.example_pictures())
+    if observations is None:
         if family.settled:
             return family
         reason = (
             "decoder: the file leaves open how the outputs are read, and the model cannot be run here to see."
         )
         return _undecoded((reason, *family.evidence))
-    chosen, evidence = observe.choose(family.open, seen, family.settled)
+    chosen, evidence = observe.choose(family.open, observations, family.settled)
     if chosen is None:
         return _undecoded((*evidence, *family.evidence))
     return replace(family, decoder=chosen, evidence=(*family.evidence, *evidence))

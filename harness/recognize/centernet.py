@@ -11,7 +11,7 @@ _N_OUTPUTS = 3
 
 
 def centernet(facts: Facts) -> Family | None:
-    """Three outputs [1, H, W, C], [1, H, W, 2] and [1, H, W, 2]."""
+    """Recognize three outputs [1, H, W, C], [1, H, W, 2] and [1, H, W, 2]."""
     outputs = facts.description.outputs
     if len(outputs) != _N_OUTPUTS or any(len(info.shape) != 4 for info in outputs):
         return None

@@ -1,7 +1,7 @@
-"""What the columns of a YOLO table are: box, objectness, classes, and masks or points that are not measured.
+"""Tell the columns of a YOLO table apart: box, objectness, classes, and masks or points that are not measured.
 
-Told by the file's own names and task, by how the table is put together, and by arithmetic; where these contradict each
-other or say nothing, the model is refused.
+The evidence is the file's own names and task, the parts that the table is concatenated from, and arithmetic; where
+these contradict each other or prove nothing, the model is refused.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ class Table:
 
     Attributes:
         output: Its index.
-        n: Rows.
+        n: Number of rows.
         columns: Numbers a row.
         columns_first: Whether it is [1, columns, N].
-        masks: Channels of the prototypes that stand beside it; 0 without.
+        masks: Channels of the mask prototypes in another output; 0 without.
     """
 
     output: int
@@ -36,7 +36,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Columns:
-    """Whether there is an objectness, how many columns are classes, and how many behind them are not."""
+    """The columns of a table: whether there is an objectness, the classes, and the columns behind them."""
 
     objectness: bool
     n_classes: int
@@ -66,7 +66,7 @@ def find_columns(facts: Facts, table: Table, cells: Iterable[int]) -> Columns | 
 
 
 def _tail(pieces: list[trace.Piece]) -> int | None:
-    """Return how many columns behind the activated class scores come from other operators; None: not told."""
+    """Return the number of columns behind the class scores that other operators compute; None where that is unknown."""
     at, scores = 0, False
     for place, piece in enumerate(pieces):
         at += piece.width
@@ -93,7 +93,7 @@ def _rotated(shape: list[int], pieces: list[trace.Piece]) -> Refusal:
 def _by_names(
     facts: Facts, table: Table, objectness: tuple[bool, str] | None, tail: int | None
 ) -> Columns | Refusal:
-    """The file names its classes: the columns must be 4 or 5, the names, and what the task adds."""
+    """Use the file's class names: the columns must be 4 or 5, the names, and those that the task adds."""
     names, file = len(facts.metadata.labels), facts.metadata.label_file
     shape = list(facts.outputs[table.output].shape)
     usual = [objectness[0]] if objectness else [False, True]
@@ -114,7 +114,7 @@ def _by_names(
 
 
 def _allowed(facts: Facts, table: Table, tail: int | None) -> set[int]:
-    """Return how many columns more than classes there may be."""
+    """Return the numbers of columns that may follow the classes."""
     allowed = {count for count in (table.masks, tail) if count}
     if facts.metadata.task == "segment" and not allowed:
         allowed.add(32)
@@ -135,7 +135,7 @@ def _extra_reason(table: Table, extra: int) -> tuple[str, ...]:
 def _objectness(
     facts: Facts, table: Table, cells: set[int], pieces: list[trace.Piece]
 ) -> tuple[bool, str] | None:
-    """Whether the column after the box is the objectness, with the evidence; None: not told."""
+    """Return whether the column after the box is the objectness, with the evidence; None where that is unknown."""
     if table.columns_first and 1 not in [piece.width for piece in pieces[1:-1]]:
         return False, "is [1, 4 + classes, boxes], as YOLOv8 and YOLO11 export it"
     if table.n in {3 * count for count in cells} and table.n not in cells:
@@ -151,7 +151,7 @@ def _objectness(
 
 
 def _by_widths(widths: list[int], table: Table) -> tuple[bool, str] | None:
-    """Tell the objectness by how the table is put together, or by COCO's numbers."""
+    """Find the objectness by the parts that the table is concatenated from, or by COCO's numbers."""
     edges = {sum(widths[:k]) for k in range(len(widths) + 1)}
     if {4, 5} <= edges and table.columns > 5:
         return True, f"is put together from {widths} columns"

@@ -16,7 +16,7 @@ _MEAN, _STD = (103.53, 116.28, 123.675), (57.375, 57.12, 58.395)
 
 
 def dfl(facts: Facts) -> Family | None:
-    """One table [1, N, C + 4 × bins], put together from class scores and raw convolutions."""
+    """Recognize one table [1, N, C + 4 × bins], concatenated from class scores and raw convolutions."""
     context = facts.context
     if len(facts.outputs) != 1 or len(facts.outputs[0].shape) != 3 or not context.width:
         return None
@@ -36,7 +36,7 @@ def dfl(facts: Facts) -> Family | None:
 
 
 def _family(facts: Facts, strides: tuple[int, ...], bins: int, found: list[trace.Piece]) -> Family:
-    """NanoDet's own preparation: BGR, stretched (`config/*.yml`, `keep_ratio: False`)."""
+    """Return the family with NanoDet's preparation: BGR, stretched (`config/*.yml`, `keep_ratio: False`)."""
     n_classes = found[0].width
     activation: Literal["none", "sigmoid"] = "none" if found[0].activated else "sigmoid"
     plus = len(strides) == 4

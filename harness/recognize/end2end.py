@@ -12,7 +12,7 @@ MOST_ROWS = 1000
 
 
 def end2end(facts: Facts) -> Family | Refusal | None:
-    """One output [1, N, 6], where N is no grid of the input; [1, N, 7] is named."""
+    """Recognize one output [1, N, 6], where N is no grid of the input; refuse [1, N, 7] by name."""
     if len(facts.outputs) != 1 or len(facts.outputs[0].shape) not in {2, 3}:
         return None
     first, second = facts.outputs[0].shape[-2:]
@@ -33,7 +33,7 @@ def end2end(facts: Facts) -> Family | Refusal | None:
 
 
 def _is_grid(facts: Facts, n: int) -> bool:
-    """Whether so many rows can be a grid: N is then a YOLO table of few classes."""
+    """Whether the number of rows can be that of a grid: it is then a YOLO table of few classes."""
     cells = grid_sizes(facts.context.width, facts.context.height)
     return n in cells or n in {3 * count for count in cells}
 

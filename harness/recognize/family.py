@@ -1,4 +1,4 @@
-"""What a family of detectors tells of a model, and what its class numbers mean; `registry` finds the family."""
+"""A recognized family of detectors: its decoder, labels and preparation; `registry` finds the family."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MeanAndStd = tuple[float | tuple[float, float, float], float | tuple[float, floa
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a recognizer may look at."""
+    """The facts that a recognizer may use."""
 
     description: ModelDescription
     graph: Graph
@@ -41,7 +41,7 @@ class Facts:
         return ModelContext(file=self.description.path)
 
     def activated(self, output: int, part: int = 0) -> bool | None:
-        """Whether an output's numbers come from a sigmoid or softmax; None where the graph does not tell."""
+        """Whether an output comes from a sigmoid or softmax; None where the graph does not show it."""
         found = trace.source(self.graph, self.graph.primary.outputs[output], part)
         if found is None or found.name not in {*trace.ACTIVATED, *trace.RAW}:
             return None
@@ -50,19 +50,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class Family:
-    """What a family tells of a model.
+    """A family of detectors, as it fits one model.
 
     Attributes:
         decoder: Name and settings of the decoder.
-        labels: What a class index means.
-        evidence: How that is known, a sentence each.
+        labels: The meaning of a class index.
+        evidence: The evidence, a sentence each.
         normalization: (mean, std) of such models' float input; real = (pixel − mean) / std.
-        open: Readings of the outputs that the file leaves open, the usual one first; `decoder` is the first. The
-            model's outputs for some pictures decide.
-        settled: Whether the usual reading stands where the pictures say nothing.
-        resize: How such models' images are brought to size.
-        pad_value: Of letterboxed images.
-        pad_position: Where a letterboxed image stands.
+        open: Decoders that the file leaves open, the usual one first, which is `decoder`. The model's outputs for some
+            pictures decide.
+        settled: Whether the usual decoder is kept where the pictures do not decide.
+        resize: How such models' images are resized.
+        pad_value: Value of the border of letterboxed images.
+        pad_position: Position of a letterboxed image.
         channels: Order of the channels.
     """
 
@@ -83,8 +83,8 @@ class Refusal:
     """A model that must not be measured as a detector, or not as it is.
 
     Attributes:
-        looks_like: What it is, by the look of it.
-        evidence: How that is known, and what to do, a sentence each.
+        looks_like: The kind of model that it seems to be.
+        evidence: The evidence, and what to do, a sentence each.
     """
 
     looks_like: str
@@ -92,7 +92,7 @@ class Refusal:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """Evidence as a card has it."""
+        """Return the evidence as for a card."""
         return (
             f"decoder: this looks like {self.looks_like}; its latency can be measured with --no-accuracy.",
             *self.evidence,
@@ -120,7 +120,7 @@ def contiguous_labels(n_classes: int, metadata: Metadata) -> tuple[Labels, str]:
 
 
 def class_names(n_classes: int, metadata: Metadata) -> tuple[tuple[str, ...] | None, str]:
-    """Return one name a class index and where they come from; None when the file has none that fit."""
+    """Return one name a class index, and their source; None when the file has none that fit."""
     names = metadata.labels
     if len(names) == n_classes + 1 and names[0].lower() in BACKGROUND:
         names = names[1:]

@@ -1,4 +1,4 @@
-"""Find what a user means by MODEL."""
+"""Find the model that a user names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.workspace import Workspace, expand_user, find_workspace
 
 
 def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -> Model:
-    """Find what a user means by MODEL: a card's name, a card's path, or a bare .tflite.
+    """Find the model that a user names: by a card's name, a card's path, or a bare .tflite.
 
     Args:
-        text: As the user gives it.
-        workspace: Where cards are.
-        pictures: What a bare model's outputs are looked at for where its file leaves something open.
+        text: The user's text.
+        workspace: Holds the cards.
+        pictures: Pictures to observe a bare model's outputs on where its file leaves something open.
 
     Raises:
         ModelError: A path that does not exist, or a file that is not a model.

@@ -1,4 +1,4 @@
-"""Inputs that cannot be fed with one picture of a known size: refused by name."""
+"""Refuse inputs that cannot be fed with one picture of a known size."""
 
 from __future__ import annotations
 

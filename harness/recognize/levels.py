@@ -15,7 +15,7 @@ _STRIDES = (4, 8, 16, 32, 64, 128)
 
 
 def levels(facts: Facts) -> Family | Refusal | None:
-    """Grids of the strides of a YOLO with as many numbers a cell; only one box a cell needs no anchors."""
+    """Recognize one grid an output, of the strides of a YOLO; only one box a cell needs no anchors."""
     context = facts.context
     if not context.width or not facts.outputs:
         return None
@@ -40,12 +40,12 @@ def levels(facts: Facts) -> Family | Refusal | None:
 
 
 def _stride(side: int, cells: int) -> int:
-    """Return the stride that so many cells have, at the edge a part of one or none; 0 for none of YOLO's."""
+    """Return the stride that gives so many cells, a partial one at the edge included; 0 for none of YOLO's."""
     return next((stride for stride in _STRIDES if cells in {side // stride, -(-side // stride)}), 0)
 
 
 def _yolox(facts: Facts, width: int, activated: bool) -> Family | Refusal:
-    """One box a cell: no anchors are needed, as in YOLOX and st_yolo_x."""
+    """Return the family of one box a cell, which needs no anchors: YOLOX and st_yolo_x."""
     if activated or _joined(facts, width):
         return _without_anchors(facts, [], width)
     labels, label_evidence = contiguous_labels(width - 5, facts.metadata)

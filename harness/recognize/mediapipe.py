@@ -1,4 +1,4 @@
-"""Recognize MediaPipe's object detectors: raw heads whose anchors and coding stand in the file's metadata."""
+"""Recognize MediaPipe's object detectors: raw heads whose anchors and coding are in the file's metadata."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.tflite.metadata import BACKGROUND
 
 
 def mediapipe(facts: Facts) -> Family | Refusal | None:
-    """Two outputs and `DETECTOR_METADATA` with as many anchors as boxes (`object_detector_metadata_schema.fbs`)."""
+    """Recognize two outputs with `DETECTOR_METADATA` of as many anchors (`object_detector_metadata_schema.fbs`)."""
     said = facts.metadata.detector
     if said is None or len(facts.outputs) != 2:
         return None

@@ -2,7 +2,7 @@
 
 In this order: a quantized input takes pixels as they are where its own scale says so; the metadata's
 NormalizationOptions; the scale of the QUANTIZE that a float input feeds; arithmetic on the input inside the
-graph; the habit of the family.
+graph; the usual normalization of the family.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SMALL_FACTOR, _LARGE_SHIFT = 0.1, 10.0
 
 @dataclass(frozen=True)
 class Normalization:
-    """real = (pixel − mean) / std for pixels 0…255, with the evidence; None: pixels go in as they are."""
+    """real = (pixel − mean) / std for pixels 0…255, with the evidence; None where pixels are fed as they are."""
 
     mean: Triple | None
     std: Triple | None
@@ -38,7 +38,7 @@ def find(facts: Facts, info: TensorInfo | None, habit: MeanAndStd | None) -> Nor
     Args:
         facts: The model.
         info: The image input; None when the model has no input.
-        habit: (mean, std) of the family; None when there is no family.
+        habit: The usual (mean, std) of the family; None when there is no family.
     """
     if info is None:
         return Normalization(None, None, "input.mean, input.std: the model has no input.")
@@ -78,7 +78,7 @@ def _stated(facts: Facts) -> Normalization | None:
 
 
 def _for_integers(info: TensorInfo, stated: Normalization | None) -> Normalization:
-    """Integer inputs: the pixels themselves when the real range is one that pixels map to exactly."""
+    """Return the normalization of an integer input: none where pixels map exactly to its real range."""
     bounds = real_range(info.dtype, info.scale, info.zero_point)
     if bounds is None or _known_range(bounds):
         words = f"scale {info.scale:.6g}, zero point {info.zero_point}" if info.scale else "no scale"
@@ -96,7 +96,7 @@ def _for_integers(info: TensorInfo, stated: Normalization | None) -> Normalizati
 
 
 def _known_range(bounds: tuple[float, float]) -> tuple[float, float] | None:
-    """Return the usual range that `bounds` are, to two hundredths of its width."""
+    """Return the usual range that `bounds` equal, to two hundredths of its width."""
     for low, high in _RANGES:
         if max(abs(bounds[0] - low), abs(bounds[1] - high)) <= _TOLERANCE * (high - low):
             return low, high
@@ -104,7 +104,7 @@ def _known_range(bounds: tuple[float, float]) -> tuple[float, float] | None:
 
 
 def _of_quantize(graph: Graph, info: TensorInfo) -> Normalization | None:
-    """Look at the QUANTIZE that a float input feeds: its calibrated range is that of the prepared images."""
+    """Use the QUANTIZE that a float input feeds: its calibrated range is that of the prepared images."""
     tensor = _input_tensor(graph, info)
     for operator in graph.primary.consumers(tensor.index) if tensor else []:
         if operator.name != "QUANTIZE" or not operator.outputs:
@@ -122,7 +122,7 @@ def _of_quantize(graph: Graph, info: TensorInfo) -> Normalization | None:
 
 
 def _inside_graph(graph: Graph, info: TensorInfo) -> Normalization | None:
-    """Recognize a graph that normalizes pixels itself: it first scales by 1/255 or subtracts a mean."""
+    """Find normalization inside the graph: its first operators scale by 1/255 or subtract a mean."""
     tensor = _input_tensor(graph, info)
     consumers = graph.primary.consumers(tensor.index) if tensor else []
     if len(consumers) != 1 or tensor is None:

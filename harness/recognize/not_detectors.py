@@ -1,4 +1,4 @@
-"""What looks like a detector to a decoder but is none, or gives more than boxes: named instead of measured."""
+"""Refuse models that look like detectors but are none, or that give more than boxes, by their names."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _KINDS = {
     "classify": "a classifier",
 }
 _FEWEST_ROWS = 100
-"""Keypoint detectors have hundreds of anchors."""
+"""Fewer rows than keypoint detectors have anchors."""
 
 
 def other_task(facts: Facts) -> Refusal | None:
-    """The file itself says that its task is none that boxes and classes can be measured of."""
+    """Refuse a model whose own file names a task that boxes and classes cannot measure."""
     task = facts.metadata.task
     if task is None or task in MEASURED_TASKS:
         return None
@@ -28,7 +28,7 @@ def other_task(facts: Facts) -> Refusal | None:
 
 
 def classifier(facts: Facts) -> Refusal | None:
-    """One vector of scores."""
+    """Refuse one vector of scores."""
     if len(facts.outputs) != 1:
         return None
     info = facts.outputs[0]
@@ -39,7 +39,7 @@ def classifier(facts: Facts) -> Refusal | None:
 
 
 def maps(facts: Facts) -> Refusal | None:
-    """One map over the image: a segmenter, heat maps of keypoints, or FOMO's grid of cells."""
+    """Refuse one map over the image: a segmenter, heat maps of keypoints, or FOMO's grid of cells."""
     context = facts.context
     if len(facts.outputs) != 1 or not context.width:
         return None
@@ -63,7 +63,7 @@ def maps(facts: Facts) -> Refusal | None:
 
 
 def keypoints(facts: Facts) -> Refusal | None:
-    """A box with points and one score a row (BlazeFace, palms, poses), or points alone (MoveNet)."""
+    """Refuse a box with points and one score a row (BlazeFace, palms, poses), or points alone (MoveNet)."""
     if len(facts.outputs) == 1 and facts.outputs[0].shape[-2:] in {(17, 3), (6, 56)}:
         return Refusal(
             "a pose model: keypoints of persons",

@@ -1,7 +1,7 @@
-"""What the file leaves open is read off the model's outputs for a few pictures and the same pictures mirrored.
+"""Decide what the file leaves open by the model's outputs for a few pictures and the same pictures mirrored.
 
-No labels are needed: a reading is wrong where scores leave 0…1, classes are no whole numbers, boxes have no area or
-lie outside the picture, or most rows of a dense table are objects. Of what is left the right reading is the one whose
+No labels are needed: a decoder is wrong where scores leave 0…1, classes are no whole numbers, boxes have no area or
+lie outside the picture, or most rows of a dense table are objects. Of the others the right one is that whose
 detections move to the other side when the picture is mirrored: in a wrong order of corners, as center and size instead
 of corners, or in pixels instead of shares they do not.
 """
@@ -38,18 +38,18 @@ _FAINT = 0.2
 _AGREES = 0.4
 _CLEARLY = 0.8
 _OUTSIDE = 0.25
-"""A box may leave the picture by this share of it."""
+"""A box may exceed the picture by this share of it."""
 _MOST_ROWS = 0.5
 _DENSE = 50
 _LEAST_SCORE = 1e-4
 _FAR_ABOVE = 2.0
-"""Difference of two logits."""
+"""Difference of two logits that counts as large."""
 
 Outputs = list[npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
-class Look:
+class MirroredOutputs:
     """The outputs for one picture and for its mirror image."""
 
     outputs: Outputs
@@ -58,43 +58,45 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What is needed to hold readings against pictures."""
+class Observations:
+    """The outputs for all pictures, and what is needed to decode them."""
 
-    looks: tuple[Look, ...]
+    pictures: tuple[MirroredOutputs, ...]
     infos: tuple[TensorInfo, ...]
     context: ModelContext
 
 
-def look(description: ModelDescription, spec: InputSpec, pictures: Sequence[Path]) -> Observed | None:
-    """Run a model on pictures and their mirror images; None where it cannot be run here."""
+def observe_outputs(
+    description: ModelDescription, spec: InputSpec, pictures: Sequence[Path]
+) -> Observations | None:
+    """Run a model on pictures and their mirror images; return None where it cannot be run here."""
     try:
         engine = InterpreterEngine(make_here(description.path))
         preparation = Preparation(spec, description.inputs[0])
-        looks = tuple(_look(engine, preparation, path) for path in pictures[:N_PICTURES])
+        observed = tuple(_observe(engine, preparation, path) for path in pictures[:N_PICTURES])
     except (HarnessError, UnreadableImageError, RuntimeError, ValueError):
         return None
     context = ModelContext(spec.width, spec.height, description.path)
-    return Observed(looks, description.outputs, context)
+    return Observations(observed, description.outputs, context)
 
 
-def _look(engine: InterpreterEngine, preparation: Preparation, path: Path) -> Look:
+def _observe(engine: InterpreterEngine, preparation: Preparation, path: Path) -> MirroredOutputs:
     with opened(path) as image:
         picture = image.convert("RGB")
     tensor, geometry = preparation.prepare(picture)
     mirrored, _ = preparation.prepare(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-    return Look(engine.infer(tensor), geometry, engine.infer(mirrored))
+    return MirroredOutputs(engine.infer(tensor), geometry, engine.infer(mirrored))
 
 
 def choose(
-    readings: Sequence[DecoderSpec], seen: Observed, settled: bool
+    readings: Sequence[DecoderSpec], observations: Observations, settled: bool
 ) -> tuple[DecoderSpec | None, tuple[str, ...]]:
-    """Return the reading that the pictures speak for, with the evidence; None where they leave it open.
+    """Return the decoder that the pictures confirm, with the evidence; None where they leave it open.
 
     Args:
-        readings: The usual one first. Of readings that differ in other things than the box the first one is taken.
-        seen: The outputs.
-        settled: Whether the usual reading stands where the pictures say nothing.
+        readings: The usual one first. Of those that differ in more than the box the first one is taken.
+        observations: The outputs.
+        settled: Whether the usual decoder is kept where the pictures do not decide.
     """
     possible: dict[tuple[str | None, str], tuple[DecoderSpec, float | None]] = {}
     reasons: list[str] = []
@@ -103,14 +105,14 @@ def choose(
         if key in possible and possible[key][0].order == spec.order:
             continue
         try:
-            agreement = _agreement(spec, seen)
+            agreement = _agreement(spec, observations)
         except HarnessError as error:
             reasons.append(f"{_words(spec)} is impossible ({' '.join(str(error).split())[:160]})")
             continue
         if key not in possible or (agreement or 0) > (possible[key][1] or 0):
             possible[key] = (spec, agreement)
     ranked = sorted(possible.values(), key=lambda item: -(item[1] or 0.0))
-    return _decide(readings[0], ranked, reasons, settled, len(seen.looks))
+    return _decide(readings[0], ranked, reasons, settled, len(observations.pictures))
 
 
 def _decide(
@@ -148,26 +150,28 @@ def _words(spec: DecoderSpec) -> str:
     return f"{spec.box_format or 'the usual box'}{units}{order}{activation}"
 
 
-def _agreement(spec: DecoderSpec, seen: Observed) -> float | None:
+def _agreement(spec: DecoderSpec, observations: Observations) -> float | None:
     """Return the share of the score that moves to the other side with the picture; None without detections.
 
     Raises:
-        ModelError: The outputs cannot be read so.
+        ModelError: The outputs cannot be decoded so.
     """
-    decoder = make_decoder(spec, seen.infos, seen.context)
+    decoder = make_decoder(spec, observations.infos, observations.context)
     total = moved = 0.0
-    for one in seen.looks:
-        here, there = (_checked(spec, decoder, outputs, seen) for outputs in (one.outputs, one.mirrored))
+    for one in observations.pictures:
+        here, there = (
+            _checked(spec, decoder, outputs, observations) for outputs in (one.outputs, one.mirrored)
+        )
         _refuse_impossible(spec, here)
         credit, weight = _moved(here, there, one.geometry)
         total, moved = total + weight, moved + credit
     return moved / total if total else None
 
 
-def _checked(spec: DecoderSpec, decoder: Decoder, outputs: Outputs, seen: Observed) -> Detections:
+def _checked(spec: DecoderSpec, decoder: Decoder, outputs: Outputs, observations: Observations) -> Detections:
     if spec.name == "ssd-postprocess" and spec.order is not None:
         real = dict(zip(parse_order(spec.order, spec.name), outputs, strict=False))
-        infos = dict(zip(parse_order(spec.order, spec.name), seen.infos, strict=False))
+        infos = dict(zip(parse_order(spec.order, spec.name), observations.infos, strict=False))
         scores, classes = (dequantize(real[role], infos[role]).reshape(-1) for role in ("scores", "classes"))
         kept = scores > 0
         check_final(spec.name, scores[kept], classes[kept])
@@ -177,7 +181,7 @@ def _checked(spec: DecoderSpec, decoder: Decoder, outputs: Outputs, seen: Observ
 
 
 def _refuse_crowd(spec: DecoderSpec, decoder: HeadDecoder, outputs: Outputs) -> None:
-    """Refuse a dense table most of whose rows are objects: its scores are something else."""
+    """Refuse a dense table most of whose rows are objects: its scores are other numbers."""
     scores = decoder.read(outputs).scores
     if len(scores) < _DENSE or not scores.size:
         return
@@ -194,7 +198,7 @@ def _refuse_crowd(spec: DecoderSpec, decoder: HeadDecoder, outputs: Outputs) -> 
 
 
 def _no_object_last(scores: npt.NDArray[np.float32]) -> bool:
-    """Whether the last column stands far above the others in nearly all rows, as DETR's no-object does."""
+    """Whether the last column is far above the others in nearly all rows, like DETR's no-object."""
     if scores.shape[1] < 3:
         return False
     inside = np.clip(scores, 1e-7, 1 - 1e-7)
@@ -206,7 +210,7 @@ def _refuse_impossible(spec: DecoderSpec, found: Detections) -> None:
     """Refuse boxes without area or outside the picture.
 
     Raises:
-        ModelError: Says how many of the boxes cannot be.
+        ModelError: States how many of the boxes are impossible.
     """
     kept = found.scores > max(_LEAST_SCORE, _FAINT * float(found.scores.max(initial=0)))
     boxes = found.boxes[kept]
@@ -222,7 +226,7 @@ def _refuse_impossible(spec: DecoderSpec, found: Detections) -> None:
 
 
 def _moved(here: Detections, there: Detections, geometry: Geometry) -> tuple[float, float]:
-    """Return the score of a picture's best detections that stand mirrored in the mirror image, and of all."""
+    """Return the score of a picture's best detections that appear mirrored in the mirror image, and of all."""
     best = _best(here)
     if not len(best):
         return 0.0, 0.0
@@ -245,7 +249,7 @@ def _best(found: Detections) -> npt.NDArray[np.intp]:
 
 
 def example_pictures() -> list[Path]:
-    """Return the pictures that come with the program, for a model that is looked at without a data set."""
+    """Return the bundled pictures, for a model without a data set."""
     from harness.workspace import bundled_workspace
 
     folder = bundled_workspace().models / "shapes" / "dataset"

@@ -1,8 +1,8 @@
 """Try the readings of a model on a few dozen labeled images: the one with the best mAP is right.
 
 An inference is the expensive part, so each prepared image is inferred once for all readings of the outputs, and the
-meaning of the class numbers is tried on the detections that are there already. The preparation is varied one respect
-after another, each time from the best reading so far.
+meaning of the class numbers is tried on the same detections. The preparation is varied one property after another, each
+time from the best reading so far.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from harness.tflite.runnable import check_runnable
 
 DEFAULT_IMAGES = 32
 _RIGHT_ENOUGH = 0.05
-"""mAP from which on the decoder is taken for settled while the preparation is varied."""
+"""mAP above which the decoder counts as right while the preparation is varied."""
 _CHANCE = 0.01
-"""Difference of two mAPs on a few dozen images that says nothing (50 images, paired: ±0.01)."""
+"""Difference of two mAPs on a few dozen images that can be chance (50 images, paired: ±0.01)."""
 _SHARE = 0.10
-"""Nor does a gain of less than this share: on drawn shapes BGR beats RGB by 7 % on 8 images, by chance."""
+"""A gain of less than this share can be chance, too: on drawn shapes BGR beats RGB by 7 % on 8 images."""
 
 OnProgress = Callable[[int, str], None]
 """Called with the number of readings that are done and the words of the last one."""
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A reading and what it gave.
+class ReadingScore:
+    """A reading and its accuracy.
 
     Attributes:
-        reading: How it differs from the first reading; `as inferred` or `as the card says` for that one.
-        card: What it comes to.
+        reading: Its difference from the first reading; `as inferred` or `as the card says` for that one.
+        card: The card of the reading.
         map: COCO's mAP on the images; None without anything to average.
-        ap50: At an overlap of 0.5.
-        n_detections: How many there were.
+        ap50: AP at an overlap of 0.5.
+        n_detections: Number of detections.
         best: Whether it is the winner.
     """
 
@@ -65,20 +65,20 @@ class Tried:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What readings are compared by."""
+        """The key by which readings are compared."""
         return self.map or 0.0, self.ap50 or 0.0
 
 
 def probe(
     model: Model, dataset: Dataset, limit: int = DEFAULT_IMAGES, on_progress: OnProgress | None = None
-) -> list[Tried]:
-    """Try a model's readings; the best first, the others by their mAP.
+) -> list[ReadingScore]:
+    """Try a model's readings; return the best first, the others by their mAP.
 
     Args:
         model: Its card is the first reading.
         dataset: Labeled images; the first `limit` that have annotations are used.
-        limit: How many images.
-        on_progress: Is told how it goes.
+        limit: Number of images.
+        on_progress: Called with the progress.
 
     Raises:
         UsageError: No image is labeled, or the model has no decoder that could be varied.
@@ -95,33 +95,33 @@ def probe(
         raise UsageError(f"dataset {dataset.name!r}: no image has annotations, so no reading can be judged")
     facts = describe(model.file)
     check_runnable(facts)
-    bench = _Bench(model, facts, images, read_annotations(dataset.annotations), on_progress)
-    return _ranked(bench.explore("as inferred" if model.origin is None else "as the card says"))
+    trials = _Trials(model, facts, images, read_annotations(dataset.annotations), on_progress)
+    return _ranked(trials.explore("as inferred" if model.origin is None else "as the card says"))
 
 
-def winner(tried: Sequence[Tried]) -> Tried:
-    """Return the reading to believe: the first one, unless a later one is better by more than chance gives.
+def winner(scores: Sequence[ReadingScore]) -> ReadingScore:
+    """Return the reading to believe: the first one, unless a later one is better by more than chance.
 
     The first rests on evidence in the file, so a few thousandths on a few dozen images do not overrule it.
     """
-    best = tried[0]
-    for one in tried[1:]:
+    best = scores[0]
+    for one in scores[1:]:
         gain = one.rank[0] - best.rank[0]
         if gain > max(_CHANCE, _SHARE * best.rank[0]) or (best.rank[0] < _CHANCE and gain > best.rank[0]):
             best = one
     return best
 
 
-def _ranked(tried: list[Tried]) -> list[Tried]:
-    """Put the winner first and sort the others by mAP."""
-    best = winner(tried)
-    others = sorted((one for one in tried if one is not best), key=lambda one: one.rank, reverse=True)
+def _ranked(scores: list[ReadingScore]) -> list[ReadingScore]:
+    """Sort by mAP, the winner first."""
+    best = winner(scores)
+    others = sorted((one for one in scores if one is not best), key=lambda one: one.rank, reverse=True)
     return [replace(best, best=True), *others]
 
 
 @dataclass
-class _Bench:
-    """Everything that the readings of one model share."""
+class _Trials:
+    """The trials of one model's readings, with everything that they share."""
 
     model: Model
     facts: ModelDescription
@@ -135,45 +135,47 @@ class _Bench:
         self._engines = Pool(engines)
         self._done = 0
 
-    def explore(self, first: str) -> list[Tried]:
+    def explore(self, first: str) -> list[ReadingScore]:
         """Try the outputs' readings on the card's preparation, then other preparations on the best of them."""
         known = readings.settled(self.model.evidence)
-        tried = self._try(Reading(first, self.model.card), self._outputs(self.model.card, known))
-        if winner(tried).rank[0] < _RIGHT_ENOUGH and known:
-            tried += self._try(Reading(first, self.model.card), self._outputs(self.model.card)[1:])
+        scores = self._score_readings(Reading(first, self.model.card), self._outputs(self.model.card, known))
+        if winner(scores).rank[0] < _RIGHT_ENOUGH and known:
+            scores += self._score_readings(
+                Reading(first, self.model.card), self._outputs(self.model.card)[1:]
+            )
         for vary in readings.PREPARATIONS:
-            best = winner(tried)
+            best = winner(scores)
             words = "" if best.reading == first else f"{best.reading}; "
             for prepared in vary(best.card, self.facts):
                 outputs = [Reading("", prepared.card)]
                 if best.rank[0] < _RIGHT_ENOUGH:
                     outputs = self._outputs(prepared.card)
-                tried += self._try(Reading(words + prepared.words, prepared.card), outputs)
-        return tried
+                scores += self._score_readings(Reading(words + prepared.words, prepared.card), outputs)
+        return scores
 
     def _outputs(self, card: ModelCard, known: frozenset[str] = frozenset()) -> list[Reading]:
         return list(readings.decoders(card, self.facts, known))
 
-    def _try(self, start: Reading, outputs: list[Reading]) -> list[Tried]:
-        """Infer the images as `start` prepares them, decode them in every way, and try what classes may mean."""
+    def _score_readings(self, start: Reading, outputs: list[Reading]) -> list[ReadingScore]:
+        """Infer the images prepared as `start`, decode them in every way, and try the meanings of classes."""
         found = self._detections(start.card, [reading.card for reading in outputs])
-        tried = []
+        scores = []
         for reading, images in zip(outputs, found, strict=True):
             classes = np.concatenate([image.categories for image in images])
             ends = (int(classes.min()), int(classes.max())) if classes.size else (0, 0)
             for meaning in readings.labels(reading.card):
                 if readings.in_range(meaning.card.labels, *ends):
                     words = "; ".join(filter(None, (start.words, reading.words, meaning.words)))
-                    tried.append(self._judged(words, meaning.card, images))
-        return tried
+                    scores.append(self._score(words, meaning.card, images))
+        return scores
 
-    def _judged(self, words: str, card: ModelCard, images: Sequence[ImageDetections]) -> Tried:
+    def _score(self, words: str, card: ModelCard, images: Sequence[ImageDetections]) -> ReadingScore:
         table = np.concatenate([_rows(image, card.labels) for image in images])
         result = evaluate(self.truth, table, [image.image_id for image in images]).figures
         self._done += 1
         if self.on_progress is not None:
             self.on_progress(self._done, words)
-        return Tried(words, card, result.map, result.ap50, len(table))
+        return ReadingScore(words, card, result.map, result.ap50, len(table))
 
     def _detections(self, card: ModelCard, cards: Sequence[ModelCard]) -> list[list[ImageDetections]]:
         """Return each decoder's detections of all images, classes as the model counts them."""
@@ -209,10 +211,10 @@ def _rows(image: ImageDetections, labels: Labels) -> npt.NDArray[np.float64]:
     return np.column_stack([ids, image.boxes, image.scores, categories]).astype(np.float64)
 
 
-def unlike(tried: Sequence[Tried]) -> Iterator[Tried]:
-    """Yield each reading once: of those that gave the same figures with the same detections, the first."""
+def distinct(scores: Sequence[ReadingScore]) -> Iterator[ReadingScore]:
+    """Yield each reading once: of those with the same figures and detections, the first."""
     seen: set[tuple[float | None, float | None, int]] = set()
-    for one in tried:
+    for one in scores:
         key = (one.map, one.ap50, one.n_detections)
         if key not in seen or one.best:
             yield one

@@ -1,7 +1,8 @@
-"""The readings of a model that its file leaves open: other orders, box formats, labels and preparations.
+"""List the readings of a model that its file leaves open: other orders, box formats, labels and preparations.
 
-Each function yields cards that differ from the given one in one respect, with words for the difference. What the
-file itself settles (the order that an operator's outputs tell, the pixels that an integer input takes) is not varied.
+Each function yields cards that differ from the given one in one property, with words for the difference. Properties
+that the file itself settles (the order that an operator's outputs tell, the pixels that an integer input takes) are not
+varied.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ NORMALIZATIONS: dict[str, tuple[tuple[float, float, float], tuple[float, float, 
 """real = (pixel − mean) / std, as float detectors are trained."""
 _KEY = re.compile(r"decoder\.(\w+):")
 _HEDGED = re.compile(r"probe|taken for|nothing|unless")
-"""Words of evidence that leaves something open."""
+"""Words in evidence that leave something open."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Reading:
     """One way to read a model.
 
     Attributes:
-        words: How it differs from the first reading; empty for that one.
-        card: What it comes to.
+        words: Its difference from the first reading; empty for that one.
+        card: The card.
     """
 
     words: str
@@ -59,9 +60,9 @@ def decoders(card: ModelCard, facts: ModelDescription, known: frozenset[str]) ->
     """Yield readings of the outputs that the outputs' shapes allow; the card's own first.
 
     Args:
-        card: What is varied.
+        card: The card to vary.
         facts: The model.
-        known: Keys of the decoder that are left as they are.
+        known: Keys of the decoder to leave as they are.
     """
     yield Reading("", card)
     seen = {card.decoder}
@@ -127,7 +128,7 @@ def _orders(spec: DecoderSpec) -> Iterator[tuple[str, DecoderSpec]]:
 
 
 def labels(card: ModelCard) -> Iterator[Reading]:
-    """Yield what a class index may mean: counted from 0 or 1, with a background, or COCO's 80 contiguous ids."""
+    """Yield the possible meanings of a class index: from 0 or 1, with a background, or COCO's 80 contiguous ids."""
     yield Reading("", card)
     for words, spec in (
         ("labels class + 1", Labels(offset=1)),
@@ -169,7 +170,7 @@ def channels(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:
 
 
 def resizes(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:
-    """Yield the other ways to bring an image to size."""
+    """Yield the other ways to resize an image."""
     ways: dict[str, dict[str, Any]] = {
         "stretch": {"resize": "stretch"},
         "letterbox": {"resize": "letterbox", "pad_position": "center"},
@@ -209,4 +210,4 @@ PREPARATIONS: tuple[Callable[[ModelCard, ModelDescription], Iterator[Reading]], 
     resizes,
     methods,
 )
-"""What is varied of the input, one after another, each starting from the best so far."""
+"""Properties of the input to vary, one after another, each starting from the best so far."""

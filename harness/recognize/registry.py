@@ -9,7 +9,7 @@ from harness.recognize.centernet import centernet
 from harness.recognize.dfl import dfl
 from harness.recognize.end2end import end2end
 from harness.recognize.family import Facts, Family, Refusal
-from harness.recognize.four import four
+from harness.recognize.final_outputs import final_outputs
 from harness.recognize.inputs import unusual_inputs
 from harness.recognize.levels import levels
 from harness.recognize.mediapipe import mediapipe
@@ -27,7 +27,7 @@ RECOGNIZERS: tuple[Recognizer, ...] = (
     keypoints,        # refused: BlazeFace, palms, poses
     classifier,       # refused: one vector of scores
     ssd_postprocess,  # boxes, classes, scores, count after NMS inside the model
-    four,             # the same of other exporters, in any order
+    final_outputs,    # the same of other exporters, in any order
     mediapipe,        # raw heads with the anchors in the metadata
     ssd_raw,          # box encodings and class scores against anchors
     boxes_scores,     # decoded boxes and class scores
@@ -42,5 +42,7 @@ RECOGNIZERS: tuple[Recognizer, ...] = (
 
 
 def recognize(facts: Facts) -> Family | Refusal | None:
-    """Return what the first recognizer that knows the model says; None when none does."""
-    return next((family for family in (look(facts) for look in RECOGNIZERS) if family is not None), None)
+    """Return the answer of the first recognizer that knows the model; None when none does."""
+    return next(
+        (family for family in (recognizer(facts) for recognizer in RECOGNIZERS) if family is not None), None
+    )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.cards import DecoderSpec, Labels, NmsSpec
 from harness.detectors.roles import order_by_operator
 from harness.recognize.family import COCO_IDS_90, Facts, Family, ssd_labels
-from harness.recognize.four import named_like_the_api, result_labels
+from harness.recognize.final_outputs import named_like_the_api, result_labels
 from harness.tflite import postprocess
 from harness.tflite.graph import POSTPROCESS
 from harness.tflite.metadata import BACKGROUND
@@ -19,7 +19,7 @@ _EFFICIENTDET_MEAN = 127
 
 
 def ssd_postprocess(facts: Facts) -> Family | None:
-    """Models that end in `TFLite_Detection_PostProcess`, or whose four outputs are named like its results."""
+    """Recognize models that end in `TFLite_Detection_PostProcess`, or have four outputs named like its results."""
     options = facts.description.postprocess
     order = None if options is None else order_by_operator(postprocess.places(facts.graph))
     if options is None or order is None:
@@ -60,7 +60,7 @@ def _several_classes(options: PostProcess) -> tuple[str, ...]:
 
 
 def _efficientdet(family: Family) -> Family:
-    """Change what differs: EfficientDet keeps the proportions and pads right and below with the mean.
+    """Return EfficientDet's differences: it keeps the proportions and pads right and below with the mean.
 
     Source: google/automl, `efficientdet/dataloader.py`, `InputProcessor`.
     """
@@ -79,7 +79,7 @@ def _efficientdet(family: Family) -> Family:
 
 
 def _labels(facts: Facts, options: PostProcess) -> tuple[Labels, str]:
-    """Return the labels; where the operator is told to count the background as a class, ids are class numbers."""
+    """Return the labels; where the operator counts the background as a class, ids are class numbers."""
     n, columns = options.num_classes, _score_columns(facts)
     names = facts.metadata.labels
     with_background = len(names) == n and bool(names) and names[0].lower() in BACKGROUND
@@ -90,7 +90,7 @@ def _labels(facts: Facts, options: PostProcess) -> tuple[Labels, str]:
 
 
 def _score_columns(facts: Facts) -> int | None:
-    """Return the number of columns of the class scores that go into the operator."""
+    """Return the number of columns of the operator's class scores."""
     found = postprocess.find(facts.graph)
     if found is None or len(found[1].inputs) < 2:
         return None
@@ -99,7 +99,7 @@ def _score_columns(facts: Facts) -> int | None:
 
 
 def _quantized_results(description: ModelDescription) -> tuple[str, ...]:
-    """Warn of results that a quantizer squeezed into integers: class numbers become wrong."""
+    """Warn of results that a quantizer stored as integers: class numbers become wrong."""
     names = [info.name for info in description.outputs if info.scale is not None]
     if not names:
         return ()
@@ -109,7 +109,7 @@ def _quantized_results(description: ModelDescription) -> tuple[str, ...]:
 
 
 def _by_names(facts: Facts) -> Family | None:
-    """Other graphs with the same four results under the Object Detection API's names (CenterNet exports)."""
+    """Recognize other graphs whose four results have the Object Detection API's names (CenterNet exports)."""
     found = named_like_the_api(facts)
     if found is None:
         return None

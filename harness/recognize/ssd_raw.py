@@ -1,4 +1,4 @@
-"""Recognize SSD models that give raw heads: box encodings and class scores, before NMS."""
+"""Recognize SSD models with raw heads: box encodings and class scores, before NMS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GENERATED = (
 
 @dataclass(frozen=True)
 class _Heads:
-    """Where the heads are among the outputs: indices, and the number of boxes and of score columns."""
+    """The heads among the outputs: their indices, and the number of boxes and of score columns."""
 
     boxes: int
     scores: int
@@ -46,7 +46,7 @@ class _Heads:
 
 
 def ssd_raw(facts: Facts) -> Family | None:
-    """Box encodings [1, N, 4] and class scores [1, N, C], perhaps with the anchors [1, N, 4] as an output."""
+    """Recognize box encodings [1, N, 4] and class scores [1, N, C], perhaps with the anchors [1, N, 4] as an output."""
     heads = _heads(facts)
     if heads is None:
         return None
@@ -81,7 +81,7 @@ def ssd_raw(facts: Facts) -> Family | None:
 def _decoder(
     heads: _Heads, spec: AnchorSpec, layout: _Layout | None, activation: bool, background: bool
 ) -> DecoderSpec:
-    """Put the settings together; offsets of corners come with the thresholds that such models are evaluated with."""
+    """Return the decoder's settings; offsets of corners come with the usual thresholds of such models."""
     offsets = layout is not None and layout.corners
     nms = NmsSpec(score_threshold=0.01, iou_threshold=0.5, detections_per_class=_PER_CLASS_LIMIT)
     return DecoderSpec(
@@ -133,7 +133,7 @@ def _depends(facts: Facts, output: int) -> bool:
 
 
 def _anchors(facts: Facts, heads: _Heads) -> tuple[AnchorSpec, str] | None:
-    """Return where the anchors come from; None when nothing gives as many as there are boxes."""
+    """Return the source of the anchors; None when no source gives as many as there are boxes."""
     if heads.anchors is not None:
         name = facts.description.outputs[heads.anchors].name
         return AnchorSpec(source="output"), f"the output {name} does not depend on the image"
@@ -205,7 +205,7 @@ class _Layout:
 
 
 def _layout(facts: Facts, heads: _Heads) -> _Layout | None:
-    """Read the layout of an anchors output from the constants that it is made of; None when they do not tell."""
+    """Return the layout of an anchors output, from the constants that it is made of; None when they do not tell."""
     if heads.anchors is None:
         return None
     graph = facts.graph
@@ -224,9 +224,9 @@ def _layout(facts: Facts, heads: _Heads) -> _Layout | None:
 
 
 def layout_of(values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], name: str) -> _Layout:
-    """Tell the layout of anchors [N, 4] that stand row by row, column by column.
+    """Return the layout of anchors [N, 4] that lie row by row, column by column.
 
-    Corners: the second corner is never before the first, which sizes after centers are at the image's far side.
+    Corners: the second corner is never before the first, but sizes are before centers at the image's far side.
     Along the rows x sweeps the image again and again, y once: the axis that moves more is x.
     """
     corners = bool((values[:, 2:] >= values[:, :2]).all())

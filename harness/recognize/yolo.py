@@ -1,4 +1,4 @@
-"""Recognize YOLO models: one table of boxes and class scores, perhaps with masks, points or prototypes beside."""
+"""Recognize YOLO models: one table of boxes and class scores, perhaps with masks, points or prototypes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METHOD = (
 
 
 def yolo(facts: Facts) -> Family | Refusal | None:
-    """One table [1, N, columns] or [1, columns, N], where N is what the input's grids hold."""
+    """Recognize one table [1, N, columns] or [1, columns, N], where N is the number of cells of the input's grids."""
     context = facts.context
     table = _table(facts, context)
     if table is None or not context.width:
@@ -61,7 +61,7 @@ def _family(facts: Facts, table: Table, found: Columns) -> Family:
 
 
 def _queries(facts: Facts, table: Table) -> Family | Refusal:
-    """Fewer rows than a grid: Ultralytics' RT-DETR where the columns are 4 + names or activated scores."""
+    """Recognize fewer rows than a grid: Ultralytics' RT-DETR where the columns are 4 + names or activated scores."""
     shape = list(facts.outputs[table.output].shape)
     names = len(facts.metadata.names or facts.metadata.labels)
     pieces = trace.pieces(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
@@ -94,7 +94,10 @@ def _no_grid(facts: Facts, table: Table) -> Refusal:
 
 
 def _yolox(facts: Facts, table: Table, strides: tuple[int, ...], found: Columns) -> Family:
-    """One box a cell, with objectness; images as YOLOX takes them (`yolox/data/data_augment.py`, `preproc`)."""
+    """Return the family of one box a cell, with objectness.
+
+    Images are prepared as YOLOX does (`yolox/data/data_augment.py`, `preproc`).
+    """
     labels, label_evidence = contiguous_labels(found.n_classes, facts.metadata)
     decoded = _has_exp(facts)
     boxes = (
@@ -133,7 +136,7 @@ def _has_exp(facts: Facts) -> bool:
 
 
 def _table(facts: Facts, context: ModelContext) -> Table | None:
-    """Return the only table among the outputs; prototypes [1, H, W, masks] may stand beside it."""
+    """Return the only table among the outputs; prototypes [1, H, W, masks] may be another output."""
     tables = [k for k, info in enumerate(facts.outputs) if len(info.shape) == 3]
     maps = [k for k, info in enumerate(facts.outputs) if len(info.shape) == 4]
     if len(tables) != 1 or len(tables) + len(maps) != len(facts.outputs) or len(maps) > 1:
@@ -148,13 +151,13 @@ def _table(facts: Facts, context: ModelContext) -> Table | None:
 
 
 def _is_grid(facts: Facts, table: Table) -> bool:
-    """Whether the boxes come straight from a convolution, so that they are still relative to their cells."""
+    """Whether the boxes come directly from a convolution, so that they are still relative to their cells."""
     found = trace.source(facts.graph, facts.graph.primary.outputs[table.output])
     return found is not None and found.name in trace.RAW
 
 
 def _constant_objectness(facts: Facts, table: Table) -> bool:
-    """Whether the column after the box depends on no picture: YOLOv6 fills it with ones."""
+    """Whether the column after the box is independent of the picture: YOLOv6 fills it with ones."""
     pieces = trace.pieces(facts.graph, facts.graph.primary.outputs[table.output], table.columns)
     at = 0
     for piece in pieces:
@@ -165,7 +168,7 @@ def _constant_objectness(facts: Facts, table: Table) -> bool:
 
 
 def _activation(facts: Facts, table: Table, found: Columns) -> Literal["none", "sigmoid"]:
-    """Scores straight from a convolution still need the sigmoid."""
+    """Whether scores still need the sigmoid: those directly from a convolution do."""
     output = facts.graph.primary.outputs[table.output]
     pieces = trace.pieces(facts.graph, output, table.columns)
     at, end = 0, table.columns - found.extra

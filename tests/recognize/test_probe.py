@@ -23,7 +23,7 @@ from harness.cli.main import main
 from harness.edit.card_toml import to_toml
 from harness.errors import UsageError
 from harness.recognize.card import infer_card
-from harness.recognize.probe import Tried, probe, unlike, winner
+from harness.recognize.probe import ReadingScore, distinct, probe, winner
 from harness.recognize.readings import decoders, in_range, labels, normalizations, resizes, settled
 from harness.tflite.model import describe
 from tests.support.paths import MODELS
@@ -46,13 +46,13 @@ def example():
 
 def test_a_right_card_is_left_as_it_is(example):
     model, dataset = example
-    tried = probe(model, dataset, N_IMAGES)
-    assert tried[0].best
-    assert tried[0].reading == "as the card says"
-    assert (tried[0].card.labels, tried[0].card.input) == (model.card.labels, model.card.input)
-    assert [one.best for one in tried].count(True) == 1
+    scores = probe(model, dataset, N_IMAGES)
+    assert scores[0].best
+    assert scores[0].reading == "as the card says"
+    assert (scores[0].card.labels, scores[0].card.input) == (model.card.labels, model.card.input)
+    assert [one.best for one in scores].count(True) == 1
     assert {"method", "channels", "letterbox", "input"} <= {
-        one.reading.split(";")[0].split()[0] for one in tried
+        one.reading.split(";")[0].split()[0] for one in scores
     }
 
 
@@ -64,23 +64,23 @@ def test_wrong_labels_and_a_wrong_input_are_both_put_right(example):
         input=replaced(model.card.input, mean=(0.0,) * 3, std=(1.0,) * 3),
     )
     steps = []
-    tried = probe(replace(model, card=wrong), dataset, N_IMAGES, lambda n, words: steps.append((n, words)))
-    best = tried[0].card
+    scores = probe(replace(model, card=wrong), dataset, N_IMAGES, lambda n, words: steps.append((n, words)))
+    best = scores[0].card
     assert best.labels == model.card.labels
     assert (best.input.mean, best.input.std) == (model.card.input.mean, model.card.input.std)
-    assert "labels class + 1" in tried[0].reading
-    assert "input -1…1" in tried[0].reading
-    first = next(one for one in tried if one.reading == "as the card says")
-    assert tried[0].rank[0] > first.rank[0] + 0.1
-    assert [n for n, _ in steps] == list(range(1, len(tried) + 1))
+    assert "labels class + 1" in scores[0].reading
+    assert "input -1…1" in scores[0].reading
+    first = next(one for one in scores if one.reading == "as the card says")
+    assert scores[0].rank[0] > first.rank[0] + 0.1
+    assert [n for n, _ in steps] == list(range(1, len(scores) + 1))
 
 
 def test_wrong_boxes_are_put_right_where_the_file_does_not_settle_them(shared_data):
     dataset = find_dataset(shared_data / "coco50")
     model = infer_card(shared_data / "models" / "ssd_mobilenet_v2_fpnlite_10_256_int8.tflite")
     wrong = replaced(model.card, decoder=replaced(model.card.decoder, box_format="yxyx"))
-    tried = probe(replace(model, card=wrong, evidence=()), dataset, 8)
-    assert tried[0].card.decoder.box_format == "xyxy"
+    scores = probe(replace(model, card=wrong, evidence=()), dataset, 8)
+    assert scores[0].card.decoder.box_format == "xyxy"
 
 
 def test_a_model_of_no_family_cannot_be_probed(example):
@@ -100,21 +100,23 @@ def test_images_without_annotations_cannot_decide(example):
 def test_only_more_than_chance_overrules_the_first_reading(example):
     card = example[0].card
     scores = {"first": 0.300, "a": 0.309, "b": 0.305}
-    tried = [Tried(name, card, value, value, 1) for name, value in scores.items()]
-    assert winner(tried).reading == "first"
-    assert winner([*tried, Tried("c", card, 0.335, 0.5, 1)]).reading == "c"
-    assert winner([Tried("x", card, 0.0, 0.0, 1), Tried("y", card, 0.002, 0.0, 1)]).reading == "y"
-    assert winner([Tried("x", card, None, None, 0)]).reading == "x"
+    scores = [ReadingScore(name, card, value, value, 1) for name, value in scores.items()]
+    assert winner(scores).reading == "first"
+    assert winner([*scores, ReadingScore("c", card, 0.335, 0.5, 1)]).reading == "c"
+    assert (
+        winner([ReadingScore("x", card, 0.0, 0.0, 1), ReadingScore("y", card, 0.002, 0.0, 1)]).reading == "y"
+    )
+    assert winner([ReadingScore("x", card, None, None, 0)]).reading == "x"
 
 
 def test_readings_of_the_same_detections_are_shown_once(example):
     card = example[0].card
-    tried = [
-        Tried("a", card, 0.1, 0.2, 5, best=True),
-        Tried("b", card, 0.1, 0.2, 5),
-        Tried("c", card, 0.1, 0.2, 6),
+    scores = [
+        ReadingScore("a", card, 0.1, 0.2, 5, best=True),
+        ReadingScore("b", card, 0.1, 0.2, 5),
+        ReadingScore("c", card, 0.1, 0.2, 6),
     ]
-    assert [one.reading for one in unlike(tried)] == ["a", "c"]
+    assert [one.reading for one in distinct(scores)] == ["a", "c"]
 
 
 def test_evidence_that_hedges_settles_nothing():

@@ -1,7 +1,7 @@
 """Recognize final detections in three or four outputs of any order and naming: boxes, scores, classes, their number.
 
-YOLOv5's `--nms`, onnx2tf, TensorRT-like graphs and Keras exports differ in which output is which, in the order of the
-corners, in shares or pixels, and in whether classes are integers. The outputs of `TFLite_Detection_PostProcess` are
+YOLOv5's `--nms`, onnx2tf, TensorRT-like graphs and Keras exports differ in the roles of the outputs, in the order of
+the corners, in shares or pixels, and in whether classes are integers. The outputs of `TFLite_Detection_PostProcess` are
 recognized by the operator itself (`recognize.ssd`).
 """
 
@@ -23,13 +23,13 @@ _FORMATS = ("xyxy", "yxyx", "xywh", "ltwh")
 _UNITS = ("share", "pixels")
 
 
-def four(facts: Facts) -> Family | None:
-    """Boxes [1, N, 4] and two vectors [1, N], perhaps with one number."""
+def final_outputs(facts: Facts) -> Family | None:
+    """Recognize boxes [1, N, 4] and two vectors [1, N], perhaps with one number."""
     roles = _roles(facts.outputs)
     if roles is None:
         return None
     boxes, vectors, count = roles
-    ordered, reason = _told(facts, vectors)
+    ordered, reason = _score_class_orders(facts, vectors)
     orders = [_order(len(facts.outputs), boxes, pair, count) for pair in ordered]
     labels, label_evidence = result_labels(facts)
     return Family(
@@ -63,8 +63,8 @@ def _roles(outputs: tuple[TensorInfo, ...]) -> tuple[int, list[int], int | None]
     return boxes[0], vectors, counts[0] if counts else None
 
 
-def _told(facts: Facts, vectors: list[int]) -> tuple[list[tuple[int, int]], str]:
-    """Return the possible (scores, classes), with how that is known: by type, name or the graph, else both."""
+def _score_class_orders(facts: Facts, vectors: list[int]) -> tuple[list[tuple[int, int]], str]:
+    """Return the possible (scores, classes), with the evidence: by type, name or the graph, else both orders."""
     integers = [k for k in vectors if facts.outputs[k].dtype in _INTEGERS]
     if len(integers) == 1:
         scores = next(k for k in vectors if k not in integers)
@@ -74,7 +74,7 @@ def _told(facts: Facts, vectors: list[int]) -> tuple[list[tuple[int, int]], str]
     named = _by_names(facts, vectors)
     if named is not None:
         return [named], "the outputs' names"
-    counted = [k for k in vectors if _counted(facts, k)]
+    counted = [k for k in vectors if _is_integer_valued(facts, k)]
     if len(counted) == 1:
         scores = next(k for k in vectors if k not in counted)
         return [(scores, counted[0])], "classes come from integers within the graph"
@@ -95,8 +95,8 @@ def _by_names(facts: Facts, vectors: list[int]) -> tuple[int, int] | None:
     return None
 
 
-def _counted(facts: Facts, output: int) -> bool:
-    """Whether an output is made of integers: indices of an ARG_MAX or TOPK, or a CAST of such."""
+def _is_integer_valued(facts: Facts, output: int) -> bool:
+    """Whether an output holds integers: indices of an ARG_MAX or TOPK, or a CAST of such."""
     graph = facts.graph
     found = trace.origin(graph, graph.primary.outputs[output])
     if found is None:
@@ -113,7 +113,7 @@ def _order(n: int, boxes: int, pair: tuple[int, int], count: int | None) -> str:
 
 
 def result_labels(facts: Facts) -> tuple[Labels, str]:
-    """Return what classes mean: the file's names, else COCO's 90 ids."""
+    """Return the meaning of the classes: the file's names, else COCO's 90 ids."""
     n = len(facts.metadata.labels)
     if facts.metadata.names:
         return contiguous_labels(n, facts.metadata)
@@ -127,7 +127,7 @@ def result_labels(facts: Facts) -> tuple[Labels, str]:
 
 
 def named_like_the_api(facts: Facts) -> tuple[str, str] | None:
-    """Return order and reason where the outputs are named as the Object Detection API names them: y stands first."""
+    """Return order and reason where outputs have the names of the Object Detection API, which puts y first."""
     found = order_by_names(facts.outputs)
     names = [info.name for info in facts.outputs]
     api = all("detection" in name.lower() for name in names)
