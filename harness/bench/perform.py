@@ -12,6 +12,7 @@ from harness.accuracy.on_dataset import DatasetAccuracy, evaluate_on
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
+from harness.delegates import UNKNOWN
 from harness.errors import DeviceError, HarnessError, MeasurementError
 from harness.records.records import AccuracyFacts, OperatorFacts, OperatorProfile, ProcessFacts, Record
 from harness.records.samples import to_bytes
@@ -38,8 +39,13 @@ class Performer:
     def perform(self, task: Task, record: Record) -> Record:
         """Return the cell's record with what the task gave; a failure is a part of it too."""
         if task.kind == "accuracy":
-            return replace(record, accuracy=self._accuracy(task))
+            ran = None if task.cell.delegate.is_cpu else _ran_instead(record)
+            accuracy = self._accuracy(task) if ran is None else _no_accuracy(task.cell, ran)
+            return replace(record, accuracy=accuracy)
         if task.kind == "operators":
+            ran = _ran_instead(record)
+            if ran is not None:
+                return replace(record, operators=OperatorFacts(status=Status.FALLBACK, reasons=(ran,)))
             return replace(record, operators=self._operators(task))
         return replace(record, processes=(*record.processes, self._process(task)))
 
@@ -127,6 +133,19 @@ def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> Accurac
             f"{first_few(result.lacking)}, of which there are objects"
         )
     return replace(facts, status=status, reasons=tuple(reasons), classes=match)
+
+
+def _ran_instead(record: Record) -> str | None:
+    """Say that something else ran in every process of a cell; None where the delegate ran in one, or may run yet."""
+    if not record.processes or any(p.status != Status.FALLBACK for p in record.processes):
+        return None
+    facts = [p.delegate for p in record.processes if p.delegate is not None]
+    names = ", ".join(dict.fromkeys(one.actual for one in facts)) or UNKNOWN
+    return f"{record.delegate.requested} ran in no process of this cell (what ran: {names})"
+
+
+def _no_accuracy(cell: Cell, why: str) -> AccuracyFacts:
+    return replace(_planned_accuracy(cell), status=Status.FALLBACK, reasons=(why,))
 
 
 def _planned_accuracy(cell: Cell) -> AccuracyFacts:

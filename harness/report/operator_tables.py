@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.text import clean
+from harness.vocabulary import Status
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -43,6 +44,8 @@ class OperatorTables:
     def _title(self, rows: Sequence[Row]) -> str:
         first = rows[0]
         parts = [f"{first['model']} on {first['delegate_requested']}", first["device"]]
+        if first["status"] != Status.OK:
+            parts += [f"{first['status']}: {first['delegate_actual']} ran"]
         parts += [first["run_id"]] if self._several_runs else []
         parts += [f"{units.milliseconds(sum(row['time_ms'] for row in rows))} ms in operators"]
         return clean(" · ".join(parts))

@@ -18,6 +18,8 @@ COLUMNS = (
     "model",
     "device",
     "delegate_requested",
+    "delegate_actual",
+    "status",
     "operator",
     "delegated",
     "count",
@@ -74,12 +76,13 @@ def recorded_rows(stored: Iterable[StoredRecord], runs: Iterable[Path]) -> list[
 
 
 def operator_rows(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
-    """Return one row a kind of operator of each cell; cells whose operators were not recorded have none.
+    """Return one row a kind of operator of each cell; cells that fell back or were not recorded have none.
 
     Raises:
         RecordError: A file with operators is missing, or is not one of ours.
     """
-    return [_row(one, kind) for one in stored for kind in by_kind(one.operators())]
+    shown = (one for one in stored if _fell_back(one) is None)
+    return [_row(one, kind) for one in shown for kind in by_kind(one.operators())]
 
 
 def remarks(stored: Iterable[StoredRecord]) -> list[str]:
@@ -87,10 +90,19 @@ def remarks(stored: Iterable[StoredRecord]) -> list[str]:
     told = []
     for one in stored:
         facts, record = one.record.operators, one.record
-        if facts is not None and facts.status != Status.OK:
-            reasons = "; ".join(facts.reasons)
+        other = _fell_back(one)
+        if facts is not None and (facts.status != Status.OK or other is not None):
+            reasons = "; ".join(facts.reasons if facts.status != Status.OK or other is None else (other,))
             told.append(f"no operators of {record.model.name} on {record.delegate.requested}: {reasons}")
     return told
+
+
+def _fell_back(stored: StoredRecord) -> str | None:
+    """Say what ran in place of the delegate that was asked for, whose operators these are not; None where it ran."""
+    record = stored.record
+    if record.status != Status.FALLBACK:
+        return None
+    return f"{record.status}: {record.delegate.actual} ran, and its operators are not those of the delegate"
 
 
 def _row(stored: StoredRecord, kind: Kind) -> dict[str, Any]:
@@ -100,6 +112,8 @@ def _row(stored: StoredRecord, kind: Kind) -> dict[str, Any]:
         "model": record.model.name,
         "device": record.device.name,
         "delegate_requested": record.delegate.requested,
+        "delegate_actual": record.delegate.actual,
+        "status": record.status,
         "operator": kind.name,
         "delegated": kind.delegated,
         "count": kind.count,
@@ -113,6 +127,9 @@ def for_page(stored: StoredRecord) -> dict[str, Any] | None:
     facts = stored.record.operators
     if facts is None:
         return None
+    fell_back = _fell_back(stored)
+    if fell_back is not None and facts.operators is not None:
+        return {"missing": [clean(fell_back)]}
     try:
         operators = stored.operators()
     except RecordError as error:

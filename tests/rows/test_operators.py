@@ -117,3 +117,24 @@ def test_a_real_run_names_its_suppression_as_a_kernel_and_its_convolutions_as_de
     kinds = {kind.name: kind for kind in operators.by_kind(row.operators())}
     assert not kinds["TFLite_Detection_PostProcess"].delegated
     assert kinds["Convolution (NHWC, F32) DWConv"].delegated
+
+
+def test_operators_of_a_cell_that_fell_back_stand_under_no_delegate(profiled):
+    path = profiled.cells[0] / "record.json"
+    record = records.load(path, records.Record)
+    delegate = msgspec.structs.replace(record.delegate, requested="gpu", actual="xnnpack")
+    records.save(path, msgspec.structs.replace(record, status="fallback", delegate=delegate))
+    (stored,) = [r for r in frame.read_results([profiled.folder]).records if r.record.status == "fallback"]
+    assert operators.operator_rows([stored]) == []
+    assert "fallback: xnnpack ran" in operators.remarks([stored])[0]
+    assert "fallback: xnnpack ran" in operators.for_page(stored)["missing"][0]
+
+
+def test_operators_of_a_partial_cell_have_its_word_in_heading_and_columns(profiled):
+    path = profiled.cells[0] / "record.json"
+    record = records.load(path, records.Record)
+    delegate = msgspec.structs.replace(record.delegate, requested="gpu", actual="gpu")
+    records.save(path, msgspec.structs.replace(record, status="partial", delegate=delegate))
+    assert "partial: gpu ran" in report(profiled, "--operators").stdout.splitlines()[0]
+    rows = json.loads(report(profiled, "--operators", "--format", "json").stdout)
+    assert {(row["delegate_actual"], row["status"]) for row in rows} == {("gpu", "partial")}
