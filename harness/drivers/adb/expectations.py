@@ -17,6 +17,7 @@ class Refusal(NamedTuple):
 
 ON_CPU = tuple(kind.name for kind in KINDS.values() if kind.on_cpu)
 ACCELERATORS = tuple(kind.name for kind in KINDS.values() if kind.on_phones)
+QUALCOMM = "Qualcomm"
 NNAPI_SINCE, NNAPI_DEPRECATED = 27, 35
 
 
@@ -31,26 +32,26 @@ def refusals(facts: PhoneFacts) -> tuple[Refusal, ...]:
     if not facts.is_android:
         return tuple(Refusal(kind, f"no {kind}: not an Android system") for kind in ACCELERATORS)
     pixel = (facts.manufacturer or "").lower() == "google"
-    api, qualcomm = facts.api_level or 0, is_qualcomm(facts)
+    api, other = facts.api_level or 0, is_qualcomm(facts) is False
     rules = (
         (api < NNAPI_SINCE, NNAPI, f"no nnapi: it exists since Android 8.1, this is API {api}"),
         (pixel, HEXAGON, "no hexagon: a Pixel does not let other programs use the DSP"),
-        (not pixel and not qualcomm, HEXAGON, "no hexagon: not a Qualcomm processor"),
-        (not qualcomm, QNN, "no qnn: not a Qualcomm processor"),
+        (not pixel and other, HEXAGON, "no hexagon: not a Qualcomm processor"),
+        (other, QNN, "no qnn: not a Qualcomm processor"),
     )
     return tuple(Refusal(kind, reason) for applies, kind, reason in rules if applies)
 
 
 def remarks(facts: PhoneFacts) -> tuple[str, ...]:
     """Return remarks on delegates that are not refused."""
-    if facts.api_level is not None and facts.api_level >= NNAPI_DEPRECATED:
-        return ("NNAPI is deprecated since Android 15",)
-    return ()
+    unknown = facts.is_android and is_qualcomm(facts) is None
+    rules = (
+        (unknown, "unknown whether the processor is Qualcomm's, so whether hexagon and qnn can work"),
+        ((facts.api_level or 0) >= NNAPI_DEPRECATED, "NNAPI is deprecated since Android 15"),
+    )
+    return tuple(remark for applies, remark in rules if applies)
 
 
-def is_qualcomm(facts: PhoneFacts) -> bool:
-    """Return whether the processor is a Qualcomm one, by the names its properties use."""
-    soc = (facts.soc or "").lower()
-    names = ("qualcomm", "qti", "qcom", "msm", "sdm", "sm6", "sm7", "sm8", "snapdragon", "kona", "lahaina", "taro",
-             "kalama", "pineapple", "lito", "trinket", "bengal", "holi")  # fmt: skip
-    return any(name in soc for name in names)
+def is_qualcomm(facts: PhoneFacts) -> bool | None:
+    """Return whether the processor is a Qualcomm one; None where the phone shows nothing of who made it."""
+    return None if facts.soc_maker is None else facts.soc_maker == QUALCOMM

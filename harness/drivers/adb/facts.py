@@ -26,6 +26,20 @@ THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shut
 CHARGING = {"2": "yes", "3": "no", "4": "no", "5": "full"}
 """android.os.BatteryManager.BATTERY_STATUS_*"""
 
+MAKERS = {
+    # maker: how it or its chips' numbers are written in properties, in /proc/cpuinfo and by its GPU's driver
+    "Qualcomm": r"qualcomm|\bqcom\b|\bqti\b|snapdragon|adreno|\bmsm|\b(?:apq|sdm|sm|qcs|qcm|sxr|sda)\d",
+    "MediaTek": r"mediatek|\bmt\d{4}",
+    "Samsung": r"samsung|exynos|\bs5e\d{4}|xclipse",
+    "Google": r"\bgoogle\b|\btensor\b|\bgs[12]01\b|\bzuma",
+    "HiSilicon": r"hisilicon|kirin|\bhi\d{4}",
+    "Unisoc": r"unisoc|spreadtrum|\b(?:ums|sc|sp)\d{4}",
+    "NVIDIA": r"nvidia|tegra",
+    "Rockchip": r"rockchip|\brk\d{4}",
+    "Intel": r"\bintel\b",
+}
+"""Words that tell who made a processor. ARM and Imagination make GPUs for several, so those tell nothing."""
+
 
 @dataclass(frozen=True)
 class Health:
@@ -50,7 +64,10 @@ class Health:
 
 @dataclass(frozen=True)
 class PhoneFacts(LinuxFacts):
-    """Facts about a phone. Unknown is None."""
+    """Facts about a phone. Unknown is None.
+
+    `soc_maker` is what the phone itself shows of who made its processor (see `_soc_maker`).
+    """
 
     serial: str | None = None
     manufacturer: str | None = None
@@ -59,6 +76,8 @@ class PhoneFacts(LinuxFacts):
     api_level: int | None = None
     build: str | None = None
     gpu: str | None = None
+    gpu_maker: str | None = None
+    soc_maker: str | None = None
     free_mb: int | None = None
     root: str | None = None
     health: Health = Health()
@@ -88,6 +107,8 @@ def parse(text: str) -> PhoneFacts:
         api_level=parse_whole(props.get("ro.build.version.sdk")),
         build=_first(props, "ro.build.fingerprint"),
         gpu=_gpu(part.get("gpu", "")),
+        gpu_maker=_gpu_maker(part.get("gpu", "")),
+        soc_maker=_soc_maker(props, part.get("cpuinfo", ""), part.get("gpu", "")),
         free_mb=free_mb(part.get("space", "")),
         root=_root(part.get("root", "")),
         health=parse_health(part),
@@ -98,6 +119,10 @@ def parse_health(part: Mapping[str, str]) -> Health:
     """Read the sections of the battery, the heat and the screen."""
     battery = dict(re.findall(r"^\s*([\w ]+): (\S+)\s*$", part.get("battery", ""), re.MULTILINE))
     tenths = parse_whole(battery.get("temperature"))
+    if battery.get("present") == "false":
+        battery, tenths = {}, None
+    if tenths == 0 and parse_whole(battery.get("voltage")) == 0:
+        tenths = None  # an emulator's zeros
     level, scale = parse_whole(battery.get("level")), parse_whole(battery.get("scale")) or 100
     return Health(
         battery_percent=None if level is None else round(100 * level / scale),
@@ -128,6 +153,33 @@ def _gpu(text: str) -> str | None:
     return (gles[2].strip() if gles else lines[0].strip()) or None
 
 
+def _gpu_maker(text: str) -> str | None:
+    gles = re.search(r"^\s*GLES: *([^,]+),", text, re.MULTILINE)
+    return gles[1].strip() if gles else None
+
+
+def _soc_maker(props: Mapping[str, str], cpuinfo: str, gpu: str) -> str | None:
+    """Return who made the processor, by the first evidence that names one; None where none does.
+
+    A code name of a board says nothing by itself: there are hundreds, and new ones each year.
+    """
+    hardware = re.search(r"^Hardware\s*: *(.+)$", cpuinfo, re.MULTILINE)
+    evidence = (
+        _first(props, "ro.soc.manufacturer"),
+        _first(props, "ro.soc.model"),
+        _first(props, "ro.hardware"),
+        hardware[1] if hardware else None,
+        _first(props, "ro.hardware.chipname"),
+        _first(props, "ro.board.platform"),
+        "" if (_gpu_maker(gpu) or "").startswith("Google") else gpu,  # an emulator's translator
+    )
+    return next((maker for text in evidence if text and (maker := _maker_in(text))), None)
+
+
+def _maker_in(text: str) -> str | None:
+    return next((maker for maker, pattern in MAKERS.items() if re.search(pattern, text, re.IGNORECASE)), None)
+
+
 def _root(text: str) -> str | None:
     lines = text.split()
     if not lines:
@@ -136,6 +188,9 @@ def _root(text: str) -> str | None:
 
 
 def _thermal(text: str) -> str | None:
+    """Return the status; None without a thermal HAL or under an override, where the number is no measurement."""
+    if re.search(r"^\s*(?:HAL Ready: false|IsStatusOverride: true)\s*$", text, re.MULTILINE):
+        return None
     status = re.search(r"^Thermal Status: (\d)$", text, re.MULTILINE)
     return THERMAL[int(status[1])] if status and int(status[1]) < len(THERMAL) else None
 

@@ -160,6 +160,59 @@ def test_what_can_be_expected_follows_from_the_phone(props, delegates, reason):
     assert reason in row.reason
 
 
+CODE_NAME = """@@getprop
+[ro.product.manufacturer]: [Xiaomi]
+[ro.build.version.sdk]: [30]
+[ro.hardware]: [{hardware}]
+[ro.board.platform]: [atoll]
+@@cpuinfo
+Hardware\t: {cpu}
+@@gpu
+GLES: {gpu}
+@@end
+"""
+
+
+@pytest.mark.parametrize(
+    ("hardware", "cpu", "gpu", "qualcomm"),
+    [
+        ("qcom", "x", "x", True),
+        ("x", "Qualcomm Technologies, Inc ATOLL-AB", "x", True),
+        ("x", "x", "Qualcomm, Adreno (TM) 618, OpenGL ES 3.2 V@0502.0", True),
+        ("mt6789", "x", "ARM, Mali-G57 MC2, OpenGL ES 3.2", False),
+        ("exynos990", "x", "ARM, Mali-G77, OpenGL ES 3.2", False),
+        ("x", "x", "ARM, Mali-G77, OpenGL ES 3.2", None),
+    ],
+)
+def test_the_maker_of_a_processor_is_told_by_evidence_and_no_code_name_denies_one(
+    hardware, cpu, gpu, qualcomm
+):
+    facts = phone.parse(CODE_NAME.format(hardware=hardware, cpu=cpu, gpu=gpu))
+    assert expectations.is_qualcomm(facts) is qualcomm
+    row = describe_phone("x", "y", facts)
+    assert ("qnn" in row.delegates, "hexagon" in row.delegates) == (qualcomm is not False,) * 2
+    assert ("unknown whether the processor is Qualcomm's" in row.reason) == (qualcomm is None)
+
+
+def health(section, text):
+    return phone.parse(f"@@{section}\n{text}\n@@end\n").health
+
+
+@pytest.mark.parametrize("line", ["HAL Ready: false", "IsStatusOverride: true"])
+def test_a_thermal_status_without_a_hal_or_under_an_override_is_unknown(line):
+    assert health("thermal", f"Thermal Status: 0\n{line}").thermal_status is None
+    assert health("thermal", "Thermal Status: 0\nHAL Ready: true").thermal_status == "none"
+
+
+def test_a_phone_without_a_battery_has_no_charge():
+    assert health("battery", "  status: 1\n  present: false\n  level: 0\n  temperature: 0") == phone.Health()
+
+
+def test_the_temperature_of_an_emulators_battery_is_unknown():
+    found = health("battery", "  present: true\n  level: 89\n  voltage: 0\n  temperature: 0")
+    assert (found.battery_percent, found.battery_temperature_c) == (89, None)
+
+
 def test_what_nobody_tells_is_unknown():
     facts = phone.parse("@@end\n")
     assert facts == phone.PhoneFacts()
