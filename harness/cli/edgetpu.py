@@ -90,10 +90,9 @@ def log_command(
 
     FILE is what the compiler printed, or the .log file that it wrote; with the option -s it holds the table.
     """
-    from harness.edgetpu.log import parse
     from harness.recognize.find import find_file
 
-    logs = [(str(path), parse(_read(path))) for path in files]
+    logs = [named for path in files for named in _runs_in(path)]
     for name, log in logs:
         if not (log.models or log.problems or log.version):
             raise _no_log(name)
@@ -129,13 +128,34 @@ def compile_command(ctx: click.Context, /, model: str, summary: bool, format_: s
     note(f"compiled: {done.model}\nlog: {done.log_file}")
 
 
+def _runs_in(path: Path) -> list[tuple[str, CompilerLog]]:
+    """Read the runs of the compiler in a file, each with its name."""
+    from harness.edgetpu.log import parse_runs
+
+    runs = parse_runs(_read(path))
+    if len(runs) == 1:
+        return [(str(path), runs[0])]
+    return [(f"{path} (run {at} of {len(runs)})", run) for at, run in enumerate(runs, 1)]
+
+
 def _read(path: Path) -> str:
     from harness.errors import UsageError
 
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        data = path.read_bytes()
     except OSError as error:
         raise UsageError(cannot_read(path, error)) from error
+    return data.decode(_encoding(data), errors="replace")
+
+
+def _encoding(data: bytes) -> str:
+    """Tell how a log is written: PowerShell's `>` writes UTF-16, at times without a mark."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    zeros = data[:200].count(0)
+    if zeros * 3 < len(data[:200]) or not zeros:
+        return "utf-8"
+    return "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
 
 
 def _no_log(name: str) -> Exception:
@@ -177,6 +197,8 @@ def _show(told: list[Told], logs: list[tuple[str, CompilerLog]], summary: bool, 
             from harness.edgetpu.log import ModelLog
 
             warn(f"{name}: {'; '.join(advice(log, ModelLog()))}")
+        elif not any(model.rows for model in log.models):
+            warn(f"{name}: found no table of operators; `edgetpu_compiler -s MODEL` prints one")
 
 
 def _rows_of(told: list[Told]) -> Content:
@@ -256,6 +278,7 @@ def _say(one: Told) -> None:
         f"{model.mapped} of {model.mapped + model.left} operators on the Edge TPU"
         if model.mapped is not None and model.left is not None
         else "",
+        f"compiled after {one.log.refused} refused cuts" if one.log.refused else "",
         f"{model.subgraphs} subgraph(s)" if model.subgraphs is not None else "",
         f"on-chip {units.size(model.on_chip_bytes)}" if model.on_chip_bytes is not None else "",
         f"off-chip {units.size(model.off_chip_bytes)}" if model.off_chip_bytes is not None else "",

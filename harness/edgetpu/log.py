@@ -18,8 +18,20 @@ _SIZE = re.compile(r"(?P<number>\d{1,12}(\.\d{1,6})?)\s*(?P<unit>[KMGT]?i?B)", r
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _VERSION = re.compile(r"edge tpu compiler version\s+(?P<version>[\w.+-]{1,60})", re.IGNORECASE)
 _COMPILED = re.compile(r"models? compiled successfully in (?P<ms>\d{1,12}(\.\d{1,6})?) ms", re.IGNORECASE)
-_QUOTED = re.compile(r"^[\s>#|]*")
-"""Logs are passed on in messages, where each line has a mark before it."""
+_SUCCEEDED = ("compilation succeeded",)
+_TRY = "try to compile segment"
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_PREFIX = re.compile(
+    r"[\s>#|]+"
+    r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?\]?"
+    r"|\[?\d\d:\d\d:\d\d(?:[.,]\d{1,9})?\]?"
+    r"|\[[^\]]{1,60}\]"
+    r"|[\w./-]{1,60}\s*\|\s"
+    r"|(?:INFO|DEBUG|WARNING|STDOUT|STDERR):(?:[\w.]{1,60}:)?"
+    r"|(?:- )?(?:[\w.]{1,60} )?- (?:INFO|DEBUG|WARNING) -"
+)
+"""What others put before each line: marks of a quotation, time stamps of CI, names of Compose's services, loggers."""
+_MOST_PREFIXES = 6
 
 PROBLEMS = (
     "invalid model",
@@ -111,13 +123,15 @@ class CompilerLog:
         version: Of the compiler.
         compiled_ms: How long it took.
         models: What it says of each model.
-        problems: Lines by which it says that it failed.
+        problems: Lines by which it says that it failed; none where a later attempt succeeded.
+        refused: Attempts that failed before the one that succeeded.
     """
 
     version: str | None = None
     compiled_ms: float | None = None
     models: tuple[ModelLog, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    refused: int = 0
 
 
 def size_in_bytes(text: str) -> int | None:
@@ -148,16 +162,52 @@ _FIELDS: tuple[tuple[str, str, Callable[[str], int | None]], ...] = (
 )
 
 
+def parse_runs(text: str) -> tuple[CompilerLog, ...]:
+    """Read a text that may hold several runs of the compiler, each of which begins with its version."""
+    runs: list[list[str]] = [[]]
+    for line in map(_bare, text.splitlines()):
+        if _VERSION.search(line) and any(map(_tells, runs[-1])):
+            runs.append([])
+        runs[-1].append(line)
+    return tuple(map(_parse, runs))
+
+
 def parse(text: str) -> CompilerLog:
-    """Read a log; whatever it is, something comes back."""
-    log, models, problems = CompilerLog(), [ModelLog()], []
-    for raw in text.splitlines():
-        line = _QUOTED.sub("", raw).strip()
+    """Read the log of one run; whatever it is, something comes back."""
+    return _parse(list(map(_bare, text.splitlines())))
+
+
+def _bare(raw: str) -> str:
+    """Return a line without what was put before it."""
+    line = _COLOURS.sub("", raw).strip("\ufeff\0")
+    for _ in range(_MOST_PREFIXES):
+        found = _PREFIX.match(line)
+        if found is None:
+            break
+        line = line[found.end() :]
+    return line.strip()
+
+
+def _tells(line: str) -> bool:
+    """Tell whether a line belongs to a run, and not to the prompt before the first one."""
+    small = line.lower()
+    return bool(_VERSION.search(line) or _COMPILED.search(line) or _ROW.fullmatch(line)) or small.startswith(
+        PROBLEMS
+    )
+
+
+def _parse(lines: list[str]) -> CompilerLog:
+    log, models, tries = CompilerLog(), [ModelLog()], 0
+    problems: list[str] = []
+    for line in lines:
         small = line.lower()
+        tries += small.startswith(_TRY)
         if found := _VERSION.search(line):
             log = replace(log, version=found["version"])
         elif found := _COMPILED.search(line):
-            log = replace(log, compiled_ms=float(found["ms"]))
+            log, problems = replace(log, compiled_ms=float(found["ms"]), refused=max(0, tries - 1)), []
+        elif small.startswith(_SUCCEEDED):
+            problems = []
         elif small.startswith(PROBLEMS):
             problems.append(line)
         else:

@@ -87,3 +87,23 @@ def test_a_file_name_cannot_steer_the_terminal(harness, tmp_path):
     (tmp_path / "\x1b[31mred.log").write_text(PTQ.replace("ptq.tflite", "\x1b[2Jx.tflite"))
     status, out, err = harness("log", "\x1b[31mred.log", "qat.log")
     assert status == 0 and "\x1b[31m" not in out + err
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_log_that_powershell_wrote_is_read(harness, tmp_path, encoding):
+    (tmp_path / "wide.log").write_bytes(PTQ.encode(encoding))
+    status, out, _ = harness("log", "wide.log", "--format", "json")
+    assert (status, len(json.loads(out))) == (0, 3)
+
+
+def test_runs_in_one_paste_are_told_apart(harness, tmp_path):
+    failed = "Edge TPU Compiler version 15.0.340273435\n\nInternal compiler error. Aborting!\n"
+    (tmp_path / "paste.log").write_text(failed + PTQ)
+    status, out, err = harness("log", "paste.log", "--format", "json")
+    assert (status, {row["file"] for row in json.loads(out)}) == (0, {"paste.log (run 2 of 2)"})
+    assert "paste.log (run 1 of 2): Internal compiler error" in err
+
+
+def test_a_log_without_a_table_says_so(harness, tmp_path):
+    (tmp_path / "short.log").write_text(PTQ.partition("Operator  ")[0])
+    assert "found no table of operators" in harness("log", "short.log")[2]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from harness.edgetpu.advice import STATUSES, advice, meaning_of
 from harness.edgetpu.compare import remarks, side_by_side
-from harness.edgetpu.log import ModelLog, Row, parse, size_in_bytes
+from harness.edgetpu.log import ModelLog, Row, parse, parse_runs, size_in_bytes
+from tests.support.paths import SHARED_DATA
 
 LIMITED = "Operation is otherwise supported, but not mapped due to some unspecified limitation"
 VERSION_16 = """\
@@ -123,6 +124,62 @@ def test_models_that_were_compiled_together_are_told_apart():
 def test_a_log_quoted_in_a_message_is_read_all_the_same():
     quoted = "\n".join(f"> {line}" for line in ISSUE_342.splitlines())
     assert parse(quoted) == parse(ISSUE_342) == parse(ISSUE_342.replace("\n", "\r\n"))
+
+
+SEARCH = """\
+Edge TPU Compiler version 16.0.384591198
+Try to compile segment with 154 ops
+ERROR: Restored original execution plan after delegate application failure.
+Compilation failed: Compilation failed due to large activation tensors in model.
+Compilation failed!
+Try to compile segment with 144 ops
+Compilation failed!
+Try to compile segment with 134 ops
+Model compiled successfully in 2876 ms.
+Number of operations that will run on Edge TPU: 128
+Compilation succeeded!
+"""
+REFUSED = "Edge TPU Compiler version 14.1.317412892\n\nInternal compiler error. Aborting!\n"
+
+
+def test_a_later_success_clears_the_problems_of_earlier_attempts():
+    log = parse(SEARCH)
+    assert (log.problems, log.refused, log.models[0].mapped) == ((), 2, 128)
+    assert parse(SEARCH.partition("Model compiled")[0]).problems, "without it they stand"
+    assert parse(SEARCH + "Compilation failed!\n").problems == ("Compilation failed!",)
+
+
+def test_several_runs_in_a_paste_are_several_logs():
+    runs = parse_runs(f"user@host:~$ edgetpu_compiler x\n{REFUSED}{REFUSED}{VERSION_16}")
+    assert [bool(run.problems) for run in runs] == [True, True, False]
+    assert [len(run.models) for run in runs] == [0, 0, 1]
+    assert parse_runs(VERSION_16) == (parse(VERSION_16),)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        *("2026-11-20T10:11:12.1234567Z ", "[2026-11-20 10:11:12,123] ", "[10:11:12] ", "10:11:12.345 "),
+        *("compiler-1  | ", "INFO:root:", "2026-11-20 10:11:12,123 - build - INFO - ", "[build] "),
+        *("\x1b[36mcompiler_1  |\x1b[0m ", "2026-11-20T10:11:12Z [step 3] INFO: ", "> > "),
+    ],
+)
+@pytest.mark.parametrize("text", [VERSION_16, ISSUE_342, LOG_FILE, SEARCH])
+def test_what_stands_before_each_line_is_passed_over(prefix, text):
+    assert parse("\n".join(prefix + line for line in text.splitlines())) == parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "problems", "refused"),
+    [("search_third_try", [0], 2), ("two_failures_then_success", [1, 1, 0], 0)],
+)
+def test_recorded_cases_compiled_in_the_end(name, problems, refused):
+    path = SHARED_DATA.parent / "cases" / "edgetpu_logs" / f"{name}.log"
+    if not path.is_file():
+        pytest.skip(f"shared cases are absent: {path}")
+    runs = parse_runs(path.read_text("utf-8"))
+    assert [len(run.problems) for run in runs] == problems
+    assert (runs[-1].refused, runs[-1].models[0].mapped) == (refused, 128)
 
 
 @pytest.mark.parametrize(
