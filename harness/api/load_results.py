@@ -73,14 +73,14 @@ def _rows(
     group_by: str | None,
     with_published: bool,
 ) -> pd.DataFrame:
-    from harness.report.results import Wanted, wanted_rows
+    from harness.report.results import ResultsView, select_rows
     from harness.rows import columns as public
     from harness.rows import frame
     from harness.rows.published import published_rows
 
     chosen = public.check_names(columns or public.NAMES)
     beside = published_rows(workspace) if with_published else ()
-    rows = wanted_rows(frame.to_rows(found.records), Wanted((), sort, group_by, beside))
+    rows = select_rows(frame.to_rows(found.records), ResultsView((), sort, group_by, beside))
     return frame.rows_to_frame(rows, chosen)
 
 

@@ -85,7 +85,7 @@ def _matched(model: Model, facts: ModelDescription, dataset: Dataset, choice: Ch
         UsageError: A chosen category that the data set does not have.
     """
     labels = model.card.labels
-    known = names_of(labels, facts.said.labels, n_classes_of(model, facts))
+    known = names_of(labels, facts.stated.labels, n_classes_of(model, facts))
     try:
         matching = match_classes(labels, known, dataset.categories, choice)
     except ModelError as error:
@@ -213,7 +213,7 @@ def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | N
         Preparation(model.card.input, facts.inputs[0])
         context = ModelContext(model.card.input.width, model.card.input.height, model.file)
         decoder = make_decoder(model.card.decoder, facts.outputs, context)
-        check_names(model.card, decoder, facts.said.names)
+        check_names(model.card, decoder, facts.stated.names)
     except HarnessError as error:
         raise ModelError(f"model {model.name!r}: {error}") from error
     return None

@@ -18,7 +18,7 @@ from harness.report.content import FORMATS, format_for
 
 if TYPE_CHECKING:
     from harness.records.records import StoredRecord
-    from harness.report.results import Wanted
+    from harness.report.results import ResultsView
     from harness.workspace import Workspace
 
 
@@ -90,14 +90,14 @@ def command(
         print_operators(folders, format_, output, {**given_too, "--with-published": with_published})
         return
     with _uncollected():
-        print_results(folders, format_, _wanted(workspace, with_published, options), output)
+        print_results(folders, format_, _view(workspace, with_published, options), output)
 
 
-def _wanted(workspace: Workspace, with_published: bool, options: Mapping[str, str | None]) -> Wanted:
-    from harness.report.results import Wanted
+def _view(workspace: Workspace, with_published: bool, options: Mapping[str, str | None]) -> ResultsView:
+    from harness.report.results import ResultsView
     from harness.rows.published import published_rows
 
-    return Wanted(
+    return ResultsView(
         columns=[name.strip() for name in (options["columns"] or "").split(",") if name.strip()],
         sort=options["sort"],
         group_by=options["group_by"],
@@ -118,34 +118,37 @@ def _uncollected() -> Iterator[None]:
 
 
 def print_results(
-    folders: Sequence[Path], format: str = "table", wanted: Wanted | None = None, output: Path | None = None
+    folders: Sequence[Path],
+    format: str = "table",
+    view: ResultsView | None = None,
+    output: Path | None = None,
 ) -> None:
     """Print the results in some folders, or write them to a file.
 
     Args:
         folders: Runs, or folders of runs.
         format: `table`, `json`, `csv`, `markdown`, `parquet` or `html`.
-        wanted: What of them is wanted; None for all.
+        view: The part to show; None for all.
         output: The file; None for stdout.
 
     Raises:
         UsageError: No such run or column, a file that cannot be written, parquet without a file or an extra.
     """
-    from harness.report.results import Wanted, remarks, results_content
+    from harness.report.results import ResultsView, remarks, results_content
     from harness.rows import columns as public
     from harness.rows import frame
 
-    wanted = wanted or Wanted()
-    public.check_names(wanted.columns)
+    view = view or ResultsView()
+    public.check_names(view.columns)
     found = frame.read_results(folders)
     for text in found.warnings:
         warn(text)
     in_order = frame.to_rows(found.records)
-    content = results_content(found, in_order, wanted)
+    content = results_content(found, in_order, view)
     show(content, format, output)
-    if format == "table" and output is None and not (wanted.columns or wanted.group_by):
+    if format == "table" and output is None and not (view.columns or view.group_by):
         _print_sustained(found.records)
-    for text in remarks(content, wanted, format):
+    for text in remarks(content, view, format):
         warn(text)
     if not in_order:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")

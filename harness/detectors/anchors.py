@@ -53,7 +53,7 @@ def _of_model(spec: AnchorSpec, context: ModelContext) -> Anchors:
 def _of_metadata(spec: AnchorSpec, context: ModelContext) -> Anchors:
     from harness.tflite.model import describe
 
-    said = describe(context.file).said.detector if context.file is not None else None
+    said = describe(context.file).stated.detector if context.file is not None else None
     if said is None:
         raise ModelError(
             "decoder.anchors: the file has no DETECTOR_METADATA, which MediaPipe keeps anchors in"

@@ -106,7 +106,7 @@ def _facts(path: Path) -> Facts:
     graph = reader.read_graph(data, path)
     with reader.malformed(path):
         description = describe_graph(graph, data, path)
-    return Facts(description, graph, description.said)
+    return Facts(description, graph, description.stated)
 
 
 def _family(facts: Facts) -> Family:

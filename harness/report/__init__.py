@@ -1,1 +1,1 @@
-"""Records → DataFrame → table, file, page. Nothing here measures; only `frame` computes."""
+"""Render records and rows: table, file, page. Nothing here measures or computes figures."""

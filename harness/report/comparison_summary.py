@@ -1,4 +1,4 @@
-"""A comparison for people: the short table of a terminal, and the Markdown of a pull request."""
+"""Render a comparison for people: the short table of a terminal, and the Markdown of a pull request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.vocabulary import Status
 Row = dict[str, Any]
 
 _MARKUP = re.compile(r"[\\`*\[\]|]|\b_|_\b")
-"""An underscore inside a word is no markup."""
+"""Characters that are markup; an underscore inside a word is none."""
 
 WORDS: dict[Outcome, str] = {
     Outcome.PASS: "passed",
@@ -43,7 +43,7 @@ def _short_table(rows: Sequence[Row]) -> Content:
 
 
 def short_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return what is shown of each row of a comparison, as text, without columns that nobody filled."""
+    """Return the columns to show of each row of a comparison, as text, without columns that are empty everywhere."""
     short = [_short(row) for row in rows]
     if len({row["device"] for row in rows}) == 1:
         short = [{name: value for name, value in row.items() if name != "device"} for row in short]
@@ -66,13 +66,13 @@ def _short(row: Row) -> dict[str, Any]:
 
 
 def _speed(row: Row, side: str) -> str:
-    """The median, or what stands in its place."""
+    """Return the median, or the status in its place."""
     median, status = row[f"{side}_latency_median_ms"], row[f"{side}_status"]
     return units.milliseconds(median) if median is not None or status == Status.OK else str(status)
 
 
 def change(row: Row) -> str:
-    """Return the change of the median; `~` before one that cannot be told from noise."""
+    """Return the change of the median; with `~` where it cannot be told from noise."""
     if row["difference_percent"] is None:
         return units.MISSING
     noise = "~ " if row["decision"] == "~" else ""
@@ -87,7 +87,7 @@ def interval(row: Row) -> str:
 
 
 def map_change(row: Row) -> str | None:
-    """Return the difference of the mAPs; `~` before one that cannot be told from chance."""
+    """Return the difference of the mAPs; with `~` where it cannot be told from chance."""
     if row["map_difference"] is None:
         return None
     noise = "~ " if row["map_decision"] == "~" else ""
@@ -95,7 +95,7 @@ def map_change(row: Row) -> str | None:
 
 
 def remarks(compared: RunComparison) -> Iterator[str]:
-    """Say what was not compared, and why."""
+    """Return sentences about cells that were not compared, and why."""
     yield from compared.warnings
     yield from compared.matching.remarks
     yield from (f"not compared: {odd}" for odd in compared.matching.incomparable)
@@ -104,7 +104,7 @@ def remarks(compared: RunComparison) -> Iterator[str]:
 
 
 def changed_things(rows: Sequence[Row]) -> Iterator[str]:
-    """Say which files, runtimes and delegates differ between the two."""
+    """Return sentences about files, runtimes and delegates that differ between the two."""
     for row in rows:
         cell = f"{row['model']}, {row['delegate_requested']}: "
         whose = {
@@ -120,13 +120,13 @@ def changed_things(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _cut(value: Any) -> str:
-    """A hash is cut short."""
+    """Shorten a hash."""
     text = str(value)
     return f"{text[:12]}…" if len(text) == 64 else text
 
 
 def to_markdown(compared: RunComparison, verdict: GateResult, rows: Sequence[Row]) -> str:
-    """Return a summary for a pull request: the decision, what led to it, and the table."""
+    """Return a summary for a pull request: the decision, its grounds, and the table."""
     parts = [_heading(verdict, rows), *_findings(verdict)]
     if rows:
         short = short_rows(rows)
@@ -164,6 +164,6 @@ def _code(text: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape what Markdown and HTML would take for markup; names may come from anybody."""
+    """Escape markup of Markdown and HTML, because names may come from anybody."""
     cleaned = _MARKUP.sub(r"\\\g<0>", clean(text))
     return cleaned.replace("&", "&amp;").replace("<", "&lt;").replace("@", "&#64;")

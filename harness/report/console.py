@@ -1,7 +1,7 @@
-"""The table that answers: which one should I ship? Computes nothing; `units` gives every number its form.
+"""Render the result table, which answers which model to ship. Computes nothing; `units` formats every number.
 
 One block a device and run. Rows with figures come first, Pareto-optimal ones marked ★; rows without (fell back,
-failed, skipped …) follow with their status and reason in the place of numbers. Columns that nobody filled are
+failed, skipped …) follow with their status and reason instead of numbers. Columns that are empty everywhere are
 left out, and so are the least important ones where the terminal is too narrow.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness import units
 from harness.report import plain
 from harness.report.lines import Line, make_page
-from harness.report.quick_rows import Once, Piece, QuickRows
+from harness.report.quick_rows import Piece, QuickRows, RenderedOnce
 from harness.rows.columns import BY_NAME, INTEGER, LIST, NUMBER
 from harness.text import clean
 
@@ -26,16 +26,16 @@ STAR = "★"
 REFERENCE = "ref"
 _MARK_WIDTH, _NAME_WIDTH, _LEAST_NAME_WIDTH, _DELEGATE_WIDTH = 1, 24, 8, 16
 MANY = 500
-"""From so many rows on, rich's Table takes seconds and its rows are written by ours."""
+"""Number of rows from which rich's Table takes seconds, so that our own renderer writes the rows."""
 _ROOMY, _TIGHT = 2, 1
-"""Blanks between columns: roomy if all fits, tight before any column of weight is left out."""
+"""Blanks between columns: roomy if all fits, tight before any important column is left out."""
 
 
 class Field(NamedTuple):
     """A column with figures.
 
     `show` gives its text, `MISSING` where it is unknown; a column that is unknown in every row is left out.
-    `weight` says which go first when the terminal is too narrow (the lightest; 0: only where there is room).
+    `weight` says which are left out first when the terminal is too narrow (the lightest; 0: only where there is room).
     """
 
     title: str
@@ -70,7 +70,7 @@ def _speed_change(line: Line) -> str:
 
 INTERVAL = Field("95 % int.\nms", 6, _interval, "dim")
 HALF_WIDTH = Field("95 %\nint.", 6, _half_width, "dim")
-"""The interval as bounds, and in fewer columns as half its width against the median."""
+"""The interval as half its width in percent of the median, which takes fewer columns than its bounds."""
 
 FIELDS = (
     Field("size\n", 5, _of("size_bytes", units.size)),
@@ -97,15 +97,15 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "MB of 2^20 bytes": units.megabytes,
     "0…1": units.metric,
 }
-"""How a public column of some unit is printed in a table of chosen columns."""
+"""The form of a public column in a table of chosen columns, by its unit."""
 
 
 class ResultTable:
-    """All results, as something that rich renders to the width it is given.
+    """A table of all results that rich renders to the console's width.
 
     Args:
         rows: Rows with the public columns.
-        sources: Where the records are, one line each.
+        sources: The places of the records, one line each.
     """
 
     def __init__(self, rows: Sequence[Mapping[str, Any]], sources: Iterable[object] = ()) -> None:
@@ -130,11 +130,11 @@ class ResultTable:
 
 
 class Layout:
-    """Which columns are shown, and how wide each is: the same in every block.
+    """The columns to show and their widths: the same in every block.
 
     Args:
         lines: All lines of the page.
-        width: What the terminal has.
+        width: Width of the terminal.
     """
 
     def __init__(self, lines: Sequence[Line], width: int) -> None:
@@ -142,7 +142,7 @@ class Layout:
         self._marked = any(line.optimal for line in lines)
         self._short = False
         self._many = len(lines) >= MANY
-        self._heading: Once | None = None
+        self._heading: RenderedOnce | None = None
         self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
         texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
@@ -153,8 +153,8 @@ class Layout:
         left = width - self._taken(self.fields, self._gap)
         self._name_width = max(min(name, left), _LEAST_NAME_WIDTH)
 
-    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows | Once]:
-        """Return the table of the rows with figures, and that of those without, where there are any."""
+    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows | RenderedOnce]:
+        """Yield the table of the rows with figures, and that of those without, where there are any."""
         figures = [line for line in lines if line.has_figures]
         if figures:
             yield self._headings() if self._many else self._with_figures(figures)
@@ -167,8 +167,8 @@ class Layout:
             width = _widest(clean(line.row["status"]) for line in others)
             yield QuickRows([self._reasons(line, width) for line in others], self._gap)
 
-    def _headings(self) -> Once:
-        self._heading = self._heading or Once(self._with_figures([]))
+    def _headings(self) -> RenderedOnce:
+        self._heading = self._heading or RenderedOnce(self._with_figures([]))
         return self._heading
 
     def _pieces(self, line: Line) -> list[Piece]:
@@ -201,7 +201,7 @@ class Layout:
         return chosen, gap
 
     def _taken(self, fields: Sequence[Field], gap: int) -> int:
-        """Return the width that everything but the model's name takes, with a blank before each column."""
+        """Return the width of everything but the model's name, with a blank before each column."""
         widths = [self._delegate_width, *(self._widths[field] for field in fields)]
         widths += [self._labels[self._short]] if self._labels[self._short] else []
         return (_MARK_WIDTH + gap if self._marked else 0) + sum(width + gap for width in widths)
@@ -275,7 +275,7 @@ def _form(name: str, value: Any) -> str:
 
 
 def _block(line: Line) -> tuple[str, str]:
-    """Lines of one block stand together: one device in one run."""
+    """Return the key of a line's block: one device in one run."""
     return line.row["device"], line.row["run_id"]
 
 
@@ -321,7 +321,7 @@ def _widest(texts: Iterable[str]) -> int:
 
 
 def _text(text: str, style: str = "") -> Text:
-    """Text as it is: nothing in it is taken for markup."""
+    """Return a text without interpreting markup in it."""
     from rich.text import Text
 
     return Text(text, style=style)

@@ -1,7 +1,7 @@
-"""What a command has to show, and the one place that decides which form of it fits a format.
+"""The content of a command's output, and the one place that decides which form fits a format.
 
 A command hands over rows of plain values with their columns. Every format can be made of those; where a format has a
-form of its own (a sheet, a pivot, a page), the content says how that is made, and it is made only when it is asked for.
+form of its own (a sheet, a pivot, a page), the content knows how to make it, and makes it only when it is asked for.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ Form: TypeAlias = "str | bytes | RenderableType | Content"
 
 FORMATS = ("table", "json", "csv", "markdown")
 ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html"}
-"""What a file is written as where no format is given."""
+"""The format of a file where none is given, by the file's ending."""
 _EMPTY: tuple[Any, ...] = (None, "", (), [])
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a command has to show.
+    """The content of a command's output.
 
     Attributes:
         rows: Rows of plain values (str, number, bool, None, list of str).
         columns: The columns in order; every object of JSON has exactly these keys.
         in_table: The columns of a table; all where none are named.
-        own: What makes the form of a format that has one of its own, by format.
+        own: The forms of formats that have one of their own, each made on demand.
     """
 
     rows: Sequence[Row]
@@ -44,15 +44,15 @@ class Content:
 
 
 def format_for(output: Path | None, given: str | None) -> str:
-    """Return the format that is asked for: the one that is given, else the file's, else a table."""
+    """Return the format to use: the given one, else the file's, else a table."""
     return given or (ENDINGS.get(output.suffix) if output is not None else None) or FORMATS[0]
 
 
 def render(content: Content, format: str) -> str | bytes | RenderableType:
-    """Return content in a format: a text, bytes for a file, or what rich prints.
+    """Return content in a format: a text, bytes for a file, or a renderable of rich.
 
     Raises:
-        UsageError: What is shown does not go with the format.
+        UsageError: The content has no form in that format.
         MissingExtraError: Parquet without pyarrow.
     """
     if format in content.own:
@@ -84,7 +84,7 @@ def nested(
 
 
 def generic_table(rows: Sequence[Row], columns: Sequence[str]) -> RenderableType:
-    """Return a table of the columns that somebody filled."""
+    """Return a table of the columns that are not empty everywhere."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

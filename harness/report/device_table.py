@@ -1,4 +1,4 @@
-"""Devices as a table that fits a terminal: what is reached how, and beneath it why something is not ready."""
+"""Render devices as a table that fits a terminal: how each is reached, and below why one is not ready."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _MERGED = {
     "delegates": ("delegates",),
     "kinds": ("kinds",),
 }
-"""Ten columns side by side would break words on 80 columns, so what belongs together shares one."""
+"""Columns that are merged under one heading: ten side by side would break words on 80 columns."""
 _WORD = 20
 _JOINED_BY = {"reached by": " ", "delegates": ", ", "kinds": ", "}
 
 
 def device_table(rows: Sequence[Row]) -> RenderableType:
-    """Lay out devices, each a row of the public columns, with the reasons as sentences below the table."""
+    """Return a table of devices, each a row of the public columns, with the reasons as sentences below."""
     if not rows:
         return Text("no devices")
     cells = [{heading: _cell(heading, row) for heading in _MERGED} for row in rows]
@@ -57,7 +57,7 @@ def _cell(heading: str, row: Row) -> str:
 
 
 def _longest_word(cells: Sequence[Mapping[str, str]], heading: str) -> int:
-    """A word is kept whole unless it would push the other columns out."""
+    """Return the width of the longest word, which is kept whole unless it would push the other columns out."""
     return min(_WORD, max(len(word) for row in cells for word in [heading, *row[heading].split()]))
 
 

@@ -1,4 +1,4 @@
-"""A diagnosis for a person, in 100 columns: how bad, where, why, what to do. Computes nothing, formats only."""
+"""Render a diagnosis for a person, in 100 columns: how bad, where, why, what to do. Computes nothing, formats only."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ BAR = 12
 MOST_LAYERS = 8
 _NAME_WIDTH = 28
 _STYLES = {"certain": "bold red", "likely": "bold yellow", "possible": "bold"}
-Found = Mapping[str, Any]
+Values = Mapping[str, Any]
 
 
-def content(found: Found) -> Content:
-    """Return a diagnosis as content: a sheet for a person, one object as JSON, rows where there are cells."""
+def content(found: Values) -> Content:
+    """Return a diagnosis as content: a sheet for a person, one object as JSON, rows for formats with cells."""
     in_cells = dict.fromkeys(
         ("csv", "markdown"), lambda: Content(list(document.rows(found)), document.ROW_COLUMNS)
     )
     return Content([found], document.COLUMNS, own={"table": lambda: sheet(found), **in_cells})
 
 
-def sheet(found: Found) -> Group:
+def sheet(found: Values) -> Group:
     """Return the sections of a diagnosis, given as `harness.diagnosis.document` makes it."""
     parts: list[Any] = []
     for title, bodies in (
-        ("How bad", _how_bad(found)),
+        ("How bad", _loss_section(found)),
         ("Of what the loss consists", _attribution(found["attribution"])),
-        ("Where it arises", _where(found["layers"])),
-        ("Why", _why(found["causes"])),
-        ("What to do", _what_to_do(found["remedies"])),
+        ("Where it arises", _layers_section(found["layers"])),
+        ("Why", _causes_section(found["causes"])),
+        ("What to do", _remedies_section(found["remedies"])),
     ):
         if bodies:
             parts += [Text(title, style="bold"), *(Padding(body, (0, 0, 0, 2)) for body in bodies), Text("")]
     return Group(*parts[:-1])
 
 
-def _how_bad(found: Found) -> list[Any]:
+def _loss_section(found: Values) -> list[Any]:
     columns = [("", ""), ("model", ""), ("quantization", ""), ("ran on", "")]
     columns += [("mAP", "right"), ("95 % interval", ""), ("AP50", "right")]
     models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
@@ -55,7 +55,7 @@ def _how_bad(found: Found) -> list[Any]:
     return [table, *(_text(line) for line in (_verdict(found), *found["loss"]["remarks"]) if line)]
 
 
-def _model_row(name: str, model: Found) -> list[object]:
+def _model_row(name: str, model: Values) -> list[object]:
     place = model["delegate_actual"] + ("" if model["device"] == "local" else f" on {model['device']}")
     figures = (
         units.metric(model["map"]),
@@ -66,7 +66,7 @@ def _model_row(name: str, model: Found) -> list[object]:
 
 
 def signed(value: float | None) -> str:
-    """Format a difference of COCO figures; what rounds to 0 has no sign."""
+    """Format a difference of COCO figures; one that rounds to 0 has no sign."""
     text = units.signed_metric(value)
     return text[1:] if text in {"+0.000", "-0.000"} else text
 
@@ -83,12 +83,12 @@ def signed_between(low: float | None, high: float | None) -> str:
     return f"{signed(low)} to {signed(high)}"
 
 
-def _verdict(found: Found) -> str:
+def _verdict(found: Values) -> str:
     return verdict(found["loss"])
 
 
-def verdict(loss: Found) -> str:
-    """Say in a sentence what the images tell about the loss."""
+def verdict(loss: Values) -> str:
+    """Return a sentence about the loss, as far as the images decide."""
     images = images_of(loss["n_images"])
     if loss["map"] is None and loss["decision"] is None:
         return f"{images}; without a float model there is nothing to compare with."
@@ -109,7 +109,7 @@ def _minus(value: float | None) -> float | None:
     return None if value is None else -value + 0.0
 
 
-def _attribution(found: Found | None) -> list[Any]:
+def _attribution(found: Values | None) -> list[Any]:
     if found is None:
         return []
     largest = max((abs(part["loss"]) for part in found["parts"]), default=0.0)
@@ -129,12 +129,12 @@ def _attribution(found: Found | None) -> list[Any]:
 
 
 def bar(value: float, largest: float) -> str:
-    """Return a bar for a loss; a gain has none."""
+    """Return a bar for a loss; none for a gain."""
     return "█" * round(BAR * value / largest) if largest > 0 and value > 0 else ""
 
 
-def attribution_lines(found: Found) -> list[str]:
-    """Say how the parts were found, and what objects and sizes tell."""
+def attribution_lines(found: Values) -> list[str]:
+    """Return sentences about the method of the parts, about objects and about sizes."""
     sizes = ", ".join(
         f"{size['name']} {signed(_minus(size['loss']))}"
         for size in found["sizes"]
@@ -146,7 +146,7 @@ def attribution_lines(found: Found) -> list[str]:
     return [*lines, f"Of {n} objects, {lost} are found by the float side only, {gained} by the other only."]
 
 
-def _where(found: Found | None) -> list[Any]:
+def _layers_section(found: Values | None) -> list[Any]:
     if found is None:
         return []
     columns = [("tensor", ""), ("operator", ""), ("SNR dB", "right"), ("drop", "right"), ("clipped", "right")]
@@ -164,12 +164,12 @@ def _where(found: Found | None) -> list[Any]:
     ]
 
 
-def _method(found: Found) -> str:
+def _method(found: Values) -> str:
     return f"{found['method'][:1].upper()}{found['method'][1:]}." if found["method"] else ""
 
 
-def shown_layers(found: Found) -> list[Found]:
-    """Return the layers that a person should see: the input, the first break, and those that cost or lose most."""
+def shown_layers(found: Values) -> list[Values]:
+    """Return the layers to show a person: the input, the first break, and those that cost or lose most."""
     layers = found["layers"]
     chosen = [
         layer for layer in layers if layer["operator"] == "INPUT" or layer["name"] == found["first_break"]
@@ -186,15 +186,15 @@ def shown_layers(found: Found) -> list[Found]:
     return [layer for layer in layers if layer in chosen]
 
 
-def break_sentence(found: Found) -> str:
-    """Say where the error breaks out."""
+def break_sentence(found: Values) -> str:
+    """Return a sentence about the first break."""
     images = f"{len(found['layers'])} tensors on {images_of(found['n_images'])}"
     if found["first_break"] is None:
         return f"Compared {images}: {found['rule']}."
     return f"Compared {images}. It breaks at {clean(found['first_break'])}: {found['rule']}."
 
 
-def _layer(layer: Found) -> list[object]:
+def _layer(layer: Values) -> list[object]:
     return [
         short_name(layer["name"]),
         layer["operator"],
@@ -207,12 +207,12 @@ def _layer(layer: Found) -> list[object]:
 
 
 def short_name(name: str, width: int = _NAME_WIDTH) -> str:
-    """Return the telling end of a tensor's name: of several joined by `;` the first."""
+    """Return the significant end of a tensor's name: of several joined by `;` the first."""
     text = clean(name).split(";", maxsplit=1)[0]
     return text if len(text) <= width else f"…{text[1 - width :]}"
 
 
-def _why(causes: Sequence[Found]) -> list[Any]:
+def _causes_section(causes: Sequence[Values]) -> list[Any]:
     if not causes:
         return [
             _text("No cause was found: what was tested fits, and no change that was tried brings mAP back.")
@@ -220,20 +220,20 @@ def _why(causes: Sequence[Found]) -> list[Any]:
     return [_cause(cause) for cause in causes]
 
 
-def _cause(cause: Found) -> Table:
+def _cause(cause: Values) -> Table:
     title = Text.assemble(
         (clean(cause["cause"]), "bold"), "  ", (cause["confidence"], _STYLES.get(cause["confidence"], ""))
     )
     if cause["gain"] is not None:
         span = signed_between(cause["gain_low"], cause["gain_high"])
         title.append(f"  without it mAP {signed(cause['gain'])} ({span})")
-    more = "; ".join(number_text(number) for number in unsaid(cause))
+    more = "; ".join(number_text(number) for number in further_numbers(cause))
     lines = [_text(line) for line in (cause["sentence"], more, f"Rule: {cause['rule']}") if line]
     return _item(cause["rank"], [title, *lines])
 
 
 def _item(rank: int, lines: Sequence[Text]) -> Table:
-    """Return the lines of a numbered item, those that are broken indented under the first."""
+    """Return the lines of a numbered item, wrapped and indented."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
@@ -242,8 +242,8 @@ def _item(rank: int, lines: Sequence[Text]) -> Table:
     return table
 
 
-def unsaid(cause: Found) -> list[Found]:
-    """Return the numbers behind a finding that neither its sentence nor its gain tells."""
+def further_numbers(cause: Values) -> list[Values]:
+    """Return the numbers behind a finding that are neither in its sentence nor in its gain."""
     told = cause["sentence"]
     gains = {cause[key] for key in ("gain", "gain_low", "gain_high")} - {None}
     return [
@@ -254,37 +254,37 @@ def unsaid(cause: Found) -> list[Found]:
 
 
 def _forms(value: Any) -> set[str]:
-    """Return how a sentence may write a number."""
+    """Return the forms in which a sentence may write a number."""
     if isinstance(value, float):
         return {f"{value:.3f}", f"{value:+.3f}", f"{value:.4g}", f"{value:.3g}", f"{value:g}"}
     return set() if value is None else {str(value)}
 
 
-def number_text(number: Found) -> str:
+def number_text(number: Values) -> str:
     """Format one number behind a finding."""
     value = number["value"]
     shown = units.MISSING if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{number['name']} {shown}{' ' + number['unit'] if number['unit'] else ''}"
 
 
-def _what_to_do(remedies: Sequence[Found]) -> list[Any]:
+def _remedies_section(remedies: Sequence[Values]) -> list[Any]:
     return [_remedy(remedy) for remedy in remedies]
 
 
-def _remedy(remedy: Found) -> Table:
+def _remedy(remedy: Values) -> Table:
     from harness.diagnosis.document import command_text
 
     lines = [_text(remedy["sentence"])]
     if remedy["command"] is not None:
         lines.append(Text(clean(command_text(remedy["command"])), style="cyan", overflow="fold"))
     if remedy["tried"] is not None:
-        lines.append(_text(tried_text(remedy["tried"])))
+        lines.append(_text(attempt_text(remedy["tried"])))
     return _item(remedy["rank"], lines)
 
 
-def tried_text(tried: Found) -> str:
-    """Say what `--try` measured."""
-    return f"Tried: {tried['sentence']}"
+def attempt_text(attempt: Values) -> str:
+    """Return a sentence about the attempt that `--try` measured."""
+    return f"Tried: {attempt['sentence']}"
 
 
 def _text(value: object) -> Text:

@@ -1,4 +1,4 @@
-"""What `harness evaluate` shows: the figures, or the breakdown, the curves, the worst images, the difference."""
+"""Render the results of `harness evaluate`: figures, breakdown, curves, worst images, difference."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def refuse_options(against: object, breakdown: object, worst: object, images: ob
 
 
 def figures_content(evaluation: Evaluation, interval: Interval) -> Content:
-    """Return the figures as content: a figure a line for a person, one object for programs."""
+    """Return the figures as content: one a line for a person, one object for programs."""
     values = figures_row(evaluation, interval)
     return Content([values], COLUMNS, own={"table": lambda: Content(_lines(values), ("figure", "value"))})
 
 
 def figures_row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
-    """Return the one object of figures."""
+    """Return the figures as one object."""
     figures = {name: getattr(evaluation.figures, name) for name in FIGURES}
     ends = {"map_low": interval.low, "map_high": interval.high}
     return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine}
@@ -99,7 +99,7 @@ def _lines(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def remarks(evaluation: Evaluation, table: DetectionTable, detections: Path) -> Iterator[str]:
-    """Say what the reader of the figures should know."""
+    """Return sentences about doubts in the figures."""
     if not len(table):
         yield f"{detections}: no detections; every figure is 0"
     if evaluation.figures.map is None:
@@ -120,7 +120,7 @@ def breakdown_rows(result: Breakdown) -> list[dict[str, Any]]:
 
 
 def _tables(result: Breakdown) -> RenderableType:
-    """The three tables for a terminal, without classes that occur nowhere."""
+    """Return the three tables for a terminal, without classes that occur nowhere."""
     from rich.console import Group
 
     classes = [asdict(part) for part in result.classes if part.annotations or part.detections]
@@ -133,7 +133,7 @@ def _tables(result: Breakdown) -> RenderableType:
 
 
 def _rounded(rows: list[dict[str, Any]], part: str) -> list[dict[str, Any]]:
-    """Name the rows by their part and write figures with 3 digits, as pycocotools does."""
+    """Return rows named by their part with figures of 3 digits, as pycocotools prints them."""
     return [
         {part: row["name"], **{k: units.metric(v) if isinstance(v, float) else v for k, v in row.items()}}
         for row in rows
@@ -173,7 +173,7 @@ def _worst_row(image: WorstImage, name: str, file: Path) -> dict[str, Any]:
 
 
 def against_row(result: PairedDifference) -> dict[str, Any]:
-    """Return the one object that `--against` prints; `decision` is of the detections that are evaluated."""
+    """Return the object that `--against` prints; `decision` is about the detections that are evaluated."""
     return {
         "base_map": result.first,
         "new_map": result.second,

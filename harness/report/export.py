@@ -1,4 +1,4 @@
-"""Results as files: JSON, CSV, Markdown and Parquet.
+"""Write results as files: JSON, CSV, Markdown and Parquet, and read them back into the same DataFrame.
 
 A list (`reasons`) is a list in JSON and Parquet; in a CSV cell it is that list written as JSON. An unknown
 value is `null` in JSON and Parquet and an empty cell in CSV.

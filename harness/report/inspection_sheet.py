@@ -1,4 +1,4 @@
-"""An inspection for a person: sections that fit 100 columns. Computes nothing, formats only."""
+"""Render an inspection for a person: sections that fit 100 columns. Computes nothing, formats only."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _lines(lines: Sequence[str]) -> Group | None:
 
 
 def _islands(found: Mapping[str, Any] | None) -> list[str]:
-    """Say what a quantized model leaves in float."""
+    """Return sentences about the operators that a quantized model leaves in float."""
     if found is None:
         return []
     if not found["n_operators"]:
@@ -218,7 +218,7 @@ def _delegate(row: Mapping[str, Any]) -> list[object]:
 
 
 def _name(kind: str) -> str:
-    """Name the library that runs it where that is another: `cpu (XNNPACK)`."""
+    """Return a delegate's name, with the library that runs it where that is another: `cpu (XNNPACK)`."""
     runs_as = KINDS[kind].runs_as
     return kind if runs_as == kind else f"{kind} ({runs_as.upper()})"
 
@@ -233,7 +233,7 @@ def _span(low: str, high: str) -> str:
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
-    """Return what each delegate does not take and why, then what the figures rest on."""
+    """Return the operators that each delegate refuses and why, then the sources of the figures."""
     lines = [Text("")]
     for row in rows:
         words = [_reason(item) for item in row["refused"][:MAX_REASONS]]

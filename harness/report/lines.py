@@ -1,4 +1,4 @@
-"""Rows with what a table says beside them: the Pareto mark, the change against float32, label and footnotes."""
+"""Add to rows what a table shows with them: the Pareto mark, the change against float32, label and footnotes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from harness.vocabulary import MEASURED, Verdict
 
 MOST_NOTES = 6
 SHORT: dict[str, str] = {Verdict.TOO_FEW_SAMPLES: "few samples", Verdict.TRUSTED: ""}
-"""Labels that are too long for a column; the footnote spells them out."""
+"""Short forms of labels that are too long for a column; the footnote spells them out."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row and what was found out about it.
+    """A row with its marks.
 
     Attributes:
         row: The public columns.
         optimal: Whether it is Pareto-optimal on its device.
         change: The change against float32.
-        label: Why it is not to be trusted without reading on, with the numbers of its footnotes.
+        label: The doubt about it, with the numbers of its footnotes.
     """
 
     row: Mapping[str, Any]
@@ -35,18 +35,18 @@ class Line:
 
     @property
     def short_label(self) -> str:
-        """The label without its word where a footnote spells that out."""
+        """The label without its word where a footnote has that word."""
         return self.label[self.label.index("[") :] if "[" in self.label else self.label
 
     @property
     def has_figures(self) -> bool:
-        """Whether its figures may be shown as those of the delegate that was asked for."""
+        """Whether its figures may be shown as those of the requested delegate."""
         return self.row["status"] in MEASURED
 
 
 @dataclass(frozen=True)
 class Page:
-    """All lines of a table and what stands below it.
+    """All lines of a table and the text below it.
 
     Attributes:
         lines: One a row, in the order of the rows.
@@ -58,7 +58,7 @@ class Page:
 
 
 def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
-    """Find out what is to be said about the rows."""
+    """Make the lines and footnotes of rows."""
     figures = [index for index, row in enumerate(rows) if row["status"] in MEASURED]
     labels, footnotes = _remarks([rows[index] for index in figures])
     label_of = dict(zip(figures, labels, strict=True))
@@ -68,7 +68,7 @@ def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
 
 
 def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the label of each row, and the footnotes. What holds of all rows is said once, below."""
+    """Return the label of each row, and the footnotes; a doubt about all rows is stated once, below."""
     found = notes.gather(rows)
     words = [notes.label(row) for row in rows]
     common = words[0] if len(rows) > 1 and len(set(words)) == 1 else ""
@@ -85,7 +85,7 @@ def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
 
 
 def _general(found: Sequence[Note], word: str) -> list[str]:
-    """Return what holds of all rows, the word that they share first."""
+    """Return the sentences that apply to all rows, the word that they share first."""
     shared = f"all rows are {word}" if SHORT.get(word, word) else ""
     starts = [shared or "all rows", *["all rows"] * len(found)]
     lines = [
@@ -96,7 +96,7 @@ def _general(found: Sequence[Note], word: str) -> list[str]:
 
 
 def _numbered(found: Sequence[Note], common: str) -> list[str]:
-    """Return the footnotes; a word that all rows share is not said again."""
+    """Return the footnotes, without a word that all rows share."""
     lines = []
     for number, note in enumerate(found, start=1):
         others = len(note.rows) - 1

@@ -1,4 +1,4 @@
-"""A run as an object for notebooks: its table as HTML, its rows as a DataFrame, its samples as arrays."""
+"""A stored run as an object for notebooks: its table as HTML, its rows as a DataFrame, its samples as arrays."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Run:
 
         Args:
             model: Name of the model.
-            delegate: The delegate that was asked for; None for the first of the model.
+            delegate: The requested delegate; None for the first of the model.
 
         Raises:
             UnknownNameError: No such cell.

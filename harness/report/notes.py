@@ -1,4 +1,4 @@
-"""What qualifies the rows of a table, as few footnotes: alike ones become one, the gravest come first."""
+"""Gather the doubts about the rows of a table in few footnotes: alike ones become one, the gravest come first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GRAVITY: tuple[str, ...] = (
     Verdict.TOO_FEW_SAMPLES,
     Verdict.TRUSTED,
 )
-"""Labels of rows with figures, the gravest first; a label that is not here comes before them all."""
+"""Labels of rows with figures, the gravest first; a label that is not here precedes them all."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
@@ -29,7 +29,7 @@ class Note:
     Attributes:
         label: The status or verdict that it explains.
         text: The reason as the first of its rows states it.
-        rows: Indices of the rows that it qualifies.
+        rows: Indices of the rows that it is about.
         varies: Whether the reasons of the others differ, at most in their numbers.
     """
 
@@ -40,7 +40,7 @@ class Note:
 
 
 def label(row: Mapping[str, Any]) -> str:
-    """Return the word that says how far to trust a row: its status, or its verdict where that is ok."""
+    """Return the word for how far a row can be trusted: its status, or its verdict where that is ok."""
     return str(row["status"]) if row["status"] != Status.OK else str(row["verdict"] or "")
 
 

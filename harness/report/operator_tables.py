@@ -1,4 +1,4 @@
-"""The times of operators as tables for a terminal, one a cell."""
+"""Render the times of operators as tables for a terminal, one a cell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 _NUMBERS = ("count", "ms", "share")
 _BAR = 20
-"""Columns that the longest bar takes."""
+"""Width of the longest bar."""
 
 
 class OperatorTables:

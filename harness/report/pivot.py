@@ -1,7 +1,7 @@
-"""The table that people make by hand: models down, device × delegate across, latency and mAP in each cell.
+"""Make the table that people make by hand: models down, device × delegate across, latency and mAP in each cell.
 
 One block a value of the column that is grouped by. Nothing is hidden in a number: a cell that fell back, failed or gave
-wrong outputs shows that word and is not ranked; nor is a published figure, which stands in a column of its own. In each
+wrong outputs shows that word and is not ranked; nor is a published figure, which has a column of its own. In each
 block the fastest and the most accurate of your own cells are marked, and the Pareto-optimal ones of each device.
 """
 
@@ -48,7 +48,7 @@ def make_blocks(rows: Sequence[Row], by: str) -> list[Block]:
 
     Args:
         rows: Rows with the public columns.
-        by: A public column. By `device` the delegates stand across, by `delegate_requested` the devices, by any other
+        by: A public column. By `device` the delegates are across, by `delegate_requested` the devices, by any other
             both.
 
     Raises:
@@ -80,7 +80,7 @@ def passed_over(rows: Sequence[Row], by: str) -> int:
 
 
 def _newest(rows: Sequence[Row], by: str) -> list[Row]:
-    """Return the newest row of each place in the tables, in the order in which the places come first."""
+    """Return the newest row of each place in the tables, in the order in which the places first occur."""
     found = {(_title(row, by), *_place(row)): row for row in rows}
     found.update({(_title(row, by), *_place(row)): row for row in sorted(rows, key=_age)})
     return list(found.values())
@@ -120,7 +120,7 @@ def _title(row: Row, by: str) -> str:
 
 
 def _heading(row: Row, by: str) -> str:
-    """What stands across, without what the block's title says already."""
+    """Return the heading of a row's column, without what the block's title already states."""
     parts = [row[name] for name in ("device", "delegate_requested") if name != by]
     text = " ".join(clean(part) for part in parts if part) or units.MISSING
     return f"{text} ({PUBLISHED})" if row["status"] == PUBLISHED else text
@@ -140,7 +140,7 @@ def _names(rows: Sequence[Row]) -> dict[int, str]:
 
 
 def _place(row: Row) -> tuple[Any, ...]:
-    """What a newer row of is shown in its place; a published one only hides others that were published."""
+    """Return the key of rows of which the newest is shown; a published one only hides published ones."""
     names = ("model", "quantization", "device", "delegate_requested")
     return (*(row[name] for name in names), row["status"] == PUBLISHED)
 

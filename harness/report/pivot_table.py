@@ -1,4 +1,4 @@
-"""The pivots on a terminal."""
+"""Render pivots on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PivotTable:
-    """Blocks as something that rich renders to the width it is given.
+    """Pivots that rich renders to the console's width.
 
     Args:
         blocks: The tables.

@@ -1,4 +1,4 @@
-"""Rows of plain values as JSON, CSV and Markdown. Needs nothing but the standard library.
+"""Render rows of plain values as JSON, CSV and Markdown, with the standard library alone.
 
 A value is a str, a number, a bool, None or a list of str. Unknown (None, or a number that is not finite) is
 `null` in JSON and an empty cell elsewhere. A list is a list in JSON; in a CSV cell it is that list written as
@@ -42,14 +42,14 @@ def to_csv(rows: Rows, columns: Sequence[str]) -> str:
 
 
 def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
-    """Render as a GitHub table; numbers stand right."""
+    """Render as a GitHub table, with numbers aligned right."""
     lines = [columns, [_rule(rows, c) for c in columns]]
     lines += [[_markdown_cell(row.get(c)) for c in columns] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def value(raw: Any) -> Any:
-    """Return a value as JSON can hold it; a scalar of NumPy is the number that it holds."""
+    """Return a value for JSON; a scalar of NumPy as the number that it holds."""
     if not isinstance(raw, (str, int, float)) and hasattr(raw, "item"):
         raw = raw.item()
     if isinstance(raw, float):
@@ -60,7 +60,7 @@ def value(raw: Any) -> Any:
 
 
 def cell(raw: Any) -> str:
-    """Return a value as a person reads it in a table."""
+    """Return a value as text for a table."""
     plain = value(raw)
     if plain is None:
         return units.MISSING
@@ -78,7 +78,7 @@ def object_cell(raw: Any) -> Any:
 
 
 def _csv_line(cells: Sequence[Any]) -> str:
-    """One line. The csv module quotes both line end characters only where its own line end has them both."""
+    """Return one line, quoting both line end characters, which the csv module does only for its own line end."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue().removesuffix("\r\n") + "\n"

@@ -1,4 +1,4 @@
-"""Rows of a table as lines of known widths: what rich's Table prints, in a tenth of its time, for thousands of rows."""
+"""Render rows of a table as lines of known widths, as rich's Table does, in a tenth of its time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Piece(NamedTuple):
-    """One cell: its text, the width of its column (0: what is left of the line), its side and its style."""
+    """One cell: its text, the width of its column (0: the rest of the line), its alignment and its style."""
 
     text: str
     width: int
@@ -35,7 +35,7 @@ class QuickRows:
         self._styles: dict[str, Style] = {}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        """Render for the width of the console; a text that is too long goes on below, as in rich's Table."""
+        """Render for the width of the console; wrap a text that is too long, as rich's Table does."""
         from rich.segment import Segment
 
         plain = console.color_system is None
@@ -80,8 +80,8 @@ class QuickRows:
         return self._styles[name]
 
 
-class Once:
-    """Something that is printed again and again, such as the headings of every block, and rendered once.
+class RenderedOnce:
+    """A renderable that is printed again and again, such as the headings of every block, and rendered once.
 
     Args:
         renderable: What rich can render.
@@ -92,7 +92,7 @@ class Once:
         self._segments: list[Segment] | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        """Render for the width of the console that came first."""
+        """Render for the width of the first console."""
         if self._segments is None:
             self._segments = list(console.render(self._renderable, options))
         yield from self._segments

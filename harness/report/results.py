@@ -1,4 +1,4 @@
-"""The results of runs as content: the table, a pivot, a page, or rows for programs."""
+"""Render the results of runs: the table, a pivot, a page, or rows for programs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from harness.rows.frame import Results, Row
 from harness.rows.selection import sort_rows
 
 PIVOT_FORMATS = frozenset({"table", "markdown"})
-"""Where rows that are grouped by a column become pivots; elsewhere they stay rows."""
+"""Formats in which rows that are grouped by a column become pivots; in others they stay rows."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What of results is wanted, and how.
+class ResultsView:
+    """The part of the results to show, and its order.
 
     Attributes:
         columns: Only these public columns; empty for all (for a table: those that fit).
@@ -35,68 +35,68 @@ class Wanted:
     beside: Sequence[Row] = field(default=())
 
 
-def results_content(found: Results, in_order: Sequence[Row], wanted: Wanted) -> Content:
+def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) -> Content:
     """Return results as content.
 
     Args:
-        found: What was read.
-        in_order: Its rows.
-        wanted: What of them is wanted.
+        found: The results.
+        in_order: Their rows.
+        view: The part to show.
 
     Raises:
         UnknownNameError: No such column; near misses are listed.
     """
-    chosen = public.check_names(wanted.columns or public.NAMES)
-    rows = wanted_rows(in_order, wanted)
+    chosen = public.check_names(view.columns or public.NAMES)
+    rows = select_rows(in_order, view)
     own: dict[str, Callable[[], Form]] = {
-        "html": lambda: _page(found, in_order, wanted),
-        "table": lambda: _table(found, rows, wanted),
+        "html": lambda: _page(found, in_order, view),
+        "table": lambda: _table(found, rows, view),
     }
-    if wanted.group_by is not None:
-        own |= {format: _pivot(rows, wanted.group_by, wanted, format) for format in PIVOT_FORMATS}
+    if view.group_by is not None:
+        own |= {format: _pivot(rows, view.group_by, view, format) for format in PIVOT_FORMATS}
     return Content(rows, chosen, own=own)
 
 
-def wanted_rows(in_order: Sequence[Row], wanted: Wanted) -> Sequence[Mapping[str, Any]]:
+def select_rows(in_order: Sequence[Row], view: ResultsView) -> Sequence[Mapping[str, Any]]:
     """Return rows with the published ones, sorted, and equal values of the column of groups together.
 
     Raises:
         UnknownNameError: No such column; near misses are listed.
     """
-    rows = sort_rows([*in_order, *wanted.beside], wanted.sort)
-    if wanted.group_by is None:
+    rows = sort_rows([*in_order, *view.beside], view.sort)
+    if view.group_by is None:
         return rows
     from harness.report import pivot
 
-    return pivot.grouped(rows, wanted.group_by)
+    return pivot.grouped(rows, view.group_by)
 
 
-def _page(found: Results, in_order: Sequence[Row], wanted: Wanted) -> str:
-    if wanted.columns:
+def _page(found: Results, in_order: Sequence[Row], view: ResultsView) -> str:
+    if view.columns:
         raise UsageError("--columns does not go with html, which has every column: leave it out")
     from harness.report.html import render
 
-    return render(found, list(in_order), wanted.sort, group_by=wanted.group_by, beside=wanted.beside)
+    return render(found, list(in_order), view.sort, group_by=view.group_by, beside=view.beside)
 
 
-def _table(found: Results, rows: Sequence[Mapping[str, Any]], wanted: Wanted) -> Form:
-    """The result table, or the columns that were chosen."""
+def _table(found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView) -> Form:
+    """Return the result table, or that of the chosen columns."""
     from harness.report.console import ResultTable, chosen_columns
     from harness.rows.published import for_table
 
-    if wanted.columns:
-        return chosen_columns(rows, wanted.columns)
+    if view.columns:
+        return chosen_columns(rows, view.columns)
     return ResultTable(for_table(rows), map(_short, found.runs))
 
 
-def _pivot(rows: Sequence[Mapping[str, Any]], by: str, wanted: Wanted, format: str) -> Callable[[], Form]:
-    """A table for each value of a column."""
+def _pivot(rows: Sequence[Mapping[str, Any]], by: str, view: ResultsView, format: str) -> Callable[[], Form]:
+    """Return a table for each value of a column."""
 
     def make() -> Form:
         from harness.report import pivot
         from harness.report.pivot_table import PivotTable
 
-        if wanted.columns:
+        if view.columns:
             raise UsageError(
                 "--columns does not go with --group-by in a table: leave one of them out, or use json"
             )
@@ -106,13 +106,13 @@ def _pivot(rows: Sequence[Mapping[str, Any]], by: str, wanted: Wanted, format: s
     return make
 
 
-def remarks(content: Content, wanted: Wanted, format: str) -> list[str]:
-    """Say what of the results a format does not show."""
-    if wanted.group_by is None or format not in PIVOT_FORMATS:
+def remarks(content: Content, view: ResultsView, format: str) -> list[str]:
+    """Return sentences about results that a format does not show."""
+    if view.group_by is None or format not in PIVOT_FORMATS:
         return []
     from harness.report import pivot
 
-    hidden = pivot.passed_over(content.rows, wanted.group_by)
+    hidden = pivot.passed_over(content.rows, view.group_by)
     if not hidden:
         return []
     return [
@@ -121,7 +121,7 @@ def remarks(content: Content, wanted: Wanted, format: str) -> list[str]:
 
 
 def _short(path: Path) -> Path:
-    """A path below the working folder is shown as the user would type it."""
+    """Return a path as the user would type it, relative to the working folder where it is inside."""
     with contextlib.suppress(ValueError):
         return path.resolve().relative_to(Path.cwd())
     return path

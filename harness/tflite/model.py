@@ -33,7 +33,7 @@ class ModelDescription:
         postprocess: Options of `TFLite_Detection_PostProcess`; None without that operator.
         n_parameters: Elements of the float or quantized constants; shared data counts once.
         metadata: Names of the metadata entries, sorted.
-        said: What the file's own metadata says: class names, task, normalization.
+        stated: What the file's own metadata says: class names, task, normalization.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class ModelDescription:
     postprocess: PostProcess | None
     n_parameters: int
     metadata: tuple[str, ...]
-    said: Metadata
+    stated: Metadata
 
 
 def describe(path: Path) -> ModelDescription:
@@ -93,7 +93,7 @@ def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
         postprocess=options,
         n_parameters=_n_parameters(graph),
         metadata=tuple(sorted(graph.metadata)),
-        said=read_metadata(data, graph.metadata.get(ENTRY, b"")),
+        stated=read_metadata(data, graph.metadata.get(ENTRY, b"")),
     )
 
 

@@ -1,8 +1,8 @@
-"""Precision–recall curves and the worst images: of cells whose detections, annotations and images are at hand.
+"""Collect precision–recall curves and worst images, of cells whose detections, annotations and images are available.
 
 Rules: the annotations must be those of the record (same hash). The cells with the highest mAP come first, until
-`MOST_CURVES` cells or `MOST_BYTES` of detections are read; the first `MOST_GALLERIES` of them also show images. What
-is not at hand is left out of the page.
+`MOST_CURVES` cells or `MOST_BYTES` of detections are read; the first `MOST_GALLERIES` of them also show images.
+Cells without available data are left out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from harness.workspace import find_workspace
 
 MOST_CURVES, MOST_GALLERIES, MOST_BYTES = 16, 4, 40_000_000
 _OVERLAPS = {"0.50": 0, "0.75": 5}
-"""IoU thresholds that are shown, with their places in COCO's ten."""
+"""IoU thresholds to show, with their places in COCO's ten."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Datasets:
     truths: dict[Path, GroundTruth] = field(default_factory=dict)
 
     def of(self, stored: StoredRecord) -> Dataset | None:
-        """Return the dataset that a record was measured on; None where it is not at hand or was changed."""
+        """Return the dataset that a record was measured on; None where it is not available or was changed."""
         facts = stored.record.accuracy
         for path in _places(stored):
             if path not in self.found:
@@ -56,7 +56,7 @@ class Datasets:
 
 
 def document(results: Results, detailed: list[int]) -> dict[str, Any]:
-    """Return the curves and images by the index of their cell; what is not at hand is left out."""
+    """Return the curves and images by the index of their cell."""
     curves: dict[int, Any] = {}
     worst: dict[int, Any] = {}
     datasets = Datasets()
@@ -75,7 +75,7 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
 
 
 def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
-    """The cells with detections, the highest mAP first, as many as the rules allow."""
+    """Return the cells with detections, the highest mAP first, as many as the rules allow."""
     known = [(index, one, one.detections) for index, one in stored if one.record.status in MEASURED]
     scored = [(index, _map(one), path) for index, one, path in known if path is not None and path.is_file()]
     read = 0
@@ -92,7 +92,7 @@ def _map(stored: StoredRecord) -> float:
 
 
 def _curves(curves: Curves) -> list[dict[str, Any]]:
-    """Precision at COCO's 101 recalls, the mean over the classes with annotations, for all areas."""
+    """Return precision at COCO's 101 recalls, the mean over the classes with annotations, for all areas."""
     told = []
     for iou, place in _OVERLAPS.items():
         by_class = curves.precision[place, :, :, 0, -1]
@@ -104,7 +104,7 @@ def _curves(curves: Curves) -> list[dict[str, Any]]:
 
 
 def _places(stored: StoredRecord) -> Iterator[Path]:
-    """Where the dataset may be: what the run was given, else what the model's card names."""
+    """Yield the places where the dataset may be: the run's own path, then that of the model's card."""
     try:
         request = records.load_run(stored.folder.parent.parent).request
         if request.get("dataset"):

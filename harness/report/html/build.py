@@ -1,6 +1,6 @@
-"""Put the page together: template, style, scripts and data in one text that asks no network for anything.
+"""Build the page: template, style, scripts and data in one text that makes no network request.
 
-Nothing in the data can become markup: it travels as JSON without `<`, `>` and `&`, and the scripts write it as text
+Nothing in the data can become markup: it is embedded as JSON without `<`, `>` and `&`, and the scripts write it as text
 only. The content security policy names the hashes of the two inline blocks, so that nothing else can run or be loaded.
 """
 
@@ -38,7 +38,7 @@ def render(
     Args:
         results: The records, and the folders of their runs.
         rows: One row of public columns for each of the records, in the same order.
-        sort: The column that the table begins sorted by; with a leading `-` descending.
+        sort: The column that the table is first sorted by; with a leading `-` descending.
         group_by: A column; the page then has a pivot for each of its values.
         beside: Published rows, which the page shows in a table of their own.
     """
@@ -59,10 +59,10 @@ def fill(template: str, *, title: str, style: str, script: str | None = None, **
 
     Args:
         template: The file of the body.
-        title: Safe as markup.
+        title: Title, safe as markup.
         style: The style sheet.
-        script: The only one that may run; None for a page in which nothing runs.
-        values: What else the body names, safe as markup.
+        script: The only script that may run; None for a page without one.
+        values: Further values of the body, safe as markup.
     """
     whole = Template(read_part("head.html") + read_part(template))
     return whole.substitute(
@@ -71,13 +71,13 @@ def fill(template: str, *, title: str, style: str, script: str | None = None, **
 
 
 def to_script_json(document: Any) -> str:
-    """Return JSON that can stand in a `<script>` element: no character of it can end or open a tag."""
+    """Return JSON that is safe in a `<script>` element: no character of it can end or open a tag."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode()
 
 
 def _policy(style: str, script: str | None) -> str:
-    """Return the content security policy of a page with pictures of its own, its style and at most its script."""
+    """Return the content security policy of a page with images of its own, its style and at most its script."""
     runs = "" if script is None else f"script-src {_hash(script)}; "
     return f"default-src 'none'; img-src data:; style-src {_hash(style)}; {runs}base-uri 'none'; form-action 'none'"
 

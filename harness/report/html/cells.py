@@ -1,8 +1,8 @@
-"""The details of one cell: its samples made small enough for a page, and its accuracy by class.
+"""Collect the details of one cell: its samples reduced to a page's size, and its accuracy by class.
 
 Rule for traces: a process's inferences, in the order they ran, are cut into at most `POINTS` runs of equal length; of
 each, the page has the time of its middle inference and the 10th, 50th and 90th percentile of its durations. Histograms
-are of all steady inferences up to the 99.5th percentile; how many lie above is said.
+are of all steady inferences up to the 99.5th percentile; the number above it is stated.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def detail(stored: StoredRecord) -> dict[str, Any]:
-    """Return what the page shows of one cell beside its row."""
+    """Return the details of one cell."""
     record = stored.record
     try:
         samples = stored.samples()
@@ -43,7 +43,7 @@ def detail(stored: StoredRecord) -> dict[str, Any]:
     return {
         "traces": [trace(process, found, points) for process, found in pairs if found.size],
         "histogram": histogram([_steady_ms(found) for _, found in pairs if found["steady"].any()]),
-        "boxes": [*map(_sample_box, pairs), *_told_boxes(record)],
+        "boxes": [*map(_sample_box, pairs), *_summary_boxes(record)],
         "telemetry": [line for process in record.processes for line in _telemetry(process)],
         "sustained": _sustained(samples) if sustained else None,
         "classes": _classes(record),
@@ -71,7 +71,7 @@ def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any
 
 
 def _levels(durations: Floats, size: int) -> Floats:
-    """Percentiles of every `size` values in a row; the last may be fewer."""
+    """Return percentiles of every `size` values in a row; the last group may be smaller."""
     whole = durations.size // size * size
     found = np.quantile(durations[:whole].reshape(-1, size), _BAND, axis=1).T
     rest = durations[whole:]
@@ -107,8 +107,8 @@ def _sample_box(pair: tuple[ProcessFacts, Samples]) -> dict[str, Any]:
     return _box(process, units.count(steady.size), levels)
 
 
-def _told_boxes(record: Record) -> list[dict[str, Any]]:
-    """What a tool says of each process, where it keeps the samples to itself: no quartiles."""
+def _summary_boxes(record: Record) -> list[dict[str, Any]]:
+    """Return a native tool's summary of each process, without quartiles, where it does not give the samples."""
     return [
         _box(process, units.count(process.summary.count), _told_levels(process.summary))
         for process in record.processes
@@ -135,7 +135,7 @@ def _box(process: ProcessFacts, n: str, levels: Sequence[float | None] | None) -
 
 
 def _telemetry(process: ProcessFacts) -> list[str]:
-    """Clock and temperature before and after a process, as far as they were read."""
+    """Return clock and temperature before and after a process, as far as they were read."""
     states, lines = process.telemetry.states, []
     for values, unit in (([s.mhz for s in states], "MHz"), ([s.celsius for s in states], "°C")):
         if any(value is not None for value in values):
@@ -166,7 +166,7 @@ def _ends(found: Sustained) -> dict[str, Any]:
 
 
 def _classes(record: Record) -> list[tuple[str, float, str]]:
-    """AP by class, best first; classes without ground truth are left out."""
+    """Return AP by class, best first, without classes that have no ground truth."""
     accuracy = record.accuracy
     if accuracy is None or record.status in NO_ACCURACY:
         return []
@@ -179,5 +179,5 @@ def _short(values: Floats) -> list[float]:
 
 
 def _digits(value: float) -> float:
-    """Four significant digits are more than a plot shows."""
+    """Round to four significant digits, more than a plot shows."""
     return float(f"{value:.4g}")

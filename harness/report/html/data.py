@@ -1,4 +1,4 @@
-"""What the page is given: rows column by column, evidence, runs, models, and the details of some cells.
+"""Collect the page's data: rows column by column, evidence, runs, models, and the details of some cells.
 
 Nothing is summarized here that `harness.rows.frame` did not summarize. Numbers come twice: as text in the one form
 that `harness.units` gives them, and raw (nine significant digits) for positions and for sorting.
@@ -25,12 +25,12 @@ from harness.version import __version__
 from harness.vocabulary import MEASURED
 
 MOST_DETAILS = 150
-"""Cells whose samples and classes are in the file: those of the newest runs. Keeps a file of 10,000 cells small."""
+"""Number of cells with samples and classes, those of the newest runs: keeps a file of 10,000 cells small."""
 _DIGITS = 9
 
 
 def make_document(results: Results, rows: Sequence[Row], sort: str | None = None) -> dict[str, Any]:
-    """Return everything that the page shows, as plain values."""
+    """Return all data of the page, as plain values."""
     stored = results.records
     runs = [_run(path) for path in results.runs]
     detailed = _newest(stored, MOST_DETAILS)
@@ -56,13 +56,13 @@ def make_document(results: Results, rows: Sequence[Row], sort: str | None = None
 
 
 def encode(values: Sequence[Hashable]) -> dict[str, Any]:
-    """Return values as a list of the different ones and, for each value, its place in it (0: all are alike)."""
+    """Return the distinct values and, for each value, its place among them (0: all are equal)."""
     place = {value: index for index, value in enumerate(dict.fromkeys(values))}
     return {"values": list(place), "at": [place[value] for value in values] if len(place) > 1 else 0}
 
 
 def shown(column: Column, value: Any) -> str:
-    """Return a value of a public column as it is printed."""
+    """Return a value of a public column as text."""
     if column.dtype == LIST:
         return "\n".join(map(clean, value or ()))
     return clean(FORMS.get(column.unit, plain.cell)(value))
@@ -86,7 +86,7 @@ def _column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
-    """Each different value is formatted once: most columns have few."""
+    """Return values as texts; each distinct value is formatted once, because most columns have few."""
     coded = encode([tuple(value) if isinstance(value, list) else value for value in values])
     texts = encode([shown(column, value) for value in coded["values"]])
     at = [0] * len(coded["values"]) if texts["at"] == 0 else texts["at"]
@@ -98,7 +98,7 @@ def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _newest(stored: Sequence[StoredRecord], most: int) -> list[int]:
-    """Indices of the cells of the newest runs, at most so many; within a run in the order of its plan."""
+    """Return the indices of the cells of the newest runs, at most so many; within a run in the order of its plan."""
     order = sorted(range(len(stored)), key=lambda index: stored[index].record.run_id, reverse=True)
     return sorted(order[:most])
 
@@ -110,7 +110,7 @@ def _title(rows: Sequence[Row]) -> str:
 
 
 def _evidence(record: Record) -> tuple[tuple[str, str], ...]:
-    """Every proof of what ran: of the cell, of its processes where theirs differ, and of the accuracy's worker."""
+    """Return the evidence of what ran: of the cell, of processes where theirs differs, and of the accuracy."""
     found = [("", record.delegate)]
     found += [(f"process {p.index + 1}", p.delegate) for p in record.processes if p.delegate is not None]
     if record.accuracy is not None and record.accuracy.delegate is not None:

@@ -1,6 +1,6 @@
-"""A diagnosis as one HTML page without any script: plain text, tables, a chart and the pictures.
+"""Render a diagnosis as one HTML page without any script: plain text, tables, a chart and pictures.
 
-Everything that comes from outside is escaped here, in `_e`; the policy lets nothing run or be loaded.
+Every text from outside is escaped here, in `_e`; the policy lets nothing run or be loaded.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from harness import units
 from harness.diagnosis.document import command_text, document
 from harness.diagnosis.pictures import Picture, pictures
 from harness.report.diagnosis_sheet import (
+    attempt_text,
     attribution_lines,
     between,
     break_sentence,
@@ -24,7 +25,6 @@ from harness.report.diagnosis_sheet import (
     shown_layers,
     signed,
     signed_between,
-    tried_text,
     verdict,
 )
 from harness.report.html.build import fill, read_part
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from harness.diagnosis.attempt import Attempt
     from harness.diagnosis.diagnose import Diagnosis
 
-Found = Mapping[str, Any]
+Values = Mapping[str, Any]
 QUALITY, WIDEST = 80, 1100
 _NAME_WIDTH = 48
 _BADGES = {"certain": "bad", "likely": "warn", "possible": ""}
@@ -55,11 +55,11 @@ def render(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> str:
     found = document(diagnosis, attempts)
     drawn = list(pictures(diagnosis.evidence))
     bodies = {
-        "bad": _how_bad(found),
-        "parts": _parts(found["attribution"]),
-        "where": _where(found["layers"]),
-        "why": _why(found["causes"]),
-        "do": _what_to_do(found["remedies"]),
+        "bad": _loss_section(found),
+        "parts": _parts_section(found["attribution"]),
+        "where": _layers_section(found["layers"]),
+        "why": _causes_section(found["causes"]),
+        "do": _remedies_section(found["remedies"]),
         "pictures": _pictures(drawn),
     }
     shown = [(key, title) for key, title in _SECTIONS if bodies[key]]
@@ -77,21 +77,21 @@ def render(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> str:
     )
 
 
-def _lost(found: Found) -> bool:
+def _lost(found: Values) -> bool:
     return bool(found["loss"]["decision"] == "worse")
 
 
-def _healthy(found: Found) -> str:
+def _healthy(found: Values) -> str:
     return f"Diagnosis of {found['quantized']['model']}"
 
 
-def _subtitle(diagnosis: Diagnosis, found: Found) -> str:
+def _subtitle(diagnosis: Diagnosis, found: Values) -> str:
     made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
     return f"{diagnosis.evidence.dataset.name}, {units.count(found['loss']['n_images'])} images · made {made}"
 
 
 def _e(text: object) -> str:
-    """Escape a text from anywhere, on one line and without control characters."""
+    """Escape a text from outside, on one line and without control characters."""
     return escape(clean(text).encode("utf-8", "replace").decode())
 
 
@@ -120,7 +120,7 @@ def _table(caption: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequ
     )
 
 
-def _how_bad(found: Found) -> str:
+def _loss_section(found: Values) -> str:
     columns = [("side", ""), ("model", ""), ("quantization", ""), ("ran on", ""), ("mAP", "n")]
     columns += [("95 % interval", "n"), ("AP50", "n"), ("small", "n"), ("medium", "n"), ("large", "n")]
     models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
@@ -128,14 +128,14 @@ def _how_bad(found: Found) -> str:
     return f'<p class="answer">{_e(verdict(found["loss"]))}</p>{table}{_paragraphs(found["loss"]["remarks"], "note")}'
 
 
-def _model_row(name: str, model: Found) -> list[str]:
+def _model_row(name: str, model: Values) -> list[str]:
     figures = [units.metric(model[key]) for key in ("ap50", "ap_small", "ap_medium", "ap_large")]
     place = f"{model['delegate_actual']} on {model['device']}"
     cells = [name, model["model"], model["quantization"], place, units.metric(model["map"])]
     return [_e(cell) for cell in (*cells, between(model["map_low"], model["map_high"]), *figures)]
 
 
-def _parts(found: Found | None) -> str:
+def _parts_section(found: Values | None) -> str:
     if found is None:
         return ""
     largest = max((abs(part["loss"]) for part in found["parts"]), default=0.0)
@@ -148,7 +148,7 @@ def _parts(found: Found | None) -> str:
     return table + _paragraphs([told], "quiet small") + _paragraphs(attribution_lines(found))
 
 
-def _part(part: Found, largest: float) -> list[str]:
+def _part(part: Values, largest: float) -> list[str]:
     span = signed_between(part["low"], part["high"])
     figures = [_e(signed(part[key])) for key in ("alone", "rest")]
     return [
@@ -159,14 +159,14 @@ def _part(part: Found, largest: float) -> list[str]:
 
 
 def _meter(value: float, largest: float) -> str:
-    """Return a bar; gains are marked by another color, and the figure beside says it too."""
+    """Return a bar; gains have another color, which the figure beside it repeats in text."""
     width = 120 * abs(value) / largest if largest else 0
     kind = "gain" if value < 0 else "loss"
     bar = f'<rect class="{kind}" width="{width:.1f}" height="11"></rect>'
     return f'<svg class="meter" viewBox="0 0 120 11" width="120" height="11" aria-hidden="true">{bar}</svg>'
 
 
-def _where(found: Found | None) -> str:
+def _layers_section(found: Values | None) -> str:
     if found is None:
         return ""
     layers = found["layers"]
@@ -198,7 +198,7 @@ _COLUMNS = (
 )
 
 
-def _layer(layer: Found) -> list[str]:
+def _layer(layer: Values) -> list[str]:
     cosine = units.MISSING if layer["cosine"] is None else f"{layer['cosine']:.4f}"
     alone = "" if layer["loss"] is None else signed(layer["loss"])
     name = f'<span title="{_e(layer["name"])}">{_e(short_name(layer["name"], _NAME_WIDTH))}</span>'
@@ -217,7 +217,7 @@ def _layer(layer: Found) -> list[str]:
     ]
 
 
-def _why(causes: Sequence[Found]) -> str:
+def _causes_section(causes: Sequence[Values]) -> str:
     if not causes:
         return _paragraphs(
             ["No cause was found: what was tested fits, and no change that was tried brings mAP back."]
@@ -225,7 +225,7 @@ def _why(causes: Sequence[Found]) -> str:
     return f'<ol class="steps">{"".join(map(_cause, causes))}</ol>'
 
 
-def _cause(cause: Found) -> str:
+def _cause(cause: Values) -> str:
     badge = f'<span class="badge {_BADGES.get(cause["confidence"], "")}">{_e(cause["confidence"])}</span>'
     gain = ""
     if cause["gain"] is not None:
@@ -241,16 +241,16 @@ def _cause(cause: Found) -> str:
     return f'<li class="card">{title}{_paragraphs([cause["sentence"]])}{gain}{facts}{rule}</li>'
 
 
-def _what_to_do(remedies: Sequence[Found]) -> str:
+def _remedies_section(remedies: Sequence[Values]) -> str:
     return f'<ol class="steps">{"".join(map(_remedy, remedies))}</ol>' if remedies else ""
 
 
-def _remedy(remedy: Found) -> str:
+def _remedy(remedy: Values) -> str:
     command = command_text(remedy["command"])
     shown = f'<pre tabindex="0"><code>{_e(command)}</code></pre>' if command else ""
-    tried = _paragraphs([tried_text(remedy["tried"])]) if remedy["tried"] else ""
+    attempt = _paragraphs([attempt_text(remedy["tried"])]) if remedy["tried"] else ""
     title = f"<h3>{remedy['rank']}. {_e(remedy['cause'])}</h3>"
-    return f'<li class="card">{title}{_paragraphs([remedy["sentence"]])}{shown}{tried}</li>'
+    return f'<li class="card">{title}{_paragraphs([remedy["sentence"]])}{shown}{attempt}</li>'
 
 
 def _pictures(drawn: Sequence[Picture]) -> str:

@@ -1,4 +1,4 @@
-"""The chart of a diagnosis: the SNR of every tensor in the order of execution, as SVG text."""
+"""Draw the chart of a diagnosis: the SNR of every tensor in the order of execution, as SVG text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TICKS = (-20, 0, 10, 20, 40, 60)
 
 
 def chart(layers: Mapping[str, Any]) -> str:
-    """Draw the tensors that differ; those that are equal on both sides stand at the upper edge."""
+    """Draw the tensors that differ; those that are equal in both models lie at the upper edge."""
     found = layers["layers"]
     points = [(_x(k, len(found)), _y(layer["snr_db"])) for k, layer in enumerate(found)]
     marks = "".join(

@@ -1,4 +1,4 @@
-"""Further tables of the page, made on request: pivots, and the figures that others published."""
+"""Make further tables of the page on request: pivots, and published figures."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def pivots(rows: Sequence[Row], by: str | None) -> dict[str, Any] | None:
     """Return one table a value of a column: models down, devices and delegates across.
 
     Args:
-        rows: Own rows, and published ones where they are to stand beside them.
-        by: The column that is grouped by; None for no tables.
+        rows: Own rows, and published ones to show beside them.
+        by: The column to group by; None for no tables.
 
     Raises:
         UnknownNameError: No such column; near misses are listed.
@@ -38,14 +38,14 @@ def pivots(rows: Sequence[Row], by: str | None) -> dict[str, Any] | None:
 
 
 def published(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return published figures as texts; they are in no chart and in no ranking. None where there are none."""
+    """Return published figures as texts, outside all charts and rankings; None where there are none."""
     if not rows:
         return None
     return {"columns": PUBLISHED_COLUMNS, "rows": [list(map(clean, _published(row))) for row in rows]}
 
 
 def _published(row: Row) -> tuple[str, ...]:
-    """A row as it was published; its first reason words the figures again, the others are its notes and source."""
+    """Return a published row; its first reason repeats the figures, the others are its notes and source."""
     named = (row[name] or units.MISSING for name in ("model", "quantization", "device", "delegate_requested"))
     figures = (
         units.milliseconds(row["latency_mean_ms"]),

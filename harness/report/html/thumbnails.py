@@ -1,4 +1,4 @@
-"""The images that a cell did worst on, small, with their boxes."""
+"""Draw small images of a cell's worst results, with their boxes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def worst(dataset: Dataset, truth: GroundTruth, table: DetectionTable) -> list[dict[str, Any]]:
-    """Return the images with the most mistakes: annotations missed and sure detections of nothing, at IoU 0.50."""
+    """Return the images with the most mistakes: missed annotations and wrong confident detections, at IoU 0.50."""
     sure = DetectionTable(table.rows[table.rows[:, 5] >= SURE])
     matches = match(truth, sure, dataset.image_ids)
     missed, wrong = _mistakes(matches)
@@ -40,7 +40,7 @@ def worst(dataset: Dataset, truth: GroundTruth, table: DetectionTable) -> list[d
 
 
 def _mistakes(matches: Matches) -> tuple[Counts, Counts]:
-    """Annotations that nothing found and detections that found nothing, of each image."""
+    """Return the annotations that nothing found and the detections that found nothing, of each image."""
     n = len(matches.image_ids)
     hits, ignored = matches.found[0], matches.ignored[0]
     wrong = np.bincount(matches.images[(hits < 0) & ~ignored], minlength=n)
@@ -51,7 +51,7 @@ def _mistakes(matches: Matches) -> tuple[Counts, Counts]:
 def _thumbnail(
     entry: ImageEntry, told: str, truth: GroundTruth, table: DetectionTable
 ) -> Iterator[dict[str, Any]]:
-    """One image with its boxes; nothing where the file cannot be read."""
+    """Yield one image with its boxes; nothing where the file cannot be read."""
     try:
         with opened(entry.path) as image:
             full = image.size

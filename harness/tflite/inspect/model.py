@@ -79,7 +79,7 @@ def _inspection(
         "macs": total(each).macs,
         "float_islands": float_islands(nodes, each),
         "nms": _nms(description.postprocess),
-        "metadata": _metadata(graph, description.said),
+        "metadata": _metadata(graph, description.stated),
         "delegates": [_delegate(predict(nodes, table), each, description.edgetpu) for table in TABLES],
     }
 

@@ -11,7 +11,7 @@ from harness.diagnosis.document import document
 from harness.diagnosis.findings import Finding, Number, Remedy
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.recognize.find import find_model
-from harness.report.diagnosis_sheet import sheet, short_name, signed, unsaid, verdict
+from harness.report.diagnosis_sheet import further_numbers, sheet, short_name, signed, verdict
 from harness.report.html.diagnosis import render
 from harness.report.html.levels import chart
 from harness.workspace import find_workspace
@@ -93,7 +93,7 @@ def test_numbers_that_the_sentence_tells_are_not_told_again():
     ]
     cause = {"sentence": "mAP goes up by +0.061 on 17 images", "numbers": numbers}
     cause |= {"gain": 0.5, "gain_low": None, "gain_high": None}
-    assert [number["name"] for number in unsaid(cause)] == ["d"]
+    assert [number["name"] for number in further_numbers(cause)] == ["d"]
 
 
 @pytest.mark.parametrize(
