@@ -34,6 +34,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The inputs that failed once; tests that use them are skipped where they are absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip("../shared/cases is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shared_models(shared_data) -> tuple[Path, ...]:
     """The real models whose facts the tests know."""
     return tuple(shared_data / "models" / f"{name}.tflite" for name in SHARED_MODELS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy import coco_lenient
 from harness.accuracy.coco_json import Box, Id, decode, first_few, read_bytes
 from harness.errors import DatasetError
 from harness.schema import look_into
@@ -25,6 +27,13 @@ class ImageRow(msgspec.Struct, frozen=True, gc=False):
     file_name: str = ""
     width: int | float | None = None
     height: int | float | None = None
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in whole pixels; None where the file does not say them: VIA writes -1."""
+        if not self.width or not self.height or self.width <= 0 or self.height <= 0:
+            return None
+        return int(self.width), int(self.height)
 
 
 class CategoryRow(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +78,7 @@ class GroundTruth:
         boxes: float64 [N, 4], x, y, width, height in pixels; finite.
         areas: float64 [N], px²; width × height where the file has none.
         crowd: bool [N], whether the annotation is a crowd region.
+        image_keys: Number of an image by its id as text, where the file's ids are no numbers.
     """
 
     path: Path
@@ -82,6 +92,7 @@ class GroundTruth:
     boxes: npt.NDArray[np.float64]
     areas: npt.NDArray[np.float64]
     crowd: npt.NDArray[np.bool_]
+    image_keys: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of annotations."""
@@ -110,13 +121,26 @@ def read_annotations(path: Path) -> GroundTruth:
             annotation points to an image or category that is not there, or a box is not four finite numbers.
     """
     data = read_bytes(path, "annotations")
-    file = decode(path, data, _File, "entry")
-    truth = _columns(path, hashlib.sha256(data).hexdigest(), file)
+    file, image_keys = _decoded(path, data)
+    truth = _columns(path, hashlib.sha256(data).hexdigest(), file, image_keys)
     _check(truth, file)
     return truth
 
 
-def _columns(path: Path, sha256: str, file: _File) -> GroundTruth:
+def _decoded(path: Path, data: bytes) -> tuple[_File, dict[str, int]]:
+    """Decode a file; where its types are not COCO's, by what they mean."""
+    try:
+        return decode(path, data, _File, "entry"), {}
+    except DatasetError:
+        plain = coco_lenient.plain_annotations(data)
+        if plain is None:
+            raise
+        with contextlib.suppress(DatasetError):
+            return decode(path, plain.data, _File, "entry"), plain.image_keys
+        raise
+
+
+def _columns(path: Path, sha256: str, file: _File, image_keys: dict[str, int]) -> GroundTruth:
     rows = file.annotations
     boxes = np.array([row.bbox for row in rows], np.float64).reshape(-1, 4)
     sizes = boxes[:, 2] * boxes[:, 3]
@@ -133,6 +157,7 @@ def _columns(path: Path, sha256: str, file: _File) -> GroundTruth:
         boxes=boxes,
         areas=np.where(np.isnan(areas), sizes, areas),
         crowd=np.array([bool(row.iscrowd) for row in rows], np.bool_),
+        image_keys=image_keys,
     )
 
 

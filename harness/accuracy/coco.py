@@ -185,10 +185,11 @@ def able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, 
     Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does.
     The reference's number is the one that can be compared with other people's.
     """
-    if (truth.ids == 0).any():
+    n_never = int((truth.ids == 0).sum())
+    if n_never:
         warning = (
-            "an annotation has the id 0, which COCO's evaluation never counts as found: the figures are a "
-            "little too low; number the annotations from 1"
+            f"{n_never} of {len(truth)} annotations can never be found: it has the id 0, which COCO's evaluation does "
+            "not count; number the annotations from 1"
         )
         return "pycocotools", (warning,)
     lowest = min(truth.ids.min(initial=0), *truth.categories, *(row.id for row in truth.images))

@@ -13,7 +13,8 @@ import msgspec
 
 from harness.errors import DatasetError, cannot_read
 
-Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+MOST_ID = 2**53
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-MOST_ID, le=MOST_ID)]
 """An id that a float64 holds exactly: the engines take detections as one array of floats."""
 
 Box: TypeAlias = tuple[float, float, float, float]
@@ -58,9 +59,16 @@ def decode(path: Path, data: bytes, kind: type[T], entry: str) -> T:
         DatasetError: Names the entry, the key, what was found and what is expected.
     """
     try:
-        return msgspec.json.decode(data.removeprefix(codecs.BOM_UTF8), type=kind)
+        return msgspec.json.decode(to_utf8(data), type=kind)
     except UNREADABLE as error:
-        raise DatasetError(f"{path}: {_explain(data, error, entry)}") from error
+        raise DatasetError(f"{path}: {_explain(to_utf8(data), error, entry)}") from error
+
+
+def to_utf8(data: bytes) -> bytes:
+    """Return text in UTF-8 without a mark at its beginning; such a mark says where it is UTF-16."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def show(value: object) -> str:

@@ -1,6 +1,7 @@
 """A dataset: COCO annotations and a folder of images.
 
-Either a folder that holds both (labels of VOC and YOLO are converted), or a TOML card that says where they are:
+Either a folder that holds both (exports of label tools are known, labels of VOC and YOLO are converted), the file of
+annotations in it, or a TOML card that says where they are:
 
     name = "kitchen"
     annotations = "labels/instances.json"
@@ -10,15 +11,18 @@ Either a folder that holds both (labels of VOC and YOLO are converted), or a TOM
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 from harness import schema
+from harness.accuracy import layouts
 from harness.accuracy.annotations import GroundTruth, ImageRow, read_annotations
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.foreign import voc, yolo
 from harness.accuracy.foreign.convert import Converted
+from harness.accuracy.image_files import ImageFile, Size
+from harness.accuracy.image_places import locate
+from harness.accuracy.image_sizes import check_sizes
 from harness.errors import DatasetError, UsageError
 
 
@@ -32,6 +36,7 @@ class ImageEntry:
         width: In pixels, as the annotations say; None when they do not.
         height: In pixels, as the annotations say; None when they do not.
         n_annotations: How many annotations the image has.
+        as_stored: Whether they are of the picture as it is stored, not turned by its EXIF orientation.
     """
 
     id: int
@@ -39,6 +44,17 @@ class ImageEntry:
     width: int | None = None
     height: int | None = None
     n_annotations: int = 0
+    as_stored: bool = False
+
+    @property
+    def size(self) -> Size | None:
+        """Annotated width and height in pixels; None where either is unknown."""
+        return None if self.width is None or self.height is None else (self.width, self.height)
+
+    @property
+    def file(self) -> ImageFile:
+        """The file, and how it is annotated."""
+        return ImageFile(self.path, self.size, self.as_stored)
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,7 @@ class Dataset:
         images: In the order of their ids.
         categories: Name by id.
         n_annotations: Annotations of `images`.
+        remarks: What a user should know of it, in sentences.
     """
 
     name: str
@@ -62,6 +79,7 @@ class Dataset:
     images: tuple[ImageEntry, ...]
     categories: dict[int, str]
     n_annotations: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -90,45 +108,55 @@ class DatasetCard(schema.Strict, frozen=True, kw_only=True):
     images: str
 
 
-def find_dataset(path: Path) -> Dataset:
-    """Read a dataset from a folder or a TOML card.
+def find_dataset(path: Path, limit: int | None = None) -> Dataset:
+    """Read a dataset from a folder, a file of annotations or a TOML card, and hold its images' sizes against it.
 
     Args:
-        path: A folder with one COCO `instances*.json` (in it or in `annotations/`) and its images, with VOC's
-            Annotations/*.xml and JPEGImages/, or with YOLO's data.yaml; or this data.yaml; or a card.
+        path: A folder with one COCO `instances*.json` (in it or in `annotations/`) or an export of a label tool, and
+            its images; with VOC's Annotations/*.xml and JPEGImages/; or with YOLO's data.yaml; or the file itself, or
+            a card. `PATH:SPLIT` says which split of it.
+        limit: Use the first images by id; all for None.
 
     Raises:
-        DatasetError: There is no such dataset, its annotations cannot be used, or images are missing.
+        DatasetError: There is no such dataset, its annotations cannot be used, images are missing, or have another
+            size than annotated.
         SchemaError: The card does not fit the schema.
+        UsageError: The limit is less than 1.
     """
-    path = Path(path).expanduser()
+    place, split = layouts.split_of(Path(path).expanduser())
+    return _sized(_found(place, split).limited(limit))
+
+
+def _found(path: Path, split: str | None) -> Dataset:
     if path.suffix == ".toml":
         return _from_card(path)
+    if path.suffix == ".json" and path.is_file():
+        folder = path.parent.parent if path.parent.name == "annotations" else path.parent
+        return _coco(folder, path)
     if not path.is_dir() and path.suffix not in {".yaml", ".yml"}:
-        raise DatasetError(f"{path}: {_not_a_dataset(path)}")
-    converted = _converted(path)
+        words = "not a dataset; expected a folder" if path.exists() else "no such dataset folder"
+        raise DatasetError(f"{path}: {words}")
+    converted = _converted(path, split)
     if converted is not None:
         return _dataset(converted.name, read_annotations(converted.annotations), converted.images)
-    truth = read_annotations(_find_annotations(path))
-    return _dataset(_folder_name(path.resolve()), truth, _image_folder(path, truth))
+    return _coco(path, layouts.find_annotations(path, split))
 
 
-def _converted(path: Path) -> Converted | None:
+def _coco(folder: Path, annotations: Path) -> Dataset:
+    truth = read_annotations(annotations)
+    return _dataset(_folder_name(folder.resolve()), truth, layouts.image_folder(folder, truth))
+
+
+def _converted(path: Path, split: str | None) -> Converted | None:
     """Convert labels of another format, in a folder without COCO's."""
     if not path.is_dir():
-        return yolo.convert(path) if path.suffix in {".yaml", ".yml"} else None
-    if _annotation_files(path):
+        return yolo.convert(path, split) if path.suffix in {".yaml", ".yml"} else None
+    if layouts.instances_files(path):
         return None
     if voc.is_voc(path):
-        return voc.convert(path)
+        return voc.convert(path, split)
     described = yolo.find_yaml(path)
-    return None if described is None else yolo.convert(described)
-
-
-def _not_a_dataset(path: Path) -> str:
-    if path.suffix == ".json" and path.is_file():
-        return "a dataset is the folder that holds the annotations and the images, or a TOML card"
-    return "not a dataset; expected a folder" if path.exists() else "no such dataset folder"
+    return None if described is None else yolo.convert(described, split)
 
 
 def _from_card(path: Path) -> Dataset:
@@ -139,46 +167,12 @@ def _from_card(path: Path) -> Dataset:
     return _dataset(card.name, read_annotations(path.parent / card.annotations), folder)
 
 
-def _annotation_files(folder: Path) -> list[Path]:
-    return [
-        file for part in (folder, folder / "annotations") for file in sorted(part.glob("instances*.json"))
-    ]
-
-
-def _find_annotations(folder: Path) -> Path:
-    found = _annotation_files(folder)
-    if not found:
-        raise DatasetError(
-            f"{folder}: no annotations; expected one instances*.json (COCO format) there or in annotations/, "
-            "Annotations/*.xml (VOC) or a data.yaml (YOLO)"
-        )
-    if len(found) > 1:
-        listed = ", ".join(str(file.relative_to(folder)) for file in found)
-        raise DatasetError(f"{folder}: several annotation files ({listed}); name one of them in a TOML card")
-    return found[0]
-
-
-def _image_folder(folder: Path, truth: GroundTruth) -> Path:
-    """Return the first likely folder that holds the first image, else the first that exists."""
-    folders = [place for place in _likely_folders(folder, truth) if place.is_dir()]
-    first = plain_name(truth, truth.images[0])
-    return next((place for place in folders if (place / first).is_file()), folders[0])
-
-
-def _likely_folders(folder: Path, truth: GroundTruth) -> Iterator[Path]:
-    named = truth.info.get("image_folder") if isinstance(truth.info, dict) else None
-    if isinstance(named, str):
-        if not _stays_inside(named):
-            raise DatasetError(
-                f"{truth.path}: info.image_folder is {named!r}, expected a folder inside {folder}"
-            )
-        yield folder / named
-    split = truth.path.stem.removeprefix("instances").lstrip("_-")
-    yield folder / "images"
-    if split:
-        yield folder / split
-        yield folder / "images" / split
-    yield folder
+def _sized(dataset: Dataset) -> Dataset:
+    """Hold the images' sizes against the annotations."""
+    sized = check_sizes([image.file for image in dataset.images], dataset.annotations.name)
+    pairs = zip(dataset.images, sized.files, strict=True)
+    images = tuple(replace(image, as_stored=file.as_stored) for image, file in pairs)
+    return replace(dataset, images=images, remarks=(*dataset.remarks, *sized.remarks))
 
 
 def _folder_name(folder: Path) -> str:
@@ -196,18 +190,22 @@ def _dataset(name: str, truth: GroundTruth, folder: Path) -> Dataset:
         raise DatasetError(
             f"{truth.path}: no annotations in the file; accuracy cannot be measured without any"
         )
-    images = tuple(
-        ImageEntry(
-            row.id, folder / plain_name(truth, row), _size(row.width), _size(row.height), counts[row.id]
-        )
-        for row in sorted(truth.images, key=lambda row: row.id)
-    )
+    images = tuple(_entry(truth, row, folder, counts[row.id]) for row in _by_id(truth))
     _refuse_missing(truth, folder, images)
     return Dataset(name, truth.path, folder, truth.sha256, images, truth.categories, len(truth))
 
 
-def _size(value: float | None) -> int | None:
-    return int(value) if value else None
+def _by_id(truth: GroundTruth) -> list[ImageRow]:
+    return sorted(truth.images, key=lambda row: row.id)
+
+
+def _entry(truth: GroundTruth, row: ImageRow, folder: Path, n_annotations: int) -> ImageEntry:
+    return ImageEntry(row.id, locate(truth, row, folder), _side(row.width), _side(row.height), n_annotations)
+
+
+def _side(value: float | None) -> int | None:
+    """Return a side in whole pixels; None where the annotations do not say it: VIA writes -1."""
+    return int(value) if value and value > 0 else None
 
 
 def _refuse_missing(truth: GroundTruth, folder: Path, images: tuple[ImageEntry, ...]) -> None:
@@ -217,21 +215,6 @@ def _refuse_missing(truth: GroundTruth, folder: Path, images: tuple[ImageEntry, 
             f"{folder}: {len(missing)} of {len(images)} images of {truth.path.name} are missing: "
             f"{first_few(missing)}"
         )
-
-
-def plain_name(truth: GroundTruth, row: ImageRow) -> str:
-    """Annotations may come from somebody else: they name files below the image folder only."""
-    if not row.file_name:
-        raise DatasetError(f"{truth.path}: image {row.id}: the key 'file_name' is missing or empty")
-    if not _stays_inside(row.file_name):
-        raise DatasetError(
-            f"{truth.path}: image {row.id}: file_name {row.file_name!r} leads out of the image folder; "
-            "expected a relative path without '..'"
-        )
-    return row.file_name
-
-
-def _stays_inside(name: str) -> bool:
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    outside = posix.is_absolute() or windows.is_absolute() or windows.drive or windows.root
-    return not outside and "\0" not in name and ".." not in (*posix.parts, *windows.parts)
+    if len({image.path for image in images}) < len(images):
+        twice = [path.name for path, n in Counter(image.path for image in images).items() if n > 1]
+        raise DatasetError(f"{truth.path}: several images are one file in {folder}: {first_few(twice)}")

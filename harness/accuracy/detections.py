@@ -117,7 +117,16 @@ _ROWS = msgspec.json.Decoder(list[_Row])
 
 def _load_whole(path: Path) -> DetectionTable:
     """Read a file that cannot be cut into blocks (entries with objects inside them) or is wrong."""
-    return DetectionTable(_array(decode(path, read_bytes(path, "detections"), list[_Row], "detection")))
+    return decode_detections(path, read_bytes(path, "detections"))
+
+
+def decode_detections(path: Path, data: bytes) -> DetectionTable:
+    """Decode the content of a COCO result file; `path` is for the error.
+
+    Raises:
+        DatasetError: It is no list, or an entry lacks a key or holds a value that is not a finite number.
+    """
+    return DetectionTable(_array(decode(path, data, list[_Row], "detection")))
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.image_files import ImageFile, UnreadableImageError
 from harness.accuracy.interpreters import Engine, Pool, map_in_order
 from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.prepare import Geometry, Preparation
@@ -75,7 +74,7 @@ class Recipe:
 
 
 def detect(
-    images: Iterable[tuple[int, Path]], recipe: Recipe, engines: Sequence[Engine], threads: int
+    images: Iterable[tuple[int, ImageFile]], recipe: Recipe, engines: Sequence[Engine], threads: int
 ) -> Iterator[ImageDetections]:
     """Yield the detections of each image, in the order of `images`.
 
@@ -87,10 +86,10 @@ def detect(
     """
     pool = Pool(engines)
 
-    def work(item: tuple[int, Path]) -> ImageDetections:
-        image_id, path = item
+    def work(item: tuple[int, ImageFile]) -> ImageDetections:
+        image_id, file = item
         try:
-            tensor, geometry = recipe.preparation.load(path)
+            tensor, geometry = recipe.preparation.load(file)
         except UnreadableImageError as error:
             return unreadable(image_id, error)
         with pool.lend() as engine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from harness.accuracy import opencv_resize
-from harness.accuracy.image_files import opened
+from harness.accuracy.image_files import ImageFile, Size, read_image
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
@@ -48,6 +48,19 @@ class Geometry:
         pixels = (boxes.astype(np.float64) * size - offset) / scale
         return np.clip(pixels, 0, np.array([self.image_width, self.image_height] * 2, np.float64))
 
+    def of_size(self, size: Size | None) -> Geometry:
+        """Return the same place for an image that was annotated in another size; None for the size that it has."""
+        if size is None or size == (self.image_width, self.image_height):
+            return self
+        width, height = size
+        return replace(
+            self,
+            image_width=width,
+            image_height=height,
+            scale_x=self.scale_x * self.image_width / width,
+            scale_y=self.scale_y * self.image_height / height,
+        )
+
 
 class Preparation:
     """Prepares images for one model.
@@ -73,17 +86,17 @@ class Preparation:
             )
         self._table = _lookup_table(spec, tensor)
 
-    def load(self, path: Path) -> tuple[Tensor, Geometry]:
+    def load(self, image: ImageFile | Path) -> tuple[Tensor, Geometry]:
         """Decode and prepare one image file.
 
         Returns:
-            The input tensor, batch of 1, and where the image lies in it.
+            The input tensor, batch of 1, and where the annotated picture lies in it.
 
         Raises:
-            UnreadableImageError: It is not an image that Pillow can decode.
+            UnreadableImageError: It is not an image that can be decoded.
         """
-        with opened(path) as image:
-            return self.prepare(image if image.mode == "RGB" else image.convert("RGB"))
+        tensor, geometry = self.prepare(read_image(image))
+        return tensor, geometry.of_size(image.size if isinstance(image, ImageFile) else None)
 
     def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
         """Resize an RGB image and turn it into the input tensor."""

@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco import chosen_images
-from harness.accuracy.dataset import plain_name
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.image_files import ImageFile, UnreadableImageError, read_image
+from harness.accuracy.image_places import locate
+from harness.accuracy.image_sizes import check_sizes
 from harness.accuracy.matches import Matches, match
 from harness.errors import DatasetError, OutputError, cannot_write
 from harness.text import clean
@@ -188,12 +189,13 @@ def to_png(image: Image.Image) -> bytes:
 
 def _open(truth: GroundTruth, image_id: int, images: Path) -> Image.Image:
     row = next(row for row in truth.images if row.id == image_id)
-    path = images / plain_name(truth, row)
+    path = locate(truth, row, images)
+    (file,) = check_sizes([ImageFile(path, row.size)], "the annotations").files
     try:
-        with opened(path) as image:
-            return image.convert("RGB")
+        picture = read_image(file)
     except UnreadableImageError as error:
         raise DatasetError(f"{path}: the image cannot be read ({clean(error.why)})") from error
+    return picture if row.size in {None, picture.size} else picture.resize(row.size)
 
 
 def draw(worst: WorstImage, truth: GroundTruth, table: DetectionTable, images: Path) -> Image.Image:

@@ -20,6 +20,9 @@ from harness.records.store import RunStore, now
 from harness.records.telemetry import Telemetry
 from harness.vocabulary import Status
 
+MOST_UNREADABLE = 0.05
+"""Share of the images that cannot be read above which an accuracy is one of part of the data."""
+
 
 @dataclass
 class Performer:
@@ -99,6 +102,8 @@ class Performer:
     def _evaluated(self, facts: AccuracyFacts, cell: Cell) -> AccuracyFacts:
         assert cell.dataset is not None
         assert facts.detections is not None
+        if facts.unreadable and not facts.n_images:
+            return replace(facts, status=Status.FAILED)
         detections = self.store.cell_folder(cell.id) / facts.detections
         matching = cell.matching
         categories = None if matching is None else matching.categories
@@ -118,6 +123,10 @@ def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> Accurac
     """Add what is known to be wrong with an accuracy, or to be missing from it (law 13)."""
     match = None if cell.matching is None else cell.matching.facts
     status, reasons = facts.status, list(facts.reasons)
+    if not result.n_foreign:
+        reasons += result.evaluation.warnings
+    if _share_unreadable(facts) > MOST_UNREADABLE:
+        status = Status.PARTIAL_DATA
     if match is not None and match.matched_by == "id" and result.n_foreign:
         status = Status.INCORRECT
         reasons.append(
@@ -148,6 +157,11 @@ def _no_accuracy(cell: Cell, why: str) -> AccuracyFacts:
     return replace(_planned_accuracy(cell), status=Status.FALLBACK, reasons=(why,))
 
 
+def _share_unreadable(facts: AccuracyFacts) -> float:
+    n = len(facts.unreadable)
+    return n / max(1, n + facts.n_images)
+
+
 def _planned_accuracy(cell: Cell) -> AccuracyFacts:
     dataset = cell.dataset
     assert dataset is not None
@@ -165,7 +179,7 @@ def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detectio
         planned,
         n_images=found.n_images,
         unreadable=found.unreadable,
-        reasons=_unreadable_reason(found.unreadable),
+        reasons=_unreadable_reason(found.unreadable, found.n_images),
         images_per_second=found.n_images / found.seconds if found.seconds > 0 else None,
         delegate=found.delegate,
         runtime=found.runtime,
@@ -173,14 +187,16 @@ def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detectio
     )
 
 
-def _unreadable_reason(unreadable: tuple[str, ...]) -> tuple[str, ...]:
+def _unreadable_reason(unreadable: tuple[str, ...], n_read: int) -> tuple[str, ...]:
     if not unreadable:
         return ()
     more = ", …" if len(unreadable) > 3 else ""
-    return (
-        f"{len(unreadable)} image(s) could not be read and count as without detections: "
-        f"{'; '.join(unreadable[:3])}{more}",
+    whole = (
+        "no image could be read, so there is no accuracy"
+        if not n_read
+        else f"{len(unreadable)} image(s) could not be read and count as without detections"
     )
+    return (f"{whole}: {'; '.join(unreadable[:3])}{more}",)
 
 
 def _failure(error: Exception) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
             raise UsageError(problem)
         if problem is not None:
             remarks.append(f"{problem}; only latency is measured")
+        elif dataset is not None:
+            remarks += [f"{dataset.name}: {remark}" for remark in dataset.remarks]
         if problem is not None or dataset is None or not request.settings.accuracy:
             subjects.append(Subject(model, facts, dataset if problem is None else None))
             continue
@@ -117,7 +119,7 @@ def _pictures(request: Request, known: dict[Path, Dataset]) -> list[Path]:
     if not request.dataset or not bare or not request.settings.accuracy:
         return []
     path = Path(request.dataset)
-    known[path] = find_dataset(path).limited(request.settings.limit)
+    known[path] = find_dataset(path, request.settings.limit)
     return [image.path for image in known[path].images[:N_PICTURES]]
 
 
@@ -142,7 +144,7 @@ def _dataset(model: Model, request: Request, known: dict[Path, Dataset]) -> Data
     if path is None:
         return None
     if path not in known:
-        known[path] = find_dataset(path).limited(request.settings.limit)
+        known[path] = find_dataset(path, request.settings.limit)
     return known[path]
 
 

@@ -142,6 +142,8 @@ def _dataset(pair: ModelPair, request: Request, say: Say) -> Dataset:
             "by: give one with --dataset"
         )
     dataset = find_dataset(path)
+    for remark in dataset.remarks:
+        say(remark)
     if len(dataset.images) > request.limit:
         say(f"the first {request.limit} of {len(dataset.images)} images are used; --limit N for more")
     return dataset.limited(request.limit)

@@ -85,7 +85,13 @@ def _settings_facts(settings: Settings) -> dict[str, Any]:
 
 
 def _picture(entry: ImageEntry, catalog: Catalog) -> Picture:
-    return Picture(id=entry.id, file=catalog.add(entry.path), width=entry.width, height=entry.height)
+    return Picture(
+        id=entry.id,
+        file=catalog.add(entry.path),
+        width=entry.width,
+        height=entry.height,
+        as_stored=entry.as_stored,
+    )
 
 
 def images_for_timing(cell: Cell) -> tuple[ImageEntry, ...] | None:
@@ -141,7 +147,13 @@ def _dataset(pictures: Sequence[Picture], contents: Contents) -> Dataset:
     """
     listing = hashlib.sha256(msgspec.msgpack.encode(pictures)).hexdigest()
     images = tuple(
-        ImageEntry(picture.id, contents.place(picture.file), picture.width, picture.height)
+        ImageEntry(
+            picture.id,
+            contents.place(picture.file),
+            picture.width,
+            picture.height,
+            as_stored=picture.as_stored,
+        )
         for picture in pictures
     )
     return Dataset("farm", Path(listing), contents.root, listing, images, {}, 0)

@@ -42,12 +42,13 @@ class File(Wire, frozen=True, kw_only=True):
 
 
 class Picture(Wire, frozen=True, kw_only=True):
-    """An image of a dataset; its size in pixels as the annotations state it, None where they do not."""
+    """An image of a dataset, as an `ImageEntry`: its annotated size in pixels; whether it is annotated as stored."""
 
     id: int
     file: File
     width: int | None = None
     height: int | None = None
+    as_stored: bool = False
 
 
 class Subject(Wire, frozen=True, kw_only=True):

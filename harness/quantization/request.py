@@ -58,7 +58,7 @@ def make_job(model: Model, request: Request) -> Job:
         model=model,
         mode=None if request.mode is None else find_mode(request.mode),
         representative=None if data is None else find_representative(data),
-        dataset=None if path is None else find_dataset(path).limited(request.limit),
+        dataset=None if path is None else find_dataset(path, request.limit),
         dataset_path=path,
         output=request.output,
         limit=request.limit,

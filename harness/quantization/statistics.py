@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
 
 SIDE = 32
 HASH_SIDE = 16
@@ -63,10 +63,8 @@ def of_file(path: Path) -> ImageFacts:
     """Read one image file; a damaged one has a `problem`."""
     try:
         content = path.read_bytes()
-        with opened(path) as image:
-            size = image.size
-            image.draft("RGB", (SIDE * 4, SIDE * 4))
-            small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+        size = read_header(path).upright
+        small = read_image(path, near=SIDE * 4).resize((SIDE, SIDE), Image.Resampling.BOX)
     except OSError as error:
         return ImageFacts(path.name, "", problem=str(error))
     except UnreadableImageError as error:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.image_files import UnreadableImageError, read_image
 from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import DecoderSpec, InputSpec
@@ -81,8 +81,7 @@ def observe_outputs(
 
 
 def _observe(engine: InterpreterEngine, preparation: Preparation, path: Path) -> MirroredOutputs:
-    with opened(path) as image:
-        picture = image.convert("RGB")
+    picture = read_image(path)
     tensor, geometry = preparation.prepare(picture)
     mirrored, _ = preparation.prepare(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return MirroredOutputs(engine.infer(tensor), geometry, engine.infer(mirrored))

@@ -185,7 +185,7 @@ class _Trials:
 
         def work(image: ImageEntry) -> list[ImageDetections]:
             try:
-                tensor, geometry = preparation.load(image.path)
+                tensor, geometry = preparation.load(image.file)
             except UnreadableImageError as error:
                 return [unreadable(image.id, error)] * len(recipes)
             try:

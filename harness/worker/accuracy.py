@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from harness.accuracy.detections import DetectionWriter
-from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.image_files import ImageFile, UnreadableImageError
 from harness.accuracy.interpreters import InterpreterEngine
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
@@ -38,9 +38,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]
     recipe = _recipe(job, first)
-    images = [
-        (int(image_id), Path(path)) for image_id, path in json.loads(Path(job.images).read_text("utf-8"))
-    ]
+    images = [_listed(*row) for row in json.loads(Path(job.images).read_text("utf-8"))]
     # First of all: an accuracy from wrong outputs is not worth its time, and nonsense cannot always be decoded.
     checked = _check(job, runtime, first, _feeds(first, recipe.preparation, images))
     execution = library.describe(job, applied[0])
@@ -76,6 +74,10 @@ def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:
     )
 
 
+def _listed(image_id: int, path: str, size: Sequence[int] | None, as_stored: bool) -> tuple[int, ImageFile]:
+    return int(image_id), ImageFile(Path(path), None if size is None else (size[0], size[1]), as_stored)
+
+
 def _check(job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[check.Feed]) -> OutputCheck:
     if not feeds:
         return OutputCheck()
@@ -84,15 +86,17 @@ def _check(job: AccuracyJob, runtime: Runtime, interpreter: Any, feeds: list[che
     return check.check_outputs(job, runtime, interpreter, feeds)
 
 
-def _feeds(interpreter: Any, preparation: Preparation, images: list[tuple[int, Path]]) -> list[check.Feed]:
+def _feeds(
+    interpreter: Any, preparation: Preparation, images: list[tuple[int, ImageFile]]
+) -> list[check.Feed]:
     """Prepare the first images that can be read, as the check wants them."""
     index = interpreter.get_input_details()[0]["index"]
     feeds: list[check.Feed] = []
-    for _, path in images:
+    for _, file in images:
         if len(feeds) == check.N_INPUTS:
             break
         with contextlib.suppress(UnreadableImageError):
-            feeds.append((index, preparation.load(path)[0]))
+            feeds.append((index, preparation.load(file)[0]))
     return feeds
 
 

@@ -54,7 +54,7 @@ class AccuracyJob:
         delegate: Kind of delegate.
         threads: CPU threads of one interpreter.
         card: The card's input, decoder and labels, as in its TOML.
-        images: A JSON file with [[image id, path], …].
+        images: A JSON file with [[image id, path, [width, height] or null, as stored], …]; see `ImageFile`.
         cores: CPU cores to keep busy.
         output: Folder for `result.json` and `detections.json`.
         memory_limit_mb: As for latency.

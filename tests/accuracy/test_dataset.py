@@ -157,9 +157,10 @@ def test_a_file_that_is_not_a_dataset(tmp_path):
     assert "not a dataset; expected a folder" in error_of(tmp_path / "x.jpg")
 
 
-def test_the_annotations_given_in_the_place_of_the_folder(tmp_path):
-    make(tmp_path)
-    assert "a dataset is the folder" in error_of(tmp_path / "instances.json")
+@pytest.mark.parametrize("annotations", ["instances.json", "annotations/instances_val.json"])
+def test_the_annotations_given_in_the_place_of_the_folder_are_read_with_its_images(tmp_path, annotations):
+    make(tmp_path, annotations=annotations)
+    assert find_dataset(tmp_path / annotations).images == find_dataset(tmp_path).images
 
 
 def test_no_annotations_file(tmp_path):
@@ -215,7 +216,7 @@ def test_a_missing_key(tmp_path, document, where, key, name):
         ([1, 2, 3], "[1, 2, 3]"),
         ([1, 2, 3, 4, 5], "[1, 2, 3, 4, 5]"),
         ([1, 2, 3, None], "[1, 2, 3, null]"),
-        ([1, 2, 3, "4"], '[1, 2, 3, "4"]'),
+        ([1, 2, 3, "four"], '[1, 2, 3, "four"]'),
         ([1, 2, 3, float("nan")], "[1, 2, 3, NaN]"),
         ([1, 2, float("-inf"), 4], "[1, 2, -Infinity, 4]"),
         (None, "null"),
@@ -229,8 +230,8 @@ def test_a_box_that_is_not_four_finite_numbers(tmp_path, document, box, shown):
 
 
 def test_an_id_that_is_not_a_whole_number(tmp_path, document):
-    document["annotations"][0]["image_id"] = "9"
-    assert "annotation 1: 'image_id' is \"9\", expected a whole number" in error_of(
+    document["annotations"][0]["image_id"] = "nine"
+    assert "annotation 1: 'image_id' is \"nine\", expected a whole number" in error_of(
         make(tmp_path, document=document)
     )
 
@@ -275,14 +276,14 @@ def test_missing_images_are_counted_and_the_first_three_named(tmp_path, document
 @pytest.mark.parametrize(
     "name",
     [
-        "../a.jpg",
-        "x/../../a.jpg",
+        "../absent.jpg",
+        "x/../../absent.jpg",
         "/etc/passwd",
         "..",
-        "C:\\a.jpg",
+        "C:\\absent.jpg",
         "C:a.jpg",
-        "\\\\host\\a.jpg",
-        "x\\..\\..\\a.jpg",
+        "\\\\host\\absent.jpg",
+        "x\\..\\..\\absent.jpg",
         "a\0b",
     ],
 )

@@ -162,12 +162,30 @@ def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(harn
     broken = sorted((tmp_path / "data" / "images").iterdir())[1]
     broken.write_bytes(broken.read_bytes()[:500])
     status, out, _ = harness(
-        "run", "shapes-float32", "--delegate", "cpu:1", "--no-latency", "--dataset", "data", "--limit", "10",
+        "run", "shapes-float32", "--delegate", "cpu:1", "--no-latency", "--dataset", "data", "--limit", "20",
         "--format", "json", "--output", "r",
     )  # fmt: skip
     (row,) = json.loads(out)
-    assert status == 0 and row["n_images"] == 9 and row["status"] == "ok"
+    assert status == 0 and row["n_images"] == 19 and row["status"] == "ok"
     assert any("1 image" in reason and broken.name in reason for reason in row["reasons"])
+
+
+@pytest.mark.parametrize(("n_broken", "expected"), [(2, "partial-data"), (20, "failed")])
+def test_more_than_a_twentieth_unreadable_is_no_accuracy_of_the_data(
+    harness, tmp_path, repository, n_broken, expected
+):
+    import shutil
+
+    shutil.copytree(repository / "models" / "shapes" / "dataset", tmp_path / "data")
+    for broken in sorted((tmp_path / "data" / "images").iterdir())[:n_broken]:
+        broken.write_bytes(b"")
+    status, out, _ = harness(
+        "run", "shapes-float32", "--delegate", "cpu:1", "--no-latency", "--dataset", "data", "--limit", "20",
+        "--format", "json", "--output", "r",
+    )  # fmt: skip
+    (row,) = json.loads(out)
+    assert (row["status"], row["n_images"]) == (expected, 20 - n_broken)
+    assert (row["map"] is None) == (status == 1) == (expected == "failed")
 
 
 def test_ctrl_c_keeps_the_records_exits_130_and_prints_the_resume_command(harness, tmp_path, repository):

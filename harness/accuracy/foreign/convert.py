@@ -8,17 +8,19 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
 from harness import atomic
-from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.image_files import UnreadableImageError, read_header
 from harness.cards import cache_folder
 from harness.errors import DatasetError, cannot_read
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+_MOST_DIGITS = 15
+"""A float64 holds such a number exactly."""
 MOST_BYTES = 1 << 24
 """Of one label file; labels of one image take some kilobytes."""
 
@@ -57,7 +59,7 @@ def write(name: str, kind: str, labelled: list[LabelledImage], categories: dict[
     Args:
         name: The data set's name, part of the folder's name.
         kind: The format that the labels come from.
-        labelled: The images; their ids count from 1 in the order of their names.
+        labelled: The images; an id is the number that a file's name is, else they count from 1 in the order of names.
         categories: Name by id.
 
     Raises:
@@ -74,16 +76,24 @@ def write(name: str, kind: str, labelled: list[LabelledImage], categories: dict[
 
 def _document(kind: str, labelled: list[LabelledImage], categories: dict[int, str]) -> dict[str, Any]:
     labelled = sorted(labelled, key=lambda image: image.name)
-    objects = [(k, box) for k, image in enumerate(labelled, 1) for box in image.boxes]
+    ids = _ids(labelled)
+    objects = [(k, box) for k, image in zip(ids, labelled, strict=True) for box in image.boxes]
     return {
         "info": {"description": f"converted from {kind} labels"},
         "images": [
             {"id": k, "file_name": image.name, "width": image.width, "height": image.height}
-            for k, image in enumerate(labelled, 1)
+            for k, image in zip(ids, labelled, strict=True)
         ],
         "annotations": [_annotation(number, k, box) for number, (k, box) in enumerate(objects, 1)],
         "categories": [{"id": number, "name": name} for number, name in sorted(categories.items())],
     }
+
+
+def _ids(labelled: list[LabelledImage]) -> list[int]:
+    """Number the images as Ultralytics names them in its predictions: by the files' names, where those are numbers."""
+    stems = [PurePosixPath(image.name).stem for image in labelled]
+    numbers = [int(stem) for stem in stems if stem.isascii() and stem.isdigit() and len(stem) <= _MOST_DIGITS]
+    return numbers if len(set(numbers)) == len(labelled) else list(range(1, len(labelled) + 1))
 
 
 def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
@@ -126,14 +136,13 @@ def read_limited(path: Path) -> bytes:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return width and height from an image file's header.
+    """Return width and height of an image as it is shown, from its file's header.
 
     Raises:
         DatasetError: It is not an image.
     """
     try:
-        with opened(path) as image:
-            return image.size
+        return read_header(path).upright
     except UnreadableImageError as error:
         raise DatasetError(f"{path}: its size cannot be read ({error.why})") from error
 

@@ -37,8 +37,12 @@ def is_voc(folder: Path) -> bool:
     return next((folder / "Annotations").glob("*.xml"), None) is not None
 
 
-def convert(folder: Path) -> Converted:
+def convert(folder: Path, wanted: str | None = None) -> Converted:
     """Convert the labels of a folder.
+
+    Args:
+        folder: The folder.
+        wanted: The image set; None for the first of `SPLITS` that is there, or all labels where there are none.
 
     Raises:
         DatasetError: A label file is wrong or an image is missing; names the file, the line, what was found and
@@ -47,7 +51,7 @@ def convert(folder: Path) -> Converted:
     images = folder / "JPEGImages"
     if not images.is_dir():
         raise DatasetError(f"{folder}: Annotations/ holds VOC labels, but there is no folder JPEGImages/")
-    split, names = _image_set(folder)
+    split, names = _image_set(folder, wanted)
     trees = {name: read_xml(folder / "Annotations" / f"{name}.xml") for name in names}
     paths = {name: folder / "Annotations" / f"{name}.xml" for name in names}
     categories = _categories({_class(paths[n], o) for n, tree in trees.items() for o in tree.all("object")})
@@ -63,12 +67,14 @@ def convert(folder: Path) -> Converted:
     return Converted(name, write(name, "Pascal VOC", labelled, categories), images)
 
 
-def _image_set(folder: Path) -> tuple[str | None, list[str]]:
+def _image_set(folder: Path, wanted: str | None) -> tuple[str | None, list[str]]:
     """Return the split and its images' names; all that are labelled where there are no image sets."""
-    for split in SPLITS:
+    for split in SPLITS if wanted is None else (wanted,):
         path = folder / "ImageSets" / "Main" / f"{split}.txt"
         if path.is_file():
             return split, _listed(folder, path)
+    if wanted is not None:
+        raise DatasetError(f"{folder}: no ImageSets/Main/{wanted}.txt, so there is no split {wanted!r}")
     return None, sorted(path.stem for path in (folder / "Annotations").glob("*.xml"))
 
 

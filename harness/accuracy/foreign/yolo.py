@@ -33,8 +33,12 @@ def find_yaml(folder: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def convert(path: Path) -> Converted:
+def convert(path: Path, wanted: str | None = None) -> Converted:
     """Convert the labels that a `data.yaml` describes.
+
+    Args:
+        path: The file.
+        wanted: The split; None for the first of `SPLITS` that is there.
 
     Raises:
         DatasetError: The file, a label or an image is wrong; names the file, the line, what was found and what is
@@ -42,7 +46,7 @@ def convert(path: Path) -> Converted:
     """
     root, described = path.parent, read_yaml(path)
     categories = _classes(path, described)
-    split, images = _images(path, described)
+    split, images = _images(path, described, wanted)
     labels = [_label_file(image.relative_to(root)) for image in images]
     if not any((root / label).is_file() for label in labels):
         raise DatasetError(f"{root / labels[0]}: no label file; none of {len(images)} images has one")
@@ -64,15 +68,16 @@ def _classes(path: Path, described: dict[str, Value]) -> dict[int, str]:
     )
 
 
-def _images(path: Path, described: dict[str, Value]) -> tuple[str, list[Path]]:
-    for split in SPLITS:
+def _images(path: Path, described: dict[str, Value], wanted: str | None) -> tuple[str, list[Path]]:
+    splits = SPLITS if wanted is None else (wanted,)
+    for split in splits:
         places = described.get(split) or []
         listed = [places] if isinstance(places, str) else list(places)
         found = [image for place in listed for image in _images_at(path, described, place)]
         if found:
             return split, sorted(set(found))
     raise DatasetError(
-        f"{path}: no images; expected one of the keys {', '.join(SPLITS)} to name a folder or a list of images "
+        f"{path}: no images; expected one of the keys {', '.join(splits)} to name a folder or a list of images "
         f"below {path.parent}"
     )
 

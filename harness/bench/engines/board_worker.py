@@ -111,10 +111,10 @@ class BoardWorker(PythonWorker):
     def _with_images(self, job: AccuracyJob, scratch: Path, names: dict[str, str]) -> AccuracyJob:
         """Take the images there; `names` gets what each is called here."""
         listed = json.loads(Path(job.images).read_text(encoding="utf-8"))
-        there = place_images(self.device, [Path(path) for _, path in listed])
-        names.update((Path(new).name, Path(old).name) for (_, old), new in zip(listed, there, strict=True))
+        there = place_images(self.device, [Path(row[1]) for row in listed])
+        names.update((Path(new).name, Path(row[1]).name) for row, new in zip(listed, there, strict=True))
         images = scratch / "board-images.json"
-        rows = [[image_id, new] for (image_id, _), new in zip(listed, there, strict=True)]
+        rows = [[row[0], new, *row[2:]] for row, new in zip(listed, there, strict=True)]
         images.write_text(json.dumps(rows), encoding="utf-8")
         return replace(job, images=str(images), cores=self.cores)
 

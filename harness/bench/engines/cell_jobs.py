@@ -39,9 +39,8 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
     """Make the job that runs a cell over its dataset, and write the list of images beside it."""
     assert cell.dataset is not None
     images = output / "images.json"
-    images.write_text(
-        json.dumps([[entry.id, str(entry.path)] for entry in cell.dataset.images]), encoding="utf-8"
-    )
+    rows = [[entry.id, str(entry.path), entry.size, entry.as_stored] for entry in cell.dataset.images]
+    images.write_text(json.dumps(rows), encoding="utf-8")
     card = cell.model.card
     return AccuracyJob(
         model=str(cell.model.file.resolve()),

@@ -58,7 +58,7 @@ def _some_images(dataset: Dataset, preparation: Preparation) -> list[Tensor]:
     prepared = []
     for entry in dataset.images[::step]:
         try:
-            prepared.append(preparation.load(entry.path)[0])
+            prepared.append(preparation.load(entry.file)[0])
         except UnreadableImageError:
             continue
         if len(prepared) == N_IMAGES:

@@ -201,7 +201,7 @@ class Runs:
         self, image: ImageEntry, changed: _ChangedModel, preparation: Preparation, delegate: str
     ) -> ImageOutputs:
         try:
-            tensor, geometry = preparation.load(image.path)
+            tensor, geometry = preparation.load(image.file)
         except UnreadableImageError as error:
             return ImageOutputs(image.id, None, None, str(error))
         if changed.change.feed is not None:

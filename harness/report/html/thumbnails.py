@@ -13,7 +13,7 @@ import numpy.typing as npt
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.image_files import UnreadableImageError, opened
+from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
 from harness.accuracy.matches import Matches, match
 from harness.text import clean
 
@@ -53,14 +53,13 @@ def _thumbnail(
 ) -> Iterator[dict[str, Any]]:
     """Yield one image with its boxes; nothing where the file cannot be read."""
     try:
-        with opened(entry.path) as image:
-            full = image.size
-            image.draft("RGB", (WIDTH, WIDTH))
-            small = image.convert("RGB")
+        header = read_header(entry.path)
+        small = read_image(entry.file, near=WIDTH)
     except UnreadableImageError:
         return
     small.thumbnail((WIDTH, WIDTH))
-    scale = small.width / full[0]
+    shown = header.stored if entry.as_stored else header.upright
+    scale = small.width / (entry.size or shown)[0]
     kinds = (
         (truth.boxes, truth.category_ids, truth.image_ids),
         (table.boxes, table.category_ids, table.image_ids),

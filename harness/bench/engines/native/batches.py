@@ -162,7 +162,7 @@ def batches(
     size, out_size = 0, sum(_n_bytes(info) for info in cell.facts.outputs)
     for entry in cell.dataset.images[:limit]:
         try:
-            tensor, at = preparation.load(entry.path)
+            tensor, at = preparation.load(entry.file)
         except UnreadableImageError as error:
             unreadable.append(str(error))
             continue

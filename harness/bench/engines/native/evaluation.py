@@ -8,6 +8,7 @@ subset. It falls back to the CPU without a word, so it proves nothing about a de
 
 from __future__ import annotations
 
+import io
 import tarfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from harness.accuracy.dataset import ImageEntry
 from harness.accuracy.detections import DetectionWriter
+from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
 from harness.accuracy.pipeline import ImageDetections, Recipe
 from harness.accuracy.prepare import Geometry
 from harness.bench.engines.base import DatasetInference, OnProgress
@@ -39,6 +40,7 @@ CLASS_OFFSET = 1
 DELEGATES = {CPU: "", GPU: "gpu", NNAPI: "nnapi", HEXAGON: "hexagon"}
 """`xnnpack` is not among them: it would force float16, and the CPU takes XNNPACK by default."""
 BATCH_BYTES = 64_000_000
+UPRIGHT_QUALITY = 100
 TIMEOUT_S = 120.0
 SECONDS_PER_IMAGE = 10.0
 
@@ -111,6 +113,11 @@ def jpeg_batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterato
         if entry.path.suffix.lower() not in {".jpg", ".jpeg"}:
             unreadable.append(f"{entry.path.name}: eval_coco_object_detection reads JPEG only")
             continue
+        try:
+            read_header(entry.path)
+        except UnreadableImageError as error:
+            unreadable.append(str(error))
+            continue
         if batch and size + entry.path.stat().st_size > BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -131,7 +138,7 @@ def _run(
     archive, labels = scratch / "images.tar", scratch / "labels.txt"
     with tarfile.open(archive, "w") as tar:
         for entry in batch:
-            tar.add(entry.path, f"{entry.id}.jpg", recursive=False)
+            _add(tar, entry)
     labels.write_text("".join(f"{n}\n" for n in range(1000)), encoding="utf-8")
     files = replace(tool, program=program).place(cell, [archive, labels])
     tool.probe(tool.place(cell, []).tool)
@@ -153,6 +160,19 @@ def _run(
     if output.status != Status.OK:
         raise MeasurementError("; ".join(output.reasons))
     return output
+
+
+def _add(tar: tarfile.TarFile, entry: ImageEntry) -> None:
+    """Add an image; the tool knows no EXIF orientation, so a picture that is to be turned is written upright."""
+    if entry.as_stored or not read_header(entry.path).turned:
+        tar.add(entry.path, f"{entry.id}.jpg", recursive=False)
+        return
+    content = io.BytesIO()
+    read_image(entry.file).save(content, "JPEG", quality=UPRIGHT_QUALITY, subsampling=0)
+    member = tarfile.TarInfo(f"{entry.id}.jpg")
+    member.size = content.tell()
+    content.seek(0)
+    tar.addfile(member, content)
 
 
 def eval_argv(cell: Cell, tool: str, model: str, labels: str) -> list[str]:
@@ -191,7 +211,6 @@ def _in_pixels(rows: Sequence[EvalDetection], entry: ImageEntry, recipe: Recipe)
         scores=np.array([r.score for r in rows], np.float64),
         classes=np.array([r.class_id - CLASS_OFFSET for r in rows], np.int64),
     )
-    with Image.open(entry.path) as image:
-        width, height = image.size
+    width, height = entry.size or read_header(entry.path).upright
     whole = Geometry(width, height, width, height, 1.0, 1.0)
     return Recipe(recipe.preparation, lambda _: detections, recipe.labels).decode(entry.id, [], whole)
