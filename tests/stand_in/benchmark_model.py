@@ -39,7 +39,12 @@ FLAGS = {
     **{"input_layer": "", "input_layer_shape": "", "input_layer_value_files": "", "output_filepath": ""},
     **{"result_file_path": "", "export_model_runtime_info": False, "model_runtime_info_output_file": ""},
     **{"enable_op_profiling": False, "op_profiling_output_mode": "stdout", "op_profiling_output_file": ""},
-    **{"report_peak_memory_footprint": False},
+    **{"report_peak_memory_footprint": False, "require_full_delegation": False},
+    # known, and without an effect here
+    **{"allow_fp16": False, "benchmark_name": "", "output_prefix": "", "disable_delegate_clustering": False},
+    **{"input_layer_value_range": "", "profiling_output_csv_file": "", "output_proto_filepath": ""},
+    **{"memory_footprint_check_interval_ms": 50, "print_preinvoke_state": False, "run_delay": -1.0},
+    **{"xnnpack_weight_cache_file_path": ""},
 }
 SHOWN = {
     **{"num_runs": "Min num runs", "min_secs": "Min runs duration (seconds)", "num_threads": "Num threads"},
@@ -89,6 +94,9 @@ def read_flags(arguments, unknown):
     """Take `--flag=value`; everything else is unconsumed."""
     flags, given, left = dict(FLAGS), [], []
     for argument in arguments:
+        if argument == "--help":
+            flags["help"] = True
+            continue
         name, equals, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or not equals or name not in FLAGS or name in unknown:
             left.append(argument)
@@ -210,8 +218,12 @@ def feed(interpreter, flags):
     for at, detail in enumerate(details):
         if names and names[at] != detail["name"]:
             warn(f"Tensor # {detail['index']} is named {detail['name']} but flags call it {names[at]}")
+        if names and len(shapes[at]) != len(detail["shape"]):
+            fail(f"Input tensor #{at} should have {len(detail['shape'])} dimensions!")
         if names and shapes[at] != list(detail["shape"]):
-            fail(f"Input tensor #{at} should have the shape {list(detail['shape'])}!")
+            fail(
+                "Failed to allocate tensors!"
+            )  # the tool resizes the input, and a detector takes one size only
         file = files.get(names[at]) if names else None
         interpreter.set_tensor(detail["index"], value_of(detail, file))
 
@@ -306,6 +318,8 @@ def write_graph(file, original, groups, name):
 
 
 def write_profile(file, original, times):
+    if not file:
+        return
     from ai_edge_litert import profiling_info_pb2
 
     data = profiling_info_pb2.BenchmarkProfilingData()
@@ -385,7 +399,7 @@ def main():
     plays = json.loads(os.environ.get("STAND_IN") or "{}")
     info("STARTING!")
     flags, given = read_flags(sys.argv[1:], plays.get("unknown", ()))
-    if flags["help"] or "--help" in sys.argv:
+    if flags["help"]:
         usage()
     validate(flags, plays)
     info("Log parameter values verbosely: [0]")
@@ -394,6 +408,8 @@ def main():
             value = flags[name]
             shown = value if isinstance(value, str) else f"{float(value):g}"
             info(f"{SHOWN[name]}: [{shown}]")
+    if flags["dry_run"]:
+        flags.update(num_runs=0, min_secs=-1.0, warmup_runs=0, warmup_min_secs=-1.0)
     info("Signature to run: []")
     sys.stdout.flush()
     begin = time.perf_counter()
@@ -402,6 +418,8 @@ def main():
     interpreter = make_interpreter(flags, reference, external_delegates(flags))
     original, groups = nodes_of(interpreter)
     name, nodes = tell_delegate(delegate, how, flags, original, groups, interpreter.taken)
+    if flags["require_full_delegation"] and len(set().union(*nodes)) < len(original):
+        fail("Disallowed CPU fallback detected.")
     size_mb = Path(flags["graph"]).stat().st_size / 1e6
     init_us = round((time.perf_counter() - begin) * 1e6)
     info(f"The input model file size (MB): {size_mb:g}")

@@ -1,0 +1,82 @@
+"""The stand-in behaves as the real tool was recorded to: how it ends, what it says on which stream, what it refuses."""
+
+import re
+import subprocess
+
+import pytest
+
+from harness.drivers.benchmark_tool.lines import split
+from harness.drivers.benchmark_tool.parse import parse
+from harness.tflite.model import describe
+from tests.support.launcher import make_launcher
+from tests.support.paths import REPOSITORY, SHARED_DATA
+from tests.support.tool_logs import FAILED, MEASURED, split_log
+
+LOGS = SHARED_DATA / "benchmark_model_logs"
+CASES = SHARED_DATA.parent / "cases" / "tool_logs" / "real"
+GRAPH = REPOSITORY / "models" / "shapes" / "shapes_float32.tflite"
+MISSING_BUILD = ("use_gpu", "use_nnapi", "use_hexagon", "use_coreml", "disable_nnapi_cpu")
+"""The recorded build for Linux was made without these."""
+
+CANNOT = {
+    # log: what the stand-in has not
+    "allproviders_help": "the flags of another build",
+    "graph_custom_op_unresolved": "such a graph",
+    "graph_dynamic_shapes": "such a graph",
+    "graph_empty_model": "such a graph",
+    "graph_huge_im2col": "such a graph",
+    "graph_invoke_error": "such a graph",
+    "graph_no_subgraphs": "such a graph",
+    "require_full_delegation_xnnpack_float": "a graph that XNNPACK takes whole",
+    "signatures_list": "signatures",
+    "signatures_multi_unspecified": "signatures",
+}
+NAMES = [row[0] for row in (*FAILED, *MEASURED) if row[0] not in CANNOT]
+NAMES += [f"real/{name}" for name in ("input_name_colon_backslash", "input_name_colon_doubled")]
+NAMES += ["real/nnapi_unknown_with_cpu_off"]
+
+
+def read(name):
+    path = CASES / f"{name[5:]}.txt" if name.startswith("real/") else LOGS / f"{name}.txt"
+    if not path.is_file():
+        pytest.skip(f"recorded logs are absent: {path}")
+    return split_log(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def replayed(command, folder):
+    """Return the recorded arguments with a graph, an input and files that are here, and as short as can be."""
+    tensor = describe(GRAPH).inputs[0]
+    shape = ",".join(map(str, tensor.shape))
+    (folder / "in.bin").write_bytes(bytes(4 * tensor.shape[1] * tensor.shape[2] * 3))
+    (folder / "garbage.tflite").write_bytes(b"garbage" * 40)
+    text = command.partition("benchmark_model")[2].partition(" ")[2].removesuffix("2>&1").replace("\\,", ",")
+    text = re.sub(r"models/(?:garbage|trunc\w*|zero)\.tflite", f"{folder}/garbage.tflite", text)
+    text = re.sub(r"--graph=(?:models/(?!missing)\S+|\w+\.tflite)", f"--graph={GRAPH}", text)
+    text = re.sub(r"\b1,(?:224,224|256,256),3", shape, text).replace("out/", f"{folder}/")
+    words = text.split()
+    measures = "--graph=" in text and "runs=" not in text
+    return words + (["--num_runs=2", "--warmup_min_secs=0", "--min_secs=0"] if measures else [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recorded_command_line_ends_as_it_was_recorded(name, tmp_path):
+    log = read(name)
+    plays = {} if "allproviders" in log.command else {"unknown": MISSING_BUILD}
+    arguments = replayed(log.command, tmp_path)
+    ended = subprocess.run(
+        [make_launcher(tmp_path, **plays), *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    expected, found = (
+        parse(log.stdout, log.stderr, log.exit_code),
+        parse(ended.stdout, ended.stderr, {-6: 134}.get(ended.returncode, ended.returncode)),
+    )
+    assert (found.exit_code, found.status) == (expected.exit_code, expected.status), ended.stderr
+    assert [f.partition("=")[0] for f in found.unconsumed] == [
+        f.partition("=")[0] for f in expected.unconsumed
+    ]
+    assert {level for level, _ in split(ended.stdout)} <= {"", "INFO", "WARN"}
+    assert {level for level, words in split(ended.stderr) if "delegate" not in words} <= {"", "ERROR"}
