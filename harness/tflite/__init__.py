@@ -1,1 +1,1 @@
-""".tflite files as data: read, describe."""
+""".tflite files as data: read, describe, inspect."""

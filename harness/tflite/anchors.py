@@ -12,7 +12,7 @@ from harness.tflite.graph import Graph, Tensor
 from harness.tflite.values import stored, to_real
 
 FEWEST = 16
-"""Fewer rows than this are no anchors but some other constant."""
+"""Fewer rows are no anchors but some other constant."""
 _DTYPES = frozenset({"float32", "float16", "uint8", "int8"})
 
 
@@ -20,7 +20,7 @@ def find_anchors(path: Path) -> npt.NDArray[np.float32] | None:
     """Return the anchors float32 [N, 4] (y_center, x_center, height, width) of a model; None without any.
 
     Raises:
-        ModelError: The file is missing or not a sound TFLite model.
+        ModelError: The file is missing or not a valid TFLite model.
     """
     graph = reader.read_graph(reader.read_bytes(path), path)
     with reader.malformed(path):
@@ -29,7 +29,7 @@ def find_anchors(path: Path) -> npt.NDArray[np.float32] | None:
 
 
 def anchor_tensor(graph: Graph) -> Tensor | None:
-    """Return the third input of `TFLite_Detection_PostProcess`, else the only constant [N, 4] named or used so."""
+    """Return the third input of `TFLite_Detection_PostProcess`, else the only constant [N, 4] named or used like it."""
     found = postprocess.find(graph)
     if found is not None and len(found[1].inputs) == 3:
         tensor = found[0].tensors[found[1].inputs[2]]

@@ -1,4 +1,4 @@
-"""What an operator costs: multiply-accumulates, parameters and bytes, from shapes alone.
+"""Compute the cost of operators: multiply-accumulates, parameters and bytes, from shapes alone.
 
 A multiply-accumulate (MAC) is one multiplication and one addition of a convolution or matrix product, as in
 Howard et al. 2017 (MobileNets, arXiv:1704.04861, §3.1): a standard convolution costs K·K·M·N·F·F for kernel K,
@@ -35,12 +35,12 @@ BITS = {
 }
 """Bits an element, by the schema's type; types without a fixed size are left out."""
 CONTROL = frozenset({"CALL", "IF", "WHILE"})
-"""Operators that run other subgraphs, how often is not known from the file; so it is with custom operators."""
+"""Operators that run other subgraphs, an unknown number of times; custom operators are as unknown."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one operator, or all of a kind, cost.
+    """The cost of one operator, or of several together.
 
     Attributes:
         macs: Multiply-accumulates an inference; None when a shape is not known.
@@ -55,7 +55,7 @@ class Cost:
     activation_bytes: int | None = 0
 
     def __add__(self, other: Cost) -> Cost:
-        """Add two costs; what is unknown of one is unknown of the sum."""
+        """Add two costs; a number that is unknown in one is unknown in the sum."""
         return Cost(
             _sum(self.macs, other.macs),
             self.parameters + other.parameters,
@@ -69,7 +69,7 @@ def _sum(a: int | None, b: int | None) -> int | None:
 
 
 def costs(nodes: Iterable[Node]) -> list[Cost]:
-    """Return the cost of each operator, in order; a constant's elements belong to the first that reads it."""
+    """Return the cost of each operator, in order; a constant's elements count for the first that reads it."""
     seen: set[int] = set()
     found = []
     for node in nodes:
@@ -92,7 +92,7 @@ def total(parts: Iterable[Cost]) -> Cost:
 
 
 def _weights(node: Node) -> list[Tensor]:
-    """Return the float or quantized constants of a layer; an operator that only unpacks has none of its own."""
+    """Return the float or quantized constants of a layer; none for an operator that only unpacks."""
     if node.unpacks:
         return []
     stored = (node.stored(position) for position in range(len(node.inputs)))
@@ -119,7 +119,7 @@ def n_bytes(tensor: Tensor) -> int | None:
 
 
 def known(tensor: Tensor | None) -> bool:
-    """Whether the file states the whole shape; an empty one can be a scalar or none, so it counts as not stated."""
+    """Whether the file states the whole shape; an empty one can be a scalar or unstated, so it counts as unstated."""
     return (
         tensor is not None and bool(tensor.shape) and min(tensor.shape) > 0 and -1 not in tensor.signature[1:]
     )
@@ -145,7 +145,7 @@ def _shape(tensor: Tensor | None) -> tuple[int, ...]:
 
 Shape = tuple[int, ...]
 TRANSPOSED = frozenset({"TRANSPOSE_CONV", "CONV_3D_TRANSPOSE"})
-"""Their inputs are output shape, filter, image."""
+"""Operators whose inputs are output shape, filter, image."""
 FORMULAS: dict[str, Callable[[Shape, Shape, Shape], int]] = {
     # filter [O, H, W, I/groups]: each output element sums H·W·I/groups products
     "CONV_2D": lambda image, weight, output: prod(output) * prod(weight[1:]),

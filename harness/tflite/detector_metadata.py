@@ -1,6 +1,6 @@
-"""MediaPipe's `DETECTOR_METADATA`: anchors and coding of raw SSD heads (`object_detector_metadata_schema.fbs`, 1.0.0).
+"""Read MediaPipe's `DETECTOR_METADATA`: anchors and coding of raw heads (`object_detector_metadata_schema.fbs`, 1.0.0).
 
-A custom entry of the TFLite Model Metadata's subgraph. None of it is trusted, all of it is optional.
+It is a custom entry of the TFLite Model Metadata's subgraph. None of it is trusted, all of it is optional.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CUSTOM_METADATA = 9
 
 @dataclass(frozen=True)
 class DetectorMetadata:
-    """How raw heads are decoded.
+    """The coding of raw heads.
 
     Attributes:
         anchors: y_center, x_center, height, width of each, in shares of the input.

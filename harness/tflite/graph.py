@@ -1,4 +1,4 @@
-"""A .tflite file as frozen Python values: what `reader` makes and everything else looks at."""
+"""A .tflite file as frozen Python values: `reader` makes them, all other modules use them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Tensor:
 
     Attributes:
         index: Its place in the subgraph's list.
-        name: As it stands in the file; can be empty.
-        shape: What the interpreter allocates; empty also where the file does not state it.
+        name: Its name in the file; can be empty.
+        shape: The shape that the interpreter allocates; empty also where the file does not state it.
         signature: The shape with -1 for dynamic dimensions; equal to `shape` where the file has none.
         dtype: NumPy name, or `int4`, `string`, …; `type-N` for a type that the schema classes do not know.
         quantization: None when the file states no scale.
@@ -78,7 +78,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Subgraph:
-    """One subgraph; the first is what an interpreter runs, others are control flow or signatures."""
+    """One subgraph; an interpreter runs the first, others are control flow or signatures."""
 
     name: str
     tensors: tuple[Tensor, ...]

@@ -1,8 +1,8 @@
-"""What a model's metadata says of its input and labels; none of it is trusted, all of it is optional.
+"""Read what a model's metadata states of its input and labels; none of it is trusted, all of it is optional.
 
-Two habits exist. TFLite Model Metadata: a flatbuffer in the buffer `TFLITE_METADATA` (tflite-support,
+Two conventions exist. TFLite Model Metadata: a flatbuffer in the buffer `TFLITE_METADATA` (tflite-support,
 `metadata_schema.fbs`) and label files in a zip archive appended to the model. Ultralytics: a JSON or
-Python-literal file in such an archive (`metadata.json`, `temp_meta.txt`; `ultralytics/engine/exporter.py`) that says
+Python-literal file in such an archive (`metadata.json`, `temp_meta.txt`; `ultralytics/engine/exporter.py`) with
 the names, the task, the size of the input and whether NMS is part of the model.
 """
 
@@ -46,17 +46,17 @@ _ZIP_ERRORS = (
 
 @dataclass(frozen=True)
 class Metadata:
-    """What could be read.
+    """The metadata that could be read.
 
     Attributes:
         mean: Of the first input's NormalizationOptions, one or three values; None when not stated.
         std: As `mean`.
-        label_file: Name of the file that `labels` come from.
-        labels: One name a class, as the file lists them (a background line may stand first).
+        label_file: Name of the file of `labels`.
+        labels: One name a class, as the file lists them (a background line may be first).
         names: One name a class by an Ultralytics file, class 0 first; () without such a file.
-        task: What such a file says the model does (`detect`, `segment`, `pose`, `obb`, `classify`); None: not said.
-        end2end: Whether it says that the outputs are final detections; None when it does not say.
-        imgsz: Height and width of the input that it states; None when it does not.
+        task: The model's task by such a file (`detect`, `segment`, `pose`, `obb`, `classify`); None when not stated.
+        end2end: Whether the outputs are final detections; None when not stated.
+        imgsz: Height and width of the input; None when not stated.
         detector: MediaPipe's anchors and coding of raw heads; None without them.
         damaged: Why a part could not be read; empty when all could.
     """
@@ -74,7 +74,7 @@ class Metadata:
 
 
 def read_metadata(data: bytes, buffer: bytes) -> Metadata:
-    """Read what there is.
+    """Read the metadata of a model.
 
     Args:
         data: The whole model file, perhaps with a zip archive at its end.
@@ -138,7 +138,7 @@ def _label_lines(members: dict[str, bytes], wanted: list[str]) -> tuple[str, tup
 
 
 def _export(members: dict[str, bytes], wanted: list[str]) -> tuple[str, Mapping[str, Any]]:
-    """Find the file that an Ultralytics export carries: its name and what it says."""
+    """Find the file of an Ultralytics export: its name and its content."""
     for name in [*(n for n in wanted if n in members), *members]:
         values = _literal(members[name])
         if _names(values):
@@ -171,7 +171,7 @@ def _task(values: Mapping[str, Any]) -> str | None:
 
 
 def _end2end(values: Mapping[str, Any]) -> bool | None:
-    """Whether NMS, or a head that needs none, is part of the graph: stated itself or among the export's arguments."""
+    """Whether NMS, or a head without need of it, is part of the graph: stated directly or in the export's arguments."""
     arguments = values.get("args")
     nms = arguments.get("nms") if isinstance(arguments, dict) else None
     stated = [value for value in (values.get("end2end"), nms) if isinstance(value, bool)]
@@ -191,13 +191,13 @@ def _root(buffer: bytes) -> Table:
 
 
 def _field(table: Table, number: int) -> int:
-    """Return where a table's field is, 0 when it is absent; fields count from 0, a union takes two."""
+    """Return the place of a table's field, 0 when it is absent; fields count from 0, a union takes two."""
     offset = table.Offset(4 + 2 * number)
     return table.Pos + offset if offset else 0
 
 
 def _tables(table: Table, number: int) -> Iterator[Table]:
-    """Yield the tables of a vector field; at most as many as any sound file has."""
+    """Yield the tables of a vector field; at most as many as any valid file has."""
     offset = table.Offset(4 + 2 * number)
     if not offset:
         return

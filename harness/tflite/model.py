@@ -1,4 +1,4 @@
-"""Describe a .tflite file without running it: what goes in and out, its operators, its quantization."""
+"""Describe a .tflite file without running it: inputs, outputs, operators, quantization."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from harness.tflite.tensor_info import TensorInfo
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What a .tflite file says of itself.
+    """The facts that a .tflite file states about itself.
 
     Attributes:
         path: The file.
-        sha256: Of the whole file.
-        size_bytes: Of the whole file.
+        sha256: Hash of the whole file.
+        size_bytes: Size of the whole file.
         quantization: A value of the result column `quantization`.
-        quantization_evidence: How that is known, a sentence each.
+        quantization_evidence: The evidence for it, a sentence each.
         inputs: In the order of the interpreter's `get_input_details()`.
         outputs: In the order of the interpreter's `get_output_details()`.
         operators: (name, count) over all subgraphs, most frequent first; custom ones under their own name.
@@ -33,7 +33,7 @@ class ModelDescription:
         postprocess: Options of `TFLite_Detection_PostProcess`; None without that operator.
         n_parameters: Elements of the float or quantized constants; shared data counts once.
         metadata: Names of the metadata entries, sorted.
-        stated: What the file's own metadata says: class names, task, normalization.
+        stated: Class names, task and normalization that the file's own metadata states.
     """
 
     path: Path
@@ -57,7 +57,7 @@ def describe(path: Path) -> ModelDescription:
     """Describe a model file.
 
     Raises:
-        ModelError: The file is missing or not a sound TFLite model.
+        ModelError: The file is missing or not a valid TFLite model.
         MissingExtraError: No package with the schema classes is installed.
     """
     return load(path)[0]
@@ -109,7 +109,7 @@ def _outputs(graph: Graph, options: PostProcess | None) -> tuple[TensorInfo, ...
 
 
 def _info(tensor: Tensor, known_shape: tuple[int, ...] | None = None) -> TensorInfo:
-    """Return an input's or output's facts; as in the interpreter, a scale counts only where there is one."""
+    """Return the facts of an input or output; as in the interpreter, only a single scale counts."""
     scale, zero_point = None, None
     if tensor.quantization is not None and len(tensor.quantization.scales) == 1:
         scale, zero_point = tensor.quantization.scales[0], tensor.quantization.zero_points[0]

@@ -1,4 +1,4 @@
-"""The operators of a model's primary subgraph with their options, for what looks closer than `graph` does."""
+"""Read the operators of a model's primary subgraph with their options, which `graph` leaves out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.tflite.values import stored
 UNPACKING = frozenset({"DEQUANTIZE", "DENSIFY"})
 """Operators that turn a stored constant into the constant that a layer reads."""
 MAX_VALUES = 64
-"""More values than this are no axes, strides or paddings."""
+"""A constant with more values is no axes, strides or paddings."""
 _OPTIONS = {
     "FusedActivationFunction": "activation",
     "StrideH": "stride_h",
@@ -44,7 +44,7 @@ class Node:
 
     Attributes:
         index: Its place in the execution order.
-        name: Of the operator.
+        name: Name of the operator.
         custom: Whether it is a custom operator.
         inputs: Tensors; None for an optional input that is absent.
         outputs: Tensors.
@@ -76,7 +76,7 @@ class Node:
         return self.unpacked.get(tensor.index)
 
     def integers(self, position: int) -> tuple[int, ...] | None:
-        """Return the values of a small integer constant; None when it is none."""
+        """Return the values of a small integer constant; None for any other input."""
         tensor = self.input(position)
         if tensor is None or not tensor.constant or tensor.dtype not in {"int32", "int64"}:
             return None
@@ -95,7 +95,7 @@ def read_nodes(graph: Graph, data: bytes, path: Path) -> tuple[Node, ...]:
     """Read the primary subgraph's operators.
 
     Args:
-        graph: What `reader.read_graph` made of `data`.
+        graph: The graph that `reader.read_graph` made of `data`.
         data: The whole file.
         path: Named in errors.
 
@@ -147,7 +147,7 @@ def _readers(graph: Graph) -> dict[int, list[int]]:
 
 
 class _Options:
-    """Reads the builtin options of the primary subgraph from the flatbuffer."""
+    """Reader of the builtin options of the primary subgraph."""
 
     def __init__(self, data: bytes) -> None:
         self.classes = schema.load()

@@ -1,4 +1,4 @@
-"""Options of the custom operator `TFLite_Detection_PostProcess`.
+"""Read the options of the custom operator `TFLite_Detection_PostProcess`.
 
 A flexbuffers map (`tensorflow/lite/kernels/detection_postprocess.cc`, `Init`; keys written by
 `export_tflite_ssd_graph_lib.py`). The operator's inputs are box encodings, class scores and the anchors; its
@@ -24,13 +24,13 @@ class PostProcess:
     """The options; a key that is absent has the kernel's default.
 
     Attributes:
-        max_detections: Boxes a class pass puts out.
+        max_detections: Number of boxes that a class pass keeps.
         max_classes_per_detection: Classes kept for a box by the fast NMS.
         detections_per_class: Boxes a class of the regular NMS.
         use_regular_nms: Class-by-class NMS instead of the fast one.
         nms_score_threshold: Lowest score that is kept.
-        nms_iou_threshold: Overlap above which the lower score goes.
-        num_classes: Without the background.
+        nms_iou_threshold: Overlap above which the lower score is dropped.
+        num_classes: Number of classes without the background.
         scales: y, x, h, w divisors of the box encodings.
     """
 
@@ -45,7 +45,7 @@ class PostProcess:
 
     @property
     def n_boxes(self) -> int:
-        """Number of boxes that the operator puts out."""
+        """Number of boxes in the operator's output."""
         return self.max_detections * self.max_classes_per_detection
 
 
@@ -95,7 +95,7 @@ def _optional_int(values: flexbuffers.Map, key: str, default: int) -> int:
 def places(graph: Graph) -> tuple[int | None, ...]:
     """Return which of the operator's outputs each output of the model is: 0 boxes, 1 classes, 2 scores, 3 count.
 
-    A QUANTIZE, DEQUANTIZE or CAST between the two is followed. None for an output that is something else.
+    A QUANTIZE, DEQUANTIZE or CAST between the two is followed. None for any other output.
     """
     found = find(graph)
     if found is None or found[0] is not graph.primary:

@@ -1,9 +1,9 @@
-"""Say how a model is quantized, and by which signs it is known.
+"""Identify how a model is quantized, with the evidence.
 
-The signs are the types that the file itself states: what the computing operators put out (float or quantized
-integer), and in which type and with which zero points their weights are stored. TF1's quantization-aware
-training (toco) writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2
-and LiteRT write int8 weights that are symmetric a channel (TensorFlow Lite 8-bit quantization specification).
+The evidence is the types that the file itself states: the outputs of the computing operators (float or quantized
+integer), and the type and zero points in which their weights are stored. TF1's quantization-aware training (toco)
+writes uint8 weights with one asymmetric range a tensor; the post-training quantizers of TF2 and LiteRT write int8
+weights that are symmetric a channel (TensorFlow Lite 8-bit quantization specification).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MIXED_SHARE_OF_LAYERS = 0.10
 MIXED_SHARE_OF_ALL = 0.25
 """… or more than this share of all computing operators: a float sigmoid at the end does not make a model mixed."""
 LEFT_IN_FLOAT_BELOW = 1024
-"""TensorFlow's converter leaves weights of fewer elements in float (`quantize_weights.cc`); they decide nothing."""
+"""TensorFlow's converter leaves weights of fewer elements in float (`quantize_weights.cc`); they are no evidence."""
 MAIN_STORAGE = 0.90
 """Share of the weights' elements that the main kind of storage must have in a float model, else it is `mixed`."""
 
@@ -77,7 +77,7 @@ class Weight:
 
     Attributes:
         tensor: The constant.
-        dequantized: Whether a DEQUANTIZE stands between it and the operator.
+        dequantized: Whether a DEQUANTIZE lies between it and the operator.
     """
 
     tensor: Tensor
@@ -85,7 +85,7 @@ class Weight:
 
     @property
     def kind(self) -> Quantization:
-        """The quantization that such weights make of an operator with float activations."""
+        """The quantization of an operator with such weights and float activations."""
         if self.tensor.dtype in _INTEGERS:
             return Quantization.WEIGHT_ONLY if self.dequantized else Quantization.DYNAMIC_RANGE
         return next((kind for kind in FLOAT_WEIGHTS if kind == self.tensor.dtype), Quantization.UNKNOWN)
@@ -93,7 +93,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What the computing operators put out.
+    """The outputs of the computing operators, counted by type.
 
     Attributes:
         integer: Names of operators with quantized integer outputs, counted.
@@ -178,7 +178,7 @@ def _weights(graph: Graph) -> list[Weight]:
 
 
 def _stored(subgraph: Subgraph, producers: Mapping[int, Operator], index: int) -> Weight | None:
-    """Follow an input back to the constant it comes from, through at most four operators."""
+    """Follow an input back to the constant that it comes from, through at most four operators."""
     dequantized = False
     for _ in range(5):
         if index < 0:
@@ -194,7 +194,7 @@ def _stored(subgraph: Subgraph, producers: Mapping[int, Operator], index: int) -
 
 
 def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[Quantization, tuple[str, ...]]:
-    """Float arithmetic: how the weights are stored decides, by their number of elements."""
+    """Identify a model of float arithmetic: by how the most elements of its weights are stored."""
     elements = _elements(weights)
     first = _arithmetic_sentence(arithmetic)
     if not elements.total():
@@ -211,7 +211,7 @@ def _floating(arithmetic: Arithmetic, weights: list[Weight]) -> tuple[Quantizati
 
 
 def _elements(weights: list[Weight]) -> Counter[Quantization]:
-    """Count the weights' elements by kind, without the float ones that a converter leaves for being small."""
+    """Count the weights' elements by kind, without those that a converter leaves in float because they are few."""
     large = [
         w for w in weights if w.kind != Quantization.FLOAT32 or w.tensor.n_elements >= LEFT_IN_FLOAT_BELOW
     ]
@@ -224,7 +224,7 @@ def _elements(weights: list[Weight]) -> Counter[Quantization]:
 def _integer(
     graph: Graph, arithmetic: Arithmetic, weights: list[Weight]
 ) -> tuple[Quantization, tuple[str, ...]]:
-    """Integer arithmetic: the weights tell training from post-training, the inputs tell float I/O."""
+    """Identify a model of integer arithmetic: weights tell training from post-training, inputs tell float I/O."""
     evidence = [_arithmetic_sentence(arithmetic), *_storage(weights)]
     if arithmetic.floating:
         evidence.append(_float_sentence(arithmetic))
@@ -245,7 +245,7 @@ def _by_input(graph: Graph) -> Quantization:
 
 
 def _edgetpu(graph: Graph) -> tuple[Quantization, tuple[str, ...]]:
-    """Compiled models hide their weights; what PostProcess is fed tells TF1 training from post-training."""
+    """Identify a compiled model, which hides its weights: PostProcess's inputs tell TF1 training from post-training."""
     compiled = "The graph is in edgetpu-custom-op, whose compiler takes fully quantized models only."
     for subgraph, operator in graph.operators():
         if operator.name == POSTPROCESS and operator.inputs and operator.inputs[0] >= 0:
@@ -289,7 +289,7 @@ def _integer_operators(arithmetic: Arithmetic) -> list[str]:
 
 
 def _storage(weights: list[Weight]) -> list[str]:
-    """Say how many weight tensors are stored in which way."""
+    """Return a sentence about how many weight tensors are stored in which way."""
     ways = Counter(_way(weight) for weight in weights)
     return [f"{count} of {len(weights)} weight tensors are {way}." for way, count in ways.most_common()]
 
@@ -301,7 +301,7 @@ def _way(weight: Weight) -> str:
 
 
 def _io(graph: Graph) -> list[str]:
-    """Say which types go in and out of the primary subgraph."""
+    """Return a sentence about the types of the primary subgraph's inputs and outputs."""
     tensors = graph.primary.tensors
     kinds = [
         ", ".join(sorted({tensors[index].dtype for index in indices})) or "nothing"

@@ -1,8 +1,8 @@
 """Read a .tflite file (a flatbuffer of TensorFlow's `schema.fbs`) into a `Graph`, whatever its bytes are.
 
-Python's flatbuffers library has no verifier, so each offset and length is distrusted: vectors are bounded by
-the file, what is read in total is bounded by a budget (a damaged file can share one table a million times),
-and the errors of the lower libraries become `ModelError` in one place, `malformed`.
+Python's flatbuffers library has no verifier, so no offset or length is trusted: vectors are bounded by the file, the
+total that is read is bounded by a budget (a damaged file can share one table a million times), and the errors of the
+lower libraries become `ModelError` in one place, `malformed`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def read_graph(data: bytes, path: Path) -> Graph:
         path: Named in errors.
 
     Raises:
-        ModelError: The bytes are not a sound TFLite model.
+        ModelError: The bytes are not a valid TFLite model.
     """
     with malformed(path):
         return _Reader(data, path).graph()
@@ -91,7 +91,7 @@ def read_graph(data: bytes, path: Path) -> Graph:
 
 @contextmanager
 def malformed(path: Path) -> Iterator[None]:
-    """Map what lower libraries raise on damaged bytes to `ModelError`."""
+    """Turn the errors that lower libraries raise on damaged bytes into `ModelError`."""
     try:
         yield
     except FOREIGN as error:
@@ -118,7 +118,7 @@ def _check_magic(data: bytes, path: Path) -> None:
 
 
 class _Reader:
-    """Reads one file; counts what it reads against a budget."""
+    """Reader of one file, with a budget for all that it reads."""
 
     def __init__(self, data: bytes, path: Path) -> None:
         self.data, self.path = data, path
@@ -152,7 +152,7 @@ class _Reader:
         )
 
     def tables(self, n: int, get: Callable[[int], Any], read: Callable[[int, Any], Any]) -> tuple[Any, ...]:
-        """Read a vector of tables; the length is charged before the first is touched."""
+        """Read a vector of tables; its length is charged to the budget before the first is read."""
         self.charge_tables(n)
         return tuple(read(index, get(index)) for index in range(n))
 
@@ -257,7 +257,7 @@ class _Reader:
         return Quantization(scales, zeros, table.QuantizedDimension())
 
     def has_data(self, index: int) -> bool:
-        """Whether a buffer has bytes; reads it at first use. Buffer 0 is empty by convention."""
+        """Whether a buffer has bytes. Buffer 0 is empty by convention."""
         if index >= self.model.BuffersLength():
             raise _damaged(self.path, f"found buffer {index}, expected 0…{self.model.BuffersLength() - 1}")
         if index not in self.buffers:
@@ -279,7 +279,7 @@ class _Reader:
         return memoryview(self.data)[start : start + size]
 
     def check_size(self, tensor: Tensor, sparse: bool) -> None:
-        """A constant must have the bytes that its shape needs: the interpreter refuses it otherwise."""
+        """Check that a constant has the bytes of its shape, because the interpreter refuses it otherwise."""
         bits = _BITS.get(tensor.dtype)
         if not tensor.constant or sparse or bits is None:
             return

@@ -1,4 +1,4 @@
-"""Say before running it whether a runtime has the operators that a model needs."""
+"""Check before a run whether a runtime has the operators that a model needs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ XNNPACK_CUSTOM_OPERATORS = frozenset(
         "odml.scaled_dot_product_attention",
     }
 )
-"""Custom operators that only the XNNPACK delegate takes (`xnnpack_delegate.cc`); GPU delegates have most."""
+"""Custom operators that only the XNNPACK delegate runs (`xnnpack_delegate.cc`); GPU delegates have most."""
 
 RUNTIME_CUSTOM_OPERATORS = BUILTIN_CUSTOM_OPERATORS | XNNPACK_CUSTOM_OPERATORS
 
 
 def check_runnable(description: ModelDescription, runtime_ops: Collection[str] | None = None) -> None:
-    """Refuse a model with operators that the runtime lacks.
+    """Check that a runtime has all operators of a model.
 
     Args:
         description: The model.

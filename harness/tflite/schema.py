@@ -1,4 +1,4 @@
-"""The generated classes of the TFLite schema, from whichever package has them.
+"""Import the generated classes of the TFLite schema, from whichever package has them.
 
 `ai_edge_litert.schema_py_generated` and the PyPI package `tflite` are both made by flatc from TensorFlow's
 `schema.fbs`: the same class names and accessors. The second serves where only `tflite-runtime` is installed.
@@ -35,7 +35,7 @@ def load_writable(purpose: str) -> ModuleType:
     """Import the schema classes with those that write; the package `tflite` can only read.
 
     Args:
-        purpose: What they are needed for, as the error says it.
+        purpose: The purpose, for the error.
 
     Raises:
         MissingExtraError: The package that can write is not installed.

@@ -1,4 +1,4 @@
-"""What a decoder and a worker need to know of an input or output tensor."""
+"""The facts about an input or output tensor that a decoder and a worker need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class TensorInfo:
     """An input or output tensor of a model.
 
     Attributes:
-        name: As it stands in the file; can be empty.
+        name: Its name in the file; can be empty.
         shape: Its static shape; -1 for a dynamic dimension.
         dtype: NumPy name: `float32`, `uint8`, `int8`, …
         scale: Quantization scale; None when it is not quantized.

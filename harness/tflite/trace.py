@@ -1,4 +1,4 @@
-"""Follow tensors back through a graph: where an output's numbers come from."""
+"""Trace tensors back through a graph to the operators that computed their numbers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LAYOUT = frozenset(
         *("QUANTIZE", "DEQUANTIZE", "CAST", "PAD", "UNPACK", "GATHER", "MAXIMUM", "MINIMUM"),
     }
 )
-"""Operators that move or retype numbers (or clip them) without changing what they mean."""
+"""Operators that move, retype or clip numbers without changing their meaning."""
 ACTIVATED = frozenset({"LOGISTIC", "SOFTMAX"})
 RAW = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "BATCH_MATMUL", "TRANSPOSE_CONV"})
 _MAX_STEPS = 64
 
 
 def source(graph: Graph, index: int, part: int = 0) -> Operator | None:
-    """Return the operator that computed a tensor's numbers, looking through layout and concatenations.
+    """Return the operator that computed a tensor's numbers, through layout and concatenations.
 
     Args:
         graph: The model.
         index: The tensor.
-        part: Which input of a concatenation is followed: 0 the first, -1 the last.
+        part: The input of a concatenation to follow: 0 the first, -1 the last.
 
     Returns:
         None for a constant or an input.
@@ -55,7 +55,7 @@ def source(graph: Graph, index: int, part: int = 0) -> Operator | None:
 
 
 def ancestors(graph: Graph, index: int) -> Iterator[Tensor]:
-    """Yield the tensors that a tensor's numbers come from, itself first; shapes do not count as numbers."""
+    """Yield the tensors that a tensor's numbers come from, itself first; shapes are not followed."""
     producers = graph.primary.producers()
     waiting, seen = [index], {index}
     while waiting:
@@ -77,15 +77,15 @@ def depends_on_input(graph: Graph, index: int) -> bool:
 
 
 def joined_widths(graph: Graph, index: int, total: int) -> list[int]:
-    """Return the sizes that a tensor's columns are put together from.
+    """Return the widths of the parts that a tensor's columns are concatenated from.
 
     Args:
         graph: The model.
         index: The tensor.
-        total: Its number of columns, which the sizes add up to.
+        total: Its number of columns, which the widths add up to.
 
     Returns:
-        Sizes in order; [] where no concatenation of so many columns stands before other arithmetic.
+        Widths in order; [] where no concatenation of so many columns precedes other arithmetic.
     """
     return [width for _, width in _joint(graph, index, total) or ()]
 
@@ -99,7 +99,7 @@ def _along_one_axis(shapes: list[tuple[int, ...]], total: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some neighboring columns of a table that was put together: how many, and the operator they come from."""
+    """Adjacent columns of a concatenated table: their number, and the operator that computed them."""
 
     width: int
     source: Operator | None
@@ -111,12 +111,12 @@ class Piece:
 
     @property
     def raw(self) -> bool:
-        """Whether they come straight from a convolution."""
+        """Whether they come directly from a convolution."""
         return self.source is not None and self.source.name in RAW
 
 
 def pieces(graph: Graph, index: int, total: int) -> list[Piece]:
-    """Return what a table's columns are put together from, concatenations within concatenations taken apart.
+    """Return the parts that a table's columns are concatenated from; nested concatenations are flattened.
 
     Args:
         graph: The model.
@@ -124,7 +124,7 @@ def pieces(graph: Graph, index: int, total: int) -> list[Piece]:
         total: Its number of columns, which the widths add up to.
 
     Returns:
-        Pieces in order; [] where no concatenation of so many columns stands before other arithmetic.
+        Pieces in order; [] where no concatenation of so many columns precedes other arithmetic.
     """
     joined = _joint(graph, index, total)
     if joined is None:
@@ -155,7 +155,7 @@ def _joint(graph: Graph, index: int, total: int) -> list[tuple[int, int]] | None
 def origin(graph: Graph, index: int) -> tuple[Operator, int] | None:
     """Return the operator that computed a tensor's numbers, and which of its outputs they are.
 
-    Layout is looked through; None for a constant or an input.
+    Layout is followed through; None for a constant or an input.
     """
     producers = graph.primary.producers()
     for _ in range(_MAX_STEPS):

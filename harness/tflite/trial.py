@@ -1,6 +1,6 @@
 """Load a model and run it once on zeros, in a process of its own: `python -m harness.tflite.trial FILE`.
 
-A damaged graph can take an interpreter down, which must take nothing else with it.
+A damaged graph can crash an interpreter, which must not crash anything else.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
 
 @dataclass(frozen=True)
 class Trial:
-    """How a model ran.
+    """The outcome of a trial run.
 
     Attributes:
         ran: Whether it was loaded and ran to its end.
-        not_finite: Names of the outputs that hold NaN or infinity then.
-        refused: The runtime's own words, with the kind of error; None where it did not get to say anything.
-        no_runtime: Whether there is none to try it with.
+        not_finite: Names of the outputs that hold NaN or infinity.
+        refused: The runtime's own words, with the kind of error; None where it reported none.
+        no_runtime: Whether no runtime is installed.
         ended: The end of the process.
     """
 
@@ -52,7 +52,7 @@ def run_once(file: Path, timeout_s: float) -> Trial:
 
 
 def main(file: str) -> int:
-    """Run a model on zeros and tell how it went; return the exit status."""
+    """Run a model on zeros and print the outcome; return the exit status."""
     try:
         child_process.emit("ran", not_finite=_run(file))
     except RuntimeMissingError as error:

@@ -1,6 +1,6 @@
-"""The numbers of a tensor: the integers that are stored, and the real values that they stand for.
+"""Convert the numbers of a tensor: stored integers to real values and back.
 
-Affine quantization, as TFLite's specification of 8-bit quantization has it: real = scale × (q − zero point).
+Affine quantization by TFLite's specification of 8-bit quantization: real = scale × (q − zero point).
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ def to_real(
         scale: One, or an array that is broadcast against the values.
         zero_point: As many.
         dtype: float32 as the runtime computes, float64 for measuring errors.
-        out: Where to write it; a new array by default.
+        out: The array to write to; a new one by default.
     """
     shifted = np.subtract(values, np.asarray(zero_point, dtype), out=out, dtype=dtype, casting="unsafe")
     return np.asarray(np.multiply(shifted, np.asarray(scale, dtype), out=out))
 
 
 def to_integers(real: Array, scale: float, zero_point: int | None, dtype: str) -> Array:
-    """Return q = round(real / scale) + zero point, clipped to what the type can hold."""
+    """Return q = round(real / scale) + zero point, clipped to the range of the type."""
     limits = np.iinfo(dtype)
     rounded = np.rint(real / scale) + (zero_point or 0)
     return np.asarray(np.clip(rounded, limits.min, limits.max).astype(dtype))
 
 
 def real_range(dtype: str, scale: float | None, zero_point: int | None) -> tuple[float, float] | None:
-    """Return the real values that the lowest and the highest integer stand for; None without a scale."""
+    """Return the real values of the lowest and the highest integer; None without a scale."""
     if not scale or dtype not in LIMITS:
         return None
     low, high = LIMITS[dtype]
@@ -65,12 +65,12 @@ def input_stats(dtype: str, scale: float | None, zero_point: int | None) -> tupl
 
 
 def stored(graph: Graph, tensor: Tensor) -> Array:
-    """Return what the file holds of a constant, flat."""
+    """Return a constant's stored numbers, flat."""
     return np.frombuffer(graph.data(tensor), np.dtype(tensor.dtype), count=tensor.n_elements)
 
 
 def real_values(graph: Graph, tensor: Tensor) -> npt.NDArray[np.float32]:
-    """Return the real values that a constant stands for, in its shape."""
+    """Return a constant's real values, in its shape."""
     values = stored(graph, tensor).reshape(tensor.shape)
     found = tensor.quantization
     if found is None or np.issubdtype(values.dtype, np.floating):

@@ -1,1 +1,1 @@
-"""A .tflite file looked at: operators, cost, weights, islands."""
+"""Inspect a .tflite file: operators, cost, weights, islands."""

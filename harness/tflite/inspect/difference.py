@@ -1,4 +1,4 @@
-"""What differs between two inspected models."""
+"""Compare two inspected models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NAMED = ("name", "operator", "delegate")
 
 
 def difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one row a value that differs: its dotted key and both values, None where one has it not."""
+    """Return one row a value that differs: its dotted key and both values, None where one model lacks it."""
     left, right = dict(_flat(first)), dict(_flat(second))
     keys = dict.fromkeys((*left, *right))
     return [
@@ -21,7 +21,7 @@ def difference(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted key and value of every plain value; objects in lists are known by their names."""
+    """Yield dotted key and value of every plain value; objects in lists are keyed by their names."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from _flat(item, f"{key}.{name}" if key else str(name))
@@ -33,7 +33,7 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _name(key: str, item: Any, number: int) -> str:
-    """Return what a list's object is called; tensors keep their place, because their names differ by export."""
+    """Return the key of a list's object: its name, or a tensor's place, because tensors' names differ by export."""
     if key in {"inputs", "outputs"} or not isinstance(item, Mapping):
         return str(number)
     named = next((str(item[field]) for field in _NAMED if field in item), str(number))

@@ -1,4 +1,4 @@
-"""Operators that a quantized model leaves in float, and what they cost."""
+"""Find the operators that a quantized model leaves in float, and their cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INTEGERS = frozenset({"int8", "uint8", "int16"})
 
 
 def float_islands(nodes: Sequence[Node], costs: Sequence[Cost]) -> dict[str, Any] | None:
-    """Return what is float in a model that computes in integers; None for a model that does not.
+    """Return the float parts of a model that computes in integers; None for a model that does not.
 
     Returns:
         `operators` (name → count), `n_operators`, `conversions` (QUANTIZE and DEQUANTIZE at run time),
@@ -39,7 +39,7 @@ def float_islands(nodes: Sequence[Node], costs: Sequence[Cost]) -> dict[str, Any
 
 
 def _is_integer(node: Node) -> bool:
-    """Whether it computes in quantized integers."""
+    """Whether an operator computes in quantized integers."""
     outputs = node.outputs[:1]
     return node.name not in CONVERSIONS and any(
         tensor.dtype in _INTEGERS and tensor.quantization is not None for tensor in outputs
@@ -52,7 +52,7 @@ def _is_float(node: Node) -> bool:
 
 
 def _groups(nodes: Sequence[Node], places: Sequence[int]) -> list[list[str]]:
-    """Group float operators that hand tensors to each other, each group in execution order."""
+    """Group float operators that are connected by tensors, each group in execution order."""
     group = {place: place for place in places}
 
     def head(place: int) -> int:

@@ -1,4 +1,4 @@
-"""What a .tflite file really is, as one object of plain values."""
+"""Inspect a .tflite file, as one object of plain values."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def inspect(path: Path) -> dict[str, Any]:
     """Inspect a model file without running it.
 
     Returns:
-        An object with the keys of `COLUMNS`; None for what the file does not tell. Operators, MACs, float islands
-        and delegates are those of the subgraph that an interpreter runs. Texts from the file are cleaned.
+        An object with the keys of `COLUMNS`; None for facts that the file does not state. Operators, MACs, float
+        islands and delegates are those of the subgraph that an interpreter runs. Texts from the file are cleaned.
 
     Raises:
-        ModelError: The file is missing or not a sound TFLite model.
+        ModelError: The file is missing or not a valid TFLite model.
         MissingExtraError: No package with the schema classes is installed.
     """
     data = reader.read_bytes(path)
@@ -132,7 +132,7 @@ def _metadata(graph: Graph, found: Metadata) -> dict[str, Any]:
 
 
 def _delegate(found: Prediction, each: Sequence[Cost], compiled: bool) -> dict[str, Any]:
-    """Return where a model runs on a delegate; low and high differ where no rule is known."""
+    """Return a model's partition on a delegate; low and high differ where no rule is known."""
     table = found.table
     return {
         "delegate": table.delegate,
@@ -162,7 +162,7 @@ def _share(places: frozenset[int], each: Sequence[Cost]) -> float | None:
 
 
 def _cleaned(value: Any) -> Any:
-    """Take what steers a terminal out of every text; names come from the file."""
+    """Remove terminal control sequences from every text, because names come from the file."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""An input or output as a person wants to know it: its type, its real-value range, how pixels go in."""
+"""Describe an input or output for a person: its type, its real-value range, how pixels are fed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.tflite.values import input_stats, real_range
 
 
 def tensor_row(info: TensorInfo, is_input: bool) -> dict[str, Any]:
-    """Describe an input or output; what does not apply is None."""
+    """Describe an input or output; None for facts that do not apply."""
     stored_as = info.dtype, info.scale, info.zero_point
     low, high = real_range(*stored_as) or (None, None)
     stats = input_stats(*stored_as) if is_input else None

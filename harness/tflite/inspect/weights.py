@@ -1,4 +1,4 @@
-"""How a model's weights are stored: by tensor or by channel, and how many of them are zero."""
+"""Describe how a model's weights are stored: by tensor or by channel, and how many of them are zero."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ LAYERS = {
     "FULLY_CONNECTED": 1,
     "BATCH_MATMUL": 1,
 }
-"""Operators with weights, and which input these are."""
+"""Operators with weights, and the index of that input."""
 _DTYPES = {"float32", "float16", "int8", "uint8", "int16", "int32"}
 
 
 def weights(graph: Graph, nodes: Sequence[Node]) -> dict[str, Any]:
     """Return `granularity` (counts), `dtypes` (counts), `zero_share` of the weights, and `sparse_tensors`.
 
-    A zero is a stored value that stands for 0, that is q = zero point. What is stored in TFLite's sparse format
-    is counted in `sparse_tensors` and left out of the share.
+    A zero is a stored value of 0, that is q = zero point. Tensors in TFLite's sparse format are counted in
+    `sparse_tensors` and left out of the share.
     """
     found = {tensor.buffer: tensor for tensor in map(_weight, nodes) if tensor is not None}
     dense = [tensor for tensor in found.values() if _is_dense(graph, tensor)]
@@ -60,7 +60,7 @@ def _is_dense(graph: Graph, tensor: Tensor) -> bool:
 
 
 def _zeros(graph: Graph, tensor: Tensor) -> int:
-    """Count the stored values that mean 0."""
+    """Count the stored values of 0."""
     values, found = stored(graph, tensor), tensor.quantization
     if found is None or not any(found.zero_points):
         return int(np.count_nonzero(values == 0))

@@ -1,1 +1,1 @@
-"""Which operators each delegate documents as supported: one table a delegate, each with its source."""
+"""The operators that each delegate documents as supported: one table a delegate, each with its source."""

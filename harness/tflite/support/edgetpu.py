@@ -40,7 +40,7 @@ def _quantized(node: Node) -> Answer | None:
 
 
 def _sizes(node: Node) -> Answer | None:
-    """Constant sizes, at most the 3 innermost dimensions above 1."""
+    """Require constant sizes, at most the 3 innermost dimensions above 1."""
     if node.name == EDGETPU:
         return None
     tensors = [t for t in node.inputs if t is not None and not t.constant] + list(node.outputs)

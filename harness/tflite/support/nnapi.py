@@ -1,7 +1,7 @@
 """NNAPI, by Android version (deprecated since Android 15).
 
 Rows: TensorFlow, `tensorflow/lite/delegates/nnapi/nnapi_delegate.cc`, `NNAPIDelegateKernel::Validate`: which
-operators, types and versions the delegate hands to the system. What a vendor's driver then does with them is not
+operators, types and versions the delegate passes to the system. What a vendor's driver then does with them is not
 known from the file. By default 3 partitions at most (`max_number_delegated_partitions`).
 """
 
@@ -101,7 +101,7 @@ def _typed(api: int, versions: Mapping[int, frozenset[str]]) -> Check:
 
 
 def _layer(api: int) -> Check:
-    """Before API 29: no integer weights under float, one scale a tensor, input × filter scale < output scale."""
+    """Require, before API 29: no integer weights under float, one scale a tensor, input × filter < output scale."""
 
     def check(node: Node) -> Answer | None:
         source, weight = node.input(0), node.input(1)
@@ -136,7 +136,7 @@ def _resize(api: int) -> tuple[Check, ...]:
 
 
 def _stored_float16(node: Node) -> Answer | None:
-    """Stored float16 weights are handled outside `Validate`, on which the source is not clear."""
+    """Answer «unknown» for stored float16 weights: they are handled outside `Validate`, where it is not clear how."""
     first = node.input(0)
     if not node.unpacks or first is None or first.dtype != "float16":
         return None

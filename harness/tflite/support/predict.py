@@ -1,4 +1,4 @@
-"""Where a model will run: each delegate's answer for every operator, and the partitions that follow."""
+"""Predict where a model will run: each delegate's answer for every operator, and the partitions that follow."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
 from harness.tflite.support.rules import RANK, YES, Answer, Table
 
 TABLES: tuple[Table, ...] = (xnnpack.TABLE, gpu.TABLE, *nnapi.TABLES, hexagon.TABLE, edgetpu.TABLE)
-"""Every delegate (and Android version), in the order in which they are shown."""
+"""Every delegate (and Android version), in the order of display."""
 
 
 @dataclass(frozen=True)
 class Objection:
-    """Operators of one name that a delegate does not take, or of which it is unknown, for one reason."""
+    """Operators of one name that a delegate refuses, or for which its answer is unknown, for one reason."""
 
     operator: str
     count: int
@@ -25,17 +25,17 @@ class Objection:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a table says of a model.
+    """A table's prediction for a model.
 
     Attributes:
         table: The delegate.
         n_nodes: Operators of the primary subgraph.
         supported: Operators that are documented as supported.
-        unknown: Operators of which no rule is known.
+        unknown: Operators without a known rule.
         unsupported: Operators that are documented as not supported.
         low: Places of the operators that run on the delegate if it takes none of the unknown ones.
         high: The same if it takes all unknown ones.
-        partitions: Number of partitions; None where it hangs on the unknown ones.
+        partitions: Number of partitions; None where it depends on the unknown ones.
         refused: The unsupported ones with their reasons.
         undecided: The unknown ones with their reasons.
     """
@@ -73,7 +73,7 @@ def predict(nodes: Sequence[Node], table: Table) -> Prediction:
 
 
 def answer_all(nodes: Sequence[Node], table: Table) -> list[Answer]:
-    """Return the answer for each operator; an unpacked constant goes where the operators go that read it."""
+    """Return the answer for each operator; that of an unpacked constant is the answer of its readers."""
     answers = [table.answer(node) for node in nodes]
     for node in reversed(nodes):
         if answers[node.index].reason == xnnpack.FOLLOWS_READERS:
@@ -106,8 +106,8 @@ def partitions(nodes: Sequence[Node], taken: Sequence[bool]) -> list[frozenset[i
     """Divide the graph as the runtime does, and return the parts that the delegate takes, in order.
 
     TensorFlow, `tensorflow/lite/graph_info.cc`, `PartitionGraphIntoIndependentNodeSubsets`: rounds of taken and
-    of left operators alternate, and each operator goes into the first round of its kind in which all its inputs
-    are there. A part need not be connected.
+    of left operators alternate, and each operator is put into the first round of its kind in which all its inputs
+    are available. A part need not be connected.
     """
     rounds: dict[int, int] = {}
     made: dict[int, int] = {}

@@ -1,7 +1,7 @@
 """The language of the tables: an operator is supported, not supported, or unknown, with a reason.
 
 A table's row is a list of checks; a check that has an objection returns an `Answer`. Without objections the
-answer is yes. What a documentation leaves open is `unknown`, never a guess.
+answer is yes. Where a documentation is silent the answer is `unknown`, never a guess.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ Row = tuple[Check, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """What is documented of one delegate.
+    """The documented rules of one delegate.
 
     Attributes:
-        delegate: As spelled on the command line.
-        condition: The version or setting that the table is of; empty for any.
-        source: Where the rules stand.
+        delegate: Its name on the command line.
+        condition: The version or setting that the table is for; empty for any.
+        source: The source of the rules.
         rows: Operator → checks.
-        everywhere: Checks that hold for every operator.
+        everywhere: Checks for every operator.
         unlisted: The answer for an operator without a row.
-        max_partitions: How many partitions the delegate takes by default, largest first; None for all.
+        max_partitions: Number of partitions that the delegate takes by default, largest first; None for all.
         min_nodes: Fewest operators of a partition.
         first_only: Whether only the first partition in execution order can be taken (Edge TPU compiler).
-        note: What a reader has to know besides.
+        note: A further remark for the reader.
     """
 
     delegate: str
@@ -80,7 +80,7 @@ def unknown(reason: str) -> Answer:
 
 
 def computed(node: Node) -> set[str]:
-    """Return the types of the tensors that are computed, not stored, that an operator reads and writes."""
+    """Return the types of the computed, not stored, tensors that an operator reads and writes."""
     tensors = [t for t in node.inputs if t is not None and not t.constant and t.index not in node.unpacked]
     return {tensor.dtype for tensor in (*tensors, *node.outputs)}
 
@@ -124,7 +124,7 @@ def activation(*allowed: str) -> Check:
 
 
 def static(*positions: int, what: str = "input") -> Check:
-    """Require inputs to be stored in the file (or unpacked from what is); an absent optional one is fine."""
+    """Require inputs to be stored in the file, or unpacked from a stored one; an absent optional one is fine."""
 
     def check(node: Node) -> Answer | None:
         for position in positions:
@@ -165,7 +165,7 @@ def bias(node: Node) -> Answer | None:
 
 
 def option(key: str, *allowed: Any, at_most: float | None = None, at_least: float | None = None) -> Check:
-    """Require an option to have one of the values, or to lie in bounds; an absent one is fine."""
+    """Require an option to have one of the values, or to lie within bounds; an absent one is fine."""
 
     def check(node: Node) -> Answer | None:
         value = node.options.get(key)
@@ -202,7 +202,7 @@ def rank_of(position: int, *ranks: int) -> Check:
 
 
 def values(position: int, fits: Callable[[tuple[int, ...]], bool], reason: str) -> Check:
-    """Require something of the values of a constant input; unknown where they are not in the file."""
+    """Require a property of the values of a constant input; unknown where they are not in the file."""
 
     def check(node: Node) -> Answer | None:
         found = node.integers(position)
@@ -214,7 +214,7 @@ def values(position: int, fits: Callable[[tuple[int, ...]], bool], reason: str) 
 
 
 def undecided(reason: str) -> Check:
-    """Answer «unknown» always: the documentation names a condition that cannot be seen in the file."""
+    """Answer «unknown» always: the documentation states a condition that the file does not show."""
     return lambda node: unknown(reason)
 
 

@@ -39,13 +39,13 @@ _RATIO_LOW, _RATIO_HIGH = 2.0**-8, 2.0**7
 
 
 def _one_signedness(node: Node) -> Answer | None:
-    """Eight-bit inputs and outputs must not mix int8 and uint8."""
+    """Require eight-bit inputs and outputs not to mix int8 and uint8."""
     found = {t.dtype for t in (node.input(0), *node.outputs[:1]) if t is not None}
     return no("not from uint8 to int8 or back") if found == QUANT8 else None
 
 
 def _weights(node: Node) -> Answer | None:
-    """Float arithmetic with stored integer weights: the README excludes it, LiteRT 2.3 takes it."""
+    """Answer for float arithmetic with stored integer weights: the README excludes it, LiteRT 2.3 takes it."""
     first, weight = node.input(0), node.input(1)
     if first is None or weight is None or first.dtype != "float32" or not weight.constant:
         return None
@@ -63,7 +63,7 @@ def _pool(node: Node) -> Answer | None:
 
 
 def _dequantize(node: Node) -> Answer | None:
-    """From 8-bit to float; stored float16 weights are unpacked with the layer that reads them."""
+    """Require conversion from 8-bit to float; stored float16 weights are unpacked with the layer that reads them."""
     first = node.input(0)
     if first is None or not node.outputs or node.outputs[0].dtype != "float32":
         return no("only to float32")
