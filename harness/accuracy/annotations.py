@@ -100,16 +100,28 @@ class GroundTruth:
 
     def of_categories(self, ids: Collection[int]) -> GroundTruth:
         """Return the annotations of some categories; all images stay."""
-        rows = np.isin(self.category_ids, list(ids))
+        kept = {number: name for number, name in self.categories.items() if number in ids}
+        return replace(self.of_rows(np.isin(self.category_ids, list(ids))), categories=kept)
+
+    def of_rows(self, rows: npt.NDArray[np.bool_]) -> GroundTruth:
+        """Return some of the annotations, bool [N]; all images and categories stay."""
         return replace(
             self,
-            categories={number: name for number, name in self.categories.items() if number in ids},
             ids=self.ids[rows],
             image_ids=self.image_ids[rows],
             category_ids=self.category_ids[rows],
             boxes=self.boxes[rows],
             areas=self.areas[rows],
             crowd=self.crowd[rows],
+        )
+
+    def as_one_category(self, number: int) -> GroundTruth:
+        """Return the same objects without their classes, numbered from 1."""
+        return replace(
+            self,
+            categories={number: "object"},
+            category_ids=np.full(len(self), number, np.int64),
+            ids=np.arange(1, len(self) + 1, dtype=np.int64),
         )
 
 

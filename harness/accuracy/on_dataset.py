@@ -15,6 +15,7 @@ from harness.accuracy.coco_engines import Engine
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.detections import DetectionTable, load_detections
+from harness.accuracy.doubts import Doubt, doubts
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class DatasetAccuracy:
         n_foreign: Detections whose category id the data set does not have.
         foreign: Those ids, in words.
         lacking: Names of categories with objects in these images that are not evaluated.
+        doubts: Why the figures are not to be believed.
     """
 
     evaluation: Evaluation
@@ -34,6 +36,7 @@ class DatasetAccuracy:
     n_foreign: int = 0
     foreign: str = ""
     lacking: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def evaluate_on(
@@ -61,6 +64,7 @@ def evaluate_on(
         n_foreign,
         foreign,
         _lacking(whole, dataset, truth.categories),
+        doubts(truth, kept, dataset.image_ids, evaluation),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.agnostic import image_sizes
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.detections import DetectionTable
 from harness.errors import DatasetError
@@ -29,7 +30,7 @@ def refuse_wrong_units(truth: GroundTruth, table: DetectionTable) -> None:
     Raises:
         DatasetError: The boxes are normalized, or are corners (x_min, y_min, x_max, y_max).
     """
-    sizes = _image_sizes(truth, table.image_ids)
+    sizes = image_sizes(truth, table.image_ids)
     known = np.isfinite(sizes).all(axis=1)
     boxes, sizes = table.boxes[known], sizes[known]
     if not len(boxes):
@@ -46,16 +47,6 @@ def refuse_wrong_units(truth: GroundTruth, table: DetectionTable) -> None:
             f"{leave:.0%} of the boxes leave their image when read as x, y, width, height, and {fit:.0%} "
             "fit as corners x_min, y_min, x_max, y_max; COCO has x, y, width, height: subtract the corners"
         )
-
-
-def _image_sizes(truth: GroundTruth, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return width and height of each detection's image, [N, 2]; NaN where unknown."""
-    ids = np.array([row.id for row in truth.images], np.int64)
-    sizes = np.array([(row.width or np.nan, row.height or np.nan) for row in truth.images], np.float64)
-    order = np.argsort(ids)
-    place = np.minimum(np.searchsorted(ids, image_ids, sorter=order), len(ids) - 1)
-    found = order[place]
-    return np.where((ids[found] == image_ids)[:, None], sizes[found], np.nan)
 
 
 def _share_leaving(boxes: npt.NDArray[np.float64], sizes: npt.NDArray[np.float64]) -> float:

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.accuracy.coco_json import first_few
+from harness.accuracy.doubts import Doubt
 from harness.accuracy.on_dataset import DatasetAccuracy, evaluate_on
+from harness.accuracy.published import against_published
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
@@ -141,6 +143,10 @@ def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> Accurac
             f"the mAP is that of {n} class{'' if n == 1 else 'es'}: the model does not know "
             f"{first_few(result.lacking)}, of which there are objects"
         )
+    found = (*result.doubts, *_published(cell, result))
+    if any(doubt.certain for doubt in found):
+        status = Status.INCORRECT
+    reasons += [doubt.reason for doubt in found]
     return replace(facts, status=status, reasons=tuple(reasons), classes=match)
 
 
@@ -160,6 +166,11 @@ def _no_accuracy(cell: Cell, why: str) -> AccuracyFacts:
 def _share_unreadable(facts: AccuracyFacts) -> float:
     n = len(facts.unreadable)
     return n / max(1, n + facts.n_images)
+
+
+def _published(cell: Cell, result: DatasetAccuracy) -> tuple[Doubt, ...]:
+    assert cell.dataset is not None
+    return tuple(against_published(cell.model, cell.dataset, result.interval))
 
 
 def _planned_accuracy(cell: Cell) -> AccuracyFacts:

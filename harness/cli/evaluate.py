@@ -101,11 +101,16 @@ def command(
 def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | None, format_: str) -> None:
     from harness.accuracy import coco
     from harness.accuracy.bootstrap import map_interval
+    from harness.accuracy.coco import chosen_images
+    from harness.accuracy.doubts import doubts
     from harness.report import evaluation
 
     found = coco.evaluate(loaded.truth, loaded.table, loaded.chosen, engine)
     for sentence in evaluation.remarks(found, loaded.table, path):
         warn(sentence)
+    chosen = chosen_images(loaded.truth, loaded.chosen)
+    for doubt in doubts(loaded.truth, loaded.table, chosen, found):
+        warn(f"{path}: {doubt.reason}")
     interval = map_interval(loaded.truth, loaded.table, loaded.chosen)
     show(evaluation.figures_content(found, interval), format_, output)
 

@@ -1,0 +1,88 @@
+"""How well boxes fit whatever their classes: AP at an overlap of 0.5, all categories taken for one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.accuracy import coco_engines
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.coco import mean
+from harness.accuracy.detections import DetectionTable
+
+Floats = npt.NDArray[np.float64]
+
+MOST_IMAGES = 100
+"""Images that are looked at; wrong readings show on a few dozen."""
+ONE = 1
+"""Stands for every category."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Objects and detections of some images.
+
+    Attributes:
+        truth: Annotations of these images only; crowds are left in, as COCO ignores them.
+        table: Detections of these images.
+        image_ids: Those with objects, at most `MOST_IMAGES`.
+        sizes: float64 [N, 2], width and height of each detection's image; NaN where unknown.
+    """
+
+    truth: GroundTruth
+    table: DetectionTable
+    image_ids: tuple[int, ...]
+    sizes: Floats
+
+    @property
+    def n_objects(self) -> int:
+        """How many objects are to be found."""
+        return int((~self.truth.crowd).sum())
+
+
+def sample(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> Sample:
+    """Take images with objects, evenly over the evaluated ones."""
+    with_objects = np.intersect1d(np.asarray(image_ids, np.int64), truth.image_ids[~truth.crowd])
+    step = max(1, -(-len(with_objects) // MOST_IMAGES))
+    chosen = with_objects[::step]
+    rows = table.rows[np.isin(table.image_ids, chosen)]
+    kept = DetectionTable(rows)
+    return Sample(
+        truth.of_rows(np.isin(truth.image_ids, chosen)),
+        kept,
+        tuple(chosen.tolist()),
+        image_sizes(truth, kept.image_ids),
+    )
+
+
+def image_sizes(truth: GroundTruth, image_ids: npt.NDArray[np.int64]) -> Floats:
+    """Return width and height of each detection's image, [N, 2]; NaN where unknown."""
+    ids = np.array([row.id for row in truth.images], np.int64)
+    sizes = np.array([(row.width or np.nan, row.height or np.nan) for row in truth.images], np.float64)
+    order = np.argsort(ids)
+    place = np.minimum(np.searchsorted(ids, image_ids, sorter=order), len(ids) - 1)
+    found = order[place]
+    return np.where((ids[found] == image_ids)[:, None], sizes[found], np.nan)
+
+
+def agnostic_ap50(one: Sample, boxes: Floats | None = None) -> float:
+    """Return AP50 with all categories taken for one.
+
+    Args:
+        one: Objects and detections.
+        boxes: float64 [N, 4], x, y, width, height: the detections' boxes read in another way; None for as they are.
+    """
+    rows = one.table.rows.copy()
+    if boxes is not None:
+        rows[:, 1:5] = boxes
+    rows[:, 6] = ONE
+    usable = np.isfinite(rows).all(axis=1) & (rows[:, 3:5] > 0).all(axis=1)
+    return _ap50(one.truth.as_one_category(ONE), rows[usable], one.image_ids)
+
+
+def _ap50(truth: GroundTruth, rows: Floats, image_ids: Sequence[int]) -> float:
+    curves = coco_engines.run("hotcoco", truth, DetectionTable(rows), image_ids)
+    return mean(curves.precision[0, :, :, 0, -1]) or 0.0

@@ -1,0 +1,205 @@
+"""Whether an accuracy can be right: contradictions between detections, annotations, and what is known of the model.
+
+COCO's evaluation gives a number for anything. What is read wrongly (coordinates, classes, images) leaves traces that
+a right reading does not: each check here looks for one, and says its figure and what helps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from harness.accuracy.agnostic import Sample, agnostic_ap50, sample
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.coco import Evaluation
+from harness.accuracy.coco_json import first_few
+from harness.accuracy.detections import DetectionTable
+from harness.accuracy.misread import MISREADINGS, Misreading
+from harness.accuracy.naming import Naming, naming
+
+FEWEST_OBJECTS = 20
+"""With fewer, a few boxes that fit by chance are a large share."""
+FEWEST_IMAGES = 20
+"""Images with objects from which on an accuracy of nearly 0 is no accident."""
+CLEARLY = 0.1
+"""AP50 of another reading that is worth a word."""
+CERTAIN = 0.2
+"""AP50 of another reading that leaves no doubt, where the present one has a third of it or less."""
+BETTER = 1.15
+"""Ratio from which on another reading of the boxes is worth a word; a right one fits best by far."""
+NEARLY_NOTHING = 0.05
+"""AP50 of classes or boxes that finds nearly nothing; published detectors of COCO's have 0.3 and more."""
+GAIN = 0.2
+"""Share of the objects that a renaming must put right to leave no doubt."""
+ABOVE_ONE = 1.001
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why an accuracy is not to be believed.
+
+    Attributes:
+        check: The name of the check.
+        reason: The contradiction with its figures, and what helps.
+        certain: Whether there is no other explanation, so that the outputs are `incorrect`.
+    """
+
+    check: str
+    reason: str
+    certain: bool
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What the checks look at; each figure is computed once."""
+
+    one: Sample
+    ap50: float
+
+    @cached_property
+    def agnostic(self) -> float:
+        return agnostic_ap50(self.one)
+
+    @cached_property
+    def naming(self) -> Naming:
+        return naming(self.one)
+
+    @cached_property
+    def refit(self) -> tuple[float, Misreading]:
+        """AP50 of the boxes with the misreading undone after which they fit best, and that."""
+        boxes, sizes = self.one.table.boxes, self.one.sizes
+        fits = [(agnostic_ap50(self.one, one.undo(boxes, sizes)), one) for one in MISREADINGS]
+        return max(fits, key=lambda fit: fit[0])
+
+    @cached_property
+    def misplaced(self) -> bool:
+        """Whether another reading of the boxes fits better."""
+        fit = self.refit[0]
+        return fit >= CLEARLY and fit >= max(BETTER * self.agnostic, self.agnostic + CLEARLY / 2)
+
+
+def doubts(
+    truth: GroundTruth,
+    table: DetectionTable,
+    image_ids: Collection[int],
+    evaluation: Evaluation,
+    checks: Sequence[Callable[[_Case], Iterator[Doubt]]] | None = None,
+) -> tuple[Doubt, ...]:
+    """Look for contradictions between detections and annotations.
+
+    Args:
+        truth: The annotations of the categories that are evaluated.
+        table: The detections of these categories.
+        image_ids: The evaluated images.
+        evaluation: The figures of these detections.
+        checks: Some of `CHECKS`; None for all.
+    """
+    one = sample(truth, table, tuple(image_ids))
+    if one.n_objects < FEWEST_OBJECTS or not len(one.table):
+        return tuple(_nothing_found(one))
+    case = _Case(one, evaluation.figures.ap50 or 0.0)
+    return tuple(doubt for check in checks or CHECKS for doubt in check(case))
+
+
+def _nothing_found(one: Sample) -> Iterator[Doubt]:
+    if not len(one.table) and one.n_objects >= FEWEST_OBJECTS:
+        yield Doubt(
+            "nothing found",
+            f"there is no detection of these classes on {len(one.image_ids)} images with {one.n_objects} objects: "
+            "`harness models probe` tries other preparations of the input",
+            certain=len(one.image_ids) >= FEWEST_IMAGES,
+        )
+
+
+def _scores(case: _Case) -> Iterator[Doubt]:
+    highest = float(case.one.table.scores.max())
+    if highest > ABOVE_ONE:
+        yield Doubt(
+            "scores above 1",
+            f"scores go up to {highest:.3g} where a confidence ends at 1, so the outputs' order or activation is read "
+            "wrongly: see the card's [decoder] order and activation, or let `harness models probe` find them",
+            certain=True,
+        )
+
+
+def _coordinates(case: _Case) -> Iterator[Doubt]:
+    fit, misreading = case.refit
+    if case.misplaced:
+        yield Doubt(
+            "coordinates read wrongly",
+            f"the boxes fit better {misreading.words}: AP50 {fit:.3f} instead of {case.agnostic:.3f}, whatever the "
+            f"classes; see {misreading.look_at}, or let `harness models probe` find the reading",
+            certain=fit >= CERTAIN and case.agnostic <= fit / 3,
+        )
+
+
+def _labels(case: _Case) -> Iterator[Doubt]:
+    called = case.naming
+    renamed = called.renamed() if called.n_found >= FEWEST_OBJECTS else {}
+    low = case.ap50 <= case.agnostic / 3 and case.agnostic >= CLEARLY
+    if len(renamed) < 2 and not low:
+        return
+    yield Doubt(
+        "labels read wrongly",
+        f"AP50 is {case.ap50:.3f}, and {case.agnostic:.3f} whatever the classes{_mixed_up(case, renamed)}: see the "
+        "card's [labels] names, ids and offset, or let `harness models probe` find them",
+        certain=(len(renamed) >= 2 and called.gain() >= GAIN)
+        or (case.agnostic >= CERTAIN and case.ap50 <= case.agnostic / 5),
+    )
+
+
+def _mixed_up(case: _Case, renamed: dict[int, int]) -> str:
+    names = case.one.truth.categories
+    pairs = [f"{names[of]} is called {names[called]}" for of, called in renamed.items() if called in names]
+    return (
+        f"; of {case.naming.n_found} objects with a box on them {case.naming.right:.0%} have the right name"
+        + (f" ({first_few(pairs)})" if pairs else "")
+    )
+
+
+def _chance(case: _Case) -> Iterator[Doubt]:
+    """Compare with the same boxes on other images: what fits no better than these says nothing of the image."""
+    if len(case.one.image_ids) < FEWEST_IMAGES or case.misplaced:
+        return
+    chance = agnostic_ap50(_dealt_anew(case.one))
+    if case.agnostic > max(2 * chance, chance + NEARLY_NOTHING / 2):
+        return
+    yield Doubt(
+        "no better than chance",
+        f"the boxes fit no better than those of other images: AP50 {case.agnostic:.3f}, and {chance:.3f} after dealing "
+        f"them to other images ({len(case.one.image_ids)} images, {case.one.n_objects} objects): let `harness models "
+        "probe` try other readings of the input and the outputs",
+        certain=True,
+    )
+
+
+def _dealt_anew(one: Sample) -> Sample:
+    """Give each image the detections of the next one, scaled to its size where that is known."""
+    ids = np.array(one.image_ids, np.int64)
+    place = np.searchsorted(ids, one.table.image_ids)
+    rows = one.table.rows.copy()
+    rows[:, 0] = ids[(place + 1) % len(ids)]
+    return Sample(one.truth, DetectionTable(rows), one.image_ids, one.sizes)
+
+
+def _nearly_nothing(case: _Case) -> Iterator[Doubt]:
+    if len(case.one.image_ids) >= FEWEST_IMAGES and case.ap50 < NEARLY_NOTHING:
+        yield Doubt(
+            "nearly nothing found",
+            f"AP50 is {case.ap50:.3f} on {len(case.one.image_ids)} images with {case.one.n_objects} objects, which is "
+            "next to nothing: `harness models probe` tries other readings of the model",
+            certain=False,
+        )
+
+
+CHECKS: tuple[Callable[[_Case], Iterator[Doubt]], ...] = (
+    _scores,
+    _coordinates,
+    _labels,
+    _chance,
+    _nearly_nothing,
+)
+"""The most certain first."""

@@ -1,0 +1,50 @@
+"""A measured accuracy against the one that a model's card publishes for the very data set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.accuracy.bootstrap import Interval
+from harness.accuracy.dataset import Dataset
+from harness.accuracy.doubts import FEWEST_IMAGES, Doubt
+from harness.cards import Model, Published
+
+ROUNDING = 0.01
+"""mAP by which runtimes, delegates and ways to round differ on the same images."""
+WIDER = 1.5
+"""Times the half width of the 95 % interval: about three standard errors, for a part of the images."""
+
+
+def against_published(model: Model, dataset: Dataset, interval: Interval) -> Iterator[Doubt]:
+    """Compare an mAP with the card's, where the data set is the one that belongs to the card."""
+    figure = next((one for one in model.card.published if one.metric == "map"), None)
+    if figure is None or interval.map is None or not _is_own(model, dataset):
+        return
+    n_images = len(dataset.images)
+    allowed = ROUNDING if _n_images(figure) == n_images else _allowed(interval)
+    if n_images < FEWEST_IMAGES or allowed is None or abs(interval.map - figure.value) <= allowed:
+        return
+    yield Doubt(
+        "other than published",
+        f"mAP is {interval.map:.3f} where the card publishes {figure.value:.3f} ({figure.dataset or dataset.name}): "
+        "compare the card's [input] (mean, std, channels, resize) with the model's training, or let `harness models "
+        "probe` try others",
+        certain=interval.high is not None and interval.high < figure.value / 2,
+    )
+
+
+def _is_own(model: Model, dataset: Dataset) -> bool:
+    own = model.dataset_path
+    return own is not None and dataset.annotations.resolve().is_relative_to(own.resolve())
+
+
+def _allowed(interval: Interval) -> float | None:
+    if interval.low is None or interval.high is None:
+        return None
+    return ROUNDING + WIDER * (interval.high - interval.low) / 2
+
+
+def _n_images(figure: Published) -> int | None:
+    found = re.search(r"(\d[\d,]*) images", figure.dataset)
+    return int(found[1].replace(",", "")) if found else None
