@@ -28,7 +28,7 @@ class Sample:
     Attributes:
         truth: Annotations of these images only; crowds are left in, as COCO ignores them.
         table: Detections of these images.
-        image_ids: Those with objects, at most `MOST_IMAGES`.
+        image_ids: Those with objects and detections, at most `MOST_IMAGES`.
         sizes: float64 [N, 2], width and height of each detection's image; NaN where unknown.
     """
 
@@ -44,10 +44,10 @@ class Sample:
 
 
 def sample(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> Sample:
-    """Take images with objects, evenly over the evaluated ones."""
-    with_objects = np.intersect1d(np.asarray(image_ids, np.int64), truth.image_ids[~truth.crowd])
-    step = max(1, -(-len(with_objects) // MOST_IMAGES))
-    chosen = with_objects[::step]
+    """Take images with objects and detections, evenly over the evaluated ones."""
+    both = np.intersect1d(truth.image_ids[~truth.crowd], table.image_ids)
+    both = np.intersect1d(np.asarray(image_ids, np.int64), both)
+    chosen = both[:: max(1, -(-len(both) // MOST_IMAGES))]
     rows = table.rows[np.isin(table.image_ids, chosen)]
     kept = DetectionTable(rows)
     return Sample(
@@ -66,6 +66,11 @@ def image_sizes(truth: GroundTruth, image_ids: npt.NDArray[np.int64]) -> Floats:
     place = np.minimum(np.searchsorted(ids, image_ids, sorter=order), len(ids) - 1)
     found = order[place]
     return np.where((ids[found] == image_ids)[:, None], sizes[found], np.nan)
+
+
+def class_ap50(one: Sample) -> float:
+    """Return AP50 with the classes told apart, the mean over those that have objects."""
+    return _ap50(one.truth, one.table.rows, one.image_ids)
 
 
 def agnostic_ap50(one: Sample, boxes: Floats | None = None) -> float:

@@ -6,15 +6,14 @@ a right reading does not: each check here looks for one, and says its figure and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from harness.accuracy.agnostic import Sample, agnostic_ap50, sample
+from harness.accuracy.agnostic import Sample, agnostic_ap50, class_ap50, sample
 from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.coco import Evaluation
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.misread import MISREADINGS, Misreading
@@ -57,7 +56,10 @@ class _Case:
     """What the checks look at; each figure is computed once."""
 
     one: Sample
-    ap50: float
+
+    @cached_property
+    def ap50(self) -> float:
+        return class_ap50(self.one)
 
     @cached_property
     def agnostic(self) -> float:
@@ -81,36 +83,33 @@ class _Case:
         return fit >= CLEARLY and fit >= max(BETTER * self.agnostic, self.agnostic + CLEARLY / 2)
 
 
-def doubts(
-    truth: GroundTruth,
-    table: DetectionTable,
-    image_ids: Collection[int],
-    evaluation: Evaluation,
-    checks: Sequence[Callable[[_Case], Iterator[Doubt]]] | None = None,
-) -> tuple[Doubt, ...]:
+def doubts(truth: GroundTruth, table: DetectionTable, image_ids: Collection[int]) -> tuple[Doubt, ...]:
     """Look for contradictions between detections and annotations.
 
     Args:
         truth: The annotations of the categories that are evaluated.
-        table: The detections of these categories.
+        table: The detections.
         image_ids: The evaluated images.
-        evaluation: The figures of these detections.
-        checks: Some of `CHECKS`; None for all.
     """
-    one = sample(truth, table, tuple(image_ids))
-    if one.n_objects < FEWEST_OBJECTS or not len(one.table):
-        return tuple(_nothing_found(one))
-    case = _Case(one, evaluation.figures.ap50 or 0.0)
-    return tuple(doubt for check in checks or CHECKS for doubt in check(case))
+    known = DetectionTable(table.rows[np.isin(table.category_ids, list(truth.categories))])
+    one = sample(truth, known, tuple(image_ids))
+    if not len(known):
+        return tuple(_nothing_found(truth, image_ids))
+    if one.n_objects < FEWEST_OBJECTS:
+        return ()
+    case = _Case(one)
+    return tuple(doubt for check in CHECKS for doubt in check(case))
 
 
-def _nothing_found(one: Sample) -> Iterator[Doubt]:
-    if not len(one.table) and one.n_objects >= FEWEST_OBJECTS:
+def _nothing_found(truth: GroundTruth, image_ids: Collection[int]) -> Iterator[Doubt]:
+    there = np.isin(truth.image_ids, list(image_ids)) & ~truth.crowd
+    n_objects, n_images = int(there.sum()), len(np.unique(truth.image_ids[there]))
+    if n_objects >= FEWEST_OBJECTS:
         yield Doubt(
             "nothing found",
-            f"there is no detection of these classes on {len(one.image_ids)} images with {one.n_objects} objects: "
+            f"there is no detection of these classes on {n_images} images with {n_objects} objects: "
             "`harness models probe` tries other preparations of the input",
-            certain=len(one.image_ids) >= FEWEST_IMAGES,
+            certain=n_images >= FEWEST_IMAGES,
         )
 
 

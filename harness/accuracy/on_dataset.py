@@ -64,7 +64,7 @@ def evaluate_on(
         n_foreign,
         foreign,
         _lacking(whole, dataset, truth.categories),
-        doubts(truth, kept, dataset.image_ids, evaluation),
+        doubts(truth, kept, dataset.image_ids),
     )
 
 

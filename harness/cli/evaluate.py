@@ -109,7 +109,7 @@ def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | Non
     for sentence in evaluation.remarks(found, loaded.table, path):
         warn(sentence)
     chosen = chosen_images(loaded.truth, loaded.chosen)
-    for doubt in doubts(loaded.truth, loaded.table, chosen, found):
+    for doubt in doubts(loaded.truth, loaded.table, chosen):
         warn(f"{path}: {doubt.reason}")
     interval = map_interval(loaded.truth, loaded.table, loaded.chosen)
     show(evaluation.figures_content(found, interval), format_, output)

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from harness.accuracy import misread
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.bootstrap import map_interval
-from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.doubts import doubts
@@ -68,7 +67,7 @@ def found_in(model, dataset, truth):
 
     def look(table):
         kept = DetectionTable(table.rows[np.isin(table.category_ids, list(truth.categories))])
-        found = doubts(truth, kept, dataset.image_ids, evaluate(truth, kept, dataset.image_ids))
+        found = doubts(truth, kept, dataset.image_ids)
         found += tuple(against_published(model, dataset, map_interval(truth, kept, dataset.image_ids)))
         assert all(any(letter.isdigit() for letter in doubt.reason) for doubt in found), "each has its figure"
         return {doubt.check: doubt.certain for doubt in found}
@@ -164,3 +163,8 @@ def test_detections_of_other_images_are_no_better_than_chance(right, found_in):
 
 def test_no_detection_at_all_is_no_mean_of_nothing(right, found_in):
     assert found_in(DetectionTable(right.rows[:0]))["nothing found"]
+
+
+def test_a_few_images_with_detections_of_many_raise_no_doubt(right, dataset, truth):
+    few = DetectionTable(right.rows[np.isin(right.image_ids, dataset.image_ids[:30])])
+    assert doubts(truth, few, dataset.image_ids) == ()
