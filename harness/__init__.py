@@ -5,6 +5,7 @@ frame = harness.run("shapes-float32", delegates="cpu:1")
 frame = harness.load_results("results")
 frame = harness.compare("base", "new", fail_if="map < -0.005")
 frame = harness.evaluate("instances_val.json", "detections.json")
+frame = harness.detect("ssd.tflite", "street.jpg")
 facts = harness.inspect("ssd.tflite")
 frame = harness.quantize("ssd.tflite", mode="float16", output="ssd_f16.tflite")
 frame = harness.convert("saved_model", mode="float16", output="ssd.tflite")
@@ -47,6 +48,7 @@ PUBLIC = {
     "__version__": "harness.version",
     "compare": "harness.api.compare",
     "convert": "harness.api.convert",
+    "detect": "harness.api.detect",
     "diagnose": "harness.api.diagnose",
     "evaluate": "harness.api.evaluate",
     "inspect": "harness.api.inspect",
@@ -64,6 +66,7 @@ __all__ = [
     "__version__",
     "compare",
     "convert",
+    "detect",
     "diagnose",
     "evaluate",
     "inspect",

@@ -1,5 +1,6 @@
 from harness.api.compare import compare as compare
 from harness.api.convert import convert as convert
+from harness.api.detect import detect as detect
 from harness.api.diagnose import diagnose as diagnose
 from harness.api.evaluate import evaluate as evaluate
 from harness.api.inspect import inspect as inspect
@@ -15,6 +16,7 @@ __all__ = [
     "__version__",
     "compare",
     "convert",
+    "detect",
     "diagnose",
     "evaluate",
     "inspect",

@@ -4,6 +4,7 @@ run           `harness run`
 load_results  `harness report`
 compare       `harness compare`
 evaluate      `harness evaluate`
+detect        `harness detect`
 inspect       `harness inspect`
 quantize      `harness quantize`
 convert       `harness convert`

@@ -13,6 +13,7 @@ cell_record  the record of a cell as it grows
 run          a plan on one device
 observer     who is told how a run goes
 estimate     about how long a cell takes
+detect       what a model finds in a few images, without a run
 environment  what a run was made with
 engines      what measures: our worker, or TFLite's native tool
 """

@@ -86,7 +86,8 @@ class Request:
     delegate_options: Annotated[tuple[tuple[str, str], ...], Option(
         "What an external delegate or the Edge TPU's library is told; may be repeated.",
         "--delegate-option")] = ()
-    dataset: Annotated[str | None, Option("COCO dataset: a folder or a TOML card.", form="path")] = None
+    dataset: Annotated[str | None, Option(
+        "Dataset: a folder (COCO, exports, VOC, YOLO), data.yaml or a card.", form="path")] = None
     resize: Annotated[ResizeMethod | None, Option(
         "How images are resized, whatever the cards say; YOLO's published figures use opencv-bilinear.")] = None
     benchmark_binary: Annotated[str | None, Option(

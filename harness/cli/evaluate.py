@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     "--annotations",
     required=True,
     type=PATH,
-    help="COCO instances file, or a dataset: a folder (COCO, VOC or YOLO labels), data.yaml or card.",
+    help="COCO instances file, or a dataset: a folder (COCO, exports, VOC, YOLO), data.yaml or card.",
 )
 @click.option("--detections", required=True, type=PATH, help="COCO result file.")
 @click.option(

@@ -41,6 +41,7 @@ COMMANDS = {
     "diagnose": Entry("harness.cli.diagnose", "Find out why a quantized model lost accuracy."),
     "prune": Entry("harness.cli.prune", "Set the smallest weights to zero, and measure before and after."),
     "resize": Entry("harness.cli.resize", "Give a convolutional model other input sizes, and measure."),
+    "detect": Entry("harness.cli.detect", "Show what a model finds in images, and draw it."),
     "evaluate": Entry("harness.cli.evaluate", "Compute the COCO figures of a file of detections."),
 }
 """Every command in the order of `harness --help`. The help stands here so that listing imports no command."""

@@ -11,7 +11,7 @@ import pytest
 import harness
 from tests.support.paths import MODELS, REPOSITORY
 
-FUNCTIONS = ("run", "load_results", "compare", "evaluate", "inspect", "quantize", "diagnose")
+FUNCTIONS = ("run", "load_results", "compare", "evaluate", "detect", "inspect", "quantize", "diagnose")
 SAVED_MODEL = """
 import numpy as np, tensorflow as tf
 

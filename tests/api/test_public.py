@@ -17,7 +17,17 @@ from harness.option import declared
 from harness.settings import Settings
 
 NAMES = [
-    *("Run", "__version__", "compare", "convert", "diagnose", "evaluate", "inspect", "load_results"),
+    *(
+        "Run",
+        "__version__",
+        "compare",
+        "convert",
+        "detect",
+        "diagnose",
+        "evaluate",
+        "inspect",
+        "load_results",
+    ),
     *("quantize", "run"),
 ]
 TABLES = (Request, Settings, NmsAxes, FarmChoice, Tls)
@@ -82,6 +92,7 @@ SPELLED = {
     "report": {"output": None, "runs": "runs"},
     "compare": {"datasets": "dataset"},
     "evaluate": {},
+    "detect": {},
     "inspect": {},
     "quantize": {"no_accuracy": "accuracy"},
     "convert": {},

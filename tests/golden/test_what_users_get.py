@@ -58,6 +58,7 @@ SCORED = f"evaluate --annotations models/shapes/dataset/instances_val.json --det
 GATE = f"compare {BEFORE} {AFTER} --fail-if"
 FLOAT = "models/shapes/shapes_float32.tflite"
 INT8 = "models/shapes/shapes_full_integer.tflite"
+PHOTO = "models/shapes/dataset/images/000001.jpg"
 
 # fmt: off
 COMMANDS = (
@@ -93,6 +94,10 @@ COMMANDS = (
     Row("evaluate-against",      0, f"{SCORED} --format json --image-ids ids.txt --against "
                                     f"results/{REAL_NEW}/cells/0002-shapes_full_integer-local-cpu_1/detections.json"),
     Row("evaluate-no-file",      2, "evaluate --annotations none.json --detections none.json"),
+
+    Row("detect-table",          0, f"detect shapes-float32 {PHOTO} -o found", (VERSION,)),
+    Row("detect-json",           0, f"detect {INT8} {PHOTO} --score-threshold 0.5 --format json", (VERSION,)),
+    Row("detect-no-image",       2, "detect shapes-float32 none.jpg"),
 
     Row("inspect-table",         0, f"inspect {INT8}"),
     Row("inspect-json",          0, "inspect shapes-float32 --format json"),
@@ -161,7 +166,8 @@ COMMANDS = (
     *(Row(f"help-{name.replace(' ', '-')}", 0, f"{name} --help", (HELP,)) for name in (
         "run", "report", "compare", "models", "models list", "models show", "models fetch", "models probe", "inspect",
         "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "edgetpu",
-        "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize", "evaluate",
+        "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
+        "detect", "evaluate",
     )),
 )
 # fmt: on
