@@ -11,33 +11,53 @@ frame = harness.quantize("ssd.tflite", mode="float16", output="ssd_f16.tflite")
 frame = harness.convert("saved_model", mode="float16", output="ssd.tflite")
 found = harness.diagnose("ssd.tflite", "ssd_int8.tflite", dataset="coco")
 
-The ground floor, which imports nothing of the package:
+Each module and room imports only from those above it in these lists. The ground floor:
 
     vocabulary     the words of status, verdict and other closed sets
+    version        the version of this package
     errors         the one tree of exceptions
-    units          numbers as people read them
+    units          the printed form of numbers
     text           text from outside, made harmless
     names          names that are safe as file names
-    version        the version of this package
-
-Above it:
-
     delegates      what executes a graph, as data
     atomic         files that are whole or absent
     child_process  our own modules in a process of their own
     hashing        hashes of files of any size
-    option         what a user may say, declared once
+    option         the options of users, declared once
     schema         TOML and JSON checked against a declared form
     workspace      the folders with devices/, models/ and results/
-    runtime        which TFLite runtime is installed
-    firmware       what a Raspberry Pi's firmware says of its clock
-    settings       how something is measured
+    runtime        the TFLite runtime that is installed
+    firmware       a Raspberry Pi's firmware and its clock
+    settings       how a cell is measured: runs, seconds, processes, images
     cards          model cards
     profiles       device profiles
     archive        members of archives, safely
     fetch          downloads with a hash
-    session        a request becomes a folder of records
-    api            the same as the command line, from Python
+
+The rooms, in the order of the data:
+
+    statistics     pure numbers: latency, steady state, comparing
+    tflite         .tflite files as data
+    records        the files of a run on disk
+    rows           records as rows of results
+    detectors      output tensors → detections
+    accuracy       detections → COCO figures
+    recognize      a bare .tflite → a card
+    edit           model files edited
+    drivers        devices: phones, boards, this computer
+    worker         the process that runs a model
+    bench          a request → cells → records
+    farm           many hosts that measure one run
+    session        a request becomes a folder of records, here or on a farm
+    edgetpu        Google's Edge TPU compiler
+    quantization   smaller models, and what they cost
+    conversion     TensorFlow → TFLite
+    diagnosis      why a quantized model lost accuracy
+    comparison     two runs compared, and a gate
+    report         tables, files and the page
+    api            a function a command, from Python
+    cli            the command line
+    __main__       `python -m harness`
 """
 
 from importlib import import_module

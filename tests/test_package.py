@@ -1,6 +1,7 @@
 """The package as others see it."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,15 @@ def test_no_file_of_the_package_grows_out_of_one_idea(repository: Path, limit):
 def test_every_module_says_what_it_is_for(repository: Path):
     for path in (repository / "harness").rglob("*.py"):
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_every_package_lists_exactly_its_modules_and_packages(repository: Path):
+    """A new module has a line in the docstring of its package: its name, two blanks or more, and what it is for."""
+    for path in (repository / "harness").rglob("__init__.py"):
+        modules = {module.stem for module in path.parent.glob("*.py") if module != path}
+        parts = modules | {package.parent.name for package in path.parent.glob("*/__init__.py")}
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert sorted(re.findall(r"^ *(\w+) {2,}\S", docstring, re.M)) == sorted(parts), path
 
 
 def test_no_path_of_a_machine_is_in_the_package(repository: Path):

@@ -1,10 +1,12 @@
 """Plan, measure, keep: from a request to records.
 
 request      what a user asks for: options, a plan file, Python
+plan_file    a plan as a TOML file
 nms_axis     one model with several settings of its suppression
 subjects     the models and their data, found
 stations     the devices, reached
 skips        why a cell is known not to work
+rules        the parts of a plan that hold for some cells only
 cells        models, devices and delegates crossed
 plan         the cells of a run, and the order of their tasks
 wanted       what a run wants next

@@ -1,1 +1,32 @@
-"""The command line: one file a command, each parses, calls the library and prints."""
+"""The command line: one file a command, each parses, calls the library and prints.
+
+main              the command `harness`: a table of commands, imported when used
+run               `harness run`
+report            `harness report`
+compare           `harness compare`
+evaluate          `harness evaluate`
+diagnose          `harness diagnose`
+inspect           `harness inspect`
+models            `harness models`
+devices           `harness devices`
+doctor            `harness doctor`
+quantize          `harness quantize`
+prune             `harness prune`
+resize            `harness resize`
+convert           `harness convert`
+edit              `harness edit`
+edgetpu           `harness edgetpu`
+worker            `harness worker`
+common            what all commands share: context, examples, output options
+options           options made from the tables that declare them
+types             option values: durations, percentages, numbers, KEY=VALUE
+completion        shell completion of names and files
+printing          data to stdout or a file, everything else to stderr
+progress          the progress of a long job, on stderr
+run_progress      the progress of `harness run`
+farm_options      options of commands that reach a farm
+farm_progress     the progress of a run on a farm
+dry_run           `harness run --dry-run`: the cells and about how long they take
+report_operators  `harness report --operators`
+variants          what `prune` and `resize` share
+"""

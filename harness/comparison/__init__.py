@@ -1,1 +1,11 @@
-"""Compare two runs and decide by a gate, which knows when the data cannot decide."""
+"""Compare two runs and decide by a gate, which knows when the data cannot decide.
+
+match       the cells of two runs, matched
+measures    the columns that can be compared with a known uncertainty
+accuracy    the difference of two mAPs on the same images
+compare     two results, cell by cell
+expression  the conditions of a gate, parsed
+gate        the decision: fail, pass or undecided
+rows        a comparison as rows
+junit       a gate as JUnit XML
+"""

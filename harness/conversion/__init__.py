@@ -1,1 +1,9 @@
-"""TensorFlow → TFLite. TensorFlow is imported in a child process only (`child`), never here."""
+"""Convert TensorFlow models to TFLite; TensorFlow is imported in a child process only (`child`).
+
+request   what a user asks of a conversion, and the job made of it
+workflow  from a request to a report: refuse early, convert, prove, write, measure
+child     the child process that imports TensorFlow
+inspect   facts about a TensorFlow source, found in the child process
+facts     plain data that crosses to the child process and back
+routes    which settings of TensorFlow's converter fit which graph
+"""

@@ -1,6 +1,17 @@
-"""Why a quantized detector lost accuracy: how bad, where, why and what to do, each with its evidence.
+"""Diagnose why a quantized detector lost accuracy: how bad, where, why and what to do, each with its evidence.
 
-Data flows one way: `runs` (the two models and their detections) → `loss` (how bad, and of what) → `layers` (where) →
-`evidence` (all of it) → `causes` (why: `findings`, each with one of the `remedies`) → `diagnose` (everything, in order)
-→ `attempt` (remedies carried out and measured) → `document` and `pictures` (what users get).
+    request   what a user asks of a diagnosis
+    runs      the two models and their detections, also under changes
+    loss      how much accuracy is lost, and of what the loss consists
+    layers    where the error arises, tensor by tensor
+    evidence  all measurements together
+    findings  findings: cause, confidence, numbers, remedy
+    causes    the causes: one file each
+    remedies  what to do about a cause
+    diagnose  everything in order
+    attempt   `--try`: remedies carried out and measured
+    document  a diagnosis as plain values
+    pictures  the images that the two models differ most on
+
+Data flows one way, in that order.
 """

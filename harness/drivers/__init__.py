@@ -1,23 +1,23 @@
 """Drivers: how devices are reached, all behind the protocol in `base`.
 
-base           the protocol of a device, its facts, a command that ended
-registry       the drivers by kind of connection; devices opened and listed
-names          devices by the names that users give them
-discovery      parts of the search for phones and for boards
-shell_device   what phones and boards have in common: retries, time limits, orphans, the store
-shell          commands and scripts in the shell of a phone or a board
-content        files on a device, kept by their hash
-local_file     a file of this computer that is written from a device
-orphans        processes on a device that outlive whoever started them
-linux_facts    facts that every Linux has
-device_python  the Python on a device, and whether our worker can run with it
-local          this computer
-fake           a fake device, with faults that are injected
-adb            Android phones
-ssh            Linux boards
-coral          Edge TPUs of this computer
-checkup        checks of everything that a run needs
-benchmark_tool TFLite's native tools: their commands and what they print
+    base            the protocol of a device, its facts, a command that ended
+    registry        the drivers by kind of connection; devices opened and listed
+    names           devices by the names that users give them
+    discovery       parts of the search for phones and for boards
+    shell_device    what phones and boards have in common: retries, time limits, orphans, the store
+    shell           commands and scripts in the shell of a phone or a board
+    content         files on a device, kept by their hash
+    local_file      a file of this computer that is written from a device
+    orphans         processes on a device that outlive whoever started them
+    linux_facts     facts that every Linux has
+    device_python   the Python on a device, and whether our worker can run with it
+    local           this computer
+    fake            a fake device, with faults that are injected
+    adb             Android phones
+    ssh             Linux boards
+    coral           Edge TPUs of this computer
+    checkup         checks of everything that a run needs
+    benchmark_tool  TFLite's native tools: their commands and what they print
 
 A new kind of device is one file here, one line in `registry`, and one fixture of the conformance suite.
 """

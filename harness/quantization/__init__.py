@@ -1,4 +1,23 @@
-"""Make smaller models of a float .tflite and say what it cost: quantize, prune, resize, and lint the images for it.
+"""Make smaller models of a float .tflite and measure the cost: quantize, prune, resize, and lint the images for it.
 
-These take a model's card and images and measure afterwards, so they stand above `tflite`, which knows bytes only.
+request         what a user asks of a quantization, and the job made of it
+workflow        `harness quantize`: lint, quantize, prove, compare, measure
+modes           the modes of quantization
+engine          litert-quantizer, called
+representative  representative data: images or arrays
+lint            checks of representative data
+statistics      statistics of images, for the checks
+value_range     whether representative values lie in the expected range
+distribution    whether representative images resemble the evaluation images
+findings        findings of the checks
+prove           a new model, run before it is written
+compare         the output error of a changed model against its source
+measure         the speed and accuracy of a new model
+table           a row of a before-and-after table
+stats           `quantized_input_stats` of a TF1 input
+fold            a float16 or float32 file → the float32 file for the quantizer
+prune           the smallest weights set to zero
+resize          another input size
+shapes          the shapes of a graph at another input size
+variants        `prune` and `resize` from a request to a table
 """

@@ -1,1 +1,8 @@
-"""What lies on disk of a run."""
+"""The files of a run on disk: facts, no summaries.
+
+records    the records of cells
+samples    timed inferences
+telemetry  the machine around one process
+status     the status of a cell, from its facts
+store      a run's folder while it is written
+"""

@@ -1,1 +1,22 @@
-"""Render records and rows: table, file, page. Nothing here measures or computes figures."""
+"""Render records and rows: table, file, page. Nothing here measures or computes figures.
+
+content             the content of a command's output, in any format
+consoles            the terminal, and the width of other output
+plain               rows as JSON, CSV and Markdown
+export              results as files
+results             results as table, pivot, page or rows
+console             the result table
+lines               rows with marks, labels and footnotes
+notes               doubts about rows, as few footnotes
+quick_rows          tables of thousands of rows, fast
+pivot               models down, devices and delegates across
+pivot_table         pivots on a terminal
+device_table        devices
+operator_tables     times of operators
+comparison_summary  a comparison on a terminal and in a pull request
+evaluation          the results of `harness evaluate`
+inspection_sheet    an inspection
+diagnosis_sheet     a diagnosis
+notebook            a run as an object for notebooks
+html                the page
+"""

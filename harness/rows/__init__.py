@@ -1,1 +1,15 @@
-"""Turn records into rows of results."""
+"""Turn records into rows of results.
+
+summary            a record's latency figures, from its samples
+process_summaries  the same from a native tool's summaries
+summary_cache      summaries of large reports, cached
+verdict            whether a row can be trusted, and why not
+columns            the public columns
+frame              records as rows and as a DataFrame
+selection          the runs that a user names; rows sorted
+published          figures that others published
+pareto             rows worth shipping; the change that a quantization made
+operators          times of operators by kind
+sustained          latency over a long run
+sustained_rows     the same as rows
+"""

@@ -1,1 +1,8 @@
-"""Pure numbers: latency, steady state, distributions, MLPerf, comparing two samples."""
+"""Pure numbers: latency, steady state, distributions, MLPerf, comparing two samples.
+
+latency        summaries of timed inferences
+steady         the end of a process's warm-up
+comparing      the latency of two cells compared
+mlperf         MLPerf LoadGen's early stopping
+distributions  the distribution functions that these need
+"""

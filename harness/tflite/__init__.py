@@ -1,1 +1,21 @@
-""".tflite files as data: read, describe, inspect."""
+""".tflite files as data: read, describe, inspect.
+
+schema             the generated classes of the TFLite schema
+reader             a file read into a graph, whatever its bytes are
+graph              a file as frozen values
+nodes              the primary subgraph's operators with their options
+tensor_info        facts about an input or output
+values             stored integers ↔ real values
+quantization       how a model is quantized, with the evidence
+metadata           what the file's own metadata states
+detector_metadata  MediaPipe's anchors and coding
+postprocess        the options of `TFLite_Detection_PostProcess`
+anchors            the anchors among a file's constants
+model              a description of a file
+trace              tensors traced back through a graph
+costs              multiply-accumulates, parameters and bytes of operators
+runnable           whether a runtime has a model's operators
+trial              a model run once, in a process of its own
+inspect            `harness inspect`
+support            which operators each delegate takes
+"""

@@ -1,1 +1,8 @@
-"""Labels in other formats than COCO's, converted to it when they are read."""
+"""Convert labels in other formats to COCO's when they are read.
+
+convert    labels of another format → a COCO annotations file in the cache
+yolo       YOLO's data.yaml and text files
+data_yaml  the part of YAML that a data.yaml uses
+voc        Pascal VOC's XML files
+xml_tree   XML as a small tree with line numbers, without entities
+"""

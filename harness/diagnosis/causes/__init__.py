@@ -1,8 +1,35 @@
-"""The causes by name. A new cause is one small file, with a function `examine`, and one line here.
+"""The causes by name. A new cause is one small file, with a function `examine`, and one line in `CAUSES`.
 
     def examine(evidence: Evidence) -> Finding | None: ...
 
-It returns None where the test found nothing, or could not be made.
+It returns None where the test found nothing, or could not be made. The causes:
+
+    input_normalization  the network gets images normalized otherwise than in training
+    channel_order        blue is fed where red belongs
+    input_geometry       images are resized otherwise, or to another size
+    input_quantization   pixels are fed without scale and zero point
+    input_stats          the input's scale and zero point give pixels other values
+    float_card           an integer model is run with the float model's card
+    output_order         outputs are read in a wrong order
+    label_offset         class numbers are mapped to wrong categories
+    nms_settings         other threshold, overlap or number of detections
+    integer_postprocess  boxes and classes are rounded to 8 bits
+    representative_data  calibrated with wrong images
+    shared_output_scale  boxes and scores in one quantized tensor
+    per_tensor_weights   one scale for all channels of a layer
+    activation_outliers  ranges far wider than the values
+    float16_overflow     values beyond 65504
+    delegate_arithmetic  the delegate computes another result than the CPU
+    qat_ignored          quantization-aware training was configured, and left no trace
+
+What they share:
+
+    hypotheses       other cards, tried
+    emulations       the float model quantized in parts, run
+    ranges           stored ranges against real values
+    pipeline_config  the training's `pipeline.config`, read
+    confidence       how sure a cause is, graded by the gain without it
+    ranking          which cause to look at first
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""TFLite's native benchmark_model: its command line, what it prints and writes, and what that proves.
+"""TFLite's native benchmark_model: its command line, its output, and what that proves.
 
-flags       delegate → command line, one table a flavour
-text_log    what it prints → plain facts
-protos      the files it writes → the same facts, more exactly
-parse       both together → one `ToolOutput`
-truth       what was asked for + a `ToolOutput` → what may be claimed (law 1)
-eval_tool   what eval_coco_object_detection and eval_inference_diff print
-binaries    where the tool and the libraries that a delegate needs come from
+    flags         delegate → command line, one table a flavor
+    facts         facts about one run of the tool, as types
+    lines         one line of a log: its level, apart from its text
+    text_log      its text output → facts
+    profile_text  the printed operator profile
+    protos        the files it writes → the same facts, more exactly
+    parse         both together → one `ToolOutput`
+    truth         the request + a `ToolOutput` → the claims that are proven (law 1)
+    eval_tool     the output of eval_coco_object_detection and eval_inference_diff
+    binaries      the tool, and the libraries that a delegate needs
 
 Nothing here starts a process: `harness.bench.engines.native.engine` does that, on any device.
 """

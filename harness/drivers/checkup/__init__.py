@@ -1,8 +1,8 @@
 """Checks of everything that a run needs, before there is one.
 
-check   one check: what was found, and what to do
-host    this computer
-phone   a phone
-board   a board
-checkup devices: reached, described, files and commands tried, then what their kind needs
+check    one check: what was found, and what to do
+host     this computer
+phone    a phone
+board    a board
+checkup  devices: reached, described, files and commands tried, then what their kind needs
 """

@@ -1,4 +1,14 @@
-"""The report as one HTML file that opens offline: data as JSON, and a page of plain HTML, CSS and JavaScript."""
+"""The report as one HTML file that opens offline: data as JSON, and a page of plain HTML, CSS and JavaScript.
+
+build       the page: template, style, scripts and data
+data        the page's data
+cells       the details of one cell
+accuracy    precision–recall curves and worst images
+thumbnails  small images with boxes
+tables      pivots and published figures
+diagnosis   a diagnosis as a page
+levels      the chart of a diagnosis
+"""
 
 from harness.report.html.build import render
 
