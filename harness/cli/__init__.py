@@ -2,6 +2,7 @@
 
 main              the command `harness`: a table of commands, imported when used
 run               `harness run`
+detect            `harness detect`
 report            `harness report`
 compare           `harness compare`
 evaluate          `harness evaluate`
