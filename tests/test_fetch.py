@@ -13,9 +13,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,6 +22,7 @@ from harness.cards import Model, load_card
 from harness.errors import FetchError, OutputError, UsageError
 from harness.fetch import fetch, pin_file, verify
 from harness.hashing import hash_file
+from tests.support.http_server import Handler, Server, redirect
 
 MODEL = b"\x1c\x00\x00\x00TFL3" + bytes(range(256)) * 800
 OTHER = MODEL + b"another version"
@@ -43,58 +42,8 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-Answer = Callable[["Handler"], None]
-
-
-class Server(ThreadingHTTPServer):
-    """Answers each path with what the test put there; a list is answered one after the other."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers: dict[str, Any] = {}
-        self.requests: list[tuple[str, dict[str, str]]] = []
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}{path}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.server, Server)
-        self.server.requests.append((self.path, dict(self.headers)))
-        answer = self.server.answers.get(self.path, 404)
-        if isinstance(answer, list):
-            answer = answer.pop(0) if len(answer) > 1 else answer[0]
-        if callable(answer):
-            answer(self)
-        elif isinstance(answer, int):
-            self.send_error(answer)
-        else:
-            self.body(answer)
-
-    def body(self, data: bytes, length: int | None = None) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data) if length is None else length))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 def truncated(handler: Handler) -> None:
     handler.body(MODEL[:1000], length=len(MODEL))
-
-
-def redirect(to: str) -> Answer:
-    def answer(handler: Handler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", to)
-        handler.end_headers()
-
-    return answer
 
 
 def stuck_half_way(handler: Handler) -> None:

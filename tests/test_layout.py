@@ -62,3 +62,27 @@ def test_importing_the_package_loads_no_other_module_of_ours():
     code = "import sys, harness; print(*sorted(m for m in sys.modules if m.partition('.')[0] == 'harness'))"
     done = run_python(code)
     assert done.stdout.split() == ["harness"], done.stderr
+
+
+OF_NO_ROOM = {
+    # folder             what it holds
+    "benchmarks",  # what measures the harness itself, by hand
+    "browser",  # the page in a real browser
+    "example_training",  # how the bundled example was made, and that it is as its cards say
+    "golden",  # what users get, as it was
+    "records_formats",  # runs as older versions wrote them
+    "stand_in",  # programs that stand for others
+    "support",  # helpers
+}
+
+
+def test_the_folders_of_the_tests_are_the_rooms_of_the_package():
+    tests = REPOSITORY / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("*.py")}
+    mirrored = [path for path in folders if path.parts and path.parts[0] not in OF_NO_ROOM]
+    assert not [path for path in mirrored if not (REPOSITORY / "harness" / path / "__init__.py").is_file()]
+
+
+def test_no_folder_of_the_tests_is_a_package():
+    """So that they are imported by where they are, and two files of one name do not get in each other's way."""
+    assert not list((REPOSITORY / "tests").rglob("__init__.py"))

@@ -10,19 +10,16 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from harness.bench.engines import board_worker as remote_worker
-from harness.bench.engines.board_images import place_images
 from harness.bench.engines.board_worker import BoardWorker
-from harness.bench.engines.bundle import make_bundle
 from harness.bench.engines.choose import find_engine
 from harness.bench.engines.native.engine import NativeEngine
 from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.local import LocalDevice
-from harness.errors import DeviceLostError, MeasurementError, UsageError
+from harness.errors import DeviceLostError, MeasurementError
 from harness.rows.summary import summarize_record
 from harness.rows.verdict import judge
 from harness.session import carry_out
@@ -77,57 +74,6 @@ def with_accuracy(quick, **changes):
 
 def ignore(done, total):
     """Progress that nobody looks at."""
-
-
-def test_the_bundle_has_the_same_bytes_every_time_and_no_part_that_a_worker_does_not_need(tmp_path):
-    one, two = make_bundle(tmp_path / "1"), make_bundle(tmp_path / "2")
-    assert one.read_bytes() == two.read_bytes()
-    names = subprocess.run(
-        [sys.executable, "-m", "zipfile", "-l", str(one)], capture_output=True, text=True, check=True
-    ).stdout
-    assert "harness/worker/latency.py" in names
-    assert "harness/cli/" not in names and "harness/drivers/" not in names
-    assert one.stat().st_size < 400_000
-
-
-def test_the_bundle_is_all_that_a_worker_imports_of_us(tmp_path):
-    bundle = make_bundle(tmp_path)
-    code = (
-        "import sys\n"
-        "from harness.worker import __main__, accuracy, latency, operators\n"
-        "from harness.detectors.registry import DECODERS\n"
-        "from importlib import import_module\n"
-        "for target in DECODERS.values(): import_module(str(target).partition(':')[0])\n"
-        "ours = [m.__file__ for n, m in sys.modules.items() if n.partition('.')[0] == 'harness']\n"
-        "print([path for path in ours if not path.startswith(sys.argv[1])], len(ours) > 10)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(bundle)], env={"PYTHONPATH": str(bundle)}, cwd=tmp_path,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.stdout == "[] True\n", done.stderr
-
-
-def test_latency_needs_nothing_of_a_board_but_numpy_and_a_runtime(tmp_path):
-    code = (
-        "import sys\n"
-        "class Bare:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] in {'msgspec', 'PIL', 'psutil', 'requests', 'rich'}:\n"
-        "            raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Bare())\n"
-        "from harness.worker import __main__, latency, operators\n"
-    )
-    environment = {"PYTHONPATH": str(make_bundle(tmp_path))}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_process_gives_every_sample_and_the_proof_of_what_ran(worker, cell, scratch):
@@ -189,18 +135,6 @@ def test_the_map_of_a_real_model_over_ssh_is_the_local_one(prepared, board, shar
     assert remote.accuracy.figures == local.accuracy.figures
     assert remote.accuracy.ap_per_category == local.accuracy.ap_per_category
     assert local.accuracy.figures.map > 0.1
-
-
-def test_images_that_are_there_are_not_sent_again_and_are_shared_by_data_sets(worker, cell, quick):
-    paths = [entry.path for entry in cell(settings=with_accuracy(quick, limit=12)).dataset.images]
-    worker.device.run(["true"], timeout_s=5)
-    costs = []
-    for part in (paths[:8], paths[:8], paths):
-        before = worker.device.round_trips
-        there = place_images(worker.device, part)
-        costs.append(worker.device.round_trips - before)
-        assert [Path(p).read_bytes() for p in there] == [p.read_bytes() for p in part]
-    assert costs[1] == 1 and costs[0] - 1 <= 3 and costs[2] == 3
 
 
 def test_an_image_that_cannot_be_read_is_named_as_here(worker, cell, scratch, quick, tmp_path):
@@ -300,52 +234,6 @@ def test_a_board_that_is_never_free_is_given_up_with_the_reason(worker, cell, sc
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(MeasurementError, match="another harness has been measuring"):
             worker.time(cell(), 0, scratch())
-
-
-# Which engine
-
-
-def test_a_board_whose_python_has_a_runtime_is_measured_by_our_worker(prepared, board):
-    (engine,) = prepared(devices=(board.url,)).engines
-    assert isinstance(engine, BoardWorker)
-    assert engine.cores == os.cpu_count()
-
-
-def test_a_board_without_one_is_measured_with_benchmark_model_and_says_why(
-    prepared, sshd, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    tool = tmp_path / "tool"
-    tool.write_text("#!/bin/sh\n")
-    sshd.offer("python3", "exit 1")
-    from harness.drivers.benchmark_tool import binaries
-
-    monkeypatch.setattr(binaries, "fetch_tool", lambda abi: binaries.tool_from_file(tool))
-    ready = prepared(devices=(sshd.url,))
-    assert isinstance(ready.engines[0], NativeEngine)
-    assert "no Python was found" in ready.stations[0].info.reason
-
-
-@pytest.mark.parametrize(
-    ("told", "reason"),
-    [
-        (
-            '{"version": [3, 9, 2], "packages": {"numpy": "1.26", "tflite-runtime": "2.14"}}',
-            "its Python is 3.9.2",
-        ),
-        ('{"version": [3, 11, 2], "packages": {"numpy": "1.26"}}', "its Python lacks ai-edge-litert"),
-        ('{"version": [3, 11, 2], "packages": {"tflite-runtime": "2.14"}}', "its Python lacks numpy"),
-        ("Segmentation fault", "no Python was found"),
-    ],
-)
-def test_a_board_that_neither_can_measure_says_what_to_install(prepared, sshd, monkeypatch, told, reason):
-    from harness.drivers.benchmark_tool import binaries
-
-    sshd.offer("python3", f"echo '{told}'")
-    monkeypatch.setattr(binaries, "TOOLS", {})
-    with pytest.raises(UsageError, match="venv ~/harness") as caught:
-        prepared(devices=(sshd.url,))
-    assert reason in str(caught.value)
 
 
 def test_a_board_that_lacks_what_images_need_is_timed_and_says_so(prepared, board, cell, quick, scratch):

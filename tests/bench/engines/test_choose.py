@@ -1,11 +1,14 @@
 """Which engine measures where."""
 
+import os
 from dataclasses import replace
 
 import pytest
 
+from harness.bench.engines.board_worker import BoardWorker
 from harness.bench.engines.native.engine import NativeEngine
 from harness.bench.engines.python_worker import PythonWorker
+from harness.drivers.benchmark_tool import binaries
 from harness.errors import UsageError
 from harness.session import carry_out
 from tests.support.launcher import make_launcher
@@ -71,3 +74,43 @@ def test_the_evaluation_tool_is_used_for_accuracy_where_it_is_given_and_the_mode
     assert record.accuracy.runtime.startswith("eval_coco_object_detection sha256:")
     assert record.accuracy.figures.map > 0
     assert record.accuracy.delegate.actual == "unknown", "that tool does not tell what ran"
+
+
+def test_a_board_whose_python_has_a_runtime_is_measured_by_our_worker(prepared, sshd):
+    sshd.offer_python()
+    (engine,) = prepared(devices=(sshd.url,)).engines
+    assert isinstance(engine, BoardWorker)
+    assert engine.cores == os.cpu_count()
+
+
+def test_a_board_without_one_is_measured_with_benchmark_model_and_says_why(
+    prepared, sshd, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\n")
+    sshd.offer("python3", "exit 1")
+    monkeypatch.setattr(binaries, "fetch_tool", lambda abi: binaries.tool_from_file(tool))
+    ready = prepared(devices=(sshd.url,))
+    assert isinstance(ready.engines[0], NativeEngine)
+    assert "no Python was found" in ready.stations[0].info.reason
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        (
+            '{"version": [3, 9, 2], "packages": {"numpy": "1.26", "tflite-runtime": "2.14"}}',
+            "its Python is 3.9.2",
+        ),
+        ('{"version": [3, 11, 2], "packages": {"numpy": "1.26"}}', "its Python lacks ai-edge-litert"),
+        ('{"version": [3, 11, 2], "packages": {"tflite-runtime": "2.14"}}', "its Python lacks numpy"),
+        ("Segmentation fault", "no Python was found"),
+    ],
+)
+def test_a_board_that_neither_can_measure_says_what_to_install(prepared, sshd, monkeypatch, told, reason):
+    sshd.offer("python3", f"echo '{told}'")
+    monkeypatch.setattr(binaries, "TOOLS", {})
+    with pytest.raises(UsageError, match="venv ~/harness") as caught:
+        prepared(devices=(sshd.url,))
+    assert reason in str(caught.value)
