@@ -95,7 +95,7 @@ class NativeEngine:
 
     def _run(self, cell: Cell, scratch: Path, plain: Command) -> ToolRun:
         """Run the tool once on a cell, fed with an image where it can be."""
-        return self.tool.run(cell, plain, _one_image(cell, scratch))
+        return self.tool.run(cell, plain, write_one_image(cell, scratch))
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over its dataset, an image a process, a batch a round trip.
@@ -144,7 +144,7 @@ def _with_check(facts: ProcessFacts, check: OutputCheck) -> ProcessFacts:
     return replace_facts(facts, reasons=(*facts.reasons, *remarks))
 
 
-def _one_image(cell: Cell, scratch: Path) -> Path | None:
+def write_one_image(cell: Cell, scratch: Path) -> Path | None:
     """Write one prepared image as raw bytes; None where the model takes none (the tool then feeds noise)."""
     images = prepare_inputs(cell, scratch.parent) if len(cell.facts.inputs) == 1 else None
     if images is None:

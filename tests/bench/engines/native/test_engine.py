@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from harness.bench.engines.base import Engine
-from harness.bench.engines.native.engine import PLAIN, NativeEngine, _one_image
+from harness.bench.engines.native.engine import PLAIN, NativeEngine, write_one_image
 from harness.bench.engines.native.tool import NativeTool
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.local import LocalDevice
@@ -193,7 +193,7 @@ def test_what_needs_every_sample_is_refused(settings, native, shapes, scratch):
 def test_an_input_with_a_colon_in_its_name_is_fed(native, shapes, scratch):
     cell = shapes()
     assert ":" in cell.facts.inputs[0].name, "the bundled example is a TF2 export"
-    run = native().tool.run(cell, PLAIN, _one_image(cell, scratch))
+    run = native().tool.run(cell, PLAIN, write_one_image(cell, scratch))
     assert (run.output.status, run.noise) == ("ok", "")
     name = cell.facts.inputs[0].name.replace(":", "::")
     assert ("Input value files", f"{name}:in.bin") in run.output.log.switches
