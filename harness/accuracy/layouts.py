@@ -117,4 +117,5 @@ def _likely_folders(folder: Path, truth: GroundTruth) -> Iterator[Path]:
     if split:
         yield folder / split
         yield folder / "images" / split
+    yield folder / "data"
     yield folder

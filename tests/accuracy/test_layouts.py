@@ -32,6 +32,7 @@ def images_of(path):
     ("annotations", "image", "name"),
     [
         ("labels.json", "data/1.jpg", "1.jpg"),
+        ("instances.json", "data/1.jpg", "1.jpg"),
         ("_annotations.coco.json", "a_jpg.rf.1.jpg", "a_jpg.rf.1.jpg"),
         ("valid/_annotations.coco.json", "valid/a.jpg", "a.jpg"),
         ("result.json", "images/a.jpg", "images/a.jpg"),
@@ -100,7 +101,7 @@ def test_a_yolo_split_is_named_after_a_colon(tmp_path):
 
 def test_cases_of_real_exports_are_found(shared_cases, tmp_path):
     subprocess.run([sys.executable, shared_cases / "exports" / "make.py"], cwd=tmp_path, check=True)
-    refused = {"roboflow", "cvat_subsets", "fiftyone_renamed"}
+    refused = {"roboflow", "cvat_subsets"}
     for folder in sorted(path for path in tmp_path.iterdir() if path.is_dir() and path.name not in refused):
         assert len(images_of(folder)) == 2, folder.name
     assert (
