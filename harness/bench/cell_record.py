@@ -11,7 +11,7 @@ from harness.bench.plan import Cell
 from harness.delegates import UNKNOWN
 from harness.drivers.base import DeviceInfo
 from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
-from harness.records.status import conclude, merged_delegate
+from harness.records.status import merged_delegate, status_of
 from harness.records.store import now
 from harness.vocabulary import Status
 
@@ -57,9 +57,9 @@ def _device_facts(info: DeviceInfo) -> DeviceFacts:
     )
 
 
-def concluded(record: Record) -> Record:
+def with_status(record: Record) -> Record:
     """Return a record whose status, reasons, runtime and delegate follow from its parts."""
-    status, reasons = conclude(record)
+    status, reasons = status_of(record)
     parts = (part for part in (*record.processes, record.accuracy) if part is not None)
     return replace(
         record,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from harness.bench.cell_record import concluded, has_lost_device, new_record, without_lost
+from harness.bench.cell_record import has_lost_device, new_record, with_status, without_lost
 from harness.bench.engines.base import Engine
 from harness.bench.observer import Observer
 from harness.bench.perform import Performer
@@ -74,7 +74,7 @@ class Runner:
         record = performer.perform(task, self._records[task.cell.id])
         if stop.is_set():
             return  # what ended this process was not the cell's fault
-        record = concluded(record)
+        record = with_status(record)
         known = self._know(task.cell, record)
         complete = not wants_anything(task.cell, known) and not has_lost_device(record)
         record = structs.replace(record, complete=complete)

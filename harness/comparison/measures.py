@@ -17,7 +17,7 @@ import numpy.typing as npt
 from harness.records.records import ProcessFacts, StoredRecord, SummaryFacts
 from harness.rows import process_summaries as stats_summaries
 from harness.rows.summary import steady_durations
-from harness.statistics import comparing as ab
+from harness.statistics import comparing
 from harness.statistics.comparing import Difference
 from harness.statistics.latency import Durations
 
@@ -88,7 +88,7 @@ def difference(column: str, base: StoredRecord, new: StoredRecord, least: int = 
         RecordError: A file of samples is missing or is not one of ours.
     """
     first, second = (_values(MEASURES[column], side) for side in (base, new))
-    found = ab.compare(first, second)
+    found = comparing.compare(first, second)
     if found.low is None or min(len(first), len(second)) >= least:
         return found
     why = f"{len(first)} against {len(second)} processes, and {least} of each are needed"

@@ -9,7 +9,7 @@ from harness.records.records import AccuracyFacts, DelegateFacts, ProcessFacts, 
 from harness.vocabulary import WORST_FIRST, Status
 
 
-def conclude(record: Record) -> tuple[Status, tuple[str, ...]]:
+def status_of(record: Record) -> tuple[Status, tuple[str, ...]]:
     """Return status and reasons of a cell.
 
     A failure of any of its processes is the cell's; then come outputs that cannot be right, then a delegate other

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from harness.bench.cell_record import concluded, has_lost_device, new_record, without_lost
+from harness.bench.cell_record import has_lost_device, new_record, with_status, without_lost
 from harness.drivers.local import LocalDevice
 from harness.records.records import OperatorFacts
 
@@ -19,13 +19,13 @@ def test_a_cell_begins_as_skipped_because_it_was_not_measured_yet(prepared):
 
 
 def test_status_runtime_and_delegate_are_those_of_its_parts(prepared, ok_process):
-    record = concluded(record_of(prepared, ok_process(0), ok_process(1)))
+    record = with_status(record_of(prepared, ok_process(0), ok_process(1)))
     assert (record.status, record.runtime, record.delegate.actual) == (
         "ok",
         "ai-edge-litert 2.3.0",
         "xnnpack",
     )
-    failed = concluded(
+    failed = with_status(
         replace(record, processes=(ok_process(0), ok_process(1, status="failed", reasons=("x",))))
     )
     assert (failed.status, failed.reasons) == ("failed", ("x",))

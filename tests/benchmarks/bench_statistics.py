@@ -18,9 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from harness.statistics import comparing as ab
+from harness.statistics import comparing, mlperf
 from harness.statistics import latency as stats
-from harness.statistics import mlperf
 from harness.statistics.steady import steady_start
 
 Floats = npt.NDArray[np.float64]
@@ -150,7 +149,7 @@ def found(rng: np.random.Generator, repetitions: int, make: Traces, processes: i
     pairs = cells(rng, make, repetitions, 2 * processes, 50)
     for pair in pairs:
         second = [(durations * (1 + slower)).astype(np.int64) for durations in pair[processes:]]
-        decision = ab.compare(pair[:processes], second).decision
+        decision = comparing.compare(pair[:processes], second).decision
         hits += decision == "slower" if slower else decision != "~"
     return hits / repetitions
 

@@ -23,7 +23,7 @@ from harness.drivers.local import LocalDevice
 from harness.errors import ModelError, UsageError
 from harness.recognize.find import find_model
 from harness.records.records import load_records
-from harness.records.status import conclude
+from harness.records.status import status_of
 from harness.rows.published import published_rows
 from harness.session import carry_out, prepare
 from harness.settings import Settings
@@ -113,7 +113,7 @@ def test_what_ran_elsewhere_although_edgetpu_was_asked_for_is_a_fallback(ask, re
         "edgetpu", "libedgetpu.so.1", Delegation(0, 0, 2), {"edgetpu-custom-op": 1}, Delegation(0, 0, 2)
     )
     ran = replace(record.processes[0].delegate, **dataclasses.asdict(execution))
-    status, reasons = conclude(replace(record, processes=(replace(record.processes[0], delegate=ran),)))
+    status, reasons = status_of(replace(record, processes=(replace(record.processes[0], delegate=ran),)))
     assert status == "fallback" and reasons[0].startswith("edgetpu was asked for, but cpu-reference ran")
 
 

@@ -20,7 +20,7 @@ from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError, RecordError
 from harness.recognize.find import find_model
 from harness.records.records import Record, load, load_records
-from harness.records.status import conclude
+from harness.records.status import status_of
 from harness.rows.frame import read_results
 from harness.runtime import Runtime, load_runtime
 from harness.session import carry_out
@@ -155,7 +155,7 @@ def test_operators_that_cannot_be_recorded_are_told_and_cost_the_cell_nothing(
     (stored,) = load_records(outcome.folder)
     assert stored.record.operators.status == "timeout" and stored.record.operators.reasons
     assert stored.record.status == "ok" and stored.record.complete
-    assert conclude(stored.record)[0] == "ok"
+    assert status_of(stored.record)[0] == "ok"
     assert stored.operators() == ()
 
 

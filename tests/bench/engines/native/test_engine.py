@@ -12,7 +12,7 @@ from harness.bench.engines.native.tool import NativeTool
 from harness.drivers.benchmark_tool.binaries import tool_from_file
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
-from harness.records.status import conclude
+from harness.records.status import status_of
 from harness.settings import Settings
 from tests.support.counted_device import CountedDevice
 
@@ -147,7 +147,7 @@ def test_a_partial_or_fallen_back_process_is_the_cells(native, shapes, scratch):
 
     facts = native(gpu="partial").time(shapes("gpu", n_images=0), 0, scratch).facts
     record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
-    status, reasons = conclude(msgspec.structs.replace(record, processes=(facts,)))
+    status, reasons = status_of(msgspec.structs.replace(record, processes=(facts,)))
     assert status == "partial"
     assert "54 of 55 nodes" in reasons[0]
 
@@ -159,7 +159,7 @@ def test_a_partial_accuracy_run_is_the_cells(shapes):
     record = new_record(shapes("gpu"), LocalDevice().describe(), "run")
     delegate = DelegateFacts(requested="gpu", actual="gpu", delegated_nodes=54, total_nodes=55)
     accuracy = AccuracyFacts(status="ok", dataset="d", annotations_sha256="0", n_images=1, delegate=delegate)
-    assert conclude(msgspec.structs.replace(record, accuracy=accuracy))[0] == "partial"
+    assert status_of(msgspec.structs.replace(record, accuracy=accuracy))[0] == "partial"
 
 
 def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch, tmp_path):
