@@ -79,4 +79,4 @@ def test_a_part_of_a_table_is_chosen_by_its_fields():
     def some(**options): ...
 
     names = [parameter.name for parameter in some.params]
-    assert names[:3] == ["limit", "accuracy", "latency"] and names[3:] == ["memory_limit_mb", "coco_engine"]
+    assert names == ["limit", "classes", "accuracy", "latency", "memory_limit_mb", "coco_engine"]
