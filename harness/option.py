@@ -47,7 +47,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredOption:
     """An option with the field that holds it.
 
     Attributes:
@@ -97,13 +97,13 @@ class Declared:
 
 
 @cache
-def declared(holder: type) -> tuple[Declared, ...]:
+def declared(holder: type) -> tuple[DeclaredOption, ...]:
     """Return the options that a class declares, in order; fields without one are no user's."""
     return tuple(_declared(holder))
 
 
-def _declared(holder: type) -> Iterator[Declared]:
+def _declared(holder: type) -> Iterator[DeclaredOption]:
     for name, annotation in get_type_hints(holder, include_extras=True).items():
         if get_origin(annotation) is Annotated:
             kind, *notes = get_args(annotation)
-            yield from (Declared(name, kind, note) for note in notes if isinstance(note, Option))
+            yield from (DeclaredOption(name, kind, note) for note in notes if isinstance(note, Option))

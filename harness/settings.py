@@ -1,6 +1,6 @@
 """How something is measured: runs, seconds, processes, images.
 
-A setting is a line of `Choices`; `harness.option` says all that comes from it.
+A setting is a line of `UserSettings`; `harness.option` says all that comes from it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CocoEngine = Literal["hotcoco", "pycocotools"]
 
 # fmt: off
 @dataclass(frozen=True, kw_only=True)
-class Choices:
+class UserSettings:
     """What a user may choose, in the order of `harness run --help`."""
 
     limit: Annotated[int | None, Option("Only the first so many images.", least=1, noun="image")] = None
@@ -53,7 +53,7 @@ class Choices:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(Choices):
+class Settings(UserSettings):
     """How a cell is measured: what was chosen, and the CPU cores that an accuracy run keeps busy."""
 
     cores: int = 1

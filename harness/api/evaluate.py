@@ -11,7 +11,7 @@ from harness.api.frames import path_of, to_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.accuracy.on_files import Loaded
+    from harness.accuracy.evaluation_input import EvaluationInput
     from harness.settings import CocoEngine
 
 
@@ -58,7 +58,7 @@ def evaluate(
         >>> print(figures["map"][0] == frame["map"][0])
         True
     """
-    from harness.accuracy.on_files import load
+    from harness.accuracy.evaluation_input import load
     from harness.report import evaluation
 
     evaluation.refuse_options(against, breakdown, worst, images, output)
@@ -75,7 +75,7 @@ def evaluate(
     )
 
 
-def _figures(loaded: Loaded, engine: CocoEngine, detections: Path) -> pd.DataFrame:
+def _figures(loaded: EvaluationInput, engine: CocoEngine, detections: Path) -> pd.DataFrame:
     from harness.accuracy import coco
     from harness.accuracy.bootstrap import map_interval
     from harness.report import evaluation
@@ -85,9 +85,9 @@ def _figures(loaded: Loaded, engine: CocoEngine, detections: Path) -> pd.DataFra
     return to_frame([row], evaluation.COLUMNS, evaluation.remarks(found, loaded.table, detections))
 
 
-def _difference(loaded: Loaded, against: Path) -> pd.DataFrame:
+def _difference(loaded: EvaluationInput, against: Path) -> pd.DataFrame:
     from harness.accuracy.bootstrap import paired_difference
-    from harness.accuracy.on_files import read_detections
+    from harness.accuracy.evaluation_input import read_detections
     from harness.report import evaluation
 
     base = read_detections(loaded.truth, against)
@@ -95,7 +95,7 @@ def _difference(loaded: Loaded, against: Path) -> pd.DataFrame:
     return to_frame([evaluation.against_row(result)], evaluation.AGAINST_COLUMNS)
 
 
-def _parts(loaded: Loaded, engine: CocoEngine, curves: Path | None) -> pd.DataFrame:
+def _parts(loaded: EvaluationInput, engine: CocoEngine, curves: Path | None) -> pd.DataFrame:
     from harness import atomic
     from harness.accuracy.breakdown import break_down
     from harness.report import evaluation

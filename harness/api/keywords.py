@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar, get_type_hints
 import msgspec
 
 from harness.errors import UnknownNameError, UsageError
-from harness.option import Declared, declared
+from harness.option import DeclaredOption, declared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def _signature(keywords: Callable[..., object], options: Iterable[str], returns:
     return inspect.Signature(parameters, return_annotation=returns)
 
 
-def _plain(one: Declared | None, value: Any) -> Any:
+def _plain(one: DeclaredOption | None, value: Any) -> Any:
     """Return a value as its option has it: one of several as a tuple, a path as text.
 
     Raises:
@@ -84,7 +84,7 @@ def _is_single(value: Any) -> bool:
     return isinstance(value, (str, Path)) or not isinstance(value, Iterable)
 
 
-def _with_keywords(text: str, names: Iterable[str], options: Mapping[str, Declared]) -> str:
+def _with_keywords(text: str, names: Iterable[str], options: Mapping[str, DeclaredOption]) -> str:
     """Put the help of the options at the end of the section `Args` of a docstring."""
     lines = [
         fill(

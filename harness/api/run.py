@@ -11,7 +11,7 @@ from harness.api.frames import several, text_of, to_frame
 from harness.api.keywords import takes
 from harness.bench.request import FarmChoice, NmsAxes, NmsKind, Request, Tls
 from harness.cards import ResizeMethod
-from harness.settings import Choices
+from harness.settings import UserSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,8 @@ PathLike = str | Path
 
 
 @dataclass(frozen=True)
-class RunKeywords(Choices):
-    """The keywords of `harness.run`: the settings, which `Choices` declares, and these."""
+class RunKeywords(UserSettings):
+    """The keywords of `harness.run`: the settings, which `UserSettings` declares, and these."""
 
     models: PathLike | Iterable[PathLike] = ()
     _: KW_ONLY
@@ -52,7 +52,7 @@ class RunKeywords(Choices):
     workspace: PathLike | None = None
 
 
-@takes(RunKeywords, Request, Choices, NmsAxes, FarmChoice, Tls)
+@takes(RunKeywords, Request, UserSettings, NmsAxes, FarmChoice, Tls)
 def run(given: Mapping[str, Any]) -> pd.DataFrame:  # noqa: D417 - the keywords are those of RunKeywords
     """Measure models on devices and return one row a cell, as `harness run` does.
 

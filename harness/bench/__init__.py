@@ -9,7 +9,7 @@ skips        why a cell is known not to work
 rules        the parts of a plan that hold for some cells only
 cells        models, devices and delegates crossed
 plan         the cells of a run, and the order of their tasks
-wanted       what a run wants next
+schedule     what a run wants next
 perform      one task, carried out
 cell_record  the record of a cell as it grows
 run          a plan on one device

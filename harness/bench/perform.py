@@ -8,8 +8,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.accuracy.coco_json import first_few
+from harness.accuracy.dataset_accuracy import DatasetAccuracy, evaluate_on
 from harness.accuracy.doubts import Doubt
-from harness.accuracy.on_dataset import DatasetAccuracy, evaluate_on
 from harness.accuracy.published import against_published
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer

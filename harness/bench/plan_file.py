@@ -17,14 +17,14 @@ from harness.bench.request import (
     Request,
     with_given,
 )
-from harness.bench.rules import OVERRIDABLE, Given, Override, Rule
+from harness.bench.rules import OVERRIDABLE, GivenSettings, Override, Rule
 from harness.cards import ResizeMethod
 from harness.errors import SchemaError, UsageError
 from harness.option import declared
 from harness.settings import Settings
 
 
-class PlanKeys(Given, frozen=True, kw_only=True):
+class PlanKeys(GivenSettings, frozen=True, kw_only=True):
     """The keys of a plan beside the settings; they are documented in the README."""
 
     models: tuple[str, ...]

@@ -25,7 +25,7 @@ class Rule(Strict, frozen=True, kw_only=True):
         return all(fnmatchcase(name, pattern) for name, pattern in pairs)
 
 
-class Given(Strict, frozen=True, kw_only=True):
+class GivenSettings(Strict, frozen=True, kw_only=True):
     """Settings that a plan file or an override may give, with keys of their names; None leaves one as it is."""
 
     def given(self) -> dict[str, Any]:
@@ -38,10 +38,10 @@ OVERRIDABLE = [(one.name, one.kind | None, None) for one in declared(Settings) i
 """Name, type and default of the settings that may differ from cell to cell."""
 
 if TYPE_CHECKING:
-    Tuning: TypeAlias = Given
+    Tuning: TypeAlias = GivenSettings
 else:
     Tuning = msgspec.defstruct(
-        "Tuning", OVERRIDABLE, bases=(Given,), frozen=True, kw_only=True, module=__name__
+        "Tuning", OVERRIDABLE, bases=(GivenSettings,), frozen=True, kw_only=True, module=__name__
     )
 
 

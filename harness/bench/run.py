@@ -12,7 +12,14 @@ from harness.bench.engines.base import Engine
 from harness.bench.observer import Observer
 from harness.bench.perform import Performer
 from harness.bench.plan import Cell, Plan, Task
-from harness.bench.wanted import Known, count_added, count_tasks, known_of, next_round, wants_anything
+from harness.bench.schedule import (
+    CellProgress,
+    count_added,
+    count_tasks,
+    next_round,
+    progress_of,
+    wants_anything,
+)
 from harness.drivers.base import DeviceInfo
 from harness.records.records import Record, StoredRecord
 from harness.records.store import RunStore
@@ -39,7 +46,7 @@ class Runner:
     store: RunStore
     observer: Observer
     _records: dict[str, Record] = field(default_factory=dict, init=False)
-    _known: dict[str, Known] = field(default_factory=dict, init=False)
+    _progress: dict[str, CellProgress] = field(default_factory=dict, init=False)
 
     def run(self, stop: threading.Event | None = None) -> None:
         """Measure all cells.
@@ -57,9 +64,9 @@ class Runner:
         performer = Performer(self.engine, self.store, self.observer)
         for cell in self.plan.cells:
             record = self._first_record(cell)
-            self._records[cell.id], self._known[cell.id] = record, self._know(cell, record)
-        self.observer.begin(sum(count_tasks(cell, self._known[cell.id]) for cell in self.plan.cells))
-        while tasks := next_round(self.plan, self._known):
+            self._records[cell.id], self._progress[cell.id] = record, self._progress_of(cell, record)
+        self.observer.begin(sum(count_tasks(cell, self._progress[cell.id]) for cell in self.plan.cells))
+        while tasks := next_round(self.plan, self._progress):
             added = count_added(tasks)
             if added:
                 self.observer.more(added)
@@ -75,10 +82,10 @@ class Runner:
         if stop.is_set():
             return  # what ended this process was not the cell's fault
         record = with_status(record)
-        known = self._know(task.cell, record)
-        complete = not wants_anything(task.cell, known) and not has_lost_device(record)
+        progress = self._progress_of(task.cell, record)
+        complete = not wants_anything(task.cell, progress) and not has_lost_device(record)
         record = structs.replace(record, complete=complete)
-        self._records[record.cell], self._known[record.cell] = record, replace(known, complete=complete)
+        self._records[record.cell], self._progress[record.cell] = record, replace(progress, complete=complete)
         self.store.save_record(record)
         self.observer.done(task, record)
 
@@ -94,9 +101,9 @@ class Runner:
             self.store.save_record(record)
         return record
 
-    def _know(self, cell: Cell, record: Record) -> Known:
-        """Return what is known of a cell; its samples are read only where its median is to be known well."""
+    def _progress_of(self, cell: Cell, record: Record) -> CellProgress:
+        """Return how far a cell is; its samples are read only where its median is to be known well."""
         if not cell.settings.seeks_precision or len(record.processes) < cell.settings.processes:
-            return known_of(record)
+            return progress_of(record)
         summary = summarize_record(StoredRecord(record, self.store.cell_folder(cell.id)))
-        return known_of(record, None if summary is None else half_width_percent(summary))
+        return progress_of(record, None if summary is None else half_width_percent(summary))

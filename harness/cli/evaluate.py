@@ -12,7 +12,7 @@ from harness.cli.printing import emit, emit_text, note, show, warn
 
 if TYPE_CHECKING:
     from harness.accuracy.coco_engines import Engine
-    from harness.accuracy.on_files import Loaded
+    from harness.accuracy.evaluation_input import EvaluationInput
 
 
 @click.command(
@@ -83,7 +83,7 @@ def command(
     format_: str,
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
-    from harness.accuracy.on_files import load
+    from harness.accuracy.evaluation_input import load
     from harness.report.evaluation import refuse_options
 
     refuse_options(against, breakdown, worst, images, output)
@@ -98,7 +98,9 @@ def command(
         _show_figures(loaded, engine, detections, output, format_)
 
 
-def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | None, format_: str) -> None:
+def _show_figures(
+    loaded: EvaluationInput, engine: Engine, path: Path, output: Path | None, format_: str
+) -> None:
     from harness.accuracy import coco
     from harness.accuracy.bootstrap import map_interval
     from harness.accuracy.coco import chosen_images
@@ -115,9 +117,9 @@ def _show_figures(loaded: Loaded, engine: Engine, path: Path, output: Path | Non
     show(evaluation.figures_content(found, interval), format_, output)
 
 
-def _show_difference(loaded: Loaded, against: Path, output: Path | None, format_: str) -> None:
+def _show_difference(loaded: EvaluationInput, against: Path, output: Path | None, format_: str) -> None:
     from harness.accuracy.bootstrap import paired_difference
-    from harness.accuracy.on_files import read_detections
+    from harness.accuracy.evaluation_input import read_detections
     from harness.report import evaluation
 
     base = read_detections(loaded.truth, against)
@@ -126,7 +128,12 @@ def _show_difference(loaded: Loaded, against: Path, output: Path | None, format_
 
 
 def _show_parts(
-    loaded: Loaded, engine: Engine, breakdown: bool, curves: Path | None, output: Path | None, format_: str
+    loaded: EvaluationInput,
+    engine: Engine,
+    breakdown: bool,
+    curves: Path | None,
+    output: Path | None,
+    format_: str,
 ) -> None:
     from harness.accuracy.breakdown import break_down
     from harness.report import evaluation
@@ -138,7 +145,7 @@ def _show_parts(
         show(evaluation.breakdown_content(result, in_file=output is not None), format_, output)
 
 
-def _show_worst(loaded: Loaded, n: int, images: Path, output: Path, format_: str) -> None:
+def _show_worst(loaded: EvaluationInput, n: int, images: Path, output: Path, format_: str) -> None:
     from harness.report import evaluation
 
     rows = evaluation.worst_rows(loaded, n, images, output)

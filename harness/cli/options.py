@@ -9,7 +9,7 @@ import rich_click as click
 
 from harness.cli import completion
 from harness.cli.types import Duration, KeyValue, Numbers, Percent
-from harness.option import Declared, declared
+from harness.option import DeclaredOption, declared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,12 +49,12 @@ def given_of(options: Mapping[str, Any], *holders: type) -> dict[str, Any]:
     return given
 
 
-def _option(one: Declared) -> Callable[[F], F]:
+def _option(one: DeclaredOption) -> Callable[[F], F]:
     spellings = (*one.option.spelling.split()[:-1], one.spelling)
     return click.option(*spellings, one.keyword, help=one.option.switch_off or one.option.help, **_kind(one))
 
 
-def _kind(one: Declared) -> dict[str, Any]:
+def _kind(one: DeclaredOption) -> dict[str, Any]:
     """What click is told of an option's values."""
     if one.kind is bool:
         return {"is_flag": True}
@@ -68,7 +68,7 @@ def _kind(one: Declared) -> dict[str, Any]:
     return told
 
 
-def _type(one: Declared) -> Any:
+def _type(one: DeclaredOption) -> Any:
     kind = one.many or one.scalar
     if one.option.form:
         return _FORMS[one.option.form]()

@@ -14,7 +14,7 @@ from harness.accuracy.bootstrap import Interval, PairedDifference
 from harness.accuracy.breakdown import Breakdown, Curve
 from harness.accuracy.coco import Evaluation
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.on_files import Loaded
+from harness.accuracy.evaluation_input import EvaluationInput
 from harness.accuracy.worst import WorstImage, draw_worst, find_worst
 from harness.errors import UsageError
 from harness.report.content import Content, generic_table
@@ -156,7 +156,7 @@ def curves_csv(curves: Sequence[Curve]) -> str:
     return text.getvalue()
 
 
-def worst_rows(loaded: Loaded, n: int, images: Path, output: Path) -> list[dict[str, Any]]:
+def worst_rows(loaded: EvaluationInput, n: int, images: Path, output: Path) -> list[dict[str, Any]]:
     """Draw the worst images and return one object for each."""
     worst = find_worst(loaded.truth, loaded.table, n, loaded.chosen)
     files = draw_worst(worst, loaded.truth, loaded.table, images, output)

@@ -15,7 +15,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class EvaluationInput:
     """The model is loaded, which took so many ns."""
 
     init_ns: int
@@ -41,10 +41,10 @@ class Finished:
     """Its result is whole."""
 
 
-Event = Stage | Loaded | Progress | Failed | Finished
+Event = Stage | EvaluationInput | Progress | Failed | Finished
 EVENTS: dict[str, type[Event]] = {
     "stage": Stage,
-    "loaded": Loaded,
+    "loaded": EvaluationInput,
     "progress": Progress,
     "failed": Failed,
     "finished": Finished,

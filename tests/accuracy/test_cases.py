@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.accuracy.coco import evaluate
-from harness.accuracy.on_files import load
+from harness.accuracy.evaluation_input import load
 from harness.errors import DatasetError
 
 REFUSED = {

@@ -11,7 +11,7 @@ from pycocotools.cocoeval import COCOeval
 
 from harness.accuracy.coco import evaluate
 from harness.accuracy.coco_lenient import by_stem, key
-from harness.accuracy.on_files import load
+from harness.accuracy.evaluation_input import load
 from harness.errors import DatasetError
 
 TRUTH = {

@@ -20,10 +20,10 @@ from harness.vocabulary import Status
 from harness.worker import results
 from harness.worker.events import (
     EVENTS,
+    EvaluationInput,
     Event,
     Failed,
     Finished,
-    Loaded,
     Progress,
     Stage,
 )
@@ -149,7 +149,7 @@ class _Listener:
                 self.stage = text
             case Failed(message):
                 self.failure = message
-            case Loaded():
+            case EvaluationInput():
                 self.loaded = True
             case Finished():
                 self.finished = True

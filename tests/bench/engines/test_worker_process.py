@@ -8,7 +8,7 @@ import pytest
 from harness.bench.engines.worker_process import read_answer, read_event, watch
 from harness.child_process import RECORD_SEPARATOR, Completed
 from harness.errors import DeviceTimeoutError, MeasurementError
-from harness.worker.events import EVENTS, Failed, Finished, Loaded, Progress, Stage, emit
+from harness.worker.events import EVENTS, EvaluationInput, Failed, Finished, Progress, Stage, emit
 from harness.worker.jobs import OperatorsJob
 from harness.worker.results import (
     FILE,
@@ -79,7 +79,7 @@ def test_a_result_that_is_none_is_refused(content, tmp_path):
         read_answer(tmp_path, OperatorsResult, ENDED)
 
 
-SENT = [Stage("loading"), Loaded(5), Progress(3, 60), Failed("no such operator"), Finished()]
+SENT = [Stage("loading"), EvaluationInput(5), Progress(3, 60), Failed("no such operator"), Finished()]
 
 
 @pytest.mark.parametrize("event", SENT, ids=lambda event: type(event).__name__)
@@ -123,19 +123,19 @@ def playing(events, exit_code=0, stderr="", timed_out=False):
 
 def test_a_good_end_is_one_that_was_told():
     seen = []
-    run = playing([Loaded(1), Progress(1, 2), Progress(2, 2), Finished()])
+    run = playing([EvaluationInput(1), Progress(1, 2), Progress(2, 2), Finished()])
     assert watch(run, ["w"], {}, JOB, 5.0, lambda *images: seen.append(images)).exit_code == 0
     assert seen == [(1, 2), (2, 2)]
     with pytest.raises(MeasurementError, match="the worker ended with exit code 0"):
-        watch(playing([Loaded(1)]), ["w"], {}, JOB, 5.0)
+        watch(playing([EvaluationInput(1)]), ["w"], {}, JOB, 5.0)
 
 
 @pytest.mark.parametrize(
     ("events", "how_far"),
     [
         ([], "while the model was being loaded"),
-        ([Loaded(1)], "after the model was loaded"),
-        ([Loaded(1), Stage("the model was running")], "while the model was running"),
+        ([EvaluationInput(1)], "after the model was loaded"),
+        ([EvaluationInput(1), Stage("the model was running")], "while the model was running"),
     ],
 )
 def test_a_hang_says_how_far_it_came(events, how_far):

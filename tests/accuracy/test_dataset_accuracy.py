@@ -6,7 +6,7 @@ import pytest
 
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import find_dataset
-from harness.accuracy.on_dataset import evaluate_on
+from harness.accuracy.dataset_accuracy import evaluate_on
 from harness.errors import DatasetError
 
 

@@ -19,7 +19,7 @@ from harness.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Loaded:
+class EvaluationInput:
     """What figures are computed of.
 
     Attributes:
@@ -33,7 +33,9 @@ class Loaded:
     chosen: list[int] | None = None
 
 
-def load(annotations: Path, detections: Path, image_ids: Path | Iterable[int] | None = None) -> Loaded:
+def load(
+    annotations: Path, detections: Path, image_ids: Path | Iterable[int] | None = None
+) -> EvaluationInput:
     """Read annotations, detections of them, and which images to evaluate.
 
     Args:
@@ -50,9 +52,9 @@ def load(annotations: Path, detections: Path, image_ids: Path | Iterable[int] | 
     )
     table = read_detections(truth, detections)
     if image_ids is None:
-        return Loaded(truth, table)
+        return EvaluationInput(truth, table)
     ids = read_image_ids(image_ids) if isinstance(image_ids, Path) else list(image_ids)
-    return Loaded(truth, table, chosen_images(truth, ids))
+    return EvaluationInput(truth, table, chosen_images(truth, ids))
 
 
 def read_detections(truth: GroundTruth, detections: Path) -> DetectionTable:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.accuracy.on_files import load
+from harness.accuracy.evaluation_input import load
 from harness.errors import DatasetError, UsageError
 
 

@@ -1,4 +1,4 @@
-"""What a run wants next, from its plan and what is known of each cell so far. Touches no file and no device."""
+"""What a run wants next, from its plan and how far each cell is. Touches no file and no device."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MAX_PROCESSES = 1_000
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is known of a cell so far.
+class CellProgress:
+    """How far a cell is.
 
     Attributes:
         n_processes: Processes that timed it.
@@ -41,9 +41,9 @@ class Known:
         return not (self.complete or self.failed)
 
 
-def known_of(record: Record, half_width_percent: float | None = None) -> Known:
+def progress_of(record: Record, half_width_percent: float | None = None) -> CellProgress:
     """Return what a cell's record says; how well its median is known, its samples say."""
-    return Known(
+    return CellProgress(
         n_processes=len(record.processes),
         measured_s=sum(process.duration_s or 0.0 for process in record.processes),
         half_width_percent=half_width_percent,
@@ -54,7 +54,7 @@ def known_of(record: Record, half_width_percent: float | None = None) -> Known:
     )
 
 
-def next_round(plan: Plan, known: Mapping[str, Known]) -> tuple[Task, ...]:
+def next_round(plan: Plan, progress: Mapping[str, CellProgress]) -> tuple[Task, ...]:
     """Return the tasks to carry out next, in order; none when the plan is done.
 
     First come the repetitions, a round each: every cell is timed for the k-th time before one is for the k+1-th. Then
@@ -62,58 +62,58 @@ def next_round(plan: Plan, known: Mapping[str, Known]) -> tuple[Task, ...]:
 
     Args:
         plan: The cells of one device.
-        known: What is known of each, by its id.
+        progress: How far each is, by its id.
     """
-    timed = [cell for cell in plan.cells if wants_process(cell, known[cell.id])]
+    timed = [cell for cell in plan.cells if wants_process(cell, progress[cell.id])]
     if timed:
-        return _repetition(plan, timed, known)
-    operators = tuple(Task(c, "operators") for c in plan.cells if wants_operators(c, known[c.id]))
-    return operators or tuple(Task(c, "accuracy") for c in plan.cells if wants_accuracy(c, known[c.id]))
+        return _repetition(plan, timed, progress)
+    operators = tuple(Task(c, "operators") for c in plan.cells if wants_operators(c, progress[c.id]))
+    return operators or tuple(Task(c, "accuracy") for c in plan.cells if wants_accuracy(c, progress[c.id]))
 
 
-def _repetition(plan: Plan, timed: Sequence[Cell], known: Mapping[str, Known]) -> tuple[Task, ...]:
+def _repetition(plan: Plan, timed: Sequence[Cell], progress: Mapping[str, CellProgress]) -> tuple[Task, ...]:
     """One round of repetitions: those that lag behind come first, as they do when a run is resumed."""
-    turn = min(known[cell.id].n_processes for cell in timed)
-    due = {cell.id for cell in timed if known[cell.id].n_processes == turn}
+    turn = min(progress[cell.id].n_processes for cell in timed)
+    due = {cell.id for cell in timed if progress[cell.id].n_processes == turn}
     return tuple(Task(cell, "latency", turn) for cell in plan.in_turn(turn) if cell.id in due)
 
 
-def wants_anything(cell: Cell, known: Known) -> bool:
+def wants_anything(cell: Cell, progress: CellProgress) -> bool:
     """Whether a task of a cell is still to be carried out."""
-    return wants_process(cell, known) or wants_operators(cell, known) or wants_accuracy(cell, known)
+    return wants_process(cell, progress) or wants_operators(cell, progress) or wants_accuracy(cell, progress)
 
 
-def wants_process(cell: Cell, known: Known) -> bool:
+def wants_process(cell: Cell, progress: CellProgress) -> bool:
     """Whether a cell is to be timed once more."""
-    if not (cell.wants_latency and known.is_open) or known.n_processes >= MAX_PROCESSES:
+    if not (cell.wants_latency and progress.is_open) or progress.n_processes >= MAX_PROCESSES:
         return False
-    return known.n_processes < cell.settings.processes or _wants_precision(cell, known)
+    return progress.n_processes < cell.settings.processes or _wants_precision(cell, progress)
 
 
-def _wants_precision(cell: Cell, known: Known) -> bool:
+def _wants_precision(cell: Cell, progress: CellProgress) -> bool:
     settings = cell.settings
-    if not settings.seeks_precision or known.measured_s >= settings.max_seconds:
+    if not settings.seeks_precision or progress.measured_s >= settings.max_seconds:
         return False
-    reached = known.half_width_percent
+    reached = progress.half_width_percent
     return reached is None or settings.precision is None or reached > settings.precision
 
 
-def wants_operators(cell: Cell, known: Known) -> bool:
+def wants_operators(cell: Cell, progress: CellProgress) -> bool:
     """Whether the operators of a cell are to be recorded."""
-    return cell.wants_operators and known.is_open and not known.has_operators
+    return cell.wants_operators and progress.is_open and not progress.has_operators
 
 
-def wants_accuracy(cell: Cell, known: Known) -> bool:
+def wants_accuracy(cell: Cell, progress: CellProgress) -> bool:
     """Whether a cell is to be run over its dataset."""
-    return cell.wants_accuracy and known.is_open and not known.has_accuracy
+    return cell.wants_accuracy and progress.is_open and not progress.has_accuracy
 
 
-def count_tasks(cell: Cell, known: Known) -> int:
+def count_tasks(cell: Cell, progress: CellProgress) -> int:
     """Return how many tasks a cell has in any case; a precision may add some."""
-    if known.complete:
+    if progress.complete:
         return 0
-    timed = max(0, cell.settings.processes - known.n_processes) if cell.wants_latency else 0
-    return timed + wants_operators(cell, known) + wants_accuracy(cell, known)
+    timed = max(0, cell.settings.processes - progress.n_processes) if cell.wants_latency else 0
+    return timed + wants_operators(cell, progress) + wants_accuracy(cell, progress)
 
 
 def count_added(tasks: Sequence[Task]) -> int:

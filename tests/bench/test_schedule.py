@@ -1,15 +1,15 @@
-"""What a run wants next follows from its plan and what is known, whatever its processes gave and wherever it ended."""
+"""What a run wants next follows from its plan and how far each cell is, whatever its processes gave and wherever it ended."""
 
 from dataclasses import replace
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.bench.plan import Cell, Plan
-from harness.bench.wanted import (
+from harness.bench.schedule import (
     MAX_PROCESSES,
-    Known,
+    CellProgress,
     count_added,
     count_tasks,
     next_round,
@@ -20,12 +20,13 @@ from harness.delegates import parse_delegate
 from harness.settings import Settings
 
 DATASET = object()
+slow_is_fine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
 def cells(draw, index):
     latency = draw(st.booleans())
-    settings = Settings(
+    chosen = Settings(
         latency=latency,
         accuracy=not latency or draw(st.booleans()),
         operators=draw(st.booleans()),
@@ -40,7 +41,7 @@ def cells(draw, index):
         facts=None,
         device="local",
         delegate=parse_delegate("cpu:1"),
-        settings=settings,
+        settings=chosen,
         dataset=draw(st.sampled_from((None, DATASET))),
         skip=draw(st.sampled_from((None, None, None, "known not to work"))),
     )
@@ -66,50 +67,51 @@ class Outcomes:
         return self._known[key]
 
 
-def after(task, known, outcomes):
-    """What is known of a cell once a task was carried out, as the runner keeps it."""
+def after(task, progress, outcomes):
+    """How far a cell is once a task was carried out, as the runner keeps it."""
     if task.kind == "operators":
-        known = replace(known, has_operators=True)
+        progress = replace(progress, has_operators=True)
     elif task.kind == "accuracy":
-        known = replace(known, has_accuracy=True)
+        progress = replace(progress, has_accuracy=True)
     else:
         failed, width = outcomes(task)
-        known = replace(
-            known,
-            n_processes=known.n_processes + 1,
-            measured_s=known.measured_s + 0.5,
+        progress = replace(
+            progress,
+            n_processes=progress.n_processes + 1,
+            measured_s=progress.measured_s + 0.5,
             half_width_percent=width,
             failed=failed,
         )
-    return replace(known, complete=not wants_anything(task.cell, known))
+    return replace(progress, complete=not wants_anything(task.cell, progress))
 
 
-def nothing_known(plan):
+def nothing_done(plan):
     """What a run begins with: a cell that nothing is wanted of is complete."""
-    return {c.id: Known(complete=not (c.wants_latency or c.wants_accuracy)) for c in plan.cells}
+    return {c.id: CellProgress(complete=not (c.wants_latency or c.wants_accuracy)) for c in plan.cells}
 
 
-def carry_out(plan, known, outcomes, most=None):
+def carry_out(plan, progress, outcomes, most=None):
     """Carry out a plan, or the next tasks of it; return them in order."""
     done = []
-    while tasks := next_round(plan, known):
+    while tasks := next_round(plan, progress):
         for task in tasks:
             if len(done) == most:
                 return done
-            known[task.cell.id] = after(task, known[task.cell.id], outcomes)
+            progress[task.cell.id] = after(task, progress[task.cell.id], outcomes)
             done.append(task)
     return done
 
 
+@slow_is_fine
 @given(plans(), st.randoms(use_true_random=False))
 def test_every_cell_gets_what_it_asks_for_once_and_the_run_ends(plan, chance):
-    known = nothing_known(plan)
-    done = carry_out(plan, known, Outcomes(chance))
+    progress = nothing_done(plan)
+    done = carry_out(plan, progress, Outcomes(chance))
     assert len({(task.cell.id, task.kind, task.repetition) for task in done}) == len(done)
-    assert all(one.complete for one in known.values())
+    assert all(one.complete for one in progress.values())
     for cell in plan.cells:
         kinds = [task.kind for task in done if task.cell is cell]
-        mine = known[cell.id]
+        mine = progress[cell.id]
         timed = kinds.count("latency")
         assert timed == mine.n_processes
         if cell.wants_latency and not mine.failed:
@@ -121,9 +123,10 @@ def test_every_cell_gets_what_it_asks_for_once_and_the_run_ends(plan, chance):
         assert kinds.count("accuracy") == (cell.wants_accuracy and not mine.failed)
 
 
+@slow_is_fine
 @given(plans(), st.randoms(use_true_random=False))
 def test_rounds_are_interleaved_and_accuracy_comes_last(plan, chance):
-    done = carry_out(plan, nothing_known(plan), Outcomes(chance))
+    done = carry_out(plan, nothing_done(plan), Outcomes(chance))
     order = {"latency": 0, "operators": 1, "accuracy": 2}
     stages = [(order[task.kind], task.repetition) for task in done]
     assert stages == sorted(stages)
@@ -132,26 +135,28 @@ def test_rounds_are_interleaved_and_accuracy_comes_last(plan, chance):
         assert turns == list(range(len(turns)))
 
 
+@slow_is_fine
 @given(plans(), st.randoms(use_true_random=False), st.integers(0, 40))
 def test_a_run_that_is_resumed_goes_on_as_it_would_have_gone(plan, chance, most):
     outcomes = Outcomes(chance)
-    whole = carry_out(plan, nothing_known(plan), outcomes)
-    known = nothing_known(plan)
-    first = carry_out(plan, known, outcomes, most)
-    assert first + carry_out(plan, known, outcomes) == whole
+    whole = carry_out(plan, nothing_done(plan), outcomes)
+    progress = nothing_done(plan)
+    first = carry_out(plan, progress, outcomes, most)
+    assert first + carry_out(plan, progress, outcomes) == whole
 
 
+@slow_is_fine
 @given(plans(), st.randoms(use_true_random=False))
 def test_the_tasks_that_are_announced_are_those_that_come_unless_one_fails(plan, chance):
-    known, outcomes = nothing_known(plan), Outcomes(chance)
-    announced = sum(count_tasks(cell, known[cell.id]) for cell in plan.cells)
+    progress, outcomes = nothing_done(plan), Outcomes(chance)
+    announced = sum(count_tasks(cell, progress[cell.id]) for cell in plan.cells)
     n_done = 0
-    while tasks := next_round(plan, known):
+    while tasks := next_round(plan, progress):
         announced += count_added(tasks)
         for task in tasks:
-            known[task.cell.id] = after(task, known[task.cell.id], outcomes)
+            progress[task.cell.id] = after(task, progress[task.cell.id], outcomes)
             n_done += 1
-    if any(one.failed for one in known.values()):
+    if any(one.failed for one in progress.values()):
         assert n_done <= announced
     else:
         assert n_done == announced
@@ -159,7 +164,7 @@ def test_the_tasks_that_are_announced_are_those_that_come_unless_one_fails(plan,
 
 def test_a_precision_that_is_never_reached_ends():
     cell = Cell(1, SimpleNamespace(name="m"), None, "local", parse_delegate("cpu:1"), Settings(precision=1.0))
-    assert wants_process(cell, Known(n_processes=MAX_PROCESSES - 1))
-    assert not wants_process(cell, Known(n_processes=MAX_PROCESSES))
-    assert not wants_process(cell, Known(n_processes=7, measured_s=60.0, half_width_percent=3.0))
-    assert not wants_process(cell, Known(n_processes=7, half_width_percent=0.9))
+    assert wants_process(cell, CellProgress(n_processes=MAX_PROCESSES - 1))
+    assert not wants_process(cell, CellProgress(n_processes=MAX_PROCESSES))
+    assert not wants_process(cell, CellProgress(n_processes=7, measured_s=60.0, half_width_percent=3.0))
+    assert not wants_process(cell, CellProgress(n_processes=7, half_width_percent=0.9))
