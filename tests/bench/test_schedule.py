@@ -1,4 +1,4 @@
-"""What a run wants next follows from its plan and how far each cell is, whatever its processes gave and wherever it ended."""
+"""What a run wants next follows from its plan and how far it is, whatever its processes gave and wherever it ended."""
 
 from dataclasses import replace
 from types import SimpleNamespace
