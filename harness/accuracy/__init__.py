@@ -1,37 +1,37 @@
 """Compute the accuracy of detections: dataset → prepared inputs → detections → COCO figures.
 
-annotations    the ground truth: a COCO `instances` file, read, checked and held as arrays
-coco_json      COCO's JSON files, typed, with errors that name the entry
-coco_lenient   COCO files whose values have other types than COCO's
-dataset        a dataset: annotations and a folder of images
-layouts        where folders of exported data sets keep annotations and images
-foreign        labels in other formats than COCO's
-image_places   the file of an image that annotations name
-image_ids      lists of image ids in files
-image_files    images upright, in 8-bit RGB, with the annotated size
-image_sizes    image sizes against the annotated ones, before anything is measured
-pixel_modes    pixels of any kind as 8-bit RGB
-prepare        an image file → the model's input tensor, by the card
-opencv_resize  OpenCV's bilinear `resize`, in NumPy
-interpreters   interpreters of this computer, each used by one thread at a time
-pipeline       images → detections on this computer, with all cores busy
-labels         class index of a model → category id of the dataset
-classes        classes of a model matched with categories, by name
-detections     detections in COCO's result format, written and read
-plausibility   detections in wrong units, noticed
-misread        the usual ways to misread boxes, and what corrects each
-naming         which class a model gives the objects, to find renamed ones
-agnostic       AP at an overlap of 0.5 with all categories taken as one
-published      a measured accuracy against the card's published one
-doubts         whether an accuracy can be right, by these contradictions
-boxes          overlap of boxes, in COCO's arithmetic
-matches        which detection found which annotation
-coco           COCO's metrics
-coco_engines   pycocotools and hotcoco behind one interface
-resample       mAP under many weightings of the images
-bootstrap      intervals of an mAP and of a difference, over images
-on_dataset     the accuracy of detections on a dataset
-on_files       annotations, detections and image ids as users name them
-breakdown      AP by class and size, curves, kinds of errors
-worst          the images with the most errors, drawn
+annotations       the ground truth: a COCO `instances` file, read, checked and held as arrays
+coco_json         COCO's JSON files, typed, with errors that name the entry
+coco_lenient      COCO files whose values have other types than COCO's
+dataset           a dataset: annotations and a folder of images
+layouts           where folders of exported data sets keep annotations and images
+foreign           labels in other formats than COCO's
+image_places      the file of an image that annotations name
+image_ids         lists of image ids in files
+image_files       images upright, in 8-bit RGB, with the annotated size
+image_sizes       image sizes against the annotated ones, before anything is measured
+pixel_modes       pixels of any kind as 8-bit RGB
+prepare           an image file → the model's input tensor, by the card
+opencv_resize     OpenCV's bilinear `resize`, in NumPy
+interpreters      interpreters of this computer, each used by one thread at a time
+pipeline          images → detections on this computer, with all cores busy
+labels            class index of a model → category id of the dataset
+classes           classes of a model matched with categories, by name
+detections        detections in COCO's result format, written and read
+plausibility      detections in wrong units, noticed
+misread           the usual ways to misread boxes, and what corrects each
+naming            which class a model gives the objects, to find renamed ones
+agnostic          AP at an overlap of 0.5 with all categories taken as one
+published         a measured accuracy against the card's published one
+doubts            whether an accuracy can be right, by these contradictions
+boxes             overlap of boxes, in COCO's arithmetic
+matches           which detection found which annotation
+coco              COCO's metrics
+coco_engines      pycocotools and hotcoco behind one interface
+resample          mAP under many weightings of the images
+bootstrap         intervals of an mAP and of a difference, over images
+dataset_accuracy  the accuracy of detections on a dataset
+evaluation_input  annotations, detections and image ids as users name them
+breakdown         AP by class and size, curves, kinds of errors
+worst             the images with the most errors, drawn
 """
