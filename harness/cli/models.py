@@ -134,8 +134,11 @@ def probe_command(
     if write is not None and Path(write).exists():
         raise UsageError(f"{write}: there is a file of that name already; --write makes a new one")
     with progress() as shown:
-        scores = probe(model, find_dataset(path), limit, lambda n, words: shown.update(n, n + 1, words))
+        scores = probe(model, find_dataset(path), limit, shown.update)
     emit([_score_row(one) for one in distinct(scores)], PROBE_COLUMNS, format_)
+    if scores[0].doubt:
+        kept = "" if write is None else f"; {write} is not written"
+        raise JobError(f"no reading of {model.name} works: {scores[0].doubt}{kept}")
     if write is not None:
         _write_card(model, scores[0], Path(write), limit)
 

@@ -1,32 +1,39 @@
 """Try the readings of a model on a few dozen labeled images: the one with the best mAP is right.
 
 An inference is the expensive part, so each prepared image is inferred once for all readings of the outputs, and the
-meaning of the class numbers is tried on the same detections. The preparation is varied one property after another, each
-time from the best reading so far.
+meaning of the class numbers is tried on the same detections. Names that the model and the data set share leave nothing
+to try there. The preparation is varied one property after another, each time from the best reading so far.
+
+The best of many readings is some reading, right or not, so it has to beat chance (`harness.recognize.chance`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace as changed
 
 from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.classes import KnownNames, Matching, match_classes, names_of
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import Dataset, ImageEntry
+from harness.accuracy.detections import DetectionTable
 from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
-from harness.accuracy.labels import category_ids
+from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, unreadable
-from harness.accuracy.prepare import Preparation
-from harness.cards import Labels, Model, ModelCard
+from harness.accuracy.prepare import Geometry, Preparation
+from harness.cards import InputSpec, Labels, Model, ModelCard
 from harness.delegates import available_cores
 from harness.detectors.base import Decoder, ModelContext
+from harness.detectors.heads import HeadDecoder
 from harness.detectors.registry import make_decoder
-from harness.errors import JobError, UsageError
+from harness.errors import JobError, ModelError, UsageError
 from harness.recognize import readings
+from harness.recognize.chance import like_chance
 from harness.recognize.readings import Reading
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import check_runnable
@@ -39,8 +46,12 @@ _CHANCE = 0.01
 _SHARE = 0.10
 """A gain of less than this share can be chance, too: on drawn shapes BGR beats RGB by 7 % on 8 images."""
 
-OnProgress = Callable[[int, str], None]
-"""Called with the number of readings that are done and the words of the last one."""
+_HELD_BYTES = 256 << 20
+"""Outputs of one preparation that are kept to be read again; what is above is inferred again."""
+
+OnProgress = Callable[[int, int, str], None]
+"""Called with the number of inferences that are done, that of all, and the words of the present preparation."""
+Outputs = tuple[Sequence[npt.NDArray[np.generic]], Geometry]
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,9 @@ class ReadingScore:
         ap50: AP at an overlap of 0.5.
         n_detections: Number of detections.
         best: Whether it is the winner.
+        doubt: Why the winner is no better than chance; empty when it is, and for all others.
+        truth: The annotations that it was judged by.
+        table: Its detections.
     """
 
     reading: str
@@ -62,6 +76,9 @@ class ReadingScore:
     ap50: float | None
     n_detections: int
     best: bool = False
+    doubt: str = ""
+    truth: GroundTruth | None = field(default=None, repr=False, compare=False)
+    table: DetectionTable | None = field(default=None, repr=False, compare=False)
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -73,6 +90,8 @@ def probe(
     model: Model, dataset: Dataset, limit: int = DEFAULT_IMAGES, on_progress: OnProgress | None = None
 ) -> list[ReadingScore]:
     """Try a model's readings; return the best first, the others by their mAP.
+
+    Where even the best is no better than chance, it says so in `doubt`, and none is `best`.
 
     Args:
         model: Its card is the first reading.
@@ -96,7 +115,8 @@ def probe(
     facts = describe(model.file)
     check_runnable(facts)
     trials = _Trials(model, facts, images, read_annotations(dataset.annotations), on_progress)
-    return _ranked(trials.explore("as inferred" if model.origin is None else "as the card says"))
+    best, *others = _ranked(trials.explore("as inferred" if model.origin is None else "as the card says"))
+    return [trials.judged(best), *others]
 
 
 def winner(scores: Sequence[ReadingScore]) -> ReadingScore:
@@ -133,7 +153,13 @@ class _Trials:
         self._threads = available_cores()
         engines = (InterpreterEngine(make_here(self.model.file)) for _ in range(self._threads))
         self._engines = Pool(engines)
-        self._done = 0
+        self._names = self._known_names()
+        self._matching = self._matched()
+        preparations = 1 + sum(len(list(vary(self.model.card, self.facts))) for vary in readings.PREPARATIONS)
+        self._done, self._total = 0, preparations * len(self.images)
+        self._held: dict[int, Outputs] = {}
+        self._held_for: InputSpec | None = None
+        self._held_bytes = 0
 
     def explore(self, first: str) -> list[ReadingScore]:
         """Try the outputs' readings on the card's preparation, then other preparations on the best of them."""
@@ -153,52 +179,119 @@ class _Trials:
                 scores += self._score_readings(Reading(words + prepared.words, prepared.card), outputs)
         return scores
 
+    def judged(self, best: ReadingScore) -> ReadingScore:
+        """Compare the winner with chance, and make its card say what its reading does."""
+        if best.truth is None or best.table is None:
+            return best
+        doubt = like_chance(best.truth, best.table, [image.id for image in self.images])
+        return replace(best, card=self._by_number(best.card), best=not doubt, doubt=doubt)
+
+    def _by_number(self, card: ModelCard) -> ModelCard:
+        """List the category of each class where names would be matched, and none is the data set's."""
+        names = self._names
+        if self._matching is not None or names is None or card.labels.ids is not None:
+            return card
+        if not readings.in_range(card.labels, 0, len(names.names) - 1):
+            return card
+        ids = category_ids(np.arange(len(names.names)), card.labels)
+        return changed(card, labels=Labels(names=card.labels.names, ids=tuple(ids.tolist())))
+
+    def _known_names(self) -> KnownNames | None:
+        post, card = self.facts.postprocess, self.model.card
+        n_classes = None if post is None else post.num_classes
+        if post is None:
+            context = ModelContext(card.input.width, card.input.height, self.model.file)
+            decoder = self._decoder(card, context)
+            n_classes = decoder.n_classes if isinstance(decoder, HeadDecoder) else None
+        return names_of(card.labels, self.facts.stated.labels, n_classes)
+
+    def _matched(self) -> Matching | None:
+        """Match the classes as a run does; None where the names of the two sides have nothing in common."""
+        try:
+            return match_classes(self.model.card.labels, self._names, self.truth.categories)
+        except ModelError:
+            return None
+
     def _outputs(self, card: ModelCard, known: frozenset[str] = frozenset()) -> list[Reading]:
         return list(readings.decoders(card, self.facts, known))
 
     def _score_readings(self, start: Reading, outputs: list[Reading]) -> list[ReadingScore]:
         """Infer the images prepared as `start`, decode them in every way, and try the meanings of classes."""
-        found = self._detections(start.card, [reading.card for reading in outputs])
+        found = self._detections(start, [reading.card for reading in outputs])
         scores = []
         for reading, images in zip(outputs, found, strict=True):
-            classes = np.concatenate([image.categories for image in images])
-            ends = (int(classes.min()), int(classes.max())) if classes.size else (0, 0)
-            for meaning in readings.labels(reading.card):
-                if readings.in_range(meaning.card.labels, *ends):
-                    words = "; ".join(filter(None, (start.words, reading.words, meaning.words)))
-                    scores.append(self._score(words, meaning.card, images))
+            for meaning, labels, truth in self._meanings(reading.card, images):
+                words = "; ".join(filter(None, (start.words, reading.words, meaning.words)))
+                scores.append(self._score(Reading(words, meaning.card), labels, truth, images))
         return scores
 
-    def _score(self, words: str, card: ModelCard, images: Sequence[ImageDetections]) -> ReadingScore:
-        table = np.concatenate([_rows(image, card.labels) for image in images])
-        result = evaluate(self.truth, table, [image.image_id for image in images]).figures
-        self._done += 1
-        if self.on_progress is not None:
-            self.on_progress(self._done, words)
-        return ReadingScore(words, card, result.map, result.ap50, len(table))
+    def _meanings(
+        self, card: ModelCard, images: Sequence[ImageDetections]
+    ) -> Iterator[tuple[Reading, Labels, GroundTruth]]:
+        """Yield what the classes can mean: by name alone where the names match, else by number."""
+        classes = np.concatenate([image.categories for image in images])
+        ends = (int(classes.min()), int(classes.max())) if classes.size else (0, 0)
+        match = self._matching
+        named = match is not None and match.facts.matched_by == "name"
+        if match is not None and named and readings.in_range(match.labels, *ends):
+            chosen = match.categories
+            truth = self.truth if chosen is None else self.truth.of_categories(chosen)
+            yield Reading("", card), match.labels, truth
+            return
+        for meaning in readings.labels(card):
+            if readings.in_range(meaning.card.labels, *ends):
+                yield meaning, meaning.card.labels, self.truth
 
-    def _detections(self, card: ModelCard, cards: Sequence[ModelCard]) -> list[list[ImageDetections]]:
+    def _score(
+        self, reading: Reading, labels: Labels, truth: GroundTruth, images: Sequence[ImageDetections]
+    ) -> ReadingScore:
+        rows = np.concatenate([_rows(image, labels) for image in images])
+        result = evaluate(truth, rows, [image.image_id for image in images]).figures
+        table = DetectionTable(rows)
+        return ReadingScore(
+            reading.words, reading.card, result.map, result.ap50, len(rows), truth=truth, table=table
+        )
+
+    def _detections(self, start: Reading, cards: Sequence[ModelCard]) -> list[list[ImageDetections]]:
         """Return each decoder's detections of all images, classes as the model counts them."""
+        card = start.card
         preparation = Preparation(card.input, self.facts.inputs[0])
         context = ModelContext(card.input.width, card.input.height, self.model.file)
         recipes = [Recipe(preparation, self._decoder(one, context), Labels()) for one in cards]
+        again = card.input == self._held_for
+        if not again:
+            self._held, self._held_for, self._held_bytes = {}, card.input, 0
 
         def work(image: ImageEntry) -> list[ImageDetections]:
             try:
-                tensor, geometry = preparation.load(image.file)
+                outputs, geometry = self._held.get(image.id) or self._infer(preparation, image)
             except UnreadableImageError as error:
                 return [unreadable(image.id, error)] * len(recipes)
-            try:
-                with self._engines.lend() as engine:
-                    outputs = engine.infer(tensor)
-            except (RuntimeError, ValueError) as error:
-                raise JobError(
-                    f"model {self.model.name!r}: it failed on {image.path.name}: {error}"
-                ) from error
             return [recipe.decode(image.id, outputs, geometry) for recipe in recipes]
 
-        by_image = list(map_in_order(work, self.images, self._threads))
+        by_image = []
+        for found in map_in_order(work, self.images, self._threads):
+            by_image.append(found)
+            if not again:
+                self._tell(start.words)
         return [list(images) for images in zip(*by_image, strict=True)]
+
+    def _infer(self, preparation: Preparation, image: ImageEntry) -> Outputs:
+        tensor, geometry = preparation.load(image.file)
+        try:
+            with self._engines.lend() as engine:
+                outputs = engine.infer(tensor)
+        except (RuntimeError, ValueError) as error:
+            raise JobError(f"model {self.model.name!r}: it failed on {image.path.name}: {error}") from error
+        self._held_bytes += sum(output.nbytes for output in outputs)
+        if self._held_bytes <= _HELD_BYTES:
+            self._held[image.id] = outputs, geometry
+        return outputs, geometry
+
+    def _tell(self, words: str) -> None:
+        self._done += 1
+        if self.on_progress is not None:
+            self.on_progress(self._done, self._total, words)
 
     def _decoder(self, card: ModelCard, context: ModelContext) -> Decoder:
         return make_decoder(card.decoder, self.facts.outputs, context)
@@ -208,7 +301,9 @@ def _rows(image: ImageDetections, labels: Labels) -> npt.NDArray[np.float64]:
     """Return COCO's result rows [N, 7] of one image."""
     categories = category_ids(image.categories, labels)
     ids = np.full(len(categories), image.image_id)
-    return np.column_stack([ids, image.boxes, image.scores, categories]).astype(np.float64)
+    rows = np.column_stack([ids, image.boxes, image.scores, categories]).astype(np.float64)
+    kept: npt.NDArray[np.float64] = rows[categories != LEFT_OUT]
+    return kept
 
 
 def distinct(scores: Sequence[ReadingScore]) -> Iterator[ReadingScore]:

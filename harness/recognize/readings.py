@@ -142,7 +142,9 @@ def labels(card: ModelCard) -> Iterator[Reading]:
 
 def in_range(spec: Labels, smallest: int, largest: int) -> bool:
     """Whether all class indices from `smallest` to `largest` have a category."""
-    return spec.map is None or (smallest + spec.offset >= 0 and largest + spec.offset < COCO80_TO_90.size)
+    if spec.ids is not None:
+        return smallest + spec.offset >= 0 and largest + spec.offset < len(spec.ids)
+    return spec.map != "coco80" or (smallest + spec.offset >= 0 and largest + spec.offset < COCO80_TO_90.size)
 
 
 def normalizations(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace as replaced
 
 from harness.accuracy.dataset import find_dataset
+from harness.accuracy.interpreters import InterpreterEngine
 from harness.cards import (
     AnchorSpec,
     DecoderSpec,
@@ -60,19 +61,63 @@ def test_wrong_labels_and_a_wrong_input_are_both_put_right(example):
     model, dataset = example
     wrong = replaced(
         model.card,
-        labels=replaced(model.card.labels, offset=0),
+        labels=Labels(offset=0),
         input=replaced(model.card.input, mean=(0.0,) * 3, std=(1.0,) * 3),
     )
     steps = []
-    scores = probe(replace(model, card=wrong), dataset, N_IMAGES, lambda n, words: steps.append((n, words)))
+    scores = probe(replace(model, card=wrong), dataset, N_IMAGES, lambda *step: steps.append(step))
     best = scores[0].card
-    assert best.labels == model.card.labels
+    assert best.labels.offset == model.card.labels.offset
     assert (best.input.mean, best.input.std) == (model.card.input.mean, model.card.input.std)
     assert "labels class + 1" in scores[0].reading
     assert "input -1…1" in scores[0].reading
     first = next(one for one in scores if one.reading == "as the card says")
     assert scores[0].rank[0] > first.rank[0] + 0.1
-    assert [n for n, _ in steps] == list(range(1, len(scores) + 1))
+    total = steps[0][1]
+    assert [step[:2] for step in steps] == [(n, total) for n in range(1, total + 1)]
+
+
+def test_names_that_both_sides_have_leave_no_number_to_try(example):
+    model, dataset = example
+    card = replaced(model.card, labels=replaced(model.card.labels, offset=0))
+    scores = probe(replace(model, card=card), dataset, N_IMAGES)
+    assert (scores[0].reading, scores[0].card) == ("as the card says", card)
+    assert scores[0].map > 0.4
+    assert not any("labels" in one.reading for one in scores)
+
+
+def test_names_that_only_the_model_has_leave_a_card_that_goes_by_number(example):
+    model, dataset = example
+    names = tuple(f"Form {letter}" for letter in "ABCDEF")
+    card = replaced(model.card, labels=replaced(model.card.labels, names=names))
+    scores = probe(replace(model, card=card), dataset, 8)
+    assert scores[0].best
+    assert scores[0].card.labels == Labels(names=names, ids=(1, 2, 3, 4, 5, 6))
+
+
+def test_outputs_of_a_preparation_are_read_again_without_another_inference(example, monkeypatch):
+    model, dataset = example
+    calls = []
+    infer = InterpreterEngine.infer
+    monkeypatch.setattr(InterpreterEngine, "infer", lambda self, x: calls.append(1) or infer(self, x))
+    wrong = replaced(model.card, input=replaced(model.card.input, mean=(0.0,) * 3, std=(9e9,) * 3))
+    evidence = ("decoder.order: boxes,classes,scores,count.",)
+    steps = []
+    probe(replace(model, card=wrong, evidence=evidence), dataset, 5, lambda *step: steps.append(step))
+    assert len(calls) == steps[-1][0] == steps[-1][1]
+
+
+def test_no_reading_works_where_none_is_better_than_chance(shared_data, example, tmp_path, capsys):
+    card = tmp_path / "new.toml"
+    file = str(shared_data / "models" / "ssd_mobilenet_v1_coco_quant.tflite")
+    dataset = str(example[0].dataset_path)
+    arguments = ["models", "probe", file, "--dataset", dataset, "--limit", "8", "--write", str(card)]
+    assert status_of([*arguments, "--format", "json"]) == 1
+    told = capsys.readouterr()
+    assert not any(row["best"] for row in json.loads(told.out))
+    assert "no reading of ssd_mobilenet_v1_coco_quant works" in told.err
+    assert "can be chance" in told.err
+    assert not card.exists()
 
 
 def test_wrong_boxes_are_put_right_where_the_file_does_not_settle_them(shared_data):
@@ -160,6 +205,8 @@ def test_each_reading_of_the_labels_and_of_the_size_is_another(example):
         (Labels(map="coco80", offset=-1), (0, 5), False),
         (Labels(map="coco80", offset=-1), (1, 80), True),
         (Labels(offset=1), (0, 900), True),
+        (Labels(ids=(3, 1)), (0, 1), True),
+        (Labels(ids=(3, 1)), (0, 2), False),
     ],
 )
 def test_a_reading_of_the_labels_that_has_no_category_is_left_out(spec, ends, fits):
