@@ -16,6 +16,7 @@ from harness.session import prepare
 from harness.settings import Settings
 from tests.support import sshd as real_sshd
 from tests.support.delegate import compile_delegate
+from tests.support.fast import TESTS, is_fast, leads_to_fast
 from tests.support.observers import Recorder
 from tests.support.paths import REPOSITORY, SHARED_DATA, SHARED_MODELS
 from tests.support.quantizing import quantized
@@ -23,6 +24,20 @@ from tests.support.runs_on_disk import RunFactory
 
 # A shell's background job is started with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Read nothing but the fast tests where only they are asked for: to import the others takes long, too."""
+    if config.option.markexpr == "fast" and TESTS in collection_path.parents:
+        return True if not leads_to_fast(collection_path) else None
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the fast tests: see `tests/support/fast.py`."""
+    for item in items:
+        if is_fast(item.path):
+            item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+"""Two samples of processes held against each other."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,25 +1,17 @@
+"""The summary of a cell: ranks, intervals and quantiles against scipy, by hand, and for any samples."""
+
 import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
 from scipy import stats as scipy_stats
 
-from harness.statistics import distributions
 from harness.statistics import latency as stats
+from tests.support.durations import MS, lognormal, ns
 
-MS = 1_000_000
 durations_ns = st.lists(st.integers(100_000, 500_000_000), min_size=1, max_size=60)
-
-
-def ns(*milliseconds: float) -> np.ndarray:
-    return np.array([round(value * MS) for value in milliseconds], dtype=np.int64)
-
-
-def lognormal(rng: np.random.Generator, n: int, sd: float = 0.02, level: float = 10.0) -> np.ndarray:
-    return (level * MS * np.exp(sd * rng.standard_normal(n))).astype(np.int64)
 
 
 # Ranks: docs/facts, checked against the binomial distribution of scipy below.
@@ -65,37 +57,6 @@ def test_ranks_of_a_million_samples_agree_with_scipy():
     low, high = stats.order_ranks(1_000_000, 0.99)
     binomial = scipy_stats.binom(1_000_000, 0.99)
     assert (low, high) == (binomial.ppf(0.025), binomial.ppf(0.975) + 1)
-
-
-# Distribution functions against scipy.
-
-
-@settings(deadline=None)
-@given(st.floats(0.0, 1.0), st.floats(0.1, 500.0), st.floats(0.1, 500.0))
-def test_the_incomplete_beta_function_agrees_with_scipy(x, a, b):
-    assert distributions.beta_regularized(x, a, b) == pytest.approx(special.betainc(a, b, x), abs=1e-11)
-
-
-@settings(deadline=None)
-@given(st.sampled_from([0.9, 0.975, 0.995, 0.9999]), st.floats(1.0, 200.0))
-def test_student_quantiles_agree_with_scipy(p, df):
-    assert distributions.t_quantile(p, df) == pytest.approx(scipy_stats.t.ppf(p, df), rel=1e-9)
-
-
-@settings(deadline=None)
-@given(st.floats(-50, 50), st.floats(1.0, 200.0))
-@example(t=3.3e-09, df=1.0)
-def test_student_p_values_agree_with_scipy(t, df):
-    expected = 2 * scipy_stats.t.sf(abs(t), df)
-    if abs(t) < 5e-3:  # SciPy loses digits there (1.0 for the example); the density's series does not
-        expected = 1 - 2 * scipy_stats.t.pdf(0, df) * (abs(t) - (df + 1) / (6 * df) * abs(t) ** 3)
-    assert distributions.t_two_sided(t, df) == pytest.approx(expected, abs=1e-11)
-
-
-@settings(deadline=None)
-@given(st.integers(-1, 410), st.integers(1, 400), st.floats(0.01, 0.99))
-def test_binomial_probabilities_agree_with_scipy(k, n, p):
-    assert distributions.binomial_cdf(k, n, p) == pytest.approx(scipy_stats.binom.cdf(k, n, p), abs=1e-11)
 
 
 # Summaries.
@@ -273,45 +234,6 @@ def test_outliers_are_judged_inside_their_process():
 
 def test_no_samples_have_no_outliers():
     assert stats.summarize([np.array([], np.int64)]) is None
-
-
-# Coverage: a short version of tests/benchmarks/bench_statistics.py, seeded.
-
-
-def covered(processes_of, truth: float, repetitions: int = 400) -> float:
-    rng = np.random.default_rng(7)
-    hits = 0
-    for _ in range(repetitions):
-        interval = stats.median_interval(processes_of(rng))
-        hits += interval is not None and interval[0] <= truth <= interval[1]
-    return hits / repetitions
-
-
-@pytest.mark.parametrize("n_processes", [2, 3, 5, 10])
-@pytest.mark.parametrize("process_sd", [0.0, 0.01, 0.05])
-def test_the_interval_covers_the_median_in_95_percent_of_cases(n_processes, process_sd):
-    def processes(rng):
-        return [
-            lognormal(rng, 60, level=10 * math.exp(process_sd * rng.standard_normal()))
-            for _ in range(n_processes)
-        ]
-
-    assert 0.92 <= covered(processes, 10.0 * MS) <= 0.98
-
-
-def test_the_interval_covers_the_median_when_each_process_has_one_of_two_states():
-    def processes(rng):
-        return [lognormal(rng, 60, level=12.0 if rng.random() < 0.3 else 10.0) for _ in range(5)]
-
-    states = np.random.default_rng(8)
-    medians = [
-        np.median(lognormal(states, 60, level=12.0 if states.random() < 0.3 else 10.0)) for _ in range(20_001)
-    ]
-    assert 0.92 <= covered(processes, float(np.median(medians))) <= 0.99
-
-
-def test_one_process_of_independent_samples_covers_its_median():
-    assert 0.92 <= covered(lambda rng: [lognormal(rng, 200)], 10.0 * MS) <= 0.99
 
 
 @given(st.lists(st.integers(1, 10**12), min_size=1, max_size=400))

@@ -1,3 +1,5 @@
+"""MLPerf's early stopping."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

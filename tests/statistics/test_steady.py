@@ -1,3 +1,5 @@
+"""Where a trace becomes steady."""
+
 import time
 
 import numpy as np
