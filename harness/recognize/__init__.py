@@ -22,4 +22,5 @@ normalization  how pixels become input values
 readings       the readings that a file leaves open
 observe        readings decided by pictures and their mirror images
 probe          readings decided by labeled images
+chance         whether a reading beats its own boxes on other images
 """
