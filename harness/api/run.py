@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 PathLike = str | Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunKeywords(UserSettings):
     """The keywords of `harness.run`: the settings, which `UserSettings` declares, and these."""
 
-    models: PathLike | Iterable[PathLike] = ()
-    _: KW_ONLY
+    models: PathLike | Iterable[PathLike] = field(default=(), kw_only=False)
     device: str | Sequence[str] = "local"
     delegates: str | Sequence[str] = ()
     delegate_options: Mapping[str, str] | None = None

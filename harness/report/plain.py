@@ -14,6 +14,7 @@ import csv
 import io
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ from harness import units
 from harness.text import clean
 
 Rows = Sequence[Mapping[str, Any]]
+CSV_TAKES_NUL = sys.version_info >= (3, 11)
+"""The csv module of Python 3.10 neither writes nor reads a NUL: there the replacement character stands for it."""
 
 
 def render(rows: Rows, columns: Sequence[str], format: str) -> str:
@@ -87,6 +90,8 @@ def _csv_line(cells: Sequence[Any]) -> str:
 def _csv_cell(plain: Any) -> Any:
     if isinstance(plain, bool):
         return "true" if plain else "false"
+    if isinstance(plain, str) and not CSV_TAKES_NUL:
+        return plain.replace("\0", "\ufffd")
     return json.dumps(plain, ensure_ascii=False) if isinstance(plain, (list, dict)) else plain
 
 

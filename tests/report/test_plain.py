@@ -40,7 +40,8 @@ def test_csv_keeps_every_text(rows):
     text = plain.to_csv([{"a": a, "b": [b]} for a, b in rows], ["a", "b"])
     lines = list(csv.reader(io.StringIO(text, newline="")))
     assert lines[0] == ["a", "b"]
-    assert [[a, json.loads(b)[0]] for a, b in lines[1:]] == rows
+    expected = rows if plain.CSV_TAKES_NUL else [[a.replace("\0", "\ufffd"), b] for a, b in rows]
+    assert [[a, json.loads(b)[0]] for a, b in lines[1:]] == expected
 
 
 @given(st.lists(st.text(), min_size=1, max_size=4))

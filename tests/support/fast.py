@@ -34,7 +34,6 @@ ROOMS = (
     "drivers/benchmark_tool/test_eval_tool.py",
     "drivers/benchmark_tool/test_flags.py",
     "drivers/benchmark_tool/test_logs.py",
-    "drivers/benchmark_tool/test_truth.py",
     "drivers/benchmark_tool/test_wordings.py",
     "drivers/test_content.py",
     "drivers/test_device_python.py",
@@ -43,7 +42,6 @@ ROOMS = (
     "drivers/test_names.py",
     "edit/test_card_settings.py",
     "quantization/test_stats.py",
-    "recognize/test_card.py",
     "records",
     "report",
     "rows",
@@ -76,16 +74,20 @@ SLOW = (
     "accuracy/test_bootstrap.py",  # data sets drawn again and again
     "accuracy/test_breakdown.py",  # pycocotools on many drawn data sets
     "accuracy/test_cases.py",  # a model over every case
-    "accuracy/test_coco.py",  # the same
+    "accuracy/test_classes.py",  # many drawn data sets
+    "accuracy/test_coco.py",  # pycocotools on many drawn data sets
     "accuracy/test_doubts.py",  # models over a data set
-    "accuracy/test_matches.py",  # the same
+    "accuracy/test_matches.py",  # pycocotools on many drawn data sets
     "accuracy/test_worst.py",  # pictures are drawn
+    "comparison/test_accuracy.py",  # intervals of mAP
     "comparison/test_gate.py",  # errors of both kinds, counted
     "detectors/test_nms.py",  # the operator itself on many drawn heads
+    "report/test_console.py",  # many whole tables
     "report/html/test_diagnosis.py",  # a whole diagnosis
     "report/test_export.py",  # every format for drawn rows
-    "statistics/test_comparing.py",  # the same
+    "statistics/test_comparing.py",  # errors of both kinds, counted
     "statistics/test_coverage.py",  # intervals, counted
+    "statistics/test_latency.py",  # many drawn samples
     "statistics/test_mlperf.py",  # errors, counted
     "statistics/test_steady.py",  # traces by the hundred
     "tflite/inspect",  # every model at hand, run
