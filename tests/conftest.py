@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.bench.request import Request
 from harness.records.records import DelegateFacts, ProcessFacts
@@ -24,6 +25,10 @@ from tests.support.runs_on_disk import RunFactory
 
 # A shell's background job is started with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How fast an example is says how busy the machine is, and nothing of the code.
+settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("harness")
 
 
 def pytest_ignore_collect(collection_path, config):
