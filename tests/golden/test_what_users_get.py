@@ -75,7 +75,7 @@ COMMANDS = (
     Row("run-table",             0, f"run shapes-full-integer --delegate cpu-reference:1 {TOOL} --output made", (RUN,)),
     Row("run-accuracy",          0, "run shapes-full-integer --delegate cpu:1 --no-latency --limit 4 --format json "
                                     "--output made", (RUN, VERSION, MEASURED)),
-    Row("run-latency",           0, "run shapes-float32 --delegate cpu:1 --no-accuracy --repetitions 1 --min-runs 2 "
+    Row("run-latency",           0, "run shapes-float32 --delegate cpu:1 --no-accuracy --repetitions 1 --min-runs 20 "
                                     "--min-seconds 0.01 --format json --output made",
                                     (RUN, VERSION, MEASURED, CONCLUDED)),
     Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run"),

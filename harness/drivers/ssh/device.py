@@ -16,7 +16,6 @@ from harness.drivers.ssh import errors as ssh_errors
 from harness.drivers.ssh import facts as board
 from harness.drivers.ssh import files as ssh_files
 from harness.drivers.ssh.link import SshLink
-from harness.drivers.ssh.session import run_script
 from harness.drivers.ssh.target import Target
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
@@ -123,7 +122,7 @@ class SshDevice(ShellDevice[SshLink]):
         """Write the output of a command into a file of this computer."""
 
         def start(link: SshLink, marker: str) -> Execution:
-            return link.session(run_script(argv, None, marker), marker, target=target)
+            return link.session(argv, None, marker, target=target)
 
         return self._execute(start, argv, time.monotonic() + PULL_S)
 
@@ -175,7 +174,7 @@ class SshDevice(ShellDevice[SshLink]):
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
     ) -> Execution:
-        return link.session(run_script(argv, env, marker), marker, on_line)
+        return link.session(argv, env, marker, on_line)
 
     def _running(self, link: SshLink) -> Sequence[str]:
         return link.running

@@ -16,7 +16,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -137,11 +137,16 @@ class SshLink:
         return f"{self.mine}-{self._count}"
 
     def session(
-        self, script: str, marker: str, on_line: OnLine | None = None, target: IO[bytes] | None = None
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
+        marker: str,
+        on_line: OnLine | None = None,
+        target: IO[bytes] | None = None,
     ) -> Session:
-        """Start a script on the board; one round trip."""
+        """Start a command on the board; one round trip."""
         self.opened += 1
-        return Session(self.socket, script, marker, on_line, target)
+        return Session(self.socket, argv, env, marker, on_line, target)
 
     def unpack(self, write: Callable[[IO[bytes]], None]) -> tuple[int | None, str]:
         """Unpack a tar stream below / on the board; one round trip.

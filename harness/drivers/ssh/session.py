@@ -2,14 +2,16 @@
 
 The script reaches the board's /bin/sh on its standard input, so neither the user's login shell nor the length of a
 command line matters. Its output begins behind a line with the run's marker (whatever a login script prints before is
-dropped) and its errors end with the marker and the exit code: ssh's own exit code 255 would be the command's as well
-as a lost connection's.
+dropped). Output and errors both end with a secret of the session and the exit code: ssh's own exit code 255 would be
+the command's as well as a lost connection's, and a connection that breaks between the two streams' last bytes would
+leave an output that is cut short beside errors that say that all went well.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 import selectors
 import signal
 import subprocess
@@ -30,12 +32,13 @@ LINGER_S = 1.0
 READ_BYTES = 1 << 17
 
 
-def run_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> str:
+def run_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str, end: str) -> str:
     """Write the script that runs a command, prints its exit code, and kills what it leaves in its process group."""
     return f"""exec 3>&2 2>/dev/null
 ( {command_script(argv, env, marker)} ) 2>&3 3>&-
 c=$?
-echo {marker}:$c >&3
+echo {end}:$c
+echo {end}:$c >&3
 kill -9 -$$
 exit 0
 """
@@ -63,13 +66,41 @@ class MarkerFinder:
         return self._held if self.found else b""
 
 
+class EndFinder:
+    """Gives on what comes before the secret word of the end; what may be that word's beginning is held back."""
+
+    def __init__(self, end: str) -> None:
+        self._sign = f"{end}:".encode()
+        self._held = b""
+        self.found = False
+
+    def add(self, data: bytes) -> bytes:
+        """Return the bytes so far that are known to belong to the command."""
+        if self.found:
+            return b""
+        data = self._held + data
+        at = data.find(self._sign)
+        self.found = at >= 0
+        if not self.found:
+            at = len(data) - self._overlap(data)
+        self._held = data[at:]
+        return data[:at]
+
+    def _overlap(self, data: bytes) -> int:
+        for n in range(min(len(self._sign) - 1, len(data)), 0, -1):
+            if data.endswith(self._sign[:n]):
+                return n
+        return 0
+
+
 class Session:
     """A running command and its output so far; `taken` once the board has begun with it.
 
     Args:
         socket: The connection's control socket.
-        script: What /bin/sh there runs.
-        marker: What its output begins with and its errors end with.
+        argv: The command.
+        env: What its environment has besides.
+        marker: What its output begins with; in its environment too.
         on_line: Called with each line of its output.
         target: A file that gets its output as it is, instead of keeping it.
     """
@@ -77,19 +108,22 @@ class Session:
     def __init__(
         self,
         socket: str,
-        script: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None,
         marker: str,
         on_line: OnLine | None = None,
         target: IO[bytes] | None = None,
     ) -> None:
-        self._begin = MarkerFinder(marker)
+        # Unlike the marker it is not known to the command, which may print what it knows.
+        secret = secrets.token_hex(12)
+        self._begin, self._output_end = MarkerFinder(marker), EndFinder(secret)
         self._lines = OutputLines(marker, guard_callback(on_line) if on_line else None)
-        self._end = re.compile(rf"^{re.escape(marker)}:(\d+)\n".encode(), re.MULTILINE)
+        self._end = re.compile(rf"{secret}:(\d+)\n".encode())
         self._target = target
         self._errors = bytearray()
         self.exit_code: int | None = None
         with tempfile.TemporaryFile() as source:
-            source.write(script.encode("utf-8", "surrogateescape"))
+            source.write(run_script(argv, env, marker, secret).encode("utf-8", "surrogateescape"))
             source.seek(0)
             self._client = start(session_argv(socket), SHELL, source)
 
@@ -107,19 +141,23 @@ class Session:
         """Listen to the end; return False when the time was up first.
 
         Raises:
-            ConnectionError: The connection went away: the end came without an exit code.
+            ConnectionError: The connection went away: the end of a stream came without the exit code.
         """
         try:
             ended = self._listen(deadline)
         finally:
             self.close()
-        if not ended and self.exit_code is None:
+        if not ended and not self._complete:
             return False
-        if self.exit_code is None:
+        if not self._complete:
             raise ConnectionAbortedError(
                 self._stderr().strip() or "the connection ended before the exit code came"
             )
         return True
+
+    @property
+    def _complete(self) -> bool:
+        return self.exit_code is not None and self._output_end.found
 
     def _listen(self, deadline: float) -> bool:
         """Read both streams to their ends; return False where the time is up first."""
@@ -134,12 +172,12 @@ class Session:
                 for key, _ in ready:
                     data = os.read(key.fd, READ_BYTES)
                     key.data(data) if data else selector.unregister(key.fileobj)
-                if self.exit_code is not None:
+                if self._complete:
                     deadline = min(deadline, time.monotonic() + LINGER_S)
         return True
 
     def _take(self, data: bytes) -> None:
-        begun, data = self._begin.found, self._begin.add(data)
+        begun, data = self._begin.found, self._output_end.add(self._begin.add(data))
         if self._target is None:
             self._lines.add(data)
             return
