@@ -11,6 +11,7 @@ annotations in it, or a TOML card that says where they are:
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,7 +97,14 @@ class Dataset:
             return self
         if n < 1:
             raise UsageError(f"a limit of {n} images leaves nothing to evaluate: give 1 or more")
-        images = self.images[:n]
+        return self._of(self.images[:n])
+
+    def without(self, image_ids: Collection[int]) -> Dataset:
+        """Return the dataset of the other images."""
+        left_out = frozenset(image_ids)
+        return self._of(tuple(image for image in self.images if image.id not in left_out))
+
+    def _of(self, images: tuple[ImageEntry, ...]) -> Dataset:
         return replace(self, images=images, n_annotations=sum(image.n_annotations for image in images))
 
 

@@ -15,7 +15,8 @@ from harness.accuracy.coco_engines import Engine
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.detections import DetectionTable, load_detections
-from harness.accuracy.doubts import Doubt, doubts
+from harness.accuracy.doubts import doubts
+from harness.records.checks import Check
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class DatasetAccuracy:
     n_foreign: int = 0
     foreign: str = ""
     lacking: tuple[str, ...] = ()
-    doubts: tuple[Doubt, ...] = ()
+    doubts: tuple[Check, ...] = ()
 
 
 def evaluate_on(

@@ -18,6 +18,7 @@ from harness.accuracy.coco_json import first_few
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.misread import MISREADINGS, Misreading
 from harness.accuracy.naming import Naming, naming
+from harness.records.checks import PROBE, Check, verdict
 
 FEWEST_OBJECTS = 20
 """With fewer, a few boxes that fit by chance are a large share."""
@@ -34,21 +35,6 @@ NEARLY_NOTHING = 0.05
 GAIN = 0.2
 """Share of the objects that a renaming must put right to leave no doubt."""
 ABOVE_ONE = 1.001
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """Why an accuracy is not to be believed.
-
-    Attributes:
-        check: The name of the check.
-        reason: The contradiction with its figures, and what helps.
-        certain: Whether there is no other explanation, so that the outputs are `incorrect`.
-    """
-
-    check: str
-    reason: str
-    certain: bool
 
 
 @dataclass(frozen=True)
@@ -83,7 +69,7 @@ class _Case:
         return fit >= CLEARLY and fit >= max(BETTER * self.agnostic, self.agnostic + CLEARLY / 2)
 
 
-def doubts(truth: GroundTruth, table: DetectionTable, image_ids: Collection[int]) -> tuple[Doubt, ...]:
+def doubts(truth: GroundTruth, table: DetectionTable, image_ids: Collection[int]) -> tuple[Check, ...]:
     """Look for contradictions between detections and annotations.
 
     Args:
@@ -101,52 +87,61 @@ def doubts(truth: GroundTruth, table: DetectionTable, image_ids: Collection[int]
     return tuple(doubt for check in CHECKS for doubt in check(case))
 
 
-def _nothing_found(truth: GroundTruth, image_ids: Collection[int]) -> Iterator[Doubt]:
+def _nothing_found(truth: GroundTruth, image_ids: Collection[int]) -> Iterator[Check]:
     there = np.isin(truth.image_ids, list(image_ids)) & ~truth.crowd
     n_objects, n_images = int(there.sum()), len(np.unique(truth.image_ids[there]))
     if n_objects >= FEWEST_OBJECTS:
-        yield Doubt(
-            "nothing found",
-            f"there is no detection of these classes on {n_images} images with {n_objects} objects: "
-            "`harness models probe` tries other preparations of the input",
-            certain=n_images >= FEWEST_IMAGES,
+        yield Check(
+            name="nothing found",
+            verdict=verdict(certain=n_images >= FEWEST_IMAGES),
+            figures={"detections": 0, "images": n_images, "objects": n_objects},
+            words=f"there is no detection of these classes on {n_images} images with {n_objects} objects",
+            command=PROBE,
         )
 
 
-def _scores(case: _Case) -> Iterator[Doubt]:
+def _scores(case: _Case) -> Iterator[Check]:
     highest = float(case.one.table.scores.max())
     if highest > ABOVE_ONE:
-        yield Doubt(
-            "scores above 1",
-            f"scores go up to {highest:.3g} where a confidence ends at 1, so the outputs' order or activation is read "
-            "wrongly: see the card's [decoder] order and activation, or let `harness models probe` find them",
-            certain=True,
+        yield Check(
+            name="scores above 1",
+            verdict="certain",
+            figures={"highest_score": highest},
+            words=f"scores go up to {highest:.3g} where a confidence ends at 1, so the outputs' order or activation is "
+            "read wrongly",
+            remedy="see the card's [decoder] order and activation",
+            command=PROBE,
         )
 
 
-def _coordinates(case: _Case) -> Iterator[Doubt]:
+def _coordinates(case: _Case) -> Iterator[Check]:
     fit, misreading = case.refit
     if case.misplaced:
-        yield Doubt(
-            "coordinates read wrongly",
-            f"the boxes fit better {misreading.words}: AP50 {fit:.3f} instead of {case.agnostic:.3f}, whatever the "
-            f"classes; see {misreading.look_at}, or let `harness models probe` find the reading",
-            certain=fit >= CERTAIN and case.agnostic <= fit / 3,
+        yield Check(
+            name="coordinates read wrongly",
+            verdict=verdict(certain=fit >= CERTAIN and case.agnostic <= fit / 3),
+            figures={"ap50_any_class": case.agnostic, "ap50_any_class_otherwise": fit},
+            words=f"the boxes fit better {misreading.words}, AP50 {fit:.3f} instead of {case.agnostic:.3f} whatever "
+            "the classes",
+            remedy=f"see {misreading.look_at}",
+            command=PROBE,
         )
 
 
-def _labels(case: _Case) -> Iterator[Doubt]:
+def _labels(case: _Case) -> Iterator[Check]:
     called = case.naming
     renamed = called.renamed() if called.n_found >= FEWEST_OBJECTS else {}
     low = case.ap50 <= case.agnostic / 3 and case.agnostic >= CLEARLY
     if len(renamed) < 2 and not low:
         return
-    yield Doubt(
-        "labels read wrongly",
-        f"AP50 is {case.ap50:.3f}, and {case.agnostic:.3f} whatever the classes{_mixed_up(case, renamed)}: see the "
-        "card's [labels] names, ids and offset, or let `harness models probe` find them",
-        certain=(len(renamed) >= 2 and called.gain() >= GAIN)
-        or (case.agnostic >= CERTAIN and case.ap50 <= case.agnostic / 5),
+    certain = case.agnostic >= CERTAIN and case.ap50 <= case.agnostic / 5
+    yield Check(
+        name="labels read wrongly",
+        verdict=verdict(certain=certain or (len(renamed) >= 2 and called.gain() >= GAIN)),
+        figures={"ap50": case.ap50, "ap50_any_class": case.agnostic, "named_rightly": called.right},
+        words=f"AP50 is {case.ap50:.3f}, and {case.agnostic:.3f} whatever the classes{_mixed_up(case, renamed)}",
+        remedy="see the card's [labels] names, ids and offset",
+        command=PROBE,
     )
 
 
@@ -159,19 +154,21 @@ def _mixed_up(case: _Case, renamed: dict[int, int]) -> str:
     )
 
 
-def _chance(case: _Case) -> Iterator[Doubt]:
+def _chance(case: _Case) -> Iterator[Check]:
     """Compare with the same boxes on other images: what fits no better than these says nothing of the image."""
     if len(case.one.image_ids) < FEWEST_IMAGES or case.misplaced:
         return
     chance = agnostic_ap50(_dealt_anew(case.one))
     if case.agnostic > max(2 * chance, chance + NEARLY_NOTHING / 2):
         return
-    yield Doubt(
-        "no better than chance",
-        f"the boxes fit no better than those of other images: AP50 {case.agnostic:.3f}, and {chance:.3f} after dealing "
-        f"them to other images ({len(case.one.image_ids)} images, {case.one.n_objects} objects): let `harness models "
-        "probe` try other readings of the input and the outputs",
-        certain=True,
+    n_images, n_objects = len(case.one.image_ids), case.one.n_objects
+    yield Check(
+        name="no better than chance",
+        verdict="certain",
+        figures={"ap50_any_class": case.agnostic, "ap50_of_other_images": chance, "images": n_images},
+        words=f"the boxes fit no better than those of other images, AP50 {case.agnostic:.3f}, and {chance:.3f} after "
+        f"dealing them to other images ({n_images} images, {n_objects} objects)",
+        command=PROBE,
     )
 
 
@@ -184,17 +181,19 @@ def _dealt_anew(one: Sample) -> Sample:
     return Sample(one.truth, DetectionTable(rows), one.image_ids, one.sizes)
 
 
-def _nearly_nothing(case: _Case) -> Iterator[Doubt]:
-    if len(case.one.image_ids) >= FEWEST_IMAGES and case.ap50 < NEARLY_NOTHING:
-        yield Doubt(
-            "nearly nothing found",
-            f"AP50 is {case.ap50:.3f} on {len(case.one.image_ids)} images with {case.one.n_objects} objects, which is "
-            "next to nothing: `harness models probe` tries other readings of the model",
-            certain=False,
+def _nearly_nothing(case: _Case) -> Iterator[Check]:
+    n_images, n_objects = len(case.one.image_ids), case.one.n_objects
+    if n_images >= FEWEST_IMAGES and case.ap50 < NEARLY_NOTHING:
+        yield Check(
+            name="nearly nothing found",
+            verdict="doubtful",
+            figures={"ap50": case.ap50, "images": n_images, "objects": n_objects},
+            words=f"AP50 is {case.ap50:.3f} on {n_images} images with {n_objects} objects, which is next to nothing",
+            command=PROBE,
         )
 
 
-CHECKS: tuple[Callable[[_Case], Iterator[Doubt]], ...] = (
+CHECKS: tuple[Callable[[_Case], Iterator[Check]], ...] = (
     _scores,
     _coordinates,
     _labels,

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from harness.accuracy.bootstrap import Interval
 from harness.accuracy.dataset import Dataset
-from harness.accuracy.doubts import FEWEST_IMAGES, Doubt
+from harness.accuracy.doubts import FEWEST_IMAGES
 from harness.cards import Model, Published
+from harness.records.checks import PROBE, Check, verdict
 
 ROUNDING = 0.01
 """mAP by which runtimes, delegates and ways to round differ on the same images."""
@@ -16,7 +17,7 @@ WIDER = 1.5
 """Times the half width of the 95 % interval: about three standard errors, for a part of the images."""
 
 
-def against_published(model: Model, dataset: Dataset, interval: Interval) -> Iterator[Doubt]:
+def against_published(model: Model, dataset: Dataset, interval: Interval) -> Iterator[Check]:
     """Compare an mAP with the card's, where the data set is the one that belongs to the card."""
     figure = next((one for one in model.card.published if one.metric == "map"), None)
     if figure is None or interval.map is None or not _is_own(model, dataset):
@@ -25,12 +26,14 @@ def against_published(model: Model, dataset: Dataset, interval: Interval) -> Ite
     allowed = ROUNDING if _n_images(figure) == n_images else _allowed(interval)
     if n_images < FEWEST_IMAGES or allowed is None or abs(interval.map - figure.value) <= allowed:
         return
-    yield Doubt(
-        "other than published",
-        f"mAP is {interval.map:.3f} where the card publishes {figure.value:.3f} ({figure.dataset or dataset.name}): "
-        "compare the card's [input] (mean, std, channels, resize) with the model's training, or let `harness models "
-        "probe` try others",
-        certain=interval.high is not None and interval.high < figure.value / 2,
+    yield Check(
+        name="other than published",
+        verdict=verdict(certain=interval.high is not None and interval.high < figure.value / 2),
+        figures={"map": interval.map, "map_published": figure.value},
+        words=f"mAP is {interval.map:.3f} where the card publishes {figure.value:.3f} "
+        f"({figure.dataset or dataset.name})",
+        remedy="compare the card's [input] (mean, std, channels, resize) with the model's training",
+        command=PROBE,
     )
 
 

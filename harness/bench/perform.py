@@ -7,10 +7,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from harness.accuracy.coco_json import first_few
-from harness.accuracy.dataset_accuracy import DatasetAccuracy, evaluate_on
-from harness.accuracy.doubts import Doubt
-from harness.accuracy.published import against_published
+from harness.accuracy.dataset_accuracy import evaluate_on
+from harness.bench.accuracy_checks import judged, nothing_read
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
@@ -21,9 +19,6 @@ from harness.records.samples import to_bytes
 from harness.records.store import RunStore, now
 from harness.records.telemetry import Telemetry
 from harness.vocabulary import Status
-
-MOST_UNREADABLE = 0.05
-"""Share of the images that cannot be read above which an accuracy is one of part of the data."""
 
 
 @dataclass
@@ -105,11 +100,12 @@ class Performer:
         assert cell.dataset is not None
         assert facts.detections is not None
         if facts.unreadable and not facts.n_images:
-            return replace(facts, status=Status.FAILED)
+            return nothing_read(facts)
+        dataset = cell.dataset.without(facts.unreadable_ids)
         detections = self.store.cell_folder(cell.id) / facts.detections
         matching = cell.matching
         categories = None if matching is None else matching.categories
-        result = evaluate_on(cell.dataset, detections, cell.settings.coco_engine, categories)
+        result = evaluate_on(dataset, detections, cell.settings.coco_engine, categories)
         facts = judged(facts, cell, result)
         return replace(
             facts,
@@ -119,35 +115,6 @@ class Performer:
             map_high=result.interval.high,
             ap_per_category=dict(result.evaluation.ap_per_category),
         )
-
-
-def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> AccuracyFacts:
-    """Add what is known to be wrong with an accuracy, or to be missing from it (law 13)."""
-    match = None if cell.matching is None else cell.matching.facts
-    status, reasons = facts.status, list(facts.reasons)
-    if not result.n_foreign:
-        reasons += result.evaluation.warnings
-    if _share_unreadable(facts) > MOST_UNREADABLE:
-        status = Status.PARTIAL_DATA
-    if match is not None and match.matched_by == "id" and result.n_foreign:
-        status = Status.INCORRECT
-        reasons.append(
-            f"{result.n_foreign} detections have category ids that the data set does not have ({result.foreign}), so "
-            "the ids of the model and of the data set mean different things: name the model's classes in its card "
-            "(labels.names), or give their ids (labels.ids)"
-        )
-    elif match is not None and result.lacking and not cell.settings.classes:
-        status = Status.PARTIAL_DATA
-        n = match.n_matched
-        reasons.append(
-            f"the mAP is that of {n} class{'' if n == 1 else 'es'}: the model does not know "
-            f"{first_few(result.lacking)}, of which there are objects"
-        )
-    found = (*result.doubts, *_published(cell, result))
-    if any(doubt.certain for doubt in found):
-        status = Status.INCORRECT
-    reasons += [doubt.reason for doubt in found]
-    return replace(facts, status=status, reasons=tuple(reasons), classes=match)
 
 
 def _ran_instead(record: Record) -> str | None:
@@ -161,16 +128,6 @@ def _ran_instead(record: Record) -> str | None:
 
 def _no_accuracy(cell: Cell, why: str) -> AccuracyFacts:
     return replace(_planned_accuracy(cell), status=Status.FALLBACK, reasons=(why,))
-
-
-def _share_unreadable(facts: AccuracyFacts) -> float:
-    n = len(facts.unreadable)
-    return n / max(1, n + facts.n_images)
-
-
-def _published(cell: Cell, result: DatasetAccuracy) -> tuple[Doubt, ...]:
-    assert cell.dataset is not None
-    return tuple(against_published(cell.model, cell.dataset, result.interval))
 
 
 def _planned_accuracy(cell: Cell) -> AccuracyFacts:
@@ -190,24 +147,12 @@ def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detectio
         planned,
         n_images=found.n_images,
         unreadable=found.unreadable,
-        reasons=_unreadable_reason(found.unreadable, found.n_images),
+        unreadable_ids=found.unreadable_ids,
         images_per_second=found.n_images / found.seconds if found.seconds > 0 else None,
         delegate=found.delegate,
         runtime=found.runtime,
         detections=detections,
     )
-
-
-def _unreadable_reason(unreadable: tuple[str, ...], n_read: int) -> tuple[str, ...]:
-    if not unreadable:
-        return ()
-    more = ", …" if len(unreadable) > 3 else ""
-    whole = (
-        "no image could be read, so there is no accuracy"
-        if not n_read
-        else f"{len(unreadable)} image(s) could not be read and count as without detections"
-    )
-    return (f"{whole}: {'; '.join(unreadable[:3])}{more}",)
 
 
 def _failure(error: Exception) -> dict[str, Any]:

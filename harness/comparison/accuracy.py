@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -127,7 +127,7 @@ def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> Accu
             change,
             reason="the annotations are not where they were, so chance is unknown: name the dataset with --dataset",
         )
-    return _paired(truth, files[0], files[1], pair.new)
+    return _paired(truth, files[0], files[1], pair)
 
 
 def _problem(pair: RecordPair) -> str:
@@ -152,11 +152,11 @@ def _map(stored: StoredRecord) -> float:
     return accuracy.figures.map
 
 
-def _paired(truth: GroundTruth, base: Path, new: Path, stored: StoredRecord) -> AccuracyDifference:
+def _paired(truth: GroundTruth, base: Path, new: Path, pair: RecordPair) -> AccuracyDifference:
     from harness.accuracy.bootstrap import paired_difference
     from harness.accuracy.detections import load_detections
 
-    ids = _images(truth, stored.record.settings.get("limit"))
+    ids = _images(truth, pair)
     try:
         found = paired_difference(truth, load_detections(base), load_detections(new), ids)
     except HarnessError as error:
@@ -166,10 +166,12 @@ def _paired(truth: GroundTruth, base: Path, new: Path, stored: StoredRecord) -> 
     )
 
 
-def _images(truth: GroundTruth, limit: int | None) -> list[int]:
-    """Return the images that `harness run --limit` evaluates: the first by id."""
-    ids: Iterable[int] = sorted(image.id for image in truth.images)
-    return list(ids)[:limit]
+def _images(truth: GroundTruth, pair: RecordPair) -> list[int]:
+    """Return the images that `harness run --limit` evaluates: the first by id, less those that were unreadable."""
+    ids = sorted(image.id for image in truth.images)[: pair.new.record.settings.get("limit")]
+    parts = (pair.base.record.accuracy, pair.new.record.accuracy)
+    left_out = {number for part in parts if part is not None for number in part.unreadable_ids}
+    return [number for number in ids if number not in left_out]
 
 
 def _decide(change: float | None, p: float | None) -> tuple[AccuracyDecision, str]:

@@ -183,6 +183,7 @@ class Host:
                 seconds=found.seconds,
                 delegate=found.delegate,
                 runtime=found.runtime,
+                unreadable_ids=found.unreadable_ids,
             )
             return self._result(step, Outcome.DONE, inferences=inferences)
 

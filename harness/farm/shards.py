@@ -223,6 +223,7 @@ class Shards:
             seconds=sum(found.seconds for _, found in parts),
             delegate=delegate,
             runtime=first.runtime,
+            unreadable_ids=tuple(number for _, found in parts for number in found.unreadable_ids),
         )
 
 

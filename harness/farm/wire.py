@@ -121,6 +121,7 @@ class Inferences(Wire, frozen=True, kw_only=True):
     seconds: float
     delegate: DelegateFacts
     runtime: str
+    unreadable_ids: tuple[int, ...] = ()
 
 
 class Operators(Wire, frozen=True, kw_only=True):

@@ -36,8 +36,8 @@ def like_chance(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[i
                 f"the best has mAP {gain.second or 0:.3f} on {len(image_ids)} images, and its boxes dealt to other "
                 f"images {gain.first or 0:.3f}: the difference of {gain.difference or 0:.3f}{interval} can be chance"
             )
-    found = [one.reason for one in doubts(truth, table, image_ids) if one.check in _NOTHING and one.certain]
-    return found[0].split(": ")[0] if found else ""
+    found = [one.words for one in doubts(truth, table, image_ids) if one.name in _NOTHING and one.certain]
+    return found[0] if found else ""
 
 
 def _dealt(table: DetectionTable, image_ids: Sequence[int]) -> DetectionTable:

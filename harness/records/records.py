@@ -12,7 +12,7 @@ figures are kept because they need the annotations, which may be elsewhere.
 
 Format history (`FORMAT`):
     1   2026-11: first version. Since then, without a new number, because older programs pass over keys that they do
-        not know: `operators` of a record.
+        not know: `operators` of a record; `unreadable_ids` and `checks` of its accuracy.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import msgspec
 from harness import atomic
 from harness.errors import RecordError, cannot_read
 from harness.profiles import COMPUTERS
+from harness.records.checks import Check
 from harness.records.samples import Samples, load_samples, read_whole
 from harness.records.telemetry import Telemetry
 from harness.schema import look_into
@@ -153,7 +154,11 @@ class ClassMatch(Fact, frozen=True, kw_only=True):
 
 
 class AccuracyFacts(Fact, frozen=True, kw_only=True):
-    """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images."""
+    """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images.
+
+    `n_images` were evaluated; those of `unreadable_ids` could not be read, for the reasons of `unreadable`. `checks`
+    say what contradicts the figures.
+    """
 
     status: Status
     dataset: str
@@ -172,6 +177,8 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     device_lost: bool = False
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
     classes: ClassMatch | None = None
+    unreadable_ids: tuple[int, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 class OperatorTime(Fact, frozen=True, kw_only=True):

@@ -270,7 +270,7 @@ def chosen_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> T
 
 def _form(name: str, value: Any) -> str:
     if BY_NAME[name].dtype == LIST:
-        return "; ".join(value or ())
+        return "; ".join(map(plain.item, value or ()))
     return FORMS.get(BY_NAME[name].unit, plain.cell)(value)
 
 

@@ -1,7 +1,8 @@
 """Write results as files: JSON, CSV, Markdown and Parquet, and read them back into the same DataFrame.
 
-A list (`reasons`) is a list in JSON and Parquet; in a CSV cell it is that list written as JSON. An unknown
-value is `null` in JSON and Parquet and an empty cell in CSV.
+A list (`reasons`) is a list in JSON and Parquet; in a CSV cell it is that list written as JSON. An object in a list
+(`checks`) is an object in JSON and its JSON text in Parquet. An unknown value is `null` in JSON and Parquet and an
+empty cell in CSV.
 """
 
 from __future__ import annotations
@@ -35,8 +36,14 @@ def to_bytes(rows: Rows, names: Sequence[str], format: str) -> bytes:
 def _to_parquet(rows: Rows, names: Sequence[str]) -> bytes:
     _need_pyarrow()
     buffer = io.BytesIO()
-    rows_to_frame(rows, names).to_parquet(buffer, engine="pyarrow", index=False)
+    flat = [{name: _flat(value) for name, value in row.items()} for row in rows]
+    rows_to_frame(flat, names).to_parquet(buffer, engine="pyarrow", index=False)
     return buffer.getvalue()
+
+
+def _flat(value: Any) -> Any:
+    """Return a list with its objects as JSON texts, because their keys differ; anything else as it is."""
+    return [plain.object_cell(one) for one in value] if isinstance(value, list) else value
 
 
 def _need_pyarrow() -> None:

@@ -71,7 +71,14 @@ def cell(raw: Any) -> str:
         return "yes" if plain else "no"
     if isinstance(plain, float):
         return f"{plain:.4g}"
-    return ", ".join(map(str, plain)) if isinstance(plain, list) else str(plain)
+    return ", ".join(map(item, plain)) if isinstance(plain, list) else str(plain)
+
+
+def item(raw: Any) -> str:
+    """Return an item of a list as text: of an object its name and verdict, where it has them."""
+    if isinstance(raw, dict) and "name" in raw and "verdict" in raw:
+        return f"{raw['name']} ({raw['verdict']})"
+    return str(raw)
 
 
 def object_cell(raw: Any) -> Any:

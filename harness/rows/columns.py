@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.statistics.latency import LatencySummary
 
 TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
-"""The pandas dtypes in use; all can hold unknown values. `object` is a list of texts."""
+"""The pandas dtypes in use; all can hold unknown values. `object` is a list of texts, or of objects."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,14 @@ COLUMNS: tuple[Column, ...] = (
         lambda cell: None if cell.verdict is None else str(cell.verdict),
     ),
     Column("reasons", LIST, "", "why status and verdict are what they are", lambda cell: list(cell.reasons)),
+    Column(
+        "checks",
+        LIST,
+        "",
+        "what contradicts the accuracy: objects with `name`, `verdict` (`certain`, `doubtful`, `incomplete`), `figures`, "
+        "`words`, `remedy` and `command`",
+        lambda cell: [check.as_row() for check in _accuracy("checks")(cell) or ()],
+    ),
     Column(
         "n_samples",
         INTEGER,

@@ -65,4 +65,9 @@ def sort_rows(rows: Sequence[Row], by: str | None) -> list[Row]:
     (name,) = check_names([by.removeprefix("-")])
     known = [row for row in rows if row[name] is not None]
     unknown = [row for row in rows if row[name] is None]
-    return sorted(known, key=lambda row: row[name], reverse=by.startswith("-")) + unknown
+    return sorted(known, key=lambda row: _sortable(row[name]), reverse=by.startswith("-")) + unknown
+
+
+def _sortable(value: Any) -> Any:
+    """Return a value that can be compared: of objects in a list their values as text."""
+    return [str(one) for one in value] if isinstance(value, list) else value

@@ -55,9 +55,10 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         execution=execution,
         check=checked,
         n_images=len(images) - len(unreadable),
-        unreadable=tuple(unreadable),
+        unreadable=tuple(unreadable.values()),
         seconds=time.perf_counter() - begin,
         peak_memory_bytes=peak_memory_bytes(),
+        unreadable_ids=tuple(unreadable),
     )
     write_result(result, job.output)
 
@@ -100,14 +101,14 @@ def _feeds(
     return feeds
 
 
-def _write(found: Iterator[ImageDetections], path: Path, total: int) -> list[str]:
-    """Write detections as they come; return what could not be read."""
-    unreadable: list[str] = []
+def _write(found: Iterator[ImageDetections], path: Path, total: int) -> dict[int, str]:
+    """Write detections as they come; return why which images could not be read."""
+    unreadable: dict[int, str] = {}
     last_told_s = 0.0
     with DetectionWriter(path) as writer:
         for done, image in enumerate(found, 1):
             if image.problem is not None:
-                unreadable.append(image.problem)
+                unreadable[image.image_id] = image.problem
             else:
                 writer.add(image.image_id, image.boxes, image.scores, image.categories)
             if time.monotonic() - last_told_s > PROGRESS_EVERY_S:

@@ -112,6 +112,7 @@ class AccuracyResult:
         unreadable: One sentence for each image that could not be read.
         seconds: Wall time of the inferences, with decoding and preparation of the images.
         peak_memory_bytes: Of the process.
+        unreadable_ids: The ids of the images that could not be read, in the same order.
     """
 
     runtime: str
@@ -121,6 +122,7 @@ class AccuracyResult:
     unreadable: tuple[str, ...] = ()
     seconds: float = 0.0
     peak_memory_bytes: int | None = None
+    unreadable_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

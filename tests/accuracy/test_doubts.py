@@ -70,7 +70,7 @@ def found_in(model, dataset, truth):
         found = doubts(truth, kept, dataset.image_ids)
         found += tuple(against_published(model, dataset, map_interval(truth, kept, dataset.image_ids)))
         assert all(any(letter.isdigit() for letter in doubt.reason) for doubt in found), "each has its figure"
-        return {doubt.check: doubt.certain for doubt in found}
+        return {doubt.name: doubt.certain for doubt in found}
 
     return look
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,8 +156,6 @@ def test_an_operator_that_nobody_knows_is_named(harness, tmp_path, repository):
 
 
 def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(harness, tmp_path, repository):
-    import shutil
-
     source = repository / "models" / "shapes" / "dataset"
     shutil.copytree(source, tmp_path / "data")
     broken = sorted((tmp_path / "data" / "images").iterdir())[1]
@@ -167,15 +166,53 @@ def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(harn
     )  # fmt: skip
     (row,) = json.loads(out)
     assert status == 0 and row["n_images"] == 19 and row["status"] == "ok"
-    assert any("1 image" in reason and broken.name in reason for reason in row["reasons"])
+    assert any("1 of 20 images" in reason and broken.name in reason for reason in row["reasons"])
+    assert row["checks"] == []
+    (record,) = (json.loads(path.read_text()) for path in tmp_path.glob("r/*/cells/*/record.json"))
+    assert record["accuracy"]["unreadable_ids"] == [2]
+
+
+def test_the_figures_are_those_of_the_images_that_could_be_read(harness, tmp_path, repository):
+    shutil.copytree(repository / "models" / "shapes" / "dataset", tmp_path / "data")
+    for broken in sorted((tmp_path / "data" / "images").iterdir())[2:5]:
+        broken.write_bytes(b"")
+    run = (
+        "run",
+        "shapes-float32",
+        "--delegate",
+        "cpu:1",
+        "--no-latency",
+        "--format",
+        "json",
+        "--output",
+        "r",
+    )
+    _, out, _ = harness(*run, "--dataset", "data", "--limit", "20")
+    (row,) = json.loads(out)
+    (path,) = tmp_path.glob("r/*/cells/*/detections.json")
+    ids = [number for number in range(1, 21) if number not in {3, 4, 5}]
+    (tmp_path / "ids.txt").write_text("\n".join(map(str, ids)))
+    _, out, _ = harness(
+        "evaluate",
+        "--annotations",
+        "data",
+        "--detections",
+        str(path),
+        "--image-ids",
+        "ids.txt",
+        "--format",
+        "json",
+    )
+    assert row["map"] == json.loads(out)[0]["map"]
+    (check,) = row["checks"]
+    assert (check["name"], check["verdict"]) == ("images unreadable", "incomplete")
+    assert check["figures"] == {"unreadable": 3, "images": 17}
 
 
 @pytest.mark.parametrize(("n_broken", "expected"), [(2, "partial-data"), (20, "failed")])
 def test_more_than_a_twentieth_unreadable_is_no_accuracy_of_the_data(
     harness, tmp_path, repository, n_broken, expected
 ):
-    import shutil
-
     shutil.copytree(repository / "models" / "shapes" / "dataset", tmp_path / "data")
     for broken in sorted((tmp_path / "data" / "images").iterdir())[:n_broken]:
         broken.write_bytes(b"")

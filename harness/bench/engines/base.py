@@ -40,6 +40,7 @@ class DatasetInference:
         seconds: Wall time of the inferences, with decoding and preparation of the images.
         delegate: What ran.
         runtime: Name and version of what ran it.
+        unreadable_ids: The ids of the images that could not be read, in the same order.
     """
 
     detections: Path
@@ -48,6 +49,7 @@ class DatasetInference:
     seconds: float
     delegate: DelegateFacts
     runtime: str
+    unreadable_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

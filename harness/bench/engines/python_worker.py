@@ -81,6 +81,7 @@ class PythonWorker:
             seconds=result.seconds,
             delegate=self._delegate_facts(cell, result.execution, answer.stderr),
             runtime=result.runtime,
+            unreadable_ids=result.unreadable_ids,
         )
 
     def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:

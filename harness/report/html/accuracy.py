@@ -45,7 +45,7 @@ class Datasets:
                 self.found[path] = _read(path)
             dataset = self.found[path]
             if dataset and facts and dataset.annotations_sha256 == facts.annotations_sha256:
-                return dataset.limited(facts.n_images + len(facts.unreadable))
+                return dataset.limited(facts.n_images + len(facts.unreadable)).without(facts.unreadable_ids)
         return None
 
     def truth(self, dataset: Dataset) -> GroundTruth:

@@ -64,7 +64,7 @@ def encode(values: Sequence[Hashable]) -> dict[str, Any]:
 def shown(column: Column, value: Any) -> str:
     """Return a value of a public column as text."""
     if column.dtype == LIST:
-        return "\n".join(map(clean, value or ()))
+        return "\n".join(clean(plain.item(one)) for one in value or ())
     return clean(FORMS.get(column.unit, plain.cell)(value))
 
 
@@ -87,7 +87,7 @@ def _column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 
 def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
     """Return values as texts; each distinct value is formatted once, because most columns have few."""
-    coded = encode([tuple(value) if isinstance(value, list) else value for value in values])
+    coded = encode([_hashable(value) for value in values])
     texts = encode([shown(column, value) for value in coded["values"]])
     at = [0] * len(coded["values"]) if texts["at"] == 0 else texts["at"]
     places = coded["at"] if coded["at"] != 0 else [0] * len(values)
@@ -95,6 +95,13 @@ def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
         "values": texts["values"],
         "at": [at[place] for place in places] if len(texts["values"]) > 1 else 0,
     }
+
+
+def _hashable(value: Any) -> Hashable:
+    """Return a value that can be looked up: a list as a tuple, an object in it as its text."""
+    if not isinstance(value, list):
+        return value  # type: ignore[no-any-return]
+    return tuple(plain.item(one) if isinstance(one, dict) else one for one in value)
 
 
 def _newest(stored: Sequence[StoredRecord], most: int) -> list[int]:

@@ -104,7 +104,7 @@ def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) 
     assert cell.dataset is not None
     begin = time.monotonic()
     recipe = recipe_of(cell)
-    unreadable: list[str] = []
+    unreadable: dict[int, str] = {}
     partial = PartialBatches(scratch.parent.with_name(".partial") / cell.id)
     truth: Truth | None = None
     total, done = len(cell.dataset.images), 0
@@ -126,10 +126,11 @@ def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) 
     return DatasetInference(
         detections=scratch / "detections.json",
         n_images=total - len(unreadable),
-        unreadable=tuple(unreadable),
+        unreadable=tuple(unreadable.values()),
         seconds=time.monotonic() - begin,
         delegate=delegate_facts(cell, truth),
         runtime=tool.runtime,
+        unreadable_ids=tuple(unreadable),
     )
 
 
@@ -154,9 +155,9 @@ def recipe_of(cell: Cell) -> Recipe:
 
 
 def batches(
-    cell: Cell, preparation: Preparation, unreadable: list[str], limit: int | None = None
+    cell: Cell, preparation: Preparation, unreadable: dict[int, str], limit: int | None = None
 ) -> Iterator[list[PreparedImage]]:
-    """Prepare the images of a cell's dataset, a batch at a time; note what cannot be read."""
+    """Prepare the images of a cell's dataset, a batch at a time; note why which cannot be read."""
     assert cell.dataset is not None
     batch: list[PreparedImage] = []
     size, out_size = 0, sum(_n_bytes(info) for info in cell.facts.outputs)
@@ -164,7 +165,7 @@ def batches(
         try:
             tensor, at = preparation.load(entry.file)
         except UnreadableImageError as error:
-            unreadable.append(str(error))
+            unreadable[entry.id] = str(error)
             continue
         if batch and (len(batch) >= BATCH_IMAGES or size + max(tensor.nbytes, out_size) > BATCH_BYTES):
             yield batch

@@ -43,7 +43,7 @@ def _detections(tool: NativeTool, cell: Cell, scratch: Path) -> list[ImageDetect
     recipe = batches.recipe_of(cell)
     found = []
     with batches.RunFolder(tool) as folder:
-        for batch in batches.batches(cell, recipe.preparation, [], N_IMAGES):
+        for batch in batches.batches(cell, recipe.preparation, {}, N_IMAGES):
             result = batches.run_batch(tool, cell, batch, scratch, folder)
             outputs = batches.split_outputs(result.outputs, cell, len(batch))
             found += [recipe.decode(p.image_id, o, p.at) for p, o in zip(batch, outputs, strict=True)]

@@ -83,7 +83,7 @@ def infer(
     problem = why_not(cell)
     if problem is not None:
         raise MeasurementError(problem)
-    begin, unreadable, done = time.monotonic(), list[str](), 0
+    begin, unreadable, done = time.monotonic(), dict[int, str](), 0
     with DetectionWriter(scratch / "detections.json") as writer, batches.RunFolder(tool) as folder:
         for batch in jpeg_batches(cell.dataset.images, unreadable):
             output = _run(tool, program, cell, batch, scratch, folder)
@@ -94,7 +94,7 @@ def infer(
     return DatasetInference(
         detections=scratch / "detections.json",
         n_images=done,
-        unreadable=tuple(unreadable),
+        unreadable=tuple(unreadable.values()),
         seconds=time.monotonic() - begin,
         delegate=DelegateFacts(
             requested=str(cell.delegate),
@@ -102,21 +102,22 @@ def infer(
             evidence=("eval_coco_object_detection does not tell what ran",),
         ),
         runtime=f"eval_coco_object_detection sha256:{program.sha256[:16]}",
+        unreadable_ids=tuple(unreadable),
     )
 
 
-def jpeg_batches(images: Sequence[ImageEntry], unreadable: list[str]) -> Iterator[list[ImageEntry]]:
-    """Batch the images that the tool can read; the names of the others are added to `unreadable`."""
+def jpeg_batches(images: Sequence[ImageEntry], unreadable: dict[int, str]) -> Iterator[list[ImageEntry]]:
+    """Batch the images that the tool can read; the others are added to `unreadable`, with the reason."""
     batch: list[ImageEntry] = []
     size = 0
     for entry in images:
         if entry.path.suffix.lower() not in {".jpg", ".jpeg"}:
-            unreadable.append(f"{entry.path.name}: eval_coco_object_detection reads JPEG only")
+            unreadable[entry.id] = f"{entry.path.name}: eval_coco_object_detection reads JPEG only"
             continue
         try:
             read_header(entry.path)
         except UnreadableImageError as error:
-            unreadable.append(str(error))
+            unreadable[entry.id] = str(error)
             continue
         if batch and size + entry.path.stat().st_size > BATCH_BYTES:
             yield batch

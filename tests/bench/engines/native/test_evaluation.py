@@ -106,9 +106,9 @@ def test_an_image_that_the_tool_left_out_is_told(cell):
 
 
 def test_images_that_are_no_jpeg_are_counted_as_unreadable(tmp_path):
-    unreadable = []
+    unreadable = {}
     assert list(native_eval.jpeg_batches([ImageEntry(1, tmp_path / "a.png")], unreadable)) == []
-    assert unreadable == ["a.png: eval_coco_object_detection reads JPEG only"]
+    assert unreadable == {1: "a.png: eval_coco_object_detection reads JPEG only"}
 
 
 def test_classes_are_the_models_and_boxes_in_pixels(cell):
