@@ -2,6 +2,7 @@
 
 Everything started on a device carries a marker in its environment: which computer, which process of it, and which
 run. So what a killed or disconnected harness left behind is found, and what a living one is measuring is not touched.
+A command may also be watched: it ends by itself soon after the harness fell silent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.drivers.shell import MARKER
+
+BEAT_S = 2.0
+"""A watched command is sent a line this often."""
+SILENCE_S = 8
+"""A device that hears nothing for so long ends the command, where its shell can tell the time (`read -t`)."""
 
 
 def new_marker() -> str:
@@ -74,3 +80,29 @@ while [ $i -lt 8 ]; do
   i=$((i+1))
 done
 exit 0"""
+
+
+def watched_script(script: str, marker: str) -> str:
+    """Write a script that runs another one, and kills it and all it started when its own input ends or falls silent.
+
+    The input ends with the connection. Over USB nothing says that the other side is gone, nor where a network breaks
+    down: there the lines that the harness sends fail to come. mksh, bash and BusyBox can wait for a limited time; dash
+    cannot, and takes the end of its input only.
+
+    Args:
+        script: What is run, with an empty input; it ends with the exit code that counts.
+        marker: The run's marker, in the environment of everything that the script starts.
+    """
+    return f"""exec 3>&2 4<&0 2>/dev/null </dev/null
+( trap '' HUP; exec >/dev/null 3>&-
+if (read -t 1 x); [ $? -ne 2 ]; then while read -t {SILENCE_S} -r x <&4; do :; done
+else while read -r x <&4; do :; done; fi
+kill -9 $$
+( {kill_script([marker])} )
+kill -9 -$$ ) &
+w=$!
+( exec 2>&3 3>&- 4<&-
+{script} )
+c=$?
+kill -9 $w
+exit $c"""

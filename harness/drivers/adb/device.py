@@ -18,7 +18,7 @@ from harness.drivers.adb.link import AdbLink
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import DeviceInfo, OnLine
 from harness.drivers.local_file import replaced
-from harness.drivers.shell_device import ShellDevice
+from harness.drivers.shell_device import OWN, ShellDevice
 
 ROOT = "/data/local/tmp/ondevice-harness"
 """The folder that adb may write to, and run programs from, on every phone."""
@@ -106,7 +106,7 @@ class AdbDevice(ShellDevice[AdbLink]):
         env: Mapping[str, str] | None = None,
         on_line: OnLine | None = None,
     ) -> AdbExecution:
-        return AdbExecution(link, Command(argv, env, marker, self.root), on_line)
+        return AdbExecution(link, Command(argv, env, marker, self.root, watched=marker != OWN), on_line)
 
     def _running(self, link: AdbLink) -> Sequence[str]:
         return orphans.parse_list(self._script(orphans.LIST_SCRIPT))

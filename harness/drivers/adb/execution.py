@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.drivers.adb.link import AdbLink
-from harness.drivers.adb.shell_protocol import FrameParser, MarkerParser, marked_script
+from harness.drivers.adb.link import AdbLink, Stream
+from harness.drivers.adb.shell_protocol import FrameParser, MarkerParser, input_frame, marked_script
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import OnLine
+from harness.drivers.orphans import BEAT_S, SILENCE_S, watched_script
 from harness.drivers.shell import OutputLines, command_script, guard_callback
 
 OPEN_S = 5.0
 """A device that takes longer to open a service is not well."""
+KILLED = 128 + 9
+"""Exit code of what was ended with SIGKILL, the watch's among others."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +29,14 @@ class Command:
         env: Added to the environment.
         marker: Identifies it on the device if it outlives us.
         folder: A folder on the device for the stderr of phones that cannot send it apart.
+        watched: Whether it ends by itself when nothing more is heard of this computer.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] | None
     marker: str
     folder: str
+    watched: bool = True
 
 
 class AdbExecution:
@@ -43,6 +49,8 @@ class AdbExecution:
             FrameParser(self._lines.add) if separate else MarkerParser(self._lines.add, command.marker)
         )
         self._service = _service(command, separate)
+        self._beat = (input_frame(b"\n") if separate else b"\n") if command.watched else b""
+        self._silent_s = 0.0
         self._link = link
         self.taken = False
 
@@ -56,17 +64,42 @@ class AdbExecution:
         stream = self._link.open(self._service, max(deadline, time.monotonic() + OPEN_S))
         self.taken = True
         try:
-            while data := stream.read(deadline):
-                self._parser.add(data)
-        except Exception as error:
-            if is_timeout(error) and time.monotonic() >= deadline - 0.1:
+            if not self._listen(stream, deadline):
                 return False
-            raise
         finally:
             stream.close()
         if self._parser.exit_code is None:
             raise ConnectionAbortedError("the connection ended before the exit code came")
+        if self._parser.exit_code == KILLED and self._silent_s > SILENCE_S:
+            raise ConnectionAbortedError(
+                f"this computer said nothing for {self._silent_s:.0f} s, so the device ended the command"
+            )
         return True
+
+    def _listen(self, stream: Stream, deadline: float) -> bool:
+        """Read to the end, and say now and then that somebody listens; return False when the time was up first."""
+        due, said_at = time.monotonic() + BEAT_S, time.time()
+        while (now := time.monotonic()) < deadline:
+            if now >= due:
+                # the time of day: the other clock stands still while a computer sleeps
+                self._silent_s = max(self._silent_s, time.time() - said_at)
+                self._say_something(stream, deadline)
+                due, said_at = time.monotonic() + BEAT_S, time.time()
+            try:
+                data = stream.read(min(deadline, due))
+            except Exception as error:
+                if not is_timeout(error):
+                    raise
+                continue
+            if not data:
+                return True
+            self._parser.add(data)
+        return False
+
+    def _say_something(self, stream: Stream, deadline: float) -> None:
+        if self._beat:
+            with suppress(ConnectionAbortedError):  # it has ended, and its last words are still to be read
+                stream.write(self._beat, deadline)
 
     @property
     def pid(self) -> int | None:
@@ -86,5 +119,9 @@ class AdbExecution:
 
 def _service(command: Command, separate: bool) -> str:
     if separate:
-        return "shell,v2,raw:" + command_script(command.argv, command.env, command.marker)
-    return "exec:" + marked_script(command.argv, command.env, command.marker, command.folder)
+        script = command_script(command.argv, command.env, command.marker)
+    else:
+        script = marked_script(command.argv, command.env, command.marker, command.folder)
+    if command.watched:
+        script = watched_script(script, command.marker)
+    return f"{'shell,v2,raw' if separate else 'exec'}:{script}"

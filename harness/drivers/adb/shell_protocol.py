@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.drivers.shell import prelude
 
-STDOUT, STDERR, EXIT = 1, 2, 3
+STDIN, STDOUT, STDERR, EXIT = 0, 1, 2, 3
 _FRAME = struct.Struct("<BI")
 
 
@@ -27,6 +27,11 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
             f"c=$?; echo {shlex.quote(marker)}:$c; cat {errors}; rm -f {errors}; echo {shlex.quote(marker)}:end",
         ]
     )
+
+
+def input_frame(data: bytes) -> bytes:
+    """Return bytes for the standard input of a command as a frame."""
+    return _FRAME.pack(STDIN, len(data)) + data
 
 
 class FrameParser:
