@@ -180,8 +180,8 @@ COLUMNS: tuple[Column, ...] = (
         "checks",
         LIST,
         "",
-        "what contradicts the accuracy: objects with `name`, `verdict` (`certain`, `doubtful`, `incomplete`), `figures`, "
-        "`words`, `remedy` and `command`",
+        "what contradicts the accuracy: objects with `name`, `verdict` (`certain`, `doubtful`, `incomplete`), "
+        "`figures`, `words`, `remedy` and `command`",
         lambda cell: [check.as_row() for check in _accuracy("checks")(cell) or ()],
     ),
     Column(
