@@ -28,7 +28,7 @@ from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
 from harness.rows.columns import BY_NAME
-from harness.vocabulary import MEASURED, Verdict, Word
+from harness.vocabulary import MEASURED, Status, Verdict, Word
 
 
 class Outcome(Word):
@@ -129,7 +129,14 @@ def judge_cell(comparison: CellComparison, condition: Condition) -> Finding:
     status = comparison.base["status"]
     if estimate.change is None and status == comparison.new["status"] and status not in MEASURED:
         return Finding(cell, condition, Outcome.PASS, f"not judged: {status} before and after", judged=False)
-    return Finding(cell, condition, outcome, _text(estimate, condition, outcome))
+    return Finding(cell, condition, outcome, _text(estimate, condition, outcome) + _statuses(comparison))
+
+
+def _statuses(comparison: CellComparison) -> str:
+    """Say which of the two is not ok: a figure of such a cell never stands without that word."""
+    sides = {side: getattr(comparison, side)["status"] for side in ("base", "new")}
+    words = [f"the {side} is {status}" for side, status in sides.items() if status != Status.OK]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def decide(estimate: Estimate, condition: Condition) -> Outcome:

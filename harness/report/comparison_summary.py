@@ -66,9 +66,12 @@ def _short(row: Row) -> dict[str, Any]:
 
 
 def _speed(row: Row, side: str) -> str:
-    """Return the median, or the status in its place."""
+    """Return the median, with the status where that is not ok, or the status in its place."""
     median, status = row[f"{side}_latency_median_ms"], row[f"{side}_status"]
-    return units.milliseconds(median) if median is not None or status == Status.OK else str(status)
+    word = "" if status == Status.OK else str(status)
+    if median is None and word:
+        return word
+    return f"{units.milliseconds(median)} {word}".rstrip()
 
 
 def change(row: Row) -> str:
@@ -106,7 +109,7 @@ def remarks(compared: RunComparison) -> Iterator[str]:
 def changed_things(rows: Sequence[Row]) -> Iterator[str]:
     """Return sentences about files, runtimes and delegates that differ between the two."""
     for row in rows:
-        cell = f"{row['model']}, {row['delegate_requested']}: "
+        cell = f"{row['model']}, {row['delegate_requested']}{_status(row)}: "
         whose = {
             "model_sha256": f"{row['model']}: ",
             "runtime": "",
@@ -117,6 +120,12 @@ def changed_things(rows: Sequence[Row]) -> Iterator[str]:
             old, new = row[f"base_{name}"], row[f"new_{name}"]
             if old != new and None not in (old, new):
                 yield f"{prefix}{name} {_cut(old)} → {_cut(new)}"
+
+
+def _status(row: Row) -> str:
+    """Return the statuses of both in brackets; nothing where both are ok."""
+    statuses = dict.fromkeys((row["base_status"], row["new_status"]))
+    return "" if list(statuses) == [Status.OK] else f" ({' → '.join(statuses)})"
 
 
 def _cut(value: Any) -> str:

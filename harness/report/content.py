@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.text import clean
 
@@ -95,7 +95,8 @@ def generic_table(rows: Sequence[Row], columns: Sequence[str]) -> RenderableType
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in filled:
         numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(Text(column), justify=side, overflow="fold", no_wrap=column == "status")
     for row in rows:
         table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
     return table

@@ -10,7 +10,7 @@ from harness.report import notes
 from harness.report.notes import Note
 from harness.rows import pareto
 from harness.rows.pareto import Change
-from harness.vocabulary import MEASURED, Verdict
+from harness.vocabulary import MEASURED, Status, Verdict
 
 MOST_NOTES = 6
 SHORT: dict[str, str] = {Verdict.TOO_FEW_SAMPLES: "few samples", Verdict.TRUSTED: ""}
@@ -35,8 +35,10 @@ class Line:
 
     @property
     def short_label(self) -> str:
-        """The label without its word where a footnote has that word."""
-        return self.label[self.label.index("[") :] if "[" in self.label else self.label
+        """The label without its word where a footnote has that word; a status is no doubt, and stays (law 1)."""
+        if self.row["status"] != Status.OK or "[" not in self.label:
+            return self.label
+        return self.label[self.label.index("[") :]
 
     @property
     def has_figures(self) -> bool:
@@ -68,13 +70,17 @@ def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
 
 
 def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
-    """Return the label of each row, and the footnotes; a doubt about all rows is stated once, below."""
+    """Return the label of each row, and the footnotes.
+
+    A doubt about all rows is stated once, below; a status that is not ok stands beside its figures in any case.
+    """
     found = notes.gather(rows)
     words = [notes.label(row) for row in rows]
     common = words[0] if len(rows) > 1 and len(set(words)) == 1 else ""
     general = [note for note in found if len(rows) > 1 and len(note.rows) == len(rows)]
     special = [note for note in found if note not in general][: max(MOST_NOTES - len(general), 0)]
-    labels = [_label("" if common else word, index, special) for index, word in enumerate(words)]
+    beside = ["" if common in set(Verdict) else word for word in words]
+    labels = [_label(word, index, special) for index, word in enumerate(beside)]
     hidden = len(found) - len(general) - len(special)
     return labels, [*_general(general, common), *_numbered(special, common), *_rest(hidden)]
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import UnknownNameError
+from harness.errors import UnknownNameError, UsageError
 from harness.records.records import StoredRecord
 from harness.rows import frame
 from harness.rows.selection import find_folders
 from harness.rows.summary import steady_durations
 from harness.units import NS_PER_MS
+from harness.vocabulary import MEASURED
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
@@ -58,9 +59,17 @@ class Run:
 
         Raises:
             UnknownNameError: No such cell.
+            UsageError: The delegate did not run, or its outputs are wrong, so the times are not its own.
             RecordError: The samples are gone.
         """
-        return [durations / NS_PER_MS for durations in steady_durations(self._find(model, delegate))]
+        stored = self._find(model, delegate)
+        record = stored.record
+        if record.status not in MEASURED:
+            reasons = "; ".join(record.reasons) or f"{record.delegate.actual} ran"
+            raise UsageError(
+                f"{model} on {record.delegate.requested} has no latencies of its own: {record.status}: {reasons}"
+            )
+        return [durations / NS_PER_MS for durations in steady_durations(stored)]
 
     def _find(self, model: str, delegate: str | None) -> StoredRecord:
         cells = {(s.record.model.name, s.record.delegate.requested): s for s in self.results.records}

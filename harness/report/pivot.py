@@ -172,8 +172,8 @@ def _cell(row: Row, *, star: bool, fastest: bool, best: bool) -> str:
     text = _figures(
         row["latency_median_ms"], row["map"], doubt, FASTEST if fastest else "", BEST if best else ""
     )
-    partial = " partial" if row["status"] == Status.PARTIAL else ""
-    return f"{STAR + ' ' if star else ''}{text}{partial}"
+    word = f" {row['status']}" if row["status"] != Status.OK else ""
+    return f"{STAR + ' ' if star else ''}{text}{word}"
 
 
 def _figures(

@@ -13,6 +13,7 @@ from harness.report.content import Content, Form
 from harness.rows import columns as public
 from harness.rows.frame import Results, Row
 from harness.rows.selection import sort_rows
+from harness.vocabulary import Status
 
 PIVOT_FORMATS = frozenset({"table", "markdown"})
 """Formats in which rows that are grouped by a column become pivots; in others they stay rows."""
@@ -48,9 +49,11 @@ def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) 
     """
     chosen = public.check_names(view.columns or public.NAMES)
     rows = select_rows(in_order, view)
+    for_people = [*chosen, *(["status"] if has_unsaid_status(rows, chosen) else [])]
     own: dict[str, Callable[[], Form]] = {
         "html": lambda: _page(found, in_order, view),
-        "table": lambda: _table(found, rows, view),
+        "table": lambda: _table(found, rows, view, for_people),
+        "markdown": lambda: Content(rows, for_people),
     }
     if view.group_by is not None:
         own |= {format: _pivot(rows, view.group_by, view, format) for format in PIVOT_FORMATS}
@@ -79,13 +82,22 @@ def _page(found: Results, in_order: Sequence[Row], view: ResultsView) -> str:
     return render(found, list(in_order), view.sort, group_by=view.group_by, beside=view.beside)
 
 
-def _table(found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView) -> Form:
+def has_unsaid_status(rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> bool:
+    """Whether chosen columns give figures of a cell that is not ok without its status (law 1)."""
+    figures = [name for name in chosen if public.BY_NAME[name].dtype == public.NUMBER]
+    odd = (row for row in rows if row["status"] != Status.OK)
+    return "status" not in chosen and any(row[name] is not None for row in odd for name in figures)
+
+
+def _table(
+    found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView, chosen: Sequence[str]
+) -> Form:
     """Return the result table, or that of the chosen columns."""
     from harness.report.console import ResultTable, chosen_columns
     from harness.rows.published import for_table
 
     if view.columns:
-        return chosen_columns(rows, view.columns)
+        return chosen_columns(rows, chosen)
     return ResultTable(for_table(rows), map(_short, found.runs))
 
 
@@ -109,7 +121,8 @@ def _pivot(rows: Sequence[Mapping[str, Any]], by: str, view: ResultsView, format
 def remarks(content: Content, view: ResultsView, format: str) -> list[str]:
     """Return sentences about results that a format does not show."""
     if view.group_by is None or format not in PIVOT_FORMATS:
-        return []
+        unsaid = format not in PIVOT_FORMATS and has_unsaid_status(content.rows, content.columns)
+        return ["not every row is ok, and no column says so: add `status` to --columns"] if unsaid else []
     from harness.report import pivot
 
     hidden = pivot.passed_over(content.rows, view.group_by)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.vocabulary import Quantization, Status
+from harness.vocabulary import MEASURED, Quantization, Status
 
 Row = Mapping[str, Any]
 
@@ -69,9 +69,9 @@ def optimal(rows: Sequence[Row]) -> list[bool]:
 
 
 def changes(rows: Sequence[Row]) -> list[Change]:
-    """Return each row's change against float32; empty where there is no float32 version, or more than one."""
+    """Return each row's change against float32; empty where no float32 version was measured, or more than one."""
     references: dict[tuple[Any, ...], list[Row]] = {}
-    for row in filter(_is_float32, rows):
+    for row in (row for row in rows if _is_float32(row) and row["status"] in MEASURED):
         references.setdefault(_versions(row), []).append(row)
         references.setdefault((row["run_id"], *_versions(row)), []).append(row)
     return [_change(row, references) for row in rows]

@@ -8,12 +8,13 @@ from typing import Any
 from harness import units
 from harness.records.records import StoredRecord
 from harness.rows.sustained import Sustained, analyze
-from harness.vocabulary import MEASURED
+from harness.vocabulary import MEASURED, Status
 
 COLUMNS = (
     "model",
     "delegate_requested",
     "device",
+    "status",
     "seconds",
     "first_ms",
     "last_ms",
@@ -55,6 +56,7 @@ def _row(
         "model": record.model.name,
         "delegate_requested": record.delegate.requested,
         "device": record.device.name,
+        "status": str(record.status),
         "seconds": result.seconds,
         "first_ms": result.first_ms,
         "last_ms": result.last_ms,
@@ -66,10 +68,11 @@ def _row(
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:
-    """Return a row for a table."""
+    """Return a row for a table, whose status is empty where it is ok."""
     return {
         "model": row["model"],
         "delegate": row["delegate_requested"],
+        "status": "" if row["status"] == Status.OK else row["status"],
         "ran": units.duration(row["seconds"]),
         "first ms": units.milliseconds(row["first_ms"]),
         "last ms": units.milliseconds(row["last_ms"]),

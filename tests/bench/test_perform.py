@@ -57,6 +57,6 @@ def test_every_other_cell_is_still_tried(kind, statuses, attempt):
         attempt(kind, *statuses)
 
 
-def test_the_accuracy_of_a_cell_on_the_cpu_is_that_of_the_kernels_that_ran(attempt):
-    with pytest.raises(AttemptedError):
-        attempt("accuracy", "fallback", delegate="cpu-reference")
+def test_a_cell_on_the_cpu_that_ran_on_other_kernels_is_no_exception(attempt):
+    """Its accuracy would stand in no row either."""
+    assert attempt("accuracy", "fallback", delegate="cpu-reference").accuracy.status == "fallback"

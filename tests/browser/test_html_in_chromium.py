@@ -244,6 +244,56 @@ def test_the_operators_of_a_row_are_listed_with_who_ran_them(chromium, tmp_path)
     assert len(every) == 55
 
 
+NOT_OK = {
+    "fallback": "xnnpack",
+    "partial": "gpu",
+    "incorrect": "gpu",
+    "failed": "unknown",
+    "partial-data": "cpu",
+}
+
+
+def test_the_figures_of_a_row_that_is_not_ok_stand_under_its_word(chromium, tmp_path):
+    run = RunFactory(tmp_path / "20261121-090000-abcd")
+    for status, actual in NOT_OK.items():
+        add_operators(run.cell(f"net-{status}", "gpu", status=status, actual=actual, reasons=("why",)))
+        path = run.cells[-1] / "record.json"
+        record = records.load(path, records.Record)
+        records.save(path, msgspec.structs.replace(record, settings={"sustained": 60.0}))
+    found = frame.read_results([run.folder])
+    file = tmp_path / "page.html"
+    file.write_text(render(found, frame.to_rows(found.records), group_by="device"), encoding="utf-8")
+    show(chromium, file)
+    for place, status in enumerate(NOT_OK):
+        js(chromium, "document.getElementById(arguments[0]).click()", f"open-{place}")
+        wait_for(chromium, f"document.getElementById('detail-{place}') !== null")
+        code = """const detail = document.getElementById(arguments[0]);
+            const heads = [...detail.querySelectorAll('h3, summary')].map(e => [e.textContent, e.parentElement]);
+            const told = heads.filter(([, part]) => /\\d/.test(part.textContent)).map(([text]) => text);
+            return [told, detail.querySelector('.charts').previousElementSibling.textContent]"""
+        told, charts = js(chromium, code, f"detail-{place}")
+        word = f"{status}: {NOT_OK[status]} ran"
+        assert charts == f"{word}. That is what the charts show."
+        figures = [
+            text for text in told if text.startswith(("Time by", "Latency", "Accuracy")) or "one by" in text
+        ]
+        assert figures
+        assert all(word in text for text in figures), figures
+        assert any(text.startswith("Time by operator") for text in figures) == (status != "fallback")
+    points = js(
+        chromium, "return [...document.querySelectorAll('.point')].map(e => e.getAttribute('aria-label'))"
+    )
+    assert len(points) == 2
+    assert all("partial" in text for text in points)
+    long = js(
+        chromium, "return [...document.querySelectorAll('#sustained-chart figure')].map(e => e.textContent)"
+    )
+    assert len(long) == len(NOT_OK)
+    assert all(any(word in text for word in NOT_OK) for text in long)
+    cells = js(chromium, "return [...document.querySelectorAll('#pivot-tables td')].map(e => e.textContent)")
+    assert all(any(word in text for word in NOT_OK) for text in cells)
+
+
 def test_pivots_and_published_figures_have_sections_of_their_own(browser):
     titles = js(browser, "return [...document.querySelectorAll('#pivots caption')].map(e => e.textContent)")
     assert titles[:2] == ["device: local", "device: pixel-4"] and "device: Pixel 4" in titles

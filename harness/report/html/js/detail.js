@@ -10,9 +10,10 @@ function drawDetail(row) {
   const more = DATA.details[row];
   return h("div", { class: "detail" },
     h("div", { class: "columns" }, detailReasons(row), detailEvidence(row)),
+    more && statusWord(row) && h("p", { class: "small" }, statusWord(row), ". That is what the charts show."),
     more && h("div", { class: "charts" }, detailCharts(row, more)),
     more && more.operators && detailOperators(more.operators, row),
-    more && more.boxes.length > 0 && detailProcesses(more),
+    more && more.boxes.length > 0 && detailProcesses(more, row),
     h("div", { class: "columns" }, Object.entries(FIGURES).map(([title, names]) => detailFigures(row, title, names))),
     !more && h("p", { class: "quiet small" }, `The page carries the samples of ${DATA.most_details} cells, those of the newest runs; this one's are in its run's folder.`));
 }
@@ -37,7 +38,7 @@ function detailFigures(row, title, names) {
   if (!shown.length) return null;
   const pairs = shown.map((name) => [h("abbr", { title: COLUMN[name].meaning }, name), text(row, name)]);
   if (title === "Identity") pairs.push(...pick(DATA.settings, row).map(([name, value]) => [`setting ${name}`, value]));
-  return h("section", {}, h("h3", {}, title), facts(pairs));
+  return h("section", {}, h("h3", {}, `${title} `, title === "Identity" ? null : statusWord(row)), facts(pairs));
 }
 
 function detailCharts(row, more) {
@@ -64,10 +65,10 @@ function classChart(classes) {
   return short;
 }
 
-function detailProcesses(more) {
+function detailProcesses(more, row) {
   const head = ["process", "status", "steady inferences", "median ms", "loading ms"];
   const rows = more.boxes.map((box) => h("tr", {}, h("th", { scope: "row" }, box.process), h("td", {}, box.status, box.reasons.length > 0 && `: ${box.reasons.join("; ")}`), h("td", { class: "n" }, box.n), h("td", { class: "n" }, box.median), h("td", { class: "n" }, box.init)));
-  return h("details", {}, h("summary", {}, `${more.boxes.length} processes, one by one`),
+  return h("details", {}, h("summary", {}, `${more.boxes.length} processes, one by one `, statusWord(row)),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Processes" }, h("table", { class: "small" }, h("thead", {}, h("tr", {}, head.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, rows))),
     more.telemetry.length > 0 && h("ul", { class: "small quiet" }, more.telemetry.map((line) => h("li", {}, line))));
 }

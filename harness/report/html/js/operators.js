@@ -5,7 +5,7 @@ const MOST_KINDS = 10;
 function detailOperators(found, row) {
   if (found.missing) return h("section", {}, h("h3", {}, "Time by operator"), h("p", { class: "quiet" }, `Not recorded: ${found.missing.join("; ") || "no reason was given"}`));
   const where = (delegated) => (delegated ? delegateName(row) : "builtin kernel");
-  return h("section", { class: "operators" }, h("h3", {}, "Time by operator"),
+  return h("section", { class: "operators" }, h("h3", {}, "Time by operator ", statusWord(row)),
     h("p", { class: "small quiet" }, `Mean of ${found.n} inferences with ${found.runtime}, in a process of its own: a profiler slows down what it watches. All operators together: ${found.sum} ms.`),
     operatorTable("Kinds of operators", ["operator", "ran in", "count", "ms", "share", ""], found.kinds.slice(0, MOST_KINDS).map((kind) => kindRow(kind, where))),
     found.kinds.length > MOST_KINDS && h("p", { class: "small quiet" }, `and ${found.kinds.length - MOST_KINDS} more kinds below`),

@@ -35,7 +35,7 @@ function drawSustained(section, host) {
   host.replaceChildren(...rows.slice(0, 12).map((row) => {
     const more = DATA.details[row];
     const figure = traceChart(more.traces, more.sustained, `${text(row, "model")} on ${text(row, "delegate_requested")}, ${text(row, "device")}`);
-    figure.append(h("p", { class: "small" }, `${more.sustained.text}. `, h("a", { href: `#row-${row}` }, "Its row")));
+    figure.append(h("p", { class: "small" }, statusWord(row), ` ${more.sustained.text}. `, h("a", { href: `#row-${row}` }, "Its row")));
     return figure;
   }));
 }
