@@ -68,6 +68,7 @@ OF_NO_ROOM = {
     # folder             what it holds
     "benchmarks",  # what measures the harness itself, by hand
     "browser",  # the page in a real browser
+    "gpu",  # a GPU of this computer, or a program in its place
     "example_training",  # how the bundled example was made, and that it is as its cards say
     "golden",  # what users get, as it was
     "records_formats",  # runs as older versions wrote them

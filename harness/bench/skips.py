@@ -5,7 +5,8 @@ from __future__ import annotations
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
-from harness.delegates import EXTERNAL, Delegate, parse_delegate
+from harness.delegates import EXTERNAL, GPU, Delegate, parse_delegate
+from harness.drivers import local_gpu
 from harness.drivers.coral.delegate import why_mismatched, why_unavailable
 
 
@@ -26,9 +27,11 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
 
 
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
-    """Say why a device does not offer a delegate; a TPU of this computer is looked for when it is asked for."""
+    """Say why a device does not offer a delegate; this computer's GPU and TPU are looked for when asked for."""
     if delegate.traits.plugged_in and station.info.on_host_hardware and not station.far:
         return why_unavailable(delegate)
+    if delegate.kind == GPU and station.info.on_host_hardware and not station.far:
+        return local_gpu.why_unavailable(delegate)
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:
         return None

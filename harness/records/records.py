@@ -67,13 +67,18 @@ class DeviceFacts(Fact, frozen=True, kw_only=True):
 
 
 class DelegateFacts(Fact, frozen=True, kw_only=True):
-    """What was asked for and what ran, with the evidence."""
+    """What was asked for and what ran, with the evidence.
+
+    `hardware` names the GPU where its runtime does; `software` says that a program on the CPU stood in for it.
+    """
 
     requested: str
     actual: str
     delegated_nodes: int | None = None
     total_nodes: int | None = None
     evidence: tuple[str, ...] = ()
+    hardware: str | None = None
+    software: bool = False
 
 
 class SummaryFacts(Fact, frozen=True, kw_only=True):

@@ -78,6 +78,12 @@ def _unverified(record: Record, summary: LatencySummary | None) -> Iterator[Find
     if record.delegate.actual == UNKNOWN:
         evidence = "; ".join(record.delegate.evidence) or "no evidence"
         yield Verdict.UNVERIFIED, f"what ran is not proven: {evidence}"
+    if record.delegate.software:
+        yield (
+            Verdict.UNVERIFIED,
+            f"{record.delegate.hardware or 'the adapter'} is a program that computes on the CPU in a GPU's place: this "
+            "latency says nothing of a GPU",
+        )
 
 
 def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:

@@ -10,6 +10,7 @@
     check      the outputs of what was timed against one CPU thread's
     agreement  whether two runs gave the same outputs
     library    a delegate from a shared library
+    gpu        a model compiled for this computer's GPU
     evidence   which nodes a delegate took
     switching  an inference right after another model's
     feeds      what is set before each inference

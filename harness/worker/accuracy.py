@@ -17,6 +17,7 @@ from harness.accuracy.interpreters import InterpreterEngine
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.cards import DecoderSpec, InputSpec, Labels
+from harness.delegates import KINDS
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
@@ -33,7 +34,7 @@ PROGRESS_EVERY_S = 0.2
 def run(job: AccuracyJob, runtime: Runtime) -> None:
     """Carry out an accuracy job and leave `detections.json` and `result.json` in its output folder."""
     # An accelerator is one, however many cores there are.
-    n_engines = max(1, job.cores // job.threads) if job.delegate_library is None else 1
+    n_engines = max(1, job.cores // job.threads) if KINDS[job.delegate].on_cpu else 1
     applied = [library.make(runtime, job) for _ in range(n_engines)]
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]

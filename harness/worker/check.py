@@ -57,7 +57,7 @@ def not_finite(interpreter: Any) -> list[str]:
 
 def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> OutputCheck:
     """Run a few inputs on the interpreter that was timed and on one CPU thread, and compare the outputs."""
-    own = job.delegate_library is None
+    own = KINDS[job.delegate].on_cpu
     if own and job.threads == 1:
         return OutputCheck()
     kind = job.delegate if own else CPU

@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.delegates import GPU, UNKNOWN
 from harness.runtime import Runtime, make_interpreter
 from harness.worker import evidence
 from harness.worker.events import Stage, emit
 from harness.worker.evidence import Delegation
+from harness.worker.gpu import GpuError, GpuInterpreter
 from harness.worker.jobs import Job
 from harness.worker.results import Execution
 
@@ -58,6 +60,8 @@ def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
         ValueError: The model cannot be loaded.
         RuntimeError: The delegate could not prepare the graph, or tensors cannot be allocated.
     """
+    if job.delegate == GPU:
+        return _make_on_gpu(runtime, job)
     if job.delegate_library is None:
         return ReadyInterpreter(make_interpreter(runtime, job.model, job.delegate, job.threads))
     library = job.delegate_library
@@ -80,6 +84,17 @@ def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
         ) from error
     emit(Stage(f"the model was running on the delegate of {library}"))
     return ReadyInterpreter(interpreter, delegation, evidence.operators_left(nodes or ()))
+
+
+def _make_on_gpu(runtime: Runtime, job: Job) -> ReadyInterpreter:
+    emit(Stage("LiteRT was compiling the model for the GPU"))
+    float32 = job.delegate_options.get("precision") == "fp32"
+    try:
+        interpreter = GpuInterpreter(runtime, job.model, job.threads, float32)
+    except GpuError as error:
+        raise LibraryError(str(error)) from error
+    emit(Stage("the model was running on the GPU"))
+    return ReadyInterpreter(interpreter)
 
 
 def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
@@ -121,7 +136,15 @@ def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
 
 
 def describe(job: Job, applied: ReadyInterpreter) -> Execution:
-    """Say what ran: as `evidence.describe`, of the library's delegate where there is one."""
+    """Say what ran: as `evidence.describe`, of the library's delegate where there is one.
+
+    What the GPU accelerator took stands in its log, which the parent holds.
+    """
+    if job.delegate == GPU:
+        allowed = "float32" if job.delegate_options.get("precision") == "fp32" else "float16 where it can"
+        how = f"compiled by LiteRT's GPU accelerator, in {allowed}, and timed from host memory to host memory"
+        nodes = evidence.list_nodes(applied.interpreter)
+        return Execution(UNKNOWN, None, None if nodes is None else len(nodes), (how,))
     whole = evidence.read_delegation(applied.interpreter)
     if job.delegate_library is None:
         return evidence.describe(job.delegate, whole)

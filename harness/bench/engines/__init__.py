@@ -8,6 +8,7 @@ board_images    the images of a dataset on a board
 bundle          our worker as one file
 cell_jobs       what the worker is asked to do for a cell
 worker_process  one process of the worker: started, heard, its result checked
+gpu_log         what LiteRT's GPU accelerator says of itself
 inputs          real images as inputs for timing
 operators       the times of operators, as profilers print them
 cooldown        a device cools down before it is timed

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.plan import Cell
-from harness.delegates import Delegate
+from harness.delegates import GPU, Delegate
 from harness.errors import MeasurementError
 from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
 from harness.worker.jobs import AccuracyJob, LatencyJob, OperatorsJob
@@ -30,7 +30,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
         output=str(output),
         memory_limit_mb=settings.memory_limit_mb,
         delegate_library=library_path(cell.delegate),
-        delegate_options=cell.delegate.library_options,
+        delegate_options=_options(cell.delegate),
         other_model=None if cell.other is None else str(cell.other.file.resolve()),
     )
 
@@ -52,7 +52,7 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
         output=str(output),
         memory_limit_mb=cell.settings.memory_limit_mb,
         delegate_library=library_path(cell.delegate),
-        delegate_options=cell.delegate.library_options,
+        delegate_options=_options(cell.delegate),
     )
 
 
@@ -78,6 +78,11 @@ def operators_job(cell: Cell, output: Path) -> OperatorsJob:
         output=str(output),
         memory_limit_mb=cell.settings.memory_limit_mb,
     )
+
+
+def _options(delegate: Delegate) -> dict[str, str]:
+    """Return what a library, or LiteRT's GPU accelerator, is told."""
+    return dict(delegate.options) if delegate.kind == GPU else delegate.library_options
 
 
 def library_path(delegate: Delegate) -> str | None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.engines.cell_jobs import accuracy_job, latency_job, operators_job
+from harness.bench.engines.gpu_log import GpuLog, judge, read_gpu_log
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.operators import parse_summary
 from harness.bench.engines.worker_process import R, WorkerAnswer, run_worker
 from harness.bench.plan import Cell
-from harness.delegates import EDGETPU, EXTERNAL, Delegate
+from harness.delegates import EDGETPU, EXTERNAL, GPU, Delegate
 from harness.drivers.base import Device
 from harness.errors import MeasurementError
 from harness.hashing import hash_file
@@ -127,6 +128,8 @@ class PythonWorker:
 
     def _delegate_facts(self, cell: Cell, execution: Execution, stderr: str) -> DelegateFacts:
         """Return what was asked for and what ran, with the interpreter's and the log's evidence."""
+        if cell.delegate.kind == GPU:
+            return _gpu_facts(cell.delegate, execution, read_gpu_log(stderr))
         log = [line.strip() for line in stderr.splitlines() if "delegate" in line.lower()]
         library = filter(None, [self.library_in_words(cell.delegate)])
         return DelegateFacts(
@@ -136,6 +139,19 @@ class PythonWorker:
             total_nodes=execution.total_nodes,
             evidence=(*execution.evidence, *library, *dict.fromkeys(log)),
         )
+
+
+def _gpu_facts(delegate: Delegate, execution: Execution, log: GpuLog) -> DelegateFacts:
+    ran = judge(execution, log)
+    return DelegateFacts(
+        requested=str(delegate),
+        actual=ran.actual,
+        delegated_nodes=ran.delegated_nodes,
+        total_nodes=ran.total_nodes,
+        evidence=ran.evidence,
+        hardware=log.adapter,
+        software=log.software,
+    )
 
 
 def _telemetry(cell: Cell, result: LatencyResult) -> Telemetry:

@@ -12,7 +12,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from harness.bench.engines.base import OnProgress
+from harness.bench.engines.gpu_log import why_refused
 from harness.child_process import environment, parse_event
+from harness.delegates import GPU
 from harness.drivers.base import Completed, Device
 from harness.errors import DeviceTimeoutError, MeasurementError
 from harness.schema import look_into
@@ -171,13 +173,19 @@ def _check_end(ended: Completed, listener: _Listener, job: Job) -> None:
             status=Status.TIMEOUT,
         )
     if listener.failure:
-        raise MeasurementError(listener.failure)
+        raise MeasurementError(_why(ended, listener, job))
     if ended.exit_code == 0 and listener.finished:
         return
     tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
     when = f" while {listener.stage}" if listener.stage else ""
     how = how_it_ended(ended.exit_code, job)
     raise MeasurementError(f"the worker {how}{when}{': ' + tail if tail else ''}")
+
+
+def _why(ended: Completed, listener: _Listener, job: Job) -> str:
+    """Return the failure in the worker's words, behind what the GPU's log tells of it."""
+    refused = why_refused(ended.stderr) if job.delegate == GPU else None
+    return listener.failure if refused is None else f"{refused}; {listener.failure}"
 
 
 def how_it_ended(exit_code: int | None, job: Job) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from harness.delegates import GPU
 from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import usb_phones
 from harness.drivers.checkup.check import Check, State
 from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_kind
 from harness.drivers.coral.device import clock_in_words, describe_tpu
+from harness.drivers.local_gpu import find_gpu
 from harness.errors import HarnessError
 from harness.workspace import Workspace, ensure_writable
 
@@ -41,6 +43,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     else:
         yield Check(HOST, "results", State.OK, f"{folder} is writable")
     yield _usb()
+    yield check_gpu()
     yield check_edge_tpu()
 
 
@@ -65,6 +68,16 @@ def _usb() -> Check:
         return Check(HOST, "usb", State.OK, "no phone is attached that would need libusb1")
     remedy = "pip install 'ondevice-harness[usb]', or start an adb server (`adb start-server`)"
     return Check(HOST, "usb", State.FAILED, f"{', '.join(waiting)} attached, libusb1 not installed", remedy)
+
+
+def check_gpu() -> Check:
+    """Check what `--delegate gpu` needs on this computer; nobody has to have it."""
+    gpu = find_gpu()
+    drivers = ", ".join(gpu.drivers)
+    if gpu.missing:
+        return Check(HOST, GPU, State.OK, f"not usable: {gpu.missing}")
+    found = f"Vulkan drivers {drivers}" if drivers else "the system's own interface"
+    return Check(HOST, GPU, State.OK, f"{found}; `--delegate gpu` says which adapter answers")
 
 
 def check_edge_tpu() -> Check:
