@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.bench.cells import make_cells
+from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import find_engine
 from harness.bench.environment import describe_environment
@@ -226,7 +227,14 @@ def _let_go(prepared: Prepared) -> None:
 def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
     pairs = zip(prepared.stations, prepared.engines, strict=True)
     return [
-        Runner(prepared.plan.of_device(station.device.name), engine, station.info, store, observer)
+        Runner(
+            prepared.plan.of_device(station.device.name),
+            engine,
+            station.info,
+            store,
+            observer,
+            DeviceWait(station.device, station.info, prepared.request.device_wait),
+        )
         for station, engine in pairs
     ]
 

@@ -40,6 +40,7 @@ class RunKeywords(UserSettings):
     eval_binary: PathLike | None = None
     cpu_mask: str | None = None
     max_start_temp: float | None = None
+    device_wait: float | None = None
     output: PathLike | None = None
     dry_run: bool = False
     resume: PathLike | bool = False

@@ -12,6 +12,7 @@ plan         the cells of a run, and the order of their tasks
 schedule     what a run wants next
 perform      one task, carried out
 accuracy_checks  what is wrong with an accuracy, or missing from it
+device_wait  a device that went away, waited for
 cell_record  the record of a cell as it grows
 run          a plan on one device
 observer     who is told how a run goes

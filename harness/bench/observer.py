@@ -24,6 +24,9 @@ class Observer(Protocol):
     def images(self, task: Task, done: int, total: int) -> None:
         """An accuracy task goes on."""
 
+    def waiting(self, task: Task, seconds: float, limit: float) -> None:
+        """The device of a task went away and has been waited for so many seconds, of at most `limit`."""
+
     def done(self, task: Task, record: Record) -> None:
         """A task ended, and its cell's record is on disk."""
 
@@ -42,6 +45,9 @@ class Silent:
 
     def images(self, task: Task, done: int, total: int) -> None:
         """An accuracy task goes on."""
+
+    def waiting(self, task: Task, seconds: float, limit: float) -> None:
+        """The device of a task is waited for."""
 
     def done(self, task: Task, record: Record) -> None:
         """A task ended."""

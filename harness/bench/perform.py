@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from harness.accuracy.dataset_accuracy import evaluate_on
 from harness.bench.accuracy_checks import judged, nothing_read
+from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
@@ -20,6 +22,8 @@ from harness.records.store import RunStore, now
 from harness.records.telemetry import Telemetry
 from harness.vocabulary import Status
 
+T = TypeVar("T")
+
 
 @dataclass
 class Performer:
@@ -29,11 +33,13 @@ class Performer:
         engine: What measures.
         store: Where samples, operators and detections go.
         observer: Is told how many images are done.
+        patience: Waits for the device where it goes away; None not to wait.
     """
 
     engine: Engine
     store: RunStore
     observer: Observer
+    patience: DeviceWait | None = None
     _fastest_probe: int | None = None
 
     def perform(self, task: Task, record: Record) -> Record:
@@ -53,15 +59,30 @@ class Performer:
         """Measure one repetition in a process of its own; its samples are on disk before it is in a record."""
         cell, started = task.cell, now()
         try:
-            scratch = self.store.make_scratch(f"{cell.id}-{task.repetition}")
-            timed = self.engine.time(cell, task.repetition, scratch)
-            facts = replace(timed.facts, telemetry=self._with_baseline(timed.facts.telemetry))
+            timed, remark = self._attempt(
+                task,
+                lambda: self.engine.time(
+                    cell, task.repetition, self.store.make_scratch(f"{cell.id}-{task.repetition}")
+                ),
+            )
+            facts = replace(
+                timed.facts,
+                reasons=(*timed.facts.reasons, *remark),
+                telemetry=self._with_baseline(timed.facts.telemetry),
+            )
         except (HarnessError, OSError) as error:
             return ProcessFacts(index=task.repetition, started_at=started, **_failure(error))
         if timed.samples is None:
             return facts
         name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
         return replace(facts, samples=name)
+
+    def _attempt(self, task: Task, measure: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
+        """Carry out a part of a task, and once more where the device goes away and comes back; remark on that."""
+        if self.patience is None:
+            return measure(), ()
+        found, remark = self.patience.attempt(task, measure, self.observer)
+        return found, (remark,) if remark else ()
 
     def _with_baseline(self, telemetry: Telemetry) -> Telemetry:
         """Add the shortest CPU probe of this device so far, which throttling is judged against."""
@@ -76,7 +97,9 @@ class Performer:
         """Record the operators of a cell; a failure is told, and is none of the cell's."""
         cell = task.cell
         try:
-            found = self.engine.operators(cell, self.store.make_scratch(f"{cell.id}-operators"))
+            found, _ = self._attempt(
+                task, lambda: self.engine.operators(cell, self.store.make_scratch(f"{cell.id}-operators"))
+            )
             name = self.store.save_operators(cell.id, OperatorProfile(operators=found.operators))
         except (HarnessError, OSError) as error:
             return OperatorFacts(**_failure(error))
@@ -89,10 +112,17 @@ class Performer:
         cell = task.cell
         planned = _planned_accuracy(cell)
         try:
-            scratch = self.store.make_scratch(f"{cell.id}-accuracy")
-            found = self.engine.infer(cell, scratch, lambda done, of: self.observer.images(task, done, of))
+            found, remark = self._attempt(
+                task,
+                lambda: self.engine.infer(
+                    cell,
+                    self.store.make_scratch(f"{cell.id}-accuracy"),
+                    lambda done, of: self.observer.images(task, done, of),
+                ),
+            )
             name = self.store.take_detections(cell.id, found.detections)
-            return self._evaluated(_inferred_accuracy(planned, found, name), cell)
+            facts = self._evaluated(_inferred_accuracy(planned, found, name), cell)
+            return replace(facts, reasons=(*facts.reasons, *remark))
         except (HarnessError, OSError) as error:
             return replace(planned, **_failure(error))
 

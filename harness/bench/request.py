@@ -18,6 +18,7 @@ from harness.settings import MLPERF_MIN_SECONDS, Settings
 
 NmsKind = Literal["regular", "fast", "class-aware"]
 DEFAULT_FARM_WAIT_S = 300.0
+DEFAULT_DEVICE_WAIT_S = 60.0
 
 
 # fmt: off
@@ -98,6 +99,9 @@ class Request:
         "CPUs for the native tool, as taskset takes it (default: the fastest).")] = None
     max_start_temp: Annotated[float | None, Option(
         "Phones: wait until the battery is at most so warm (°C).")] = None
+    device_wait: Annotated[float, Option(
+        "Phones, boards: wait so long for one that went away (0: do not).", metavar="SECONDS",
+        form="duration", least=0)] = DEFAULT_DEVICE_WAIT_S
     output: Annotated[str | None, Option("Folder for the runs (default: results/).", form="path")] = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from msgspec import structs
 
 from harness.bench.cell_record import has_lost_device, new_record, with_status, without_lost
+from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import Engine
 from harness.bench.observer import Observer
 from harness.bench.perform import Performer
@@ -38,6 +39,7 @@ class Runner:
         info: The device, as it described itself.
         store: Where the records go; what a resumed run has there already is not measured again.
         observer: Is told how it goes.
+        patience: Waits for the device where it goes away; None not to wait.
     """
 
     plan: Plan
@@ -45,6 +47,7 @@ class Runner:
     info: DeviceInfo
     store: RunStore
     observer: Observer
+    patience: DeviceWait | None = None
     _records: dict[str, Record] = field(default_factory=dict, init=False)
     _progress: dict[str, CellProgress] = field(default_factory=dict, init=False)
 
@@ -61,7 +64,9 @@ class Runner:
             OutputError: A record cannot be written.
         """
         stop = stop or threading.Event()
-        performer = Performer(self.engine, self.store, self.observer)
+        if self.patience is not None:
+            self.patience.stop = stop
+        performer = Performer(self.engine, self.store, self.observer, self.patience)
         for cell in self.plan.cells:
             record = self._first_record(cell)
             self._records[cell.id], self._progress[cell.id] = record, self._progress_of(cell, record)

@@ -49,6 +49,9 @@ class FarmShown:
         """An accuracy task goes on."""
         self._update(task, done / max(total, 1))
 
+    def waiting(self, task: Task, seconds: float, limit: float) -> None:
+        """The device of a task is waited for; of a farm, the scheduler knows."""
+
     def done(self, task: Task, record: Record) -> None:
         """A task ended; what went wrong is told at once."""
         with self._lock:

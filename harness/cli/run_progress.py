@@ -39,6 +39,11 @@ class Shown:
         """An accuracy task goes on."""
         self._update(task, done / max(total, 1), f"{_what(task)}, image {done}/{total}")
 
+    def waiting(self, task: Task, seconds: float, limit: float) -> None:
+        """The device of a task is waited for."""
+        part = self._parts.get(task.cell.device, 0.0)
+        self._update(task, part, f"waiting for {task.cell.device} ({seconds:.0f} s of {limit:.0f})")
+
     def done(self, task: Task, record: Record) -> None:
         """A task ended; a failure is told at once."""
         with self._lock:

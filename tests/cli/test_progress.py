@@ -1,10 +1,12 @@
 """Progress is a bar on a terminal and a line now and then elsewhere."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
 from harness.cli import progress
+from harness.cli.run_progress import Shown
 
 
 class Terminal(io.StringIO):
@@ -45,3 +47,21 @@ def test_progress_on_a_terminal_is_a_bar_that_shows_text_as_it_is(monkeypatch, n
     assert "[x] failed" in text
     assert "25%" in text
     assert ("\x1b[38;5;" in text or "\x1b[35m" in text) != no_color
+
+
+def test_a_device_that_went_away_is_said_to_be_waited_for(capsys):
+    cell = SimpleNamespace(
+        device="pixel",
+        delegate="gpu",
+        model=SimpleNamespace(name="ssd"),
+        settings=SimpleNamespace(processes=5),
+    )
+    task = SimpleNamespace(kind="latency", repetition=1, cell=cell)
+    shown = Shown(progress.PlainProgress(interval_s=0))
+    shown.begin(5)
+    shown.task(task)
+    shown.waiting(task, 12.3, 60.0)
+    assert capsys.readouterr().err.splitlines() == [
+        "[0/5] pixel: ssd gpu latency 2/5",
+        "[0/5] waiting for pixel (12 s of 60)",
+    ]

@@ -6,6 +6,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.total, self.tasks, self.finished, self.images_done = 0, [], [], 0
+        self.waits = []
 
     def begin(self, n_tasks):
         self.total += n_tasks
@@ -18,6 +19,9 @@ class Recorder:
 
     def images(self, task, done, total):
         self.images_done = done
+
+    def waiting(self, task, seconds, limit):
+        self.waits.append((task.kind, seconds, limit))
 
     def done(self, task, record):
         self.finished.append(record)
@@ -38,6 +42,9 @@ class Quiet:
         pass
 
     def images(self, task, done, total):
+        pass
+
+    def waiting(self, task, seconds, limit):
         pass
 
     def done(self, task, record):

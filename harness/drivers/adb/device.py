@@ -19,6 +19,7 @@ from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import DeviceInfo, OnLine
 from harness.drivers.local_file import replaced
 from harness.drivers.shell_device import OWN, ShellDevice
+from harness.errors import MissingExtraError
 
 ROOT = "/data/local/tmp/ondevice-harness"
 """The folder that adb may write to, and run programs from, on every phone."""
@@ -54,6 +55,7 @@ class AdbDevice(ShellDevice[AdbLink]):
         super().__init__(name)
         self.address = Address(serial, host, port)
         self._root = root
+        self._was_there = False
         self._open_link = open_link or (lambda: connect(self.address, keys, auth_timeout_s))
 
     @property
@@ -96,7 +98,14 @@ class AdbDevice(ShellDevice[AdbLink]):
             adb_sync.send(link, files)
 
     def _connect(self) -> AdbLink:
-        return self._open_link()
+        try:
+            link = self._open_link()
+        except MissingExtraError as error:
+            if not self._was_there:
+                raise
+            raise ConnectionError("no adb server knows it any more") from error
+        self._was_there = True
+        return link
 
     def _start(
         self,

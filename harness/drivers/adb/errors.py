@@ -26,6 +26,8 @@ BUSY = (
     "another program holds it, most likely an adb server that does not answer here: run `adb kill-server`, or start "
     "it again so that the phone can be used through it"
 )
+_AWAY = ("not found", "offline")
+"""What an adb server says of a phone that has gone away, and may come back."""
 _LOWER = (
     OSError,
     EOFError,
@@ -65,7 +67,7 @@ def translate(device: str, what: str, argv: Sequence[str], error: Exception) -> 
     """Choose the error of ours for an error of a lower library."""
     if isinstance(error, RefusedError):
         return DeviceError(device, f"{error.path}: {error.reason}", argv)
-    if isinstance(error, ServiceRefusedError):
+    if isinstance(error, ServiceRefusedError) and not any(word in str(error) for word in _AWAY):
         return DeviceError(device, f"{what}: the device refuses the service ({error})", argv)
     if isinstance(error, theirs.DeviceAuthError):
         return DeviceError(device, UNAUTHORIZED, argv)

@@ -213,6 +213,25 @@ def test_a_board_that_goes_away_is_lost_and_measured_when_it_is_back(worker, cel
     assert worker.time(cell(), 0, scratch()).facts.status == "ok"
 
 
+def test_a_run_goes_on_when_a_board_is_back(prepared, board, recorder):
+    class Unplugging(type(recorder)):
+        def task(self, task):
+            super().task(task)
+            if len(self.tasks) == 2:
+                board.kill()
+
+        def waiting(self, task, seconds, limit):
+            super().waiting(task, seconds, limit)
+            if board.process.poll() is not None:
+                board.start()
+
+    seen = Unplugging()
+    ready = prepared(models=("shapes-full-integer",), delegates=("cpu:1",), devices=(board.url,))
+    outcome = carry_out(ready, seen)
+    assert not outcome.failed and [p.index for p in outcome.records[0].processes] == [0, 1]
+    assert seen.waits and "a new attempt" in outcome.records[0].processes[1].reasons[0]
+
+
 def test_two_harnesses_never_measure_on_one_board_at_the_same_time(worker, cell, scratch, tmp_path):
     looked = []
     with (tmp_path / "busy").open("w") as lock:
