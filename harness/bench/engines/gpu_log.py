@@ -100,9 +100,9 @@ def _unsupported(text: str) -> tuple[str, ...]:
 
 
 def _operator(line: str) -> str:
-    """`RESHAPE: why`; a custom operator's line gives its name twice and no reason."""
-    name, _, why = line.strip().removeprefix("CUSTOM ").partition(": ")
-    return name if why in {"", name} else f"{name}: {why}"
+    """`RESHAPE: why`; a custom operator's line gives its name twice, and some lines no reason."""
+    name, _, why = line.strip().removeprefix("CUSTOM ").partition(":")
+    return name if why.strip() in {"", name} else f"{name}: {why.strip()}"
 
 
 def why_refused(text: str) -> str | None:

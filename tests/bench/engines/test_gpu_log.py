@@ -34,10 +34,10 @@ def text(*lines):
 
 
 def test_the_adapter_the_counts_and_what_was_left_are_read():
-    log = read_gpu_log(text(ADAPTER, LEFT, OPERATORS, "CAST: only to float", COUNTS, APPLIED))
+    log = read_gpu_log(text(ADAPTER, LEFT, OPERATORS, "CAST: only to float", "DEQUANTIZE: ", COUNTS, APPLIED))
     assert (log.adapter, log.software) == ("SwiftShader Device (Subzero) (Vulkan)", True)
     assert (log.on_gpu, log.on_cpu, log.applied) == (54, 1, True)
-    assert log.unsupported == ("TFLite_Detection_PostProcess", "CAST: only to float")
+    assert log.unsupported == ("TFLite_Detection_PostProcess", "CAST: only to float", "DEQUANTIZE")
     found = judge(RAN, log)
     assert (found.actual, found.delegated_nodes, found.total_nodes) == ("gpu", 54, 55)
 
