@@ -20,7 +20,9 @@ Each module and room imports only from those above it in these lists. The ground
     text           text from outside, made harmless
     names          names that are safe as file names
     delegates      what executes a graph, as data
+    paths          what stands at a path from outside
     atomic         files that are whole or absent
+    outputs        files that a user names, written through links and pipes
     child_process  our own modules in a process of their own
     hashing        hashes of files of any size
     option         the options of users, declared once

@@ -31,9 +31,11 @@ def write_bytes(path: Path, data: bytes, sync_folder: bool = True) -> None:
             file.flush()
             os.fsync(file.fileno())
         if sync_folder:
-            _sync_folder(path.parent)
+            make_durable(path.parent)
     except OSError as error:
         raise OutputError(cannot_write(path, error)) from error
+    except ValueError as error:  # a NUL in the name
+        raise OutputError(f"{path}: cannot be written ({error})") from error
 
 
 @contextlib.contextmanager
@@ -54,11 +56,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def beside(path: Path) -> Path:
     """Return a hidden name in the folder of `path` that nobody else uses."""
-    return path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the rename durable; a no-op where folders cannot be opened."""
+def make_durable(folder: Path) -> None:
+    """Make what was renamed in a folder durable; a no-op where folders cannot be opened."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:

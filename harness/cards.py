@@ -16,8 +16,9 @@ import msgspec
 
 from harness import schema
 from harness.errors import SchemaError
+from harness.paths import expand_user, found_in, is_file
 from harness.schema import Strict
-from harness.workspace import Workspace, expand_user
+from harness.workspace import Workspace
 
 ResizeMethod = Literal[
     "pillow-bilinear",
@@ -191,7 +192,7 @@ class Model:
     @property
     def available(self) -> bool:
         """Whether the file is on this computer."""
-        return self.file.is_file()
+        return is_file(self.file)
 
     @property
     def download(self) -> Path | None:
@@ -302,7 +303,7 @@ def list_cards(workspace: Workspace) -> list[Model]:
         SchemaError: A card cannot be read, or two cards have the same name.
     """
     models: dict[str, Model] = {}
-    for path in sorted(workspace.models.glob("*.toml")):
+    for path in found_in(workspace.models, "*.toml"):
         model = load_card(path)
         if model.name in models:
             other = models[model.name].origin

@@ -25,6 +25,7 @@ from harness import atomic, cards
 from harness.archive import extract_member
 from harness.errors import FetchError, OutputError, UsageError
 from harness.hashing import hash_file
+from harness.paths import exists, is_file, size_of
 
 if TYPE_CHECKING:
     import requests
@@ -115,7 +116,7 @@ def verify(model: cards.Model) -> None:
     """
     path = model.download or model.file
     expected = _expected(model, path)
-    if expected is None or not path.is_file():
+    if expected is None or not is_file(path):
         return
     found = hash_file(path)
     if found != expected:
@@ -158,9 +159,9 @@ def _expected(model: cards.Model, target: Path) -> str | None:
 def _kept(model: cards.Model, target: Path) -> Fetched | None:
     """Return the file that is already there, if it is the right one."""
     expected = _expected(model, target)
-    if expected is None or not target.is_file() or hash_file(target) != expected:
+    if expected is None or not is_file(target) or hash_file(target) != expected:
         return None
-    return Fetched(model, target, expected, target.stat().st_size, downloaded=False, pinned=False)
+    return Fetched(model, target, expected, size_of(target), downloaded=False, pinned=False)
 
 
 @contextmanager
@@ -222,7 +223,7 @@ def _check_is_model(model: cards.Model, file: Path) -> None:
 
 def _install(model: cards.Model, got: Path, target: Path, *, repin: bool) -> Fetched:
     """Compare the hash, record it, and put the file into its place."""
-    sha256, size = hash_file(got), got.stat().st_size
+    sha256, size = hash_file(got), size_of(got)
     expected = model.card.source.sha256
     if expected is not None and sha256 != expected:
         raise FetchError(_mismatch(model, sha256, expected, f"the card {model.origin}", "correct the card"))
@@ -245,7 +246,7 @@ def _pin(model: cards.Model, pin: Pin, target: Path, *, replace: bool) -> bool:
     path = pin_file(target)
     data = msgspec.json.format(msgspec.json.encode(pin), indent=2) + b"\n"
     known = None if replace else read_pin(model, target)
-    if known is None and not replace and not path.exists():
+    if known is None and not replace and not exists(path):
         if _create(path, data):
             return True
         known = read_pin(model, target)  # another fetch was first

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from harness.paths import opened
+
 _CHUNK = 1 << 20
 
 
@@ -19,7 +21,7 @@ def hash_file(path: Path, algorithm: str = "sha256") -> str:
         OSError: It cannot be read.
     """
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with path.open("rb") as file:
+    with opened(path) as file:
         while chunk := file.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()

@@ -12,6 +12,7 @@ from typing import Literal
 from harness import schema
 from harness.delegates import CPU, parse_delegate
 from harness.errors import SchemaError, UsageError
+from harness.paths import found_in
 from harness.schema import Strict
 from harness.workspace import Workspace
 
@@ -179,4 +180,6 @@ def _check_root(connection: Connection, path: Path) -> None:
 
 def list_profiles(workspace: Workspace) -> list[Profile]:
     """Return all profiles of the workspace, sorted by name."""
-    return sorted((load_profile(path) for path in workspace.devices.glob("*.toml")), key=lambda p: p.name)
+    return sorted(
+        (load_profile(path) for path in found_in(workspace.devices, "*.toml")), key=lambda p: p.name
+    )

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from harness.errors import SchemaError, cannot_read, near_misses
+from harness.paths import content_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -53,7 +54,7 @@ def load_toml(path: Path) -> dict[str, Any]:
         SchemaError: The file is missing, unreadable or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(content_of(path).decode("utf-8"))
     except OSError as error:
         raise SchemaError(cannot_read(path, error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -12,7 +12,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import OutputError, WorkspaceError
+from harness.errors import OutputError, UsageError, WorkspaceError
+from harness.paths import exists, expand_user, is_folder, resolved, working_folder
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -42,7 +43,7 @@ class Workspace:
     @property
     def results(self) -> Path:
         """Folder of the runs: beside the workspace, or below the working folder for the bundled copy."""
-        return (Path.cwd() if self.bundled else self.root) / "results"
+        return (working_folder() if self.bundled else self.root) / "results"
 
 
 def find_workspace(explicit: str | Path | None = None) -> Workspace:
@@ -58,8 +59,8 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
         root = expand_user(explicit)
         if not _is_workspace(root):
             raise WorkspaceError(f"{root}: not a workspace; expected the folders devices/ and models/ in it")
-        return Workspace(root.resolve())
-    here = Path.cwd().resolve()
+        return Workspace(resolved(root))
+    here = resolved(working_folder())
     for folder in (here, *here.parents):
         if _is_workspace(folder):
             return Workspace(folder)
@@ -86,20 +87,18 @@ def bundled_workspace() -> Workspace:
     raise WorkspaceError(f"in {bundled} and {PACKAGE.parent}, which came with the program")
 
 
-def expand_user(path: str | Path) -> Path:
-    """Expand a leading `~`; a path whose user is not known stays as it is."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
-
-
 def _is_workspace(folder: Path) -> bool:
-    """A workspace holds both folders, and they hold data, not somebody's Python package."""
-    return all(
-        (folder / name).is_dir() and not (folder / name / "__init__.py").exists()
-        for name in ("devices", "models")
-    )
+    """A workspace holds both folders, and they hold data, not somebody's Python package.
+
+    A folder that may not be looked into, as those above the current one may be, is none.
+    """
+    try:
+        return all(
+            is_folder(folder / name) and not exists(folder / name / "__init__.py")
+            for name in ("devices", "models")
+        )
+    except UsageError:
+        return False
 
 
 def ensure_writable(folder: Path) -> None:
@@ -113,9 +112,10 @@ def ensure_writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"x")
         probe.unlink()
-    except OSError as error:
-        with contextlib.suppress(OSError):  # a full disk leaves an empty probe behind
+    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError, ValueError):  # a full disk leaves an empty probe behind
             probe.unlink()
+        why = error.strerror if isinstance(error, OSError) else error
         raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); choose another folder with --output"
+            f"{folder}: cannot be written ({why}); choose another folder with --output"
         ) from error

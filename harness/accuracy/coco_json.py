@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 
 from harness.errors import DatasetError, cannot_read
+from harness.paths import content_of
 
 MOST_ID = 2**53
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-MOST_ID, le=MOST_ID)]
@@ -41,7 +42,7 @@ def read_bytes(path: Path, what: str) -> bytes:
         DatasetError: The file cannot be read.
     """
     try:
-        return path.read_bytes()
+        return content_of(path)
     except OSError as error:
         raise DatasetError(cannot_read(path, error, f"the {what}")) from error
 

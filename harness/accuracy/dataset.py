@@ -25,6 +25,7 @@ from harness.accuracy.image_files import ImageFile, Size
 from harness.accuracy.image_places import locate
 from harness.accuracy.image_sizes import check_sizes
 from harness.errors import DatasetError, UsageError
+from harness.paths import exists, expand_user, is_file, is_folder, resolved
 
 
 @dataclass(frozen=True)
@@ -131,18 +132,18 @@ def find_dataset(path: Path, limit: int | None = None) -> Dataset:
         SchemaError: The card does not fit the schema.
         UsageError: The limit is less than 1.
     """
-    place, split = layouts.split_of(Path(path).expanduser())
+    place, split = layouts.split_of(expand_user(path))
     return _sized(_found(place, split).limited(limit))
 
 
 def _found(path: Path, split: str | None) -> Dataset:
     if path.suffix == ".toml":
         return _from_card(path)
-    if path.suffix == ".json" and path.is_file():
+    if path.suffix == ".json" and is_file(path):
         folder = path.parent.parent if path.parent.name == "annotations" else path.parent
         return _coco(folder, path)
-    if not path.is_dir() and path.suffix not in {".yaml", ".yml"}:
-        words = "not a dataset; expected a folder" if path.exists() else "no such dataset folder"
+    if not is_folder(path) and path.suffix not in {".yaml", ".yml"}:
+        words = "not a dataset; expected a folder" if exists(path) else "no such dataset folder"
         raise DatasetError(f"{path}: {words}")
     converted = _converted(path, split)
     if converted is not None:
@@ -152,12 +153,12 @@ def _found(path: Path, split: str | None) -> Dataset:
 
 def _coco(folder: Path, annotations: Path) -> Dataset:
     truth = read_annotations(annotations)
-    return _dataset(_folder_name(folder.resolve()), truth, layouts.image_folder(folder, truth))
+    return _dataset(_folder_name(resolved(folder)), truth, layouts.image_folder(folder, truth))
 
 
 def _converted(path: Path, split: str | None) -> Converted | None:
     """Convert labels of another format, in a folder without COCO's."""
-    if not path.is_dir():
+    if not is_folder(path):
         return yolo.convert(path, split) if path.suffix in {".yaml", ".yml"} else None
     if layouts.instances_files(path):
         return None
@@ -170,7 +171,7 @@ def _converted(path: Path, split: str | None) -> Converted | None:
 def _from_card(path: Path) -> Dataset:
     card = schema.convert(schema.load_toml(path), DatasetCard, path)
     folder = path.parent / card.images
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise DatasetError(f"{path}: key 'images': {folder} is not a folder")
     return _dataset(card.name, read_annotations(path.parent / card.annotations), folder)
 
@@ -217,7 +218,7 @@ def _side(value: float | None) -> int | None:
 
 
 def _refuse_missing(truth: GroundTruth, folder: Path, images: tuple[ImageEntry, ...]) -> None:
-    missing = [image.path.relative_to(folder) for image in images if not image.path.is_file()]
+    missing = [image.path.relative_to(folder) for image in images if not is_file(image.path)]
     if missing:
         raise DatasetError(
             f"{folder}: {len(missing)} of {len(images)} images of {truth.path.name} are missing: "

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from harness import atomic
 from harness.accuracy.coco_json import UNREADABLE, Box, Id, decode, read_bytes
 from harness.errors import DatasetError, MeasurementError, OutputError, cannot_read, cannot_write
+from harness.paths import opened
 from harness.vocabulary import Status
 
 BLOCK_BYTES = 1 << 18
@@ -103,7 +104,7 @@ def load_detections(path: Path) -> DetectionTable:
             not a finite number; names the entry by its index.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             blocks = [_array(_ROWS.decode(piece)) for piece in _pieces(file)]
         return DetectionTable(np.concatenate(blocks))
     except OSError as error:

@@ -16,6 +16,7 @@ from harness.accuracy.detections import DetectionTable, decode_detections, load_
 from harness.accuracy.image_ids import read_image_ids
 from harness.accuracy.plausibility import refuse_wrong_units
 from harness.errors import DatasetError
+from harness.paths import is_folder
 
 
 @dataclass(frozen=True)
@@ -116,4 +117,4 @@ def _images_meant(truth: GroundTruth, path: Path, texts: list[str]) -> Mapping[s
 def _is_dataset(path: Path) -> bool:
     """Whether it is a folder or a card of a dataset (VOC's and YOLO's too) and not the annotations themselves."""
     place = layouts.split_of(path)[0]
-    return place.is_dir() or place.suffix in {".toml", ".yaml", ".yml"}
+    return is_folder(place) or place.suffix in {".toml", ".yaml", ".yml"}

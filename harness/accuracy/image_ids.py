@@ -8,6 +8,7 @@ import msgspec
 
 from harness.accuracy.coco_json import Id
 from harness.errors import UsageError, cannot_read
+from harness.paths import content_of
 
 
 def read_image_ids(path: Path) -> list[int]:
@@ -17,7 +18,7 @@ def read_image_ids(path: Path) -> list[int]:
         UsageError: The file cannot be read, or a line is not a whole number; names the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content_of(path).decode("utf-8")
     except OSError as error:
         raise UsageError(cannot_read(path, error, "the image ids")) from error
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from harness.accuracy.annotations import GroundTruth, ImageRow
 from harness.errors import DatasetError
+from harness.paths import is_file
 
 _LOCAL_FILE = "?d="
 """Label Studio: `/data/local-files/?d=FOLDER/FILE`."""
@@ -42,7 +43,7 @@ def by_whole_name(name: str, folder: Path) -> Path | None:
     """Return the file that a name says; None where there is none inside the folder."""
     if not stays_inside(name):
         return None
-    return next((path for path in (folder / name, folder / _slashes(name)) if path.is_file()), None)
+    return next((path for path in (folder / name, folder / _slashes(name)) if is_file(path)), None)
 
 
 def by_last_part(name: str, folder: Path) -> Path | None:
@@ -50,7 +51,7 @@ def by_last_part(name: str, folder: Path) -> Path | None:
     last = PurePosixPath(_slashes(name.rpartition(_LOCAL_FILE)[2])).name
     if last in {"", ".", ".."} or "\0" in last:
         return None
-    return folder / last if (folder / last).is_file() else None
+    return folder / last if is_file(folder / last) else None
 
 
 def _slashes(name: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.image_places import by_last_part, by_whole_name, stays_inside
 from harness.errors import DatasetError
+from harness.paths import exists, found_in, is_file, is_folder
 
 EXPORTS = ("labels.json", "result.json", "_annotations.coco.json")
 """FiftyOne's, Label Studio's and Roboflow's names of a COCO file."""
@@ -27,22 +28,20 @@ def split_of(path: Path) -> tuple[Path, str | None]:
     """Take `PLACE:SPLIT` apart; a place that is there has no split."""
     head, colon, split = path.name.rpartition(":")
     place = path.with_name(head) if head else path
-    if colon and split and head and not path.exists() and place.exists():
+    if colon and split and head and not exists(path) and exists(place):
         return place, split
     return path, None
 
 
 def instances_files(folder: Path) -> list[Path]:
     """Return COCO's own annotation files of a folder."""
-    return [
-        file for part in (folder, folder / "annotations") for file in sorted(part.glob("instances*.json"))
-    ]
+    return [file for part in (folder, folder / "annotations") for file in found_in(part, "instances*.json")]
 
 
 def exported_files(folder: Path) -> list[Path]:
     """Return the COCO files that label tools write, in the folder or one for each split below it."""
-    here = [folder / name for name in EXPORTS if (folder / name).is_file()]
-    return here or sorted(path for name in EXPORTS for path in folder.glob(f"*/{name}") if path.is_file())
+    here = [folder / name for name in EXPORTS if is_file(folder / name)]
+    return here or sorted(path for name in EXPORTS for path in found_in(folder, f"*/{name}") if is_file(path))
 
 
 def find_annotations(folder: Path, split: str | None = None) -> Path:
@@ -82,11 +81,11 @@ def split_name(folder: Path, file: Path) -> str:
 
 def _own_images(folder: Path, file: Path) -> bool:
     split = split_name(folder, file)
-    return any((folder / place).is_dir() for place in (split, f"images/{split}") if split)
+    return any(is_folder(folder / place) for place in (split, f"images/{split}") if split)
 
 
 def _what_is_there(folder: Path) -> str:
-    files = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in _LABELS)
+    files = sorted(path.name for path in found_in(folder) if path.suffix.lower() in _LABELS)
     if not files:
         return ""
     more = ", …" if len(files) > _SHOWN else ""
@@ -95,7 +94,7 @@ def _what_is_there(folder: Path) -> str:
 
 def image_folder(folder: Path, truth: GroundTruth) -> Path:
     """Return the first likely folder that holds the first image, by its whole name or else by its last part."""
-    folders = [place for place in _likely_folders(folder, truth) if place.is_dir()]
+    folders = [place for place in _likely_folders(folder, truth) if is_folder(place)]
     first = truth.images[0].file_name
     ways = ((find, place) for find in (by_whole_name, by_last_part) for place in folders)
     return next((place for find, place in ways if find(first, place) is not None), folders[0])

@@ -9,6 +9,7 @@ from harness.accuracy.bootstrap import Interval
 from harness.accuracy.dataset import Dataset
 from harness.accuracy.doubts import FEWEST_IMAGES
 from harness.cards import Model, Published
+from harness.paths import resolved
 from harness.records.checks import PROBE, Check, verdict
 
 ROUNDING = 0.01
@@ -39,7 +40,7 @@ def against_published(model: Model, dataset: Dataset, interval: Interval) -> Ite
 
 def _is_own(model: Model, dataset: Dataset) -> bool:
     own = model.dataset_path
-    return own is not None and dataset.annotations.resolve().is_relative_to(own.resolve())
+    return own is not None and resolved(dataset.annotations).is_relative_to(resolved(own))
 
 
 def _allowed(interval: Interval) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from harness.accuracy.image_places import locate
 from harness.accuracy.image_sizes import check_sizes
 from harness.accuracy.matches import Matches, match
 from harness.errors import DatasetError, OutputError, cannot_write
+from harness.paths import exists, is_link
 from harness.text import clean
 
 Rows = npt.NDArray[np.int64]
@@ -161,7 +163,7 @@ def refuse_existing(files: Sequence[Path]) -> None:
     Raises:
         OutputError: A file of that name is there already.
     """
-    there = [file for file in files if file.exists() or file.is_symlink()]
+    there = [file for file in files if exists(file) or is_link(file)]
     if there:
         raise OutputError(f"{there[0]}: is there already and is not replaced; name another folder with -o")
 
@@ -177,6 +179,9 @@ def write_new(file: Path, data: bytes) -> None:
         with file.open("xb") as stream:
             stream.write(data)
     except OSError as error:
+        if not isinstance(error, FileExistsError):
+            with contextlib.suppress(OSError):  # a full disk leaves a part of it
+                file.unlink()
         raise OutputError(cannot_write(file, error)) from error
 
 

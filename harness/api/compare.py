@@ -49,6 +49,7 @@ def compare(
         >>> changes.attrs["gate"]
         'pass'
     """
+    from harness import outputs
     from harness.comparison import compare as comparing
     from harness.comparison import expression, gate, rows
     from harness.report import comparison_summary as summary
@@ -56,6 +57,8 @@ def compare(
     from harness.workspace import find_workspace
 
     place = find_workspace(workspace)
+    if junit is not None:
+        outputs.check(junit, outputs.JUNIT_ENDINGS)
     conditions = [expression.parse(text) for text in several(fail_if)]
     before, after = (find_folders(several(side), place.results) for side in (base, new))
     datasets = [Path(path) for path in several(dataset or ())]
@@ -64,10 +67,9 @@ def compare(
         comparing.refuse_nothing_in_common(compared)
     verdict = gate.judge(compared, conditions)
     if junit is not None:
-        from harness import atomic
         from harness.comparison.junit import to_junit
 
-        atomic.write_bytes(Path(junit), to_junit(compared, verdict))
+        outputs.write(Path(junit), to_junit(compared, verdict))
     result = rows.to_frame(rows.to_rows(compared, verdict))
     result.attrs["gate"] = str(verdict.outcome) if conditions else None
     result.attrs["remarks"] = list(summary.remarks(compared))

@@ -106,7 +106,7 @@ def _write(
 
         write_pictures(diagnosis.evidence, pictures)
     if html is not None:
-        from harness import atomic
+        from harness import outputs
         from harness.report.html.diagnosis import render
 
-        atomic.write_bytes(html, render(diagnosis, attempts).encode("utf-8"))
+        outputs.write(html, render(diagnosis, attempts).encode("utf-8"))

@@ -58,10 +58,13 @@ def evaluate(
         >>> print(figures["map"][0] == frame["map"][0])
         True
     """
+    from harness import outputs
     from harness.accuracy.evaluation_input import load
     from harness.report import evaluation
 
     evaluation.refuse_options(against, breakdown, worst, images, output)
+    if curves is not None:
+        outputs.check(curves, outputs.CSV_ENDINGS)
     ids = Path(image_ids) if isinstance(image_ids, (str, Path)) else image_ids
     loaded = load(Path(annotations), Path(detections), ids)
     parts = _parts(loaded, engine, path_of(curves)) if breakdown or curves else None
@@ -96,11 +99,11 @@ def _difference(loaded: EvaluationInput, against: Path) -> pd.DataFrame:
 
 
 def _parts(loaded: EvaluationInput, engine: CocoEngine, curves: Path | None) -> pd.DataFrame:
-    from harness import atomic
+    from harness import outputs
     from harness.accuracy.breakdown import break_down
     from harness.report import evaluation
 
     result = break_down(loaded.truth, loaded.table, loaded.chosen, engine)
     if curves is not None:
-        atomic.write_bytes(curves, evaluation.curves_csv(result.curves).encode("utf-8"))
+        outputs.write(curves, evaluation.curves_csv(result.curves).encode("utf-8"))
     return to_frame(evaluation.breakdown_rows(result), evaluation.BREAKDOWN_COLUMNS)

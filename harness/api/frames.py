@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,7 +25,13 @@ def to_frame(
 
 
 def path_of(given: str | Path | None) -> Path | None:
-    """Return a path that a user gave, or None."""
+    """Return a path that a user gave, or None.
+
+    Raises:
+        UsageError: It has no name.
+    """
+    if given == "":
+        raise UsageError("found '', expected the name of a file or folder")
     return None if given is None else Path(given)
 
 

@@ -21,6 +21,7 @@ from harness.delegates import available_cores
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.errors import UsageError
+from harness.paths import exists, is_folder
 from harness.recognize.find import find_available, find_model
 from harness.recognize.observe import N_PICTURES
 from harness.tflite.model import ModelDescription, describe
@@ -70,9 +71,9 @@ def find_images(places: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for place in places:
-        if not place.exists():
+        if not exists(place):
             raise UsageError(f"{place}: no such image")
-        inside = images_below(place) if place.is_dir() else [place]
+        inside = images_below(place) if is_folder(place) else [place]
         if not inside:
             raise UsageError(f"{place}: no images in it or below it")
         found += inside

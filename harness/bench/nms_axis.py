@@ -20,6 +20,7 @@ from harness.bench.request import NmsAxes
 from harness.cards import Model, NmsSpec, Source, cache_folder
 from harness.edit.nms import with_nms
 from harness.errors import UsageError
+from harness.paths import is_file
 from harness.tflite.model import ModelDescription, describe
 
 RAW_FAMILIES = frozenset({"ssd-raw", "yolov5", "yolov8", "yolo11", "yolox"})
@@ -103,7 +104,7 @@ def _edited(model: Model, facts: ModelDescription, spec: NmsSpec) -> tuple[Model
         name=model.name,
     )
     path = _place(model, facts, spec)
-    if not path.is_file() or path.read_bytes() != data:
+    if not is_file(path) or path.read_bytes() != data:
         atomic.write_bytes(path, data)
     edited = describe(path)
     changed = _with(

@@ -21,6 +21,7 @@ from harness.bench.rules import OVERRIDABLE, GivenSettings, Override, Rule
 from harness.cards import ResizeMethod
 from harness.errors import SchemaError, UsageError
 from harness.option import declared
+from harness.paths import is_file
 from harness.settings import Settings
 
 
@@ -83,7 +84,7 @@ def make_request(
 
 def is_plan(path: Path) -> bool:
     """Whether a TOML file is a plan and not a model's card: a plan names models."""
-    return path.suffix == ".toml" and path.is_file() and "models" in schema.load_toml(path)
+    return path.suffix == ".toml" and is_file(path) and "models" in schema.load_toml(path)
 
 
 def load_plan(path: Path) -> Request:

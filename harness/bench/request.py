@@ -12,7 +12,9 @@ import msgspec
 from harness import schema
 from harness.bench.rules import Override, Rule
 from harness.cards import ResizeMethod
+from harness.errors import UsageError
 from harness.option import Option, declared
+from harness.paths import absolute, expand_user, is_file, resolved
 from harness.schema import Strict
 from harness.settings import MLPERF_MIN_SECONDS, Settings
 
@@ -141,7 +143,7 @@ def with_given(request: Request, given: Mapping[str, Any]) -> Request:
 
 def with_farm(farm: FarmChoice, given: Mapping[str, Any]) -> FarmChoice:
     """Put what a user gives on top of a farm; paths become absolute, because a run may be resumed from elsewhere."""
-    files = {name: str(Path(path).expanduser().absolute()) for name, path in _part(Tls, given).items()}
+    files = {name: str(absolute(expand_user(path))) for name, path in _part(Tls, given).items()}
     tls = msgspec.structs.replace(farm.tls, **files)
     return msgspec.structs.replace(farm, **_part(FarmChoice, given), tls=tls)
 
@@ -154,7 +156,14 @@ def _with_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
 
 
 def _part(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given of the fields of one table."""
+    """Return what is given of the fields of one table.
+
+    Raises:
+        UsageError: A place without a name, which is a variable that a script forgot to set.
+    """
+    for one in declared(holder):
+        if one.option.form == "path" and given.get(one.keyword) == "":
+            raise UsageError(f"{one.spelling}: found '', expected the name of a file or folder")
     values = {one.name: given.get(one.keyword) for one in declared(holder)}
     return {name: value for name, value in values.items() if value is not None and value != ()}
 
@@ -162,10 +171,10 @@ def _part(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:
 def request_facts(request: Request) -> dict[str, Any]:
     """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
     facts: dict[str, Any] = msgspec.to_builtins(request)
-    facts["models"] = [str(Path(m).resolve()) if Path(m).is_file() else m for m in request.models]
+    facts["models"] = [str(resolved(m)) if is_file(m) else m for m in request.models]
     paths = [one.name for one in declared(Request) if one.option.form == "path"]
     for name in (*paths, "workspace"):
-        facts[name] = None if facts[name] is None else str(Path(facts[name]).resolve())
+        facts[name] = None if facts[name] is None else str(resolved(facts[name]))
     return facts
 
 

@@ -28,6 +28,7 @@ run_progress      the progress of `harness run`
 farm_options      options of commands that reach a farm
 farm_progress     the progress of a run on a farm
 dry_run           `harness run --dry-run`: the cells and about how long they take
+streams           streams that are closed, full, or read by nobody
 report_operators  `harness report --operators`
 variants          what `prune` and `resize` share
 """

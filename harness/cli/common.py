@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from harness.cli.types import OutputFile, Place
 from harness.report.consoles import WIDTH
 from harness.report.content import FORMATS
 
@@ -15,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": WIDTH}
 """`context_settings` of every command."""
-PATH = click.Path(path_type=Path)
+PATH = Place(path_type=Path)
 """The type of options that take a file or a folder."""
 
 
@@ -40,5 +41,5 @@ def format_option(formats: Sequence[str] = FORMATS) -> Callable[[F], F]:
 def output_option() -> Callable[[F], F]:
     """Add `-o/--output FILE`, passed as `output`."""
     return click.option(
-        "-o", "--output", type=PATH, metavar="FILE", help="Write to a file instead of stdout."
+        "-o", "--output", type=OutputFile(), metavar="FILE", help="Write to a file instead of stdout."
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from harness import outputs
 from harness.cli import completion
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit_bytes, note, show, warn
+from harness.cli.types import OutputFile
 
 if TYPE_CHECKING:
     from harness.comparison.compare import RunComparison
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--junit",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(outputs.JUNIT_ENDINGS),
     metavar="FILE",
     help="Write the findings as JUnit XML too.",
 )

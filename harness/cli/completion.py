@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from harness.paths import found_in
 
 if TYPE_CHECKING:
     from click import Context, Parameter
@@ -59,7 +60,7 @@ def _stems(workspace: str | None, folder: str) -> list[str]:
     from harness.workspace import find_workspace
 
     place = find_workspace(workspace)
-    return sorted(path.stem for path in (place.root / folder).glob("*.toml"))
+    return [path.stem for path in found_in(place.root / folder, "*.toml")]
 
 
 runs = _completing(_runs)

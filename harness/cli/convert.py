@@ -8,9 +8,11 @@ from typing import Any, get_args
 
 import rich_click as click
 
+from harness import outputs
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import note, show, warn
 from harness.cli.progress import progress
+from harness.cli.types import OutputFile, Place
 from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.report.content import Content
@@ -61,7 +63,9 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 )
 @click.argument("source")
 @click.option("--mode", type=click.Choice(get_args(ModeName)), required=True, help="What to make.")
-@click.option("-o", "--output", type=PATH, metavar="FILE", help="The .tflite to write.")
+@click.option(
+    "-o", "--output", type=OutputFile(outputs.MODEL_ENDINGS), metavar="FILE", help="The .tflite to write."
+)
 @click.option(
     "--representative",
     type=PATH,
@@ -82,7 +86,7 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
     default="float32",
     help="Of an int8 model.",
 )
-@click.option("--dataset", type=click.Path(), help="COCO dataset for mAP of the result.")
+@click.option("--dataset", type=Place(), help="COCO dataset for mAP of the result.")
 @click.option("--limit", type=int, help="Evaluate only the first so many images.")
 @click.option("--force", is_flag=True, help="Convert although the check of the images found an error.")
 @format_option()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness import units
+from harness import outputs, units
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit_bytes, note, show, warn
 from harness.cli.progress import Progress, progress
+from harness.cli.types import OutputFile, Place
 from harness.diagnosis.request import DEFAULT_LAYER_IMAGES, DEFAULT_LIMIT, Request, make_case, refuse_outputs
 
 if TYPE_CHECKING:
@@ -54,34 +55,32 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
 )
 @click.option("-d", "--device", help="Where the quantized side runs: a device profile's name or address.")
 @click.option("--delegate", help="What executes the quantized side (default: this computer's CPU).")
-@click.option("--benchmark-binary", type=click.Path(), help="TFLite's native benchmark_model to run it with.")
+@click.option("--benchmark-binary", type=Place(), help="TFLite's native benchmark_model to run it with.")
 @click.option(
     "--pipeline-config",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=Place(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="The training's pipeline.config: what it says is held against the model.",
 )
 @click.option(
     "--representative",
-    type=click.Path(path_type=Path, exists=True),
+    type=Place(path_type=Path, exists=True),
     metavar="DIR|FILE",
     help="The images, or a .npy or .npz file, that the quantized model was calibrated with.",
 )
 @click.option("--try", "try_", is_flag=True, help="Carry out the remedies that can be, and measure each.")
 @click.option(
     "--try-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(path_type=Path, file_okay=False),
     default=Path(DEFAULT_FOLDER),
     show_default=True,
     metavar="DIR",
     help="New folder for what --try makes.",
 )
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page too."
-)
+@click.option("--html", type=OutputFile(outputs.PAGE_ENDINGS), metavar="FILE", help="Write a page too.")
 @click.option(
     "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Draw the images that the sides differ most on: float left, quantized right.",
 )

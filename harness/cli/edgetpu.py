@@ -11,6 +11,7 @@ import rich_click as click
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit, note, show, warn
 from harness.errors import cannot_read
+from harness.paths import content_of
 from harness.report.content import Content
 from harness.text import clean
 
@@ -142,7 +143,7 @@ def _read(path: Path) -> str:
     from harness.errors import UsageError
 
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except OSError as error:
         raise UsageError(cannot_read(path, error)) from error
     return data.decode(_encoding(data), errors="replace")

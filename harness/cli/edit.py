@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import rich_click as click
 
+from harness import outputs
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit, note
+from harness.cli.types import OutputFile
+from harness.paths import expand_user, is_file, resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from harness.cards import Model
     from harness.edit.files import EditResult
 
-_OUTPUT = click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    metavar="OUT",
-    required=True,
-    help="The new file; the input is never changed.",
-)
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _output(endings: Collection[str]) -> Callable[[F], F]:
+    """Add `-o/--output OUT`, passed as `output`."""
+    return click.option(
+        "-o",
+        "--output",
+        type=OutputFile(endings),
+        metavar="OUT",
+        required=True,
+        help="The new file; the input is never changed.",
+    )
 
 
 def _nms_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,7 +73,7 @@ def command() -> None:
 )
 @click.argument("model")
 @_nms_options
-@_OUTPUT
+@_output(outputs.MODEL_ENDINGS)
 @format_option()
 @click.pass_context
 def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, **options: Any) -> None:
@@ -88,7 +96,7 @@ def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, *
 )
 @click.argument("model")
 @click.option("--force", is_flag=True, help="Replace a card and anchors that exist beside OUT.")
-@_OUTPUT
+@_output(outputs.MODEL_ENDINGS)
 @format_option()
 @click.pass_context
 def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, format_: str) -> None:
@@ -117,7 +125,7 @@ def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, fo
 @click.option("--background/--no-background", default=None, help="Whether score column 0 is the background.")
 @click.option("--activation", type=click.Choice(["none", "sigmoid"]), help="What the scores still need.")
 @_nms_options
-@_OUTPUT
+@_output(outputs.MODEL_ENDINGS)
 @format_option()
 @click.pass_context
 def attach_command(
@@ -150,7 +158,7 @@ def attach_command(
     metavar="KEY=VALUE",
     help="An entry as in TOML, such as labels.offset=1; `none` takes it out.",
 )
-@_OUTPUT
+@_output(outputs.CARD_ENDINGS)
 @format_option()
 @click.pass_context
 def card_command(
@@ -179,13 +187,13 @@ def _model(text: str, workspace: str | None) -> Model:
     from harness.cards import load_card
     from harness.errors import ModelError
     from harness.recognize.find import find_model
-    from harness.workspace import expand_user, find_workspace
+    from harness.workspace import find_workspace
 
     path = expand_user(text)
     beside = path.with_suffix(".toml")
-    if path.suffix == ".tflite" and path.is_file() and beside.is_file():
+    if path.suffix == ".tflite" and is_file(path) and is_file(beside):
         card = load_card(beside)
-        if card.file.resolve() == path.resolve():
+        if resolved(card.file) == resolved(path):
             note(f"with the card {beside}")
             return card
     model = find_model(text, find_workspace(workspace))

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
+from click.core import ParameterSource
 
+from harness import outputs
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit, emit_text, note, show, warn
+from harness.cli.types import OutputFile
 
 if TYPE_CHECKING:
     from harness.accuracy.coco_engines import Engine
@@ -53,7 +56,12 @@ if TYPE_CHECKING:
     help="Detections of another model on the same images: print the paired difference from it instead.",
 )
 @click.option("--breakdown", is_flag=True, help="Print AP by class and size and the kinds of errors instead.")
-@click.option("--curves", type=PATH, metavar="FILE", help="Write the precision-recall curves as CSV.")
+@click.option(
+    "--curves",
+    type=OutputFile(outputs.CSV_ENDINGS),
+    metavar="FILE",
+    help="Write the precision-recall curves as CSV.",
+)
 @click.option(
     "--worst",
     type=click.IntRange(min=1),
@@ -69,7 +77,9 @@ if TYPE_CHECKING:
     help="Write to a file instead of stdout; with --worst, the folder of the drawings.",
 )
 @format_option()
+@click.pass_context
 def command(
+    ctx: click.Context,
     annotations: Path,
     detections: Path,
     engine: Engine,
@@ -84,9 +94,12 @@ def command(
 ) -> None:
     """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
     from harness.accuracy.evaluation_input import load
+    from harness.report.content import format_for
     from harness.report.evaluation import refuse_options
 
     refuse_options(against, breakdown, worst, images, output)
+    given = ctx.get_parameter_source("format_") is not ParameterSource.DEFAULT
+    format_ = format_for(None if worst else output, format_ if given else None)
     loaded = load(annotations, detections, image_ids)
     if breakdown or curves:
         _show_parts(loaded, engine, breakdown, curves, output, format_)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import select
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import rich_click as click
 
+from harness.cli import streams
 from harness.cli.common import CONTEXT, examples
 from harness.errors import HarnessError, near_misses
 from harness.text import clean_lines
@@ -121,7 +121,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     0 done, 1 a job or gate failed, 2 wrong use or bad input, 3 a gate that the data cannot decide (a command
     says so with `ctx.exit(3)`), 130 interrupted.
     """
-    _never_fail_on_encoding()
+    streams.prepare()
     _spare_package_metadata()
     try:
         result = cli.main(args if args is None else list(args), prog_name="harness", standalone_mode=False)
@@ -137,7 +137,7 @@ def _status_of(error: BaseException) -> int:
     if _reader_has_gone() or (
         isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
     ):
-        _stop_writing()
+        streams.discard(sys.stdout)
         return PIPE_CLOSED
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -171,9 +171,8 @@ def _wrong_use(error: click.ClickException) -> str:
 
 
 def _complain(text: str) -> None:
-    """Write to stderr; a closed stderr is no reason to fail."""
-    with contextlib.suppress(OSError):
-        print(clean_lines(text), file=sys.stderr, flush=True)  # noqa: T201
+    """Write to stderr."""
+    print(clean_lines(text), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _reader_has_gone() -> bool:
@@ -187,20 +186,6 @@ def _reader_has_gone() -> bool:
         return bool(poll.poll(0))
     except (OSError, ValueError, AttributeError):  # not a file, or a system without poll
         return False
-
-
-def _stop_writing() -> None:
-    """Let nothing be written at exit."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-
-
-def _never_fail_on_encoding() -> None:
-    """Print what a terminal's encoding lacks as an escape instead of failing after the work is done."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
 
 
 def _spare_package_metadata() -> None:

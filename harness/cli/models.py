@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness import units
+from harness import outputs, units
 from harness.cards import Model, list_cards
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.printing import emit, note, show
+from harness.cli.types import OutputFile, Place
 from harness.errors import HarnessError, JobError, UsageError
+from harness.paths import resolved
 from harness.recognize.find import find_model
 from harness.report.consoles import WIDTH
 from harness.report.content import Content
@@ -112,9 +114,14 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
     ),
 )
 @click.argument("name", metavar="MODEL")
-@click.option("--dataset", type=click.Path(), help="Labelled images: a folder or a TOML card.")
+@click.option("--dataset", type=Place(), help="Labelled images: a folder or a TOML card.")
 @click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many images.")
-@click.option("--write", type=click.Path(), metavar="CARD.toml", help="Write the winning card to a new file.")
+@click.option(
+    "--write",
+    type=OutputFile(outputs.CARD_ENDINGS),
+    metavar="CARD.toml",
+    help="Write the winning card to a new file.",
+)
 @format_option()
 @click.pass_context
 def probe_command(
@@ -131,7 +138,7 @@ def probe_command(
     path = Path(dataset) if dataset else model.dataset_path
     if path is None:
         raise UsageError("labelled images are needed to tell the readings apart: give them with --dataset")
-    if write is not None and Path(write).exists():
+    if write is not None and outputs.is_taken(write):
         raise UsageError(f"{write}: there is a file of that name already; --write makes a new one")
     with progress() as shown:
         scores = probe(model, find_dataset(path), limit, shown.update)
@@ -159,16 +166,15 @@ def _write_card(model: Model, best: ReadingScore, path: Path, limit: int) -> Non
 
     from msgspec.structs import replace
 
-    from harness import atomic
     from harness.edit.card_toml import to_toml
 
     card = best.card
     if card.source.path is not None:
-        beside = os.path.relpath(model.file.resolve(), path.resolve().parent)
+        beside = os.path.relpath(resolved(model.file), resolved(path).parent)
         card = replace(card, source=replace(card.source, path=beside))
     figures = f"mAP {best.map or 0:.3f} on up to {limit} images with the reading: {best.reading}"
     evidence = "".join(f"# {' '.join(sentence.split())}\n" for sentence in model.evidence)
-    atomic.write_bytes(path, (evidence + to_toml(card, figures)).encode("utf-8"))
+    outputs.write(path, (evidence + to_toml(card, figures)).encode("utf-8"))
     note(f"{path}: written; `harness run {path} --dataset …` measures it")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import OutputError, UsageError
+from harness.errors import UsageError
 from harness.report.consoles import WIDTH, make_console, to_text
 from harness.report.content import Content, render
 from harness.text import clean
@@ -62,35 +61,23 @@ def emit_text(text: str, output: Path | None = None) -> None:
     if output is not None:
         emit_bytes(text.encode("utf-8"), output)
         return
-    with _stdout():
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
-@contextmanager
-def _stdout() -> Iterator[None]:
-    try:
-        yield
-    except BrokenPipeError:  # `main` ends quietly
-        raise
-    except OSError as error:
-        raise OutputError(f"the standard output cannot be written ({error.strerror or error})") from error
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def emit_bytes(data: bytes, output: Path | None) -> None:
-    """Write a file whole.
+    """Write a file whole, or to a device or a pipe.
 
     Raises:
         UsageError: No file was named: bytes are not printed.
         OutputError: The file cannot be written.
     """
-    from harness import atomic
+    from harness import outputs
 
     if output is None:
         raise UsageError("this format is not text: name a file with -o FILE")
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder, expected the name of a file")
-    atomic.write_bytes(output, data)
+    outputs.check(output)
+    outputs.write(output, data)
 
 
 def emit_table(table: Any, output: Path | None = None) -> None:
@@ -98,8 +85,7 @@ def emit_table(table: Any, output: Path | None = None) -> None:
     if output is not None:
         emit_text(to_text(table), output)
         return
-    with _stdout():
-        console_out().print(table, crop=False)
+    console_out().print(table, crop=False)
 
 
 def console_out() -> Console:

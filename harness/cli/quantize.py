@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 
+from harness import outputs
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit, note, show, warn
 from harness.cli.progress import progress
+from harness.cli.types import OutputFile, Place
 from harness.quantization.request import ModeName, Request, make_job
 from harness.report.content import Content
 
@@ -45,9 +47,11 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     metavar="REGEX",
     help="Leave the operators in float that write tensors of such names; can be given again.",
 )
-@click.option("-o", "--output", type=PATH, metavar="FILE", help="The file to write.")
 @click.option(
-    "--dataset", type=click.Path(), help="COCO dataset for mAP before and after (default: the card's own)."
+    "-o", "--output", type=OutputFile(outputs.MODEL_ENDINGS), metavar="FILE", help="The file to write."
+)
+@click.option(
+    "--dataset", type=Place(), help="COCO dataset for mAP before and after (default: the card's own)."
 )
 @click.option("--limit", type=int, help="Evaluate only the first so many images.")
 @click.option("--no-accuracy", is_flag=True, help="Do not measure mAP.")

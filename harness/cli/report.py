@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.report.results import ResultsView
     from harness.workspace import Workspace
 
+REPORT_FORMATS = (*FORMATS, "parquet", "html")
+
 
 @click.command(
     "report",
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("runs", nargs=-1, metavar="[RUN|DIR]...", shell_complete=completion.runs)
-@format_option((*FORMATS, "parquet", "html"))
+@format_option(REPORT_FORMATS)
 @click.option(
     "--sort",
     metavar="COLUMN",
@@ -80,7 +82,7 @@ def command(
     from harness.workspace import find_workspace
 
     given = ctx.get_parameter_source("format_") is not ParameterSource.DEFAULT
-    format_ = format_for(output, format_ if given else None)
+    format_ = format_for(output, format_ if given else None, REPORT_FORMATS)
     workspace = find_workspace(ctx.obj)
     folders = find_folders(runs, workspace.results)
     if operators:

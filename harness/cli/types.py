@@ -1,14 +1,46 @@
-"""Kinds of option values: durations, percentages, lists of numbers, KEY=VALUE."""
+"""Kinds of option values: places, durations, percentages, lists of numbers, KEY=VALUE."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
 
+from harness import outputs
+from harness.errors import UsageError
+
 _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Place(click.Path):
+    """The name of a file or folder; never an empty one, which is a variable that a script forgot to set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        if not value:
+            self.fail("found '', expected the name of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class OutputFile(Place):
+    """The name of a file to write, which is not a folder and has an ending of its format."""
+
+    def __init__(self, endings: Collection[str] = ()) -> None:
+        super().__init__(path_type=Path)
+        self._endings = endings
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        path = super().convert(value, param, ctx)
+        try:
+            outputs.check(path, self._endings)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return path
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3

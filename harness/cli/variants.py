@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import rich_click as click
 
 from harness.cli.printing import note, show, warn
+from harness.cli.types import Place
 from harness.report.content import Content
 from harness.vocabulary import Status
 
@@ -38,7 +39,7 @@ def measuring_options(command: F) -> F:
         click.option("--no-accuracy", is_flag=True, help="Only latency."),
         click.option("--no-latency", is_flag=True, help="Only accuracy."),
         click.option("--limit", type=int, help="Only the first so many images."),
-        click.option("--dataset", type=click.Path(), help="COCO dataset for mAP (default: the card's own)."),
+        click.option("--dataset", type=Place(), help="COCO dataset for mAP (default: the card's own)."),
     ):
         command = option(command)
     return command

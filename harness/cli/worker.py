@@ -11,6 +11,7 @@ import rich_click as click
 
 from harness.cli.common import CONTEXT, PATH, examples
 from harness.cli.printing import note, warn
+from harness.cli.types import Place
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
 )
 @click.option("--listen", metavar="HOST", help="This host's own address, where it is not found by itself.")
 @click.option("--folder", type=PATH, help="For files of runs (default: in the cache).")
-@click.option("--tls-ca", type=click.Path(), help="TLS: the authority that signed both sides (PEM).")
-@click.option("--tls-cert", type=click.Path(), help="TLS: this side's certificate (PEM).")
-@click.option("--tls-key", type=click.Path(), help="TLS: this side's key (PEM).")
+@click.option("--tls-ca", type=Place(), help="TLS: the authority that signed both sides (PEM).")
+@click.option("--tls-cert", type=Place(), help="TLS: this side's certificate (PEM).")
+@click.option("--tls-key", type=Place(), help="TLS: this side's key (PEM).")
 @click.pass_context
 def command(
     ctx: click.Context,

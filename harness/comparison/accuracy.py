@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.comparison.match import RecordPair
 from harness.errors import HarnessError
+from harness.paths import found_in, is_file
 from harness.records.records import AccuracyFacts, StoredRecord, load_run
 from harness.vocabulary import NO_ACCURACY
 from harness.workspace import Workspace
@@ -101,10 +102,10 @@ def _annotations_file(path: Path) -> Path:
         from harness.accuracy.dataset import DatasetCard
 
         return path.parent / schema.convert(schema.load_toml(path), DatasetCard, path).annotations
-    if path.is_file():
+    if is_file(path):
         return path
     return next(
-        (file for part in (path, path / "annotations") for file in sorted(part.glob("instances*.json"))), path
+        (file for part in (path, path / "annotations") for file in found_in(part, "instances*.json")), path
     )
 
 
@@ -116,7 +117,7 @@ def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> Accu
     change = _map(pair.new) - _map(pair.base)
     files = pair.base.detections, pair.new.detections
     for side, file in zip(("base", "new"), files, strict=True):
-        if file is None or not file.is_file():
+        if file is None or not is_file(file):
             return AccuracyDifference(change, reason=f"the detections of the {side} were not kept")
     assert files[0] is not None and files[1] is not None
     if filecmp.cmp(files[0], files[1], shallow=False):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.conversion.facts import POSTPROCESS, Facts, Order, Tensor
+from harness.paths import is_file
 
 _FAKE_QUANT = "FakeQuant"
 _NO_RESULT = frozenset({"Const", "NoOp", "Assert", "Placeholder", "VariableV2", "VarHandleOp"})
@@ -161,7 +162,7 @@ def qat_configured(source: Path) -> str | None:
     out: then the configuration promises what the graph does not hold.
     """
     config = next(
-        (path for path in (source.parent / "pipeline.config", source / "pipeline.config") if path.is_file()),
+        (path for path in (source.parent / "pipeline.config", source / "pipeline.config") if is_file(path)),
         None,
     )
     found = _QUANTIZATION.search(config.read_text("utf-8", "replace")) if config else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.conversion.facts import ModeName
 from harness.errors import UsageError
+from harness.paths import exists
 
 if TYPE_CHECKING:
     from harness.cards import InputSpec, Model
@@ -108,17 +109,17 @@ def _find_source(request: Request) -> tuple[Path, Model | None]:
     from harness.workspace import find_workspace
 
     source = Path(request.source)
-    if not request.card and (source.exists() or source.suffix):
+    if not request.card and (exists(source) or source.suffix):
         return source, None
     card = find_model(request.card or request.source, find_workspace(request.workspace))
-    return (source if source.exists() else _to_convert(card)), card
+    return (source if exists(source) else _to_convert(card)), card
 
 
 def _to_convert(card: Model) -> Path:
     """Return the downloaded graph of a card, or say how to get it."""
     if card.card.source.format == "tflite" or card.download is None:
         raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
-    if not card.download.exists():
+    if not exists(card.download):
         raise UsageError(
             f"model {card.name!r}: {card.download} is not there; run `harness models fetch {card.name}`"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -19,6 +19,7 @@ from harness.child_process import Completed
 from harness.conversion import routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
+from harness.paths import exists, files_below, is_file, is_folder, resolved, size_of
 from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
@@ -119,10 +120,11 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     remarks = list(result.route.reasons)
     if result.facts.postprocess and job.mode in {"int8", "qat-uint8"}:
         remarks.append(f"{WHY_POSTPROCESS_STAYS_FLOAT}.")
-    prove.save(made, job.output, f"{job.source.name} as {job.mode}")
-    row = table.row_of(job.output)
-    remarks += _after(job, order, result, row)
-    _add_accuracy(row, job, observer)
+    with prove.readable(job.output) as file:
+        prove.save(made, file, f"{job.source.name} as {job.mode}")
+        row = table.row_of(file)
+        remarks += _after(job, order, result, row)
+        _add_accuracy(row, replace(job, output=file), observer)
     row |= {
         "route": result.route.name,
         "reasons": list(result.route.reasons),
@@ -139,15 +141,15 @@ def find_kind(source: Path) -> Kind:
     Raises:
         ModelError: It is none of the three; says what was found.
     """
-    if source.is_dir() and (source / "saved_model.pb").is_file():
+    if is_folder(source) and is_file(source / "saved_model.pb"):
         return "saved-model"
-    if source.is_file() and source.suffix in _KERAS:
+    if is_file(source) and source.suffix in _KERAS:
         return "keras"
-    if source.is_file() and source.suffix == ".pb":
+    if is_file(source) and source.suffix == ".pb":
         return "frozen-graph"
-    if not source.exists():
+    if not exists(source):
         raise ModelError(f"{source}: no such file or folder")
-    found = "a folder without saved_model.pb" if source.is_dir() else f"a {source.suffix or 'plain'} file"
+    found = "a folder without saved_model.pb" if is_folder(source) else f"a {source.suffix or 'plain'} file"
     hint = "; `harness quantize` takes a .tflite" if source.suffix == ".tflite" else ""
     raise ModelError(
         f"{source}: found {found}, expected a frozen graph (.pb), a SavedModel folder or a Keras file "
@@ -167,7 +169,7 @@ def require_tensorflow() -> None:
 
 def _has_postprocess(source: Path) -> bool:
     """Look for the operator's name in the bytes: quick, and enough to refuse in time."""
-    file = source / "saved_model.pb" if source.is_dir() else source
+    file = source / "saved_model.pb" if is_folder(source) else source
     return POSTPROCESS.encode() in file.read_bytes()
 
 
@@ -176,7 +178,7 @@ def _order(job: Job, kind: Kind) -> Order:
     wanted = stats.from_spec(spec)
     data = job.representative
     return Order(
-        source=str(job.source.resolve()),
+        source=str(resolved(job.source)),
         kind=kind,
         mode=job.mode,
         output="",
@@ -187,8 +189,8 @@ def _order(job: Job, kind: Kind) -> Order:
         input_type=job.input_type,  # type: ignore[arg-type]  # a choice of the command line
         output_type=job.output_type,  # type: ignore[arg-type]
         spec=msgspec.to_builtins(spec),
-        representative=tuple(str(path.resolve()) for path in data.files) if isinstance(data, Images) else (),
-        arrays=None if data is None or isinstance(data, Images) else str(data.source.resolve()),
+        representative=tuple(str(resolved(path)) for path in data.files) if isinstance(data, Images) else (),
+        arrays=None if data is None or isinstance(data, Images) else str(resolved(data.source)),
     )
 
 
@@ -231,7 +233,7 @@ def run_child(order: Order, folder: Path, on_step: OnStep) -> tuple[Result, byte
         "harness.conversion.child", folder / "order.json", timeout_s=TIMEOUT_S, on_event=on_event
     )
     last = answer.last
-    if last.get("event") == "done" and output.is_file():
+    if last.get("event") == "done" and is_file(output):
         return msgspec.convert(last["result"], Result), output.read_bytes()
     if last.get("event") == "error":
         raise _error(last, order)
@@ -296,8 +298,8 @@ def _add_accuracy(row: dict[str, Any], job: Job, observer: Observer) -> None:
 
 
 def _size(source: Path) -> int:
-    files = [source] if source.is_file() else [path for path in source.rglob("*") if path.is_file()]
-    return sum(path.stat().st_size for path in files)
+    files = [source] if is_file(source) else list(files_below(source))
+    return sum(size_of(path) for path in files)
 
 
 def _inputs(result: Result) -> list[str]:

@@ -20,6 +20,7 @@ from harness.diagnosis.remedies import fixes
 from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import load_model
 from harness.errors import HarnessError, OutputError
+from harness.paths import found_in, is_file, is_folder
 
 KEPT = "kept"
 MOST = 4
@@ -65,7 +66,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         OutputError: It is a file, or a folder with something in it.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if is_file(folder) or (is_folder(folder) and found_in(folder)):
         raise OutputError(f"{folder}: exists already, and --try writes into a new folder: name another one")
 
 

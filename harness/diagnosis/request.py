@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import outputs
 from harness.errors import OutputError, UsageError
+from harness.paths import found_in, is_folder
 
 if TYPE_CHECKING:
     from harness.accuracy.dataset import Dataset
@@ -81,10 +83,14 @@ def refuse_outputs(page: Path | None, folders: Iterable[Path | None]) -> None:
         OutputError: A folder is there already, or the page's is not.
     """
     for folder in folders:
-        if folder is not None and folder.is_dir() and any(folder.iterdir()):
+        if folder is not None and is_folder(folder) and found_in(folder):
             raise OutputError(f"{folder}: is there already, and nothing in it is replaced; name a new folder")
-    if page is not None and not page.absolute().parent.is_dir():
-        raise OutputError(f"{page}: there is no folder {page.absolute().parent} to write it to")
+    if page is None:
+        return
+    outputs.check(page, outputs.PAGE_ENDINGS)
+    folder = outputs.folder_of(page)
+    if folder is not None and not is_folder(folder):
+        raise OutputError(f"{page}: there is no folder {folder} to write it to")
 
 
 def _pair(request: Request, say: Say) -> ModelPair:

@@ -18,6 +18,7 @@ from harness import units
 from harness.errors import DeviceError, cannot_read
 from harness.hashing import hash_file
 from harness.names import safe_file_name
+from harness.paths import is_file, size_of
 
 FILES_A_SCRIPT = 100
 """A script is one argument of the device's shell (128 kB) and one request to an adb server (64 kB); a file takes at
@@ -108,9 +109,9 @@ def read_local_file(path: Path, device: str) -> LocalFile:
         DeviceError: It cannot be read.
     """
     try:
-        if not path.is_file():
+        if not is_file(path):
             raise DeviceError(device, f"{path}: no such file")
-        return LocalFile(path, hash_file(path), path.stat().st_size)
+        return LocalFile(path, hash_file(path), size_of(path))
     except OSError as error:
         raise DeviceError(device, cannot_read(path, error)) from error
 

@@ -11,6 +11,7 @@ from harness import atomic, child_process
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.errors import DeviceError
+from harness.paths import is_file, resolved
 
 _CPUFREQ = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
@@ -52,9 +53,9 @@ class LocalDevice:
             DeviceError: A file does not exist.
         """
         for file in files:
-            if not file.is_file():
+            if not is_file(file):
                 raise DeviceError(self.name, f"{file}: no such file")
-        return tuple(str(file.resolve()) for file in files)
+        return tuple(str(resolved(file)) for file in files)
 
     def run(
         self,

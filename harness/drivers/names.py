@@ -12,8 +12,9 @@ from harness.drivers.adb.discovery import ALL_ANDROID
 from harness.drivers.coral import discovery as coral
 from harness.drivers.ssh import discovery as boards
 from harness.errors import UnknownNameError
+from harness.paths import expand_user
 from harness.profiles import Profile, list_profiles, load_profile
-from harness.workspace import Workspace, expand_user
+from harness.workspace import Workspace
 
 
 def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:

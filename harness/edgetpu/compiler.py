@@ -8,10 +8,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import atomic
+from harness import outputs
 from harness.edgetpu.advice import advice
 from harness.edgetpu.log import CompilerLog, ModelLog, parse
 from harness.errors import JobError, UsageError
+from harness.paths import is_file, resolved
 from harness.tflite.model import describe
 from harness.vocabulary import Quantization
 
@@ -83,11 +84,11 @@ def compile_model(path: Path, options: Options = Options()) -> Compiled:
     if program is None:
         here = f" (this computer is {platform.machine()})" if platform.machine() != "x86_64" else ""
         raise UsageError(HOW_TO_GET + here)
-    folder = (options.output or path.parent).resolve()
+    folder = resolved(options.output or path.parent)
     folder.mkdir(parents=True, exist_ok=True)
-    text, exit_code = _run([program, *_flags(options, folder), str(path.resolve())], options.timeout_s)
+    text, exit_code = _run([program, *_flags(options, folder), str(resolved(path))], options.timeout_s)
     log_file = folder / f"{path.stem}_edgetpu.compiler.log"
-    atomic.write_bytes(log_file, text.encode())
+    outputs.write(log_file, text.encode())
     log = parse(text)
     _refuse_failed(path, log, exit_code, log_file)
     return Compiled(_compiled_file(folder, path, options, log_file), log_file, log)
@@ -148,7 +149,7 @@ def _compiled_file(folder: Path, path: Path, options: Options, log_file: Path) -
     n = options.segments
     name = f"{path.stem}_segment_0_of_{n}_edgetpu.tflite" if n and n > 1 else f"{path.stem}_edgetpu.tflite"
     file = folder / name
-    if not file.is_file():
+    if not is_file(file):
         raise JobError(f"{path}: {PROGRAM} ended well, but left no {name} in {folder} (its log: {log_file})")
     if not describe(file).edgetpu:
         raise JobError(

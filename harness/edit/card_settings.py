@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from harness import atomic, schema
+from harness import outputs, schema
 from harness.cards import DecoderSpec, ExampleDataset, Model, ModelCard, Source
 from harness.edit.card_toml import to_toml
 from harness.errors import OutputError, UsageError
 from harness.names import safe_name
+from harness.paths import resolved
 
 NONE = "none"
 """The value that removes an entry, so that its default applies."""
@@ -80,9 +81,9 @@ def write_card(card: ModelCard, model: Model, path: Path, remark: str, file: Pat
     Raises:
         OutputError: It exists already, or cannot be written.
     """
-    if path.exists():
+    if outputs.is_taken(path):
         raise OutputError(f"{path}: exists already: name another file")
-    there = path.resolve().parent
+    there = resolved(path).parent
     dataset = model.dataset_path
     written = replace(
         card,
@@ -92,7 +93,7 @@ def write_card(card: ModelCard, model: Model, path: Path, remark: str, file: Pat
         dataset=None if dataset is None else ExampleDataset(path=_relative(dataset, there)),
         published=(),
     )
-    atomic.write_bytes(path, to_toml(written, remark).encode("utf-8"))
+    outputs.write(path, to_toml(written, remark).encode("utf-8"))
     return path
 
 
@@ -106,4 +107,4 @@ def _with_anchors(decoder: DecoderSpec, model: Model, there: Path) -> DecoderSpe
 
 
 def _relative(file: Path, there: Path) -> str:
-    return os.path.relpath(file.resolve(), there)
+    return os.path.relpath(resolved(file), there)

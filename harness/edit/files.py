@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness import atomic
+from harness import outputs
 from harness.cards import Model, ModelCard, Source
 from harness.detectors.anchors import side_file
 from harness.edit.attach import HeadFormat, attach, head_format
@@ -73,6 +73,8 @@ def edit_cut(model: Model, output: Path, force: bool = False) -> EditResult:
         OutputError: An output cannot be written, exists, or is the input.
     """
     anchor_file, card_file = side_file(output), output.with_suffix(".toml")
+    if outputs.is_stream(output):
+        raise OutputError(f"{output}: the anchors and the card lie beside the model: name a file")
     if output in {anchor_file, card_file}:
         raise OutputError(f"{output}: is where the card goes: give the model a name that ends in .tflite")
     check_output(model.file, (output, anchor_file, card_file), model.origin)
@@ -147,23 +149,20 @@ def _n_boxes(path: Path) -> int:
     return next((shape[1] for shape in sizes if len(shape) == 3 and shape[2] == 4), 0)
 
 
-def check_output(source: Path, outputs: Iterable[Path], card: Path | None = None) -> None:
+def check_output(source: Path, written: Iterable[Path], card: Path | None = None) -> None:
     """Check that no output overwrites an input.
 
     Raises:
         OutputError: An output is the model or its card, or a folder.
     """
-    for output in outputs:
-        if output.is_dir():
-            raise OutputError(f"{output}: is a folder, expected the name of a file")
-        for given in filter(None, (source, card)):
-            if output.resolve() == given.resolve() or (output.exists() and output.samefile(given)):
-                raise OutputError(f"{output}: is the input, which is never changed: name another file")
+    for output in written:
+        outputs.check(output)
+        outputs.refuse_inputs(output, (source, card))
 
 
 def _keep(paths: Iterable[Path]) -> None:
     for path in paths:
-        if path.exists():
+        if outputs.is_taken(path):
             raise OutputError(f"{path}: exists already: name another output, or give --force to replace it")
 
 
@@ -190,9 +189,9 @@ def _finish(
     """Run the result once, write it with the files beside it, and return what changed."""
     not_run = run_once(after, output)
     written = [output]
-    atomic.write_bytes(output, after)
+    outputs.write(output, after)
     for path, content in sides:
-        atomic.write_bytes(path, content)
+        outputs.write(path, content)
         written.append(path)
     rows = _changes(_describe(before, source), _describe(after, output))
     return EditResult(rows, tuple(written), not_run)

@@ -19,6 +19,7 @@ from harness.delegates import Delegate, available_cores
 from harness.farm.contents import Contents
 from harness.farm.wire import File, Picture, Step, Subject
 from harness.hashing import hash_file
+from harness.paths import is_file, size_of
 from harness.schema import look_into
 from harness.settings import Settings
 from harness.tflite.model import ModelDescription, describe
@@ -44,7 +45,7 @@ class Catalog:
             OSError: It cannot be read.
         """
         if path not in self._known:
-            self._known[path] = File(sha256=hash_file(path), size=path.stat().st_size, name=path.name)
+            self._known[path] = File(sha256=hash_file(path), size=size_of(path), name=path.name)
         file = self._known[path]
         self.paths.setdefault(file.sha256, path)
         return file
@@ -68,8 +69,8 @@ def make_subject(cell: Cell, catalog: Catalog, images: Sequence[ImageEntry] | No
         settings=_settings_facts(cell.settings),
         threads=cell.delegate.threads,
         options=cell.delegate.options,
-        beside=tuple(catalog.add(path) for path in beside if path.is_file()),
-        library=catalog.add(Path(library)) if library and Path(library).is_file() else None,
+        beside=tuple(catalog.add(path) for path in beside if is_file(path)),
+        library=catalog.add(Path(library)) if library and is_file(library) else None,
         pictures=None if images is None else tuple(_picture(entry, catalog) for entry in images),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from harness.bench.request import Tls
 from harness.errors import MissingExtraError, UsageError
-from harness.workspace import expand_user
+from harness.paths import expand_user, is_file, resolved
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -66,9 +66,9 @@ def make_security(tls: Tls) -> Security | None:
         if not value:
             raise UsageError(f"--tls-{name} is missing: TLS takes --tls-ca, --tls-cert and --tls-key")
         path = expand_user(value)
-        if not path.is_file():
+        if not is_file(path):
             raise UsageError(f"--tls-{name}: {path} is not a file")
-        files[name] = str(path.resolve())
+        files[name] = str(resolved(path))
     from distributed import Security
 
     sides = {f"tls_{side}_{name}": files[name] for side in _SIDES for name in ("cert", "key")}

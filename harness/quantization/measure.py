@@ -16,6 +16,7 @@ from harness.cards import Model, ModelCard, Source
 from harness.delegates import CPU
 from harness.edit.card_toml import to_toml
 from harness.errors import UsageError
+from harness.paths import resolved
 from harness.rows import frame
 from harness.session import carry_out, prepare
 from harness.settings import Settings
@@ -123,7 +124,7 @@ def write_card(model: Model, variant: Variant, folder: Path) -> Path:
     card = replace(
         model.card,
         name=variant.name,
-        source=Source(path=str(variant.file.resolve())),
+        source=Source(path=str(resolved(variant.file))),
         dataset=None,
         published=(),
         description="",
@@ -141,5 +142,5 @@ def _with_absolute_anchors(card: ModelCard, model: Model) -> ModelCard:
     anchors = card.decoder.anchors
     if anchors is None or anchors.file is None:
         return card
-    file = str(((model.origin or model.file).parent / anchors.file).resolve())
+    file = str(resolved((model.origin or model.file).parent / anchors.file))
     return replace(card, decoder=replace(card.decoder, anchors=replace(anchors, file=file)))

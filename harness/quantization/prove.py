@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from harness import atomic
-from harness.errors import JobError, OutputError, UsageError
+from harness import outputs
+from harness.errors import JobError
 from harness.tflite import trial
 
 TIMEOUT_S = 120.0
@@ -16,19 +18,15 @@ def check_output(sources: tuple[Path, ...], output: Path) -> None:
     """Refuse a place that cannot be written to, before minutes are spent.
 
     Raises:
-        UsageError: The output is the input.
-        OutputError: It is a folder, or its folder cannot be written to.
+        OutputError: It is the input, a folder, has another ending, or its folder cannot be written to.
     """
     from harness.workspace import ensure_writable
 
-    for source in sources:
-        if output.exists() and source.exists() and output.samefile(source):
-            raise UsageError(
-                f"{output}: is the input itself, which is never changed: name another file with -o"
-            )
-    if output.is_dir():
-        raise OutputError(f"{output}: is a folder, expected the name of a file")
-    ensure_writable(output.parent)
+    outputs.check(output, outputs.MODEL_ENDINGS)
+    outputs.refuse_inputs(output, sources)
+    folder = outputs.folder_of(output)
+    if folder is not None:
+        ensure_writable(folder)
 
 
 def save(data: bytes, output: Path, what: str) -> None:
@@ -42,7 +40,22 @@ def save(data: bytes, output: Path, what: str) -> None:
         trial = Path(folder) / "model.tflite"
         trial.write_bytes(data)
         prove(trial, what)
-    atomic.write_bytes(output, data)
+    outputs.write(output, data)
+
+
+@contextmanager
+def readable(output: Path) -> Iterator[Path]:
+    """Give the file that a model is saved to and measured from: the output, or one of ours that goes there at the end.
+
+    What was written to a device or a pipe cannot be read again.
+    """
+    if not outputs.is_stream(output):
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        file = Path(folder) / "output.tflite"
+        yield file
+        outputs.write(output, file.read_bytes())
 
 
 def prove(file: Path, what: str) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.prepare import Preparation
 from harness.errors import DatasetError
+from harness.paths import exists, expand_user, files_below, is_file, is_folder, opened
 
 Tensor = npt.NDArray[np.generic]
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm"})
@@ -72,19 +73,19 @@ def find_representative(path: Path) -> Representative:
     Raises:
         DatasetError: Nothing is there, or nothing that can feed an image input.
     """
-    path = path.expanduser()
-    if path.is_dir():
+    path = expand_user(path)
+    if is_folder(path):
         return _folder(path)
-    if path.suffix in ARRAYS and path.is_file():
+    if path.suffix in ARRAYS and is_file(path):
         return Arrays(path, _samples(path))
-    found = "no such folder or file" if not path.exists() else f"a {path.suffix or 'plain'} file"
+    found = "no such folder or file" if not exists(path) else f"a {path.suffix or 'plain'} file"
     raise DatasetError(
         f"{path}: {found}; representative data is a folder of images, or a .npy or .npz file of prepared inputs"
     )
 
 
 def _folder(path: Path) -> Images:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = sorted(file for file in files_below(path) if file.suffix.lower() in SUFFIXES)
     if not files:
         raise DatasetError(
             f"{path}: no images in it or below it; expected files such as .jpg or .png "
@@ -96,7 +97,7 @@ def _folder(path: Path) -> Images:
 def _samples(path: Path) -> npt.NDArray[np.generic]:
     """Read an array file without ever unpickling, and make it [N, H, W, C]."""
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with warnings.catch_warnings(), opened(path) as file:
             warnings.simplefilter("error")
             loaded = np.load(file, allow_pickle=False)
             parts = [loaded] if isinstance(loaded, np.ndarray) else [loaded[name] for name in loaded.files]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
+from harness.paths import content_of
 
 SIDE = 32
 HASH_SIDE = 16
@@ -62,7 +63,7 @@ def of_files(files: Iterable[Path]) -> list[ImageFacts]:
 def of_file(path: Path) -> ImageFacts:
     """Read one image file; a damaged one has a `problem`."""
     try:
-        content = path.read_bytes()
+        content = content_of(path)
         size = read_header(path).upright
         small = read_image(path, near=SIDE * 4).resize((SIDE, SIDE), Image.Resampling.BOX)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from harness.bench.observer import Observer
 from harness.cards import Model
 from harness.errors import JobError, ModelError, UsageError
+from harness.paths import is_folder
 from harness.quantization import measure, prove, table
 from harness.quantization.measure import How, Variant
 from harness.quantization.prune import Scope, compressed_size, prune, sparsity_of
@@ -54,17 +56,19 @@ def prune_model(
     for file in files:
         prove.check_output((model.file,), file)
     made = [prune(data, model.file, sparsity, scope) for sparsity in sparsities]
-    for pruned, file in zip(made, files, strict=True):
-        prove.save(pruned.data, file, f"{model.name} with sparsity {pruned.sparsity:.2f}")
     size = (model.card.input.width, model.card.input.height)
-    variants = [Made(file.stem, file, size) for file in files]
-    return _table(model, [Made("original", model.file, size), *variants], how, observer)
+    with ExitStack() as opened:
+        files = [opened.enter_context(prove.readable(file)) for file in files]
+        for pruned, file in zip(made, files, strict=True):
+            prove.save(pruned.data, file, f"{model.name} with sparsity {pruned.sparsity:.2f}")
+        variants = [Made(file.stem, file, size) for file in files]
+        return _table(model, [Made("original", model.file, size), *variants], how, observer)
 
 
 def _pruned_files(model: Model, sparsities: Sequence[float], output: Path) -> list[Path]:
     if not sparsities:
         raise UsageError("give at least one --sparsity")
-    if len(sparsities) == 1 and not output.is_dir():
+    if len(sparsities) == 1 and not is_folder(output):
         return [output]
     if output.suffix == ".tflite":
         raise UsageError(f"{len(sparsities)} sparsities need a folder: name one with -o DIR")

@@ -15,6 +15,7 @@ from harness.bench.observer import Observer
 from harness.cards import Model
 from harness.edit.flatbuffer import join_archive
 from harness.errors import ModelError, UsageError
+from harness.paths import resolved
 from harness.quantization import compare, engine, fold, lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
@@ -130,11 +131,12 @@ def quantize(job: Job, steps: Steps, observer: Observer) -> Report:
     if not job.force:
         refuse_errors(findings, job.representative.source if job.representative else "")
     made, remarks = _make(job, mode, steps)
-    prove.save(made, output, f"{job.model.name} as {mode.name}")
-    remarks += _after(job, mode, output)
-    rows = _rows(job, output, steps)
-    if job.dataset is not None and measure.can_be_evaluated(job.model):
-        _add_accuracy(rows, job, output, observer)
+    with prove.readable(output) as file:
+        prove.save(made, file, f"{job.model.name} as {mode.name}")
+        remarks += _after(job, mode, file)
+        rows = _rows(job, file, steps)
+        if job.dataset is not None and measure.can_be_evaluated(job.model):
+            _add_accuracy(rows, job, file, observer)
     return Report(tuple(rows), tuple(findings), tuple(remarks))
 
 
@@ -233,8 +235,8 @@ def _compared(job: Job, info: TensorInfo) -> list[Tensor]:
         return list(_samples(job, info, held)) if held else []
     files = [image.path for image in job.dataset.images]
     if isinstance(job.representative, Images):
-        used = {path.resolve() for path in job.representative.files}
-        files = [path for path in files if path.resolve() not in used] or files
+        used = {resolved(path) for path in job.representative.files}
+        files = [path for path in files if resolved(path) not in used] or files
     preparation = Preparation(job.model.card.input, info)
     return list(compare.prepared(preparation, files[:: max(1, len(files) // MOST_COMPARED)][:MOST_COMPARED]))
 

@@ -10,6 +10,7 @@ from harness import atomic
 from harness.cards import cache_folder
 from harness.errors import ModelError
 from harness.names import safe_name
+from harness.paths import is_file
 
 MAX_BYTES = 1 << 30
 
@@ -34,7 +35,7 @@ def unpack(path: Path) -> Path:
         raise ModelError(f"{path}: this task bundle is no archive that can be read ({error})") from error
     folder = cache_folder() / "bundles" / hashlib.sha256(content).hexdigest()[:16]
     output = folder / f"{safe_name(path.stem)}.tflite"
-    if not output.is_file():
+    if not is_file(output):
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(output, content)
     return output

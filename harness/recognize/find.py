@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.cards import Model, list_cards, load_card
 from harness.errors import ModelError, UnknownNameError
-from harness.workspace import Workspace, expand_user, find_workspace
+from harness.paths import exists, expand_user, is_file
+from harness.workspace import Workspace, find_workspace
 
 
 def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -> Model:
@@ -26,8 +27,8 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
     path = expand_user(text)
     if path.suffix == ".toml":
         return load_card(path)
-    if path.suffix in {".tflite", ".lite", ".task"} or path.is_file():
-        if not path.is_file():
+    if path.suffix in {".tflite", ".lite", ".task"} or is_file(path):
+        if not is_file(path):
             raise ModelError(f"{path}: no such model file")
         if path.suffix == ".task":
             from harness.recognize.bundle import unpack
@@ -37,7 +38,7 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
 
         return infer_card(path, pictures)
     direct = workspace.models / f"{text}.toml"
-    if Path(text).name == text and direct.is_file():
+    if Path(text).name == text and is_file(direct):
         return load_card(direct)
     names = {model.name: model for model in list_cards(workspace)}
     if text in names:
@@ -66,7 +67,7 @@ def find_file(text: str, workspace: str | Path | None) -> Path:
         UnknownNameError: No card of that name.
     """
     path = expand_user(text)
-    if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or path.exists()):
+    if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or exists(path)):
         return path
     model = find_model(text, find_workspace(workspace))
     if not model.available:

@@ -27,6 +27,7 @@ from harness.detectors.nms import iou
 from harness.detectors.registry import make_decoder
 from harness.detectors.roles import parse_order
 from harness.errors import HarnessError, ModelError
+from harness.paths import files_below
 from harness.tflite.model import ModelDescription
 from harness.tflite.tensor_info import TensorInfo
 
@@ -252,5 +253,7 @@ def example_pictures() -> list[Path]:
     from harness.workspace import bundled_workspace
 
     folder = bundled_workspace().models / "shapes" / "dataset"
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    pictures = sorted(
+        path for path in files_below(folder) if path.suffix.lower() in {".jpg", ".jpeg", ".png"}
+    )
     return pictures[:N_PICTURES]

@@ -10,6 +10,7 @@ import numpy as np
 from harness.cards import AnchorSpec, DecoderSpec, NmsSpec
 from harness.detectors.base import ModelContext
 from harness.errors import ModelError
+from harness.paths import is_file
 from harness.recognize.family import COCO_CLASSES_80, COCO_IDS_90, Facts, Family, ssd_labels
 from harness.tflite import anchors, trace
 from harness.tflite.metadata import BACKGROUND
@@ -140,7 +141,7 @@ def _anchors(facts: Facts, heads: _Heads) -> tuple[AnchorSpec, str] | None:
     from harness.detectors.anchors import load_anchors, side_file
 
     path = facts.description.path
-    if side_file(path).is_file():
+    if is_file(side_file(path)):
         return AnchorSpec(
             source="file", file=side_file(path).name
         ), f"{side_file(path).name} lies beside the model"

@@ -24,6 +24,7 @@ import msgspec
 
 from harness import atomic
 from harness.errors import RecordError, cannot_read
+from harness.paths import found_in, is_file
 from harness.profiles import COMPUTERS
 from harness.records.checks import Check
 from harness.records.samples import Samples, load_samples, read_whole
@@ -327,7 +328,7 @@ def load_run(folder: Path) -> RunFacts:
 
 def load_records(folder: Path) -> list[StoredRecord]:
     """Read all cells of a run that were begun, in the order they were planned (by cell name)."""
-    found = sorted((folder / "cells").glob("*/record.json"))
+    found = found_in(folder / "cells", "*/record.json")
     return [StoredRecord(_checked(load(path, Record), path), path.parent) for path in found]
 
 
@@ -350,6 +351,6 @@ def is_finished(folder: Path) -> bool:
 
 def find_runs(folder: Path) -> list[Path]:
     """Return the runs below `folder` (or `folder` itself if it is one), oldest first."""
-    if (folder / "run.json").is_file():
+    if is_file(folder / "run.json"):
         return [folder]
-    return sorted((path.parent for path in folder.glob("*/run.json")), key=lambda run: run.name)
+    return sorted((path.parent for path in found_in(folder, "*/run.json")), key=lambda run: run.name)

@@ -6,11 +6,12 @@ form of its own (a sheet, a pivot, a page), the content knows how to make it, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from harness import outputs
 from harness.text import clean
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ Form: TypeAlias = "str | bytes | RenderableType | Content"
 """A text, a file's bytes, what rich prints, or content of its own."""
 
 FORMATS = ("table", "json", "csv", "markdown")
-ENDINGS = {".json": "json", ".csv": "csv", ".md": "markdown", ".parquet": "parquet", ".html": "html"}
+ENDINGS = {
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".txt": "table",
+    ".parquet": "parquet",
+    ".html": "html",
+}
 """The format of a file where none is given, by the file's ending."""
 _EMPTY: tuple[Any, ...] = (None, "", (), [])
 
@@ -43,9 +51,22 @@ class Content:
     own: Mapping[str, Callable[[], Form]] = field(default_factory=dict)
 
 
-def format_for(output: Path | None, given: str | None) -> str:
-    """Return the format to use: the given one, else the file's, else a table."""
-    return given or (ENDINGS.get(output.suffix) if output is not None else None) or FORMATS[0]
+def format_for(output: Path | None, given: str | None, formats: Collection[str] = FORMATS) -> str:
+    """Return the format to use: the given one, else the file's by its ending, else a table.
+
+    Args:
+        output: The file; None for stdout.
+        given: The format that was asked for.
+        formats: Those that there are.
+
+    Raises:
+        OutputError: The file's ending says none of them; names those that do.
+    """
+    if given or output is None:
+        return given or FORMATS[0]
+    known = {ending: format for ending, format in ENDINGS.items() if format in formats}
+    outputs.check(output, known)
+    return known.get(output.suffix.lower(), FORMATS[0])
 
 
 def render(content: Content, format: str) -> str | bytes | RenderableType:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
+from harness.paths import resolved, working_folder
 from harness.report.content import Content, Form
 from harness.rows import columns as public
 from harness.rows.frame import Results, Row
@@ -136,5 +137,5 @@ def remarks(content: Content, view: ResultsView, format: str) -> list[str]:
 def _short(path: Path) -> Path:
     """Return a path as the user would type it, relative to the working folder where it is inside."""
     with contextlib.suppress(ValueError):
-        return path.resolve().relative_to(Path.cwd())
+        return resolved(path).relative_to(working_folder())
     return path

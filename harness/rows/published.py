@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import schema, units
+from harness.paths import found_in, is_folder
 from harness.rows import columns
 from harness.schema import Strict
 from harness.workspace import Workspace, bundled_workspace
@@ -72,7 +73,7 @@ def published_rows(workspace: Workspace) -> list[dict[str, Any]]:
         SchemaError: A file does not fit; names the file and the key.
     """
     rows = []
-    for path in sorted(_folder(workspace).glob("*.toml")):
+    for path in found_in(_folder(workspace), "*.toml"):
         publication = schema.convert(schema.load_toml(path), Publication, path)
         rows += [_row(path.stem, publication, figure) for figure in publication.figure]
     return rows
@@ -80,7 +81,7 @@ def published_rows(workspace: Workspace) -> list[dict[str, Any]]:
 
 def _folder(workspace: Workspace) -> Path:
     own = workspace.root / "results" / "published"
-    return own if own.is_dir() else bundled_workspace().root / "results" / "published"
+    return own if is_folder(own) else bundled_workspace().root / "results" / "published"
 
 
 def _row(name: str, publication: Publication, figure: Figure) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import RecordError, UnknownNameError, UsageError
+from harness.paths import is_folder
 from harness.records.records import find_runs
 from harness.rows.columns import check_names
 
@@ -38,7 +39,7 @@ def _find(name: str, results: Path) -> Path:
         return list(runs.values())[-1]
     if name in runs:
         return runs[name]
-    if Path(name).is_dir():
+    if is_folder(name):
         return Path(name)
     return _by_beginning(name, runs, results)
 

@@ -18,6 +18,7 @@ import msgspec
 
 from harness import atomic
 from harness.cards import cache_folder
+from harness.paths import resolved
 from harness.records import samples
 from harness.records.records import StoredRecord
 from harness.rows import process_summaries as stats_summaries
@@ -112,7 +113,7 @@ def _write(file: Path, data: bytes) -> None:
 
 
 def _file(run: Path) -> Path:
-    name = hashlib.sha256(os.fsencode(run.resolve())).hexdigest()[:32]
+    name = hashlib.sha256(os.fsencode(resolved(run))).hexdigest()[:32]
     return cache_folder() / "summaries" / f"{name}.msgpack"
 
 

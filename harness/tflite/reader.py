@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError, cannot_read
+from harness.paths import content_of, exists, is_file, is_folder
 from harness.tflite import schema
 from harness.tflite.graph import Graph, Operator, Quantization, Subgraph, Tensor
 
@@ -61,14 +62,14 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ModelError: Missing, not a file, unreadable, empty, or not a TFLite flatbuffer.
     """
-    if not path.exists():
+    if not exists(path):
         raise ModelError(f"{path}: no such model file")
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(
-            f"{path}: found a {'folder' if path.is_dir() else 'device'}, expected a .tflite file"
+            f"{path}: found a {'folder' if is_folder(path) else 'device'}, expected a .tflite file"
         )
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except OSError as error:
         raise ModelError(cannot_read(path, error)) from error
     _check_magic(data, path)

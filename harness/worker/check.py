@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.delegates import CPU, KINDS
+from harness.paths import is_file
 from harness.runtime import Runtime, make_interpreter
 from harness.tflite.graph import POSTPROCESS
 from harness.worker import evidence
@@ -96,7 +97,7 @@ def before_compiler(model: str) -> str | None:
     """Return the file that a compiled one was made from, where it lies beside: `ssd.tflite` of `ssd_edgetpu.tflite`."""
     path = Path(model)
     source = path.with_name(path.name.replace("_edgetpu.tflite", ".tflite"))
-    return str(source) if source != path and source.is_file() else None
+    return str(source) if source != path and is_file(source) else None
 
 
 def _interface(interpreter: Any) -> list[tuple[tuple[int, ...], str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.delegates import CPU, CPU_REFERENCE
+from harness.paths import is_file
 from harness.runtime import Runtime
 from harness.worker.events import Stage, emit
 from harness.worker.jobs import OperatorsJob
@@ -30,7 +31,7 @@ def run(job: OperatorsJob, runtime: Runtime) -> None:
         RuntimeError: This runtime has no profiler.
     """
     library = Path(runtime.module.__file__).parent / LIBRARY
-    if not library.is_file():
+    if not is_file(library):
         raise RuntimeError(f"{runtime} has no operator profiler: it takes ai-edge-litert 2.3 or later")
     emit(Stage("LiteRT's profiler was recording operators"))
     try:

@@ -17,6 +17,7 @@ from harness import atomic
 from harness.accuracy.image_files import UnreadableImageError, read_header
 from harness.cards import cache_folder
 from harness.errors import DatasetError, cannot_read
+from harness.paths import content_of, files_below, is_file, size_of
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 _MOST_DIGITS = 15
@@ -69,7 +70,7 @@ def write(name: str, kind: str, labelled: list[LabelledImage], categories: dict[
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:60]
     folder = cache_folder() / "datasets" / f"{plain}-{hashlib.sha256(data).hexdigest()[:16]}"
     path = folder / "instances.json"
-    if not (path.is_file() and path.read_bytes() == data):
+    if not (is_file(path) and path.read_bytes() == data):
         atomic.write_bytes(path, data)
     return path
 
@@ -126,11 +127,9 @@ def read_limited(path: Path) -> bytes:
         DatasetError: It cannot be read or is too large.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise DatasetError(
-                f"{path}: {path.stat().st_size} bytes, expected labels of {MOST_BYTES} at most"
-            )
-        return path.read_bytes()
+        if size_of(path) > MOST_BYTES:
+            raise DatasetError(f"{path}: {size_of(path)} bytes, expected labels of {MOST_BYTES} at most")
+        return content_of(path)
     except OSError as error:
         raise DatasetError(cannot_read(path, error)) from error
 
@@ -149,4 +148,4 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def images_below(folder: Path) -> list[Path]:
     """Return the image files below a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(path for path in files_below(folder) if path.suffix.lower() in IMAGE_SUFFIXES)

@@ -22,6 +22,7 @@ from harness.accuracy.foreign.convert import (
 )
 from harness.accuracy.foreign.xml_tree import Element, read_xml
 from harness.errors import DatasetError
+from harness.paths import found_in, is_file, is_folder, resolved
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable"),
@@ -34,7 +35,7 @@ SPLITS = ("val", "test", "trainval", "train")
 
 def is_voc(folder: Path) -> bool:
     """Whether a folder holds labels of this format."""
-    return next((folder / "Annotations").glob("*.xml"), None) is not None
+    return bool(found_in(folder / "Annotations", "*.xml"))
 
 
 def convert(folder: Path, wanted: str | None = None) -> Converted:
@@ -49,7 +50,7 @@ def convert(folder: Path, wanted: str | None = None) -> Converted:
             what is expected.
     """
     images = folder / "JPEGImages"
-    if not images.is_dir():
+    if not is_folder(images):
         raise DatasetError(f"{folder}: Annotations/ holds VOC labels, but there is no folder JPEGImages/")
     split, names = _image_set(folder, wanted)
     trees = {name: read_xml(folder / "Annotations" / f"{name}.xml") for name in names}
@@ -63,7 +64,7 @@ def convert(folder: Path, wanted: str | None = None) -> Converted:
             f"{images}: {len(missing)} of {len(names)} images are missing: {first_few(missing)}"
         )
     labelled = [_image(paths[name], trees[name], files[name], images, numbers) for name in names]
-    name = f"{folder.resolve().name}-{split}" if split else folder.resolve().name
+    name = f"{resolved(folder).name}-{split}" if split else resolved(folder).name
     return Converted(name, write(name, "Pascal VOC", labelled, categories), images)
 
 
@@ -71,11 +72,11 @@ def _image_set(folder: Path, wanted: str | None) -> tuple[str | None, list[str]]
     """Return the split and its images' names; all that are labelled where there are no image sets."""
     for split in SPLITS if wanted is None else (wanted,):
         path = folder / "ImageSets" / "Main" / f"{split}.txt"
-        if path.is_file():
+        if is_file(path):
             return split, _listed(folder, path)
     if wanted is not None:
         raise DatasetError(f"{folder}: no ImageSets/Main/{wanted}.txt, so there is no split {wanted!r}")
-    return None, sorted(path.stem for path in (folder / "Annotations").glob("*.xml"))
+    return None, [path.stem for path in found_in(folder / "Annotations", "*.xml")]
 
 
 def _listed(folder: Path, path: Path) -> list[str]:
@@ -84,7 +85,7 @@ def _listed(folder: Path, path: Path) -> list[str]:
     if not names:
         raise DatasetError(f"{path}: empty, expected the name of one image a line")
     for name, number in names.items():
-        if Path(name).name != name or not (folder / "Annotations" / f"{name}.xml").is_file():
+        if Path(name).name != name or not is_file(folder / "Annotations" / f"{name}.xml"):
             raise DatasetError(
                 f"{path}, line {number}: found {name!r}, but there is no Annotations/{name}.xml"
             )

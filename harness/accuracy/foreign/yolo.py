@@ -20,6 +20,7 @@ from harness.accuracy.foreign.convert import (
 )
 from harness.accuracy.foreign.data_yaml import Value, read_yaml
 from harness.errors import DatasetError
+from harness.paths import is_file, is_folder, resolved
 
 NAMES = ("data.yaml", "data.yml", "dataset.yaml")
 SPLITS = ("val", "test", "train")
@@ -30,7 +31,7 @@ _SLACK = 1e-3
 
 def find_yaml(folder: Path) -> Path | None:
     """Return the file that describes YOLO labels, if the folder has one."""
-    return next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    return next((folder / name for name in NAMES if is_file(folder / name)), None)
 
 
 def convert(path: Path, wanted: str | None = None) -> Converted:
@@ -48,12 +49,12 @@ def convert(path: Path, wanted: str | None = None) -> Converted:
     categories = _classes(path, described)
     split, images = _images(path, described, wanted)
     labels = [_label_file(image.relative_to(root)) for image in images]
-    if not any((root / label).is_file() for label in labels):
+    if not any(is_file(root / label) for label in labels):
         raise DatasetError(f"{root / labels[0]}: no label file; none of {len(images)} images has one")
     labelled = [
         _labelled(root, image, root / label, categories) for image, label in zip(images, labels, strict=True)
     ]
-    name = f"{root.resolve().name}-{split}"
+    name = f"{resolved(root).name}-{split}"
     return Converted(name, write(name, "YOLO", labelled, categories), root)
 
 
@@ -88,9 +89,9 @@ def _images_at(path: Path, described: dict[str, Value], place: str) -> list[Path
     inside = _inside(place)
     for start in (_inside(base if isinstance(base, str) else ""), PurePosixPath()):
         folder = path.parent / start / inside
-        if folder.is_dir():
+        if is_folder(folder):
             return images_below(folder)
-        if folder.suffix == ".txt" and folder.is_file():
+        if folder.suffix == ".txt" and is_file(folder):
             return _listed(folder)
     return []
 
@@ -101,7 +102,7 @@ def _listed(path: Path) -> list[Path]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             listed.append(path.parent / _inside(line.strip()))
-            if not listed[-1].is_file():
+            if not is_file(listed[-1]):
                 raise DatasetError(
                     f"{path}, line {number}: found {line.strip()!r}, but there is no such image"
                 )
@@ -124,7 +125,7 @@ def _label_file(image: Path) -> Path:
 
 def _labelled(root: Path, image: Path, label: Path, categories: dict[int, str]) -> LabelledImage:
     width, height = image_size(image)
-    lines = read_text(label).splitlines() if label.is_file() else []
+    lines = read_text(label).splitlines() if is_file(label) else []
     boxes: dict[Box, None] = {}  # a line that stands twice is one object, as in Ultralytics
     for number, line in enumerate(lines, start=1):
         if line.strip():

@@ -21,6 +21,7 @@ from harness.bench.engines.worker_process import ONE_THREAD, R, WorkerAnswer, re
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, OnLine
 from harness.errors import MeasurementError
+from harness.paths import is_file
 from harness.vocabulary import Status
 from harness.worker.jobs import AccuracyJob, Job
 from harness.worker.results import AccuracyResult
@@ -122,7 +123,7 @@ class BoardWorker(PythonWorker):
         """Push the worker and the files of a job; return the worker's path there and the job with theirs."""
         names = ("model", "other_model", "inputs", "images", "delegate_library")
         paths = {name: getattr(job, name, None) for name in names}
-        files = {name: Path(path) for name, path in paths.items() if path and Path(path).is_file()}
+        files = {name: Path(path) for name, path in paths.items() if path and is_file(path)}
         there = self.device.push([bundle, *files.values()])
         changes: dict[str, str] = dict(zip(files, there[1:], strict=True))
         return there[0], replace(job, **changes)  # type: ignore[arg-type]

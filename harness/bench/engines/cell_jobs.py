@@ -11,6 +11,7 @@ from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.plan import Cell
 from harness.delegates import GPU, Delegate
 from harness.errors import MeasurementError
+from harness.paths import is_file, resolved
 from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
 from harness.worker.jobs import AccuracyJob, LatencyJob, OperatorsJob
 
@@ -19,7 +20,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
     """Make the job for one repetition: its share of the runs and seconds asked for."""
     settings = cell.settings
     return LatencyJob(
-        model=str(cell.model.file.resolve()),
+        model=str(resolved(cell.model.file)),
         delegate=cell.delegate.kind,
         threads=cell.delegate.threads or 1,
         inputs=None if inputs is None else str(inputs),
@@ -31,7 +32,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
         memory_limit_mb=settings.memory_limit_mb,
         delegate_library=library_path(cell.delegate),
         delegate_options=_options(cell.delegate),
-        other_model=None if cell.other is None else str(cell.other.file.resolve()),
+        other_model=None if cell.other is None else str(resolved(cell.other.file)),
     )
 
 
@@ -43,7 +44,7 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
     images.write_text(json.dumps(rows), encoding="utf-8")
     card = cell.model.card
     return AccuracyJob(
-        model=str(cell.model.file.resolve()),
+        model=str(resolved(cell.model.file)),
         delegate=cell.delegate.kind,
         threads=cell.delegate.threads or 1,
         card=msgspec.to_builtins({"input": card.input, "decoder": card.decoder, "labels": card.labels}),
@@ -69,7 +70,7 @@ def operators_job(cell: Cell, output: Path) -> OperatorsJob:
         )
     inputs = prepare_inputs(cell, output.parent)
     return OperatorsJob(
-        model=str(cell.model.file.resolve()),
+        model=str(resolved(cell.model.file)),
         delegate=cell.delegate.kind,
         threads=cell.delegate.threads or 1,
         inputs=None if inputs is None else str(inputs),
@@ -88,4 +89,4 @@ def _options(delegate: Delegate) -> dict[str, str]:
 def library_path(delegate: Delegate) -> str | None:
     """Return the delegate's library: a file of this computer by its whole path, a name for the loader as it is."""
     library = delegate.library
-    return str(Path(library).resolve()) if library is not None and Path(library).is_file() else library
+    return str(resolved(library)) if library is not None and is_file(library) else library

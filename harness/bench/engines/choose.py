@@ -17,6 +17,7 @@ from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.errors import FetchError, UsageError
+from harness.paths import exists, expand_user
 
 if TYPE_CHECKING:
     from harness.bench.engines.board_images import Board
@@ -93,8 +94,8 @@ def _native(station: Station, request: Request, binary: str | None) -> Engine:
 
 def _located(binary: str, station: Station) -> Path:
     """Resolve a path in a profile, which is relative to the profile."""
-    path = Path(binary).expanduser()
-    if path.is_absolute() or path.exists():
+    path = expand_user(binary)
+    if path.is_absolute() or exists(path):
         return path
     return station.profile.origin.parent / binary
 

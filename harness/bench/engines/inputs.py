@@ -15,6 +15,7 @@ from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.prepare import Preparation, Tensor
 from harness.bench.plan import Cell
 from harness.errors import ModelError
+from harness.paths import exists
 
 N_IMAGES = 8
 """Enough for the NMS cost to be that of real images, few enough to stay in the caches as on a live camera."""
@@ -37,7 +38,7 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
         msgspec.json.encode([cell.model.card.input, str(cell.dataset.annotations), cell.facts.sha256])
     )
     path = folder / f"inputs-{key.hexdigest()[:16]}.npy"
-    if path.exists():
+    if exists(path):
         return path
     try:
         preparation = Preparation(cell.model.card.input, cell.facts.inputs[0])

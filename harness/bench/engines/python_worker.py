@@ -16,6 +16,7 @@ from harness.delegates import EDGETPU, EXTERNAL, GPU, Delegate
 from harness.drivers.base import Device
 from harness.errors import MeasurementError
 from harness.hashing import hash_file
+from harness.paths import is_file
 from harness.records.records import DelegateFacts, ProcessFacts
 from harness.records.samples import load_samples
 from harness.records.store import now
@@ -180,7 +181,7 @@ def _state(reading: MachineReading) -> MachineState:
 
 def library_in_words(delegate: Delegate) -> str:
     """Say which library of this computer ran, by its hash, and at which clock the Edge TPU; nothing for the CPU."""
-    if delegate.kind == EXTERNAL and Path(delegate.library or "").is_file():
+    if delegate.kind == EXTERNAL and is_file(Path(delegate.library or "")):
         return f"{Path(delegate.library or '').name} sha256:{_hash(Path(delegate.library or ''))}"
     if delegate.kind != EDGETPU:
         return ""

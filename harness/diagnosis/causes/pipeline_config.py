@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.paths import content_of
 
 MAX_BYTES = 4 << 20
 MAX_DEPTH = 100
@@ -183,7 +184,7 @@ def read_training(path: Path | None) -> Training | None:
     if path is None:
         return None
     try:
-        data = path.read_bytes()
+        data = content_of(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(

@@ -27,6 +27,7 @@ from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
 from harness.errors import HarnessError
+from harness.paths import exists
 from harness.tflite import reader
 
 SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
@@ -125,7 +126,7 @@ class _SingleLayerModels:
     def change(self, parts: QuantizedParts, name: str) -> Change:
         """Return the change to the float model that quantizes these parts."""
         file = self.folder / f"{name}.tflite"
-        if not file.exists():
+        if not exists(file):
             file.write_bytes(emulate(reader.read_bytes(self.base.file), parts, self.base.file))
         return Change(f"one layer quantized ({name})", self.base.card, file)
 

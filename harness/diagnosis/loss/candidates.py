@@ -20,6 +20,7 @@ from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.errors import HarnessError
+from harness.paths import resolved
 from harness.tflite.model import describe
 from harness.tflite.reader import read_bytes
 from harness.tflite.tensor_info import TensorInfo
@@ -112,7 +113,7 @@ def _make_reader(model: ComparedModel, folder: Path) -> CandidateReader | None:
         made = cut(read_bytes(file), file)
         file = folder / f"{model.role}.tflite"
         file.write_bytes(made.data)
-        anchors = folder.resolve() / f"{model.role}.npy"
+        anchors = resolved(folder) / f"{model.role}.npy"
         np.save(anchors, made.anchors)
         card = replace(card, decoder=made.decoder(str(anchors)))
         change = Change(f"{model.name} before its suppression", card, file)

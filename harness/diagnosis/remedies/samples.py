@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.cards import InputSpec
 from harness.diagnosis.evidence import Evidence
 from harness.errors import DatasetError
+from harness.paths import found_in, is_file, resolved
 from harness.quantization import lint
 from harness.quantization.findings import Finding
 from harness.quantization.representative import SUFFIXES, Images, Representative, find_representative
@@ -72,10 +73,10 @@ def calibration(evidence: Evidence) -> Calibration:
     own = sound_representative(evidence)
     if own is not None:
         return Calibration(own, "")
-    evaluated = {image.path.resolve() for image in evidence.dataset.images}
+    evaluated = {resolved(image.path) for image in evidence.dataset.images}
     folder = evidence.dataset.images[0].path.parent
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    others = [path for path in files if path.resolve() not in evaluated]
+    files = sorted(path for path in found_in(folder) if path.suffix.lower() in SUFFIXES and is_file(path))
+    others = [path for path in files if resolved(path) not in evaluated]
     if len(others) >= MOST // 2:
         return Calibration(
             Images(folder, tuple(_thin_out(others))), "calibrated on the data set's other images"

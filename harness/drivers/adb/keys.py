@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, overload
 
 from harness.errors import OutputError, UsageError, cannot_write
-from harness.workspace import expand_user
+from harness.paths import expand_user, found_in, is_file, is_folder
 
 
 def key_paths() -> list[Path]:
     """Return the private keys to try: `ADB_VENDOR_KEYS`, then the user's own, which is made if it is missing."""
     vendor = [expand_user(text) for text in os.environ.get("ADB_VENDOR_KEYS", "").split(os.pathsep) if text]
-    found = [key for path in vendor for key in (sorted(path.glob("*.adb_key")) if path.is_dir() else [path])]
-    return [*(path for path in found if path.is_file()), user_key()]
+    found = [key for path in vendor for key in (found_in(path, "*.adb_key") if is_folder(path) else [path])]
+    return [*(path for path in found if is_file(path)), user_key()]
 
 
 def user_key() -> Path:
@@ -29,7 +29,7 @@ def user_key() -> Path:
     """
     folder = expand_user(os.environ.get("ANDROID_USER_HOME") or "~/.android")
     path = folder / "adbkey"
-    if not path.is_file():
+    if not is_file(path):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             make_key(path)
@@ -70,7 +70,7 @@ def signer(path: Path) -> Any:
 
 def _public_half(path: Path) -> str:
     public = path.with_name(f"{path.name}.pub")
-    if public.is_file():
+    if is_file(public):
         return public.read_text(encoding="utf-8")
     from adb_shell.auth.keygen import encode_pubkey, get_user_info
 

@@ -17,6 +17,7 @@ from harness.drivers.benchmark_tool.facts import Flavour
 from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
 from harness.errors import UsageError
 from harness.hashing import hash_file
+from harness.paths import found_in, is_file, resolved
 
 _NIGHTLY = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest"
 _LITERT = "https://storage.googleapis.com/litert/binaries/latest"
@@ -66,16 +67,16 @@ def tool_from_file(
     Raises:
         UsageError: There is no such file.
     """
-    if not file.is_file():
+    if not is_file(file):
         raise UsageError(f"--benchmark-binary: {file} is not a file")
-    file = file.resolve()
+    file = resolved(file)
     beside = {kind: found for kind in LIBRARIES if (found := _beside(file.parent, kind))}
     return Tool(file, hash_file(file), flavour, {**beside, **(libraries or {})})
 
 
 def _beside(folder: Path, kind: str) -> tuple[Path, ...]:
     """Find a delegate's libraries in a folder: the ones it must have and all that belong to them."""
-    return tuple(sorted(folder.glob(LIBRARIES[kind].pattern)))
+    return tuple(found_in(folder, LIBRARIES[kind].pattern))
 
 
 def missing_libraries(tool: Tool, kind: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_
 from harness.drivers.coral.device import clock_in_words, describe_tpu
 from harness.drivers.local_gpu import find_gpu
 from harness.errors import HarnessError
+from harness.paths import found_in
 from harness.workspace import Workspace, ensure_writable
 
 HOST = "this computer"
@@ -33,7 +34,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     except HarnessError as error:
         yield Check(HOST, "workspace", State.FAILED, "none", str(error))
         return
-    n_cards = len(list(workspace.models.glob("*.toml")))
+    n_cards = len(found_in(workspace.models, "*.toml"))
     yield Check(HOST, "workspace", State.OK, f"{workspace.root} ({n_cards} model cards)")
     folder = results or workspace.results
     try:

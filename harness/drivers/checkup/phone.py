@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness import cards
 from harness.drivers.base import DeviceInfo
 from harness.drivers.checkup.check import Check, State, check_room
+from harness.paths import is_file
 from harness.profiles import Profile
 
 HOT_C = 37.0
@@ -35,7 +36,7 @@ def _cores(info: DeviceInfo) -> Check:
 def _tool(info: DeviceInfo, profile: Profile | None) -> Check:
     if profile is not None and profile.data.benchmark_binary:
         path = profile.origin.parent / profile.data.benchmark_binary
-        if path.is_file():
+        if is_file(path):
             return Check(info.name, "benchmark_model", State.OK, str(path), "", info)
         reason = f"{profile.origin}: key 'benchmark_binary' names a file that does not exist"
         return Check(info.name, "benchmark_model", State.FAILED, str(path), reason, info)

@@ -18,6 +18,7 @@ from harness.drivers.ssh import files as ssh_files
 from harness.drivers.ssh.link import SshLink
 from harness.drivers.ssh.target import Target
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
+from harness.paths import expand_user
 
 ROOT = "~/.cache/ondevice-harness"
 PYTHON = "python3"
@@ -51,7 +52,7 @@ class SshDevice(ShellDevice[SshLink]):
         python: str = PYTHON,
     ) -> None:
         super().__init__(name)
-        self.address = Target(host, user, port, str(Path(identity).expanduser()) if identity else "", jump)
+        self.address = Target(host, user, port, str(expand_user(identity)) if identity else "", jump)
         self._root, self._python = root, python
         self._facts: board.BoardFacts | None = None
 

@@ -17,6 +17,7 @@ from harness.accuracy.coco_engines import Curves, run
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.detections import load_detections
 from harness.errors import HarnessError
+from harness.paths import is_file, size_of
 from harness.records import records
 from harness.records.records import StoredRecord
 from harness.report.html import thumbnails
@@ -77,10 +78,10 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
 def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
     """Return the cells with detections, the highest mAP first, as many as the rules allow."""
     known = [(index, one, one.detections) for index, one in stored if one.record.status in MEASURED]
-    scored = [(index, _map(one), path) for index, one, path in known if path is not None and path.is_file()]
+    scored = [(index, _map(one), path) for index, one, path in known if path is not None and is_file(path)]
     read = 0
     for index, _, path in sorted(scored, key=lambda entry: -entry[1])[:MOST_CURVES]:
-        read += path.stat().st_size
+        read += size_of(path)
         if read > MOST_BYTES:
             return
         yield index, path

@@ -37,6 +37,7 @@ from harness.drivers.benchmark_tool.parse import parse, why_failed
 from harness.drivers.benchmark_tool.text_log import parse_log
 from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import DeviceError, MeasurementError
+from harness.paths import exists
 from harness.tflite.tensor_info import TensorInfo
 from harness.vocabulary import MEASURED, Status
 
@@ -329,7 +330,7 @@ class PartialBatches:
     def save(self, key: str, found: BatchDetections) -> None:
         """Keep what a batch gave."""
         path = self.folder / f"{key}.json"
-        if not path.exists():
+        if not exists(path):
             atomic.write_bytes(path, msgspec.json.encode(found))
 
     def drop(self) -> None:

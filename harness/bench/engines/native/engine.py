@@ -33,6 +33,7 @@ from harness.drivers.benchmark_tool.facts import Statistics, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Outputs, Runs
 from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import MeasurementError
+from harness.paths import exists
 from harness.records.records import ProcessFacts, SummaryFacts
 from harness.records.store import now
 from harness.vocabulary import MEASURED, Status
@@ -150,7 +151,7 @@ def write_one_image(cell: Cell, scratch: Path) -> Path | None:
     if images is None:
         return None
     path = images.with_suffix(".bin")
-    if not path.exists():
+    if not exists(path):
         atomic.write_bytes(path, np.load(images, allow_pickle=False)[0].tobytes())
     return path
 

@@ -32,6 +32,7 @@ from harness.detectors.base import Detections
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, parse_eval
 from harness.errors import MeasurementError
+from harness.paths import size_of
 from harness.records.records import DelegateFacts
 from harness.vocabulary import Status
 
@@ -119,11 +120,11 @@ def jpeg_batches(images: Sequence[ImageEntry], unreadable: dict[int, str]) -> It
         except UnreadableImageError as error:
             unreadable[entry.id] = str(error)
             continue
-        if batch and size + entry.path.stat().st_size > BATCH_BYTES:
+        if batch and size + size_of(entry.path) > BATCH_BYTES:
             yield batch
             batch, size = [], 0
         batch.append(entry)
-        size += entry.path.stat().st_size
+        size += size_of(entry.path)
     if batch:
         yield batch
 

@@ -25,6 +25,7 @@ from harness.drivers.benchmark_tool.flags import Command, Input, Libraries
 from harness.drivers.benchmark_tool.parse import parse, refused_input
 from harness.drivers.benchmark_tool.truth import Truth
 from harness.errors import MeasurementError, UsageError
+from harness.paths import is_file, resolved
 from harness.records.records import DelegateFacts
 from harness.vocabulary import Status
 
@@ -131,7 +132,7 @@ class NativeTool:
     def place(self, cell: Cell, further: list[Path]) -> DeviceFiles:
         """Make the tool, the model and all it takes available on the device, in one push."""
         libraries = self._libraries(cell.delegate)
-        files = [self.program.file, cell.model.file.resolve(), *libraries, *further]
+        files = [self.program.file, resolved(cell.model.file), *libraries, *further]
         paths = self.device.push(files)
         split = 2 + len(libraries)
         return DeviceFiles(paths[0], paths[1], tuple(paths[2:split]), tuple(paths[split:]))
@@ -144,7 +145,7 @@ class NativeTool:
                 "--benchmark-binary"
             )
         path = delegate.option("path")
-        own = (Path(path).resolve(),) if path and Path(path).is_file() else ()
+        own = (resolved(path),) if path and is_file(path) else ()
         return (*self.program.libraries.get(delegate.kind, ()), *own)
 
     def command(
