@@ -126,7 +126,7 @@ def test_junit_is_written_beside_the_output(compare, tmp_path):
 
 def test_findings_that_cannot_be_written_are_wrong_use(compare, tmp_path):
     status, _, err = compare("base", "new", "--junit", tmp_path)
-    assert status == 2 and "directory" in err
+    assert status == 2 and "is a folder" in err
 
 
 def test_cells_that_cannot_be_compared_are_named_on_stderr(compare, make_run):
