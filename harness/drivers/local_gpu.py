@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.delegates import Delegate
-from harness.paths import is_file, is_folder
+from harness.paths import found_in, is_file, is_folder
 
 LOADER = "libvulkan.so.1"
 ACCELERATORS = ("libLiteRtWebGpuAccelerator", "libLiteRtGpuAccelerator")
@@ -62,13 +62,13 @@ def _drivers(variables: Mapping[str, str]) -> Iterator[str]:
     named = next((variables[name] for name in DRIVER_VARIABLES if variables.get(name)), None)
     if named is not None:
         files = [Path(part) for part in named.split(os.pathsep) if part]
-        found = (file for each in files for file in (each.glob("*.json") if is_folder(each) else [each]))
+        found = (file for each in files for file in (found_in(each, "*.json") if is_folder(each) else [each]))
         yield from (file.stem for file in found if is_file(file))
         return
     data = variables.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
     home = variables.get("XDG_DATA_HOME") or f"{variables.get('HOME', '/')}/.local/share"
     for base in ("/etc", home, *data.split(os.pathsep)):
-        yield from (file.stem for file in sorted(Path(base, "vulkan/icd.d").glob("*.json")))
+        yield from (file.stem for file in sorted(found_in(Path(base, "vulkan/icd.d"), "*.json")))
 
 
 def why_unavailable(delegate: Delegate) -> str | None:
