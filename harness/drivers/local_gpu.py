@@ -46,7 +46,7 @@ def find_gpu(variables: Mapping[str, str] | None = None) -> LocalGpu:
     if litert is None or litert.origin is None:
         return LocalGpu(missing=NO_RUNTIME)
     folder = Path(litert.origin).parent
-    if not any(next(found_in(folder, f"{name}.*"), None) for name in ACCELERATORS):
+    if not any(found_in(folder, f"{name}.*") for name in ACCELERATORS):
         return LocalGpu(missing=NO_ACCELERATOR)
     if not sys.platform.startswith("linux"):
         return LocalGpu()  # Metal and Direct3D are parts of their systems
