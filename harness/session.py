@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +20,11 @@ from harness.bench.observer import Observer
 from harness.bench.plan import Plan, plan_facts
 from harness.bench.plan_file import make_request
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts, with_farm
+from harness.bench.review import review
 from harness.bench.run import Runner
 from harness.bench.stations import Station, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
-from harness.errors import IncomparableError, UsageError
+from harness.errors import HarnessError, IncomparableError, UsageError
 from harness.records.records import FORMAT, Record, RunFacts, find_runs, is_finished, load_records, load_run
 from harness.records.store import RunStore, new_run_folder, now
 from harness.rows.selection import LATEST, find_folders
@@ -202,6 +204,7 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
         store.save_run(_run_facts(prepared, store.run_id))
     try:
         _measure(prepared, store, observer)
+        _review(prepared, store)
     except KeyboardInterrupt as error:
         raise RunInterrupted(store.folder) from error
     finally:
@@ -215,6 +218,12 @@ def _measure(prepared: Prepared, store: RunStore, observer: Observer) -> None:
         prepared.farm.carry_out(prepared.plan, store, observer)
     else:
         _run_all(_runners(prepared, store, observer))
+
+
+def _review(prepared: Prepared, store: RunStore) -> None:
+    """Hold the accuracies against each other; where that cannot be done, the records stay as they are."""
+    with contextlib.suppress(HarnessError, OSError):
+        review(prepared.plan, store)
 
 
 def _let_go(prepared: Prepared) -> None:

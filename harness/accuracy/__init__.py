@@ -23,6 +23,7 @@ misread           the usual ways to misread boxes, and what corrects each
 naming            which class a model gives the objects, to find renamed ones
 agnostic          AP at an overlap of 0.5 with all categories taken as one
 published         a measured accuracy against the card's published one
+across            one model on several delegates, whose mAPs contradict each other
 doubts            whether an accuracy can be right, by these contradictions
 boxes             overlap of boxes, in COCO's arithmetic
 matches           which detection found which annotation
@@ -32,6 +33,7 @@ resample          mAP under many weightings of the images
 bootstrap         intervals of an mAP and of a difference, over images
 dataset_accuracy  the accuracy of detections on a dataset
 evaluation_input  annotations, detections and image ids as users name them
+evaluated         the figures of a file of detections, and what contradicts them
 breakdown         AP by class and size, curves, kinds of errors
 worst             the images with the most errors, drawn
 """

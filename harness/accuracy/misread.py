@@ -43,6 +43,11 @@ def swapped(boxes: Floats, sizes: Floats) -> Floats:
     return boxes[:, [1, 0, 3, 2]] / sizes[:, [1, 0, 1, 0]] * sizes[:, [0, 1, 0, 1]]
 
 
+def swapped_pixels(boxes: Floats, sizes: Floats) -> Floats:
+    """Take x for y: both are pixels."""
+    return boxes[:, [1, 0, 3, 2]]
+
+
 def corners(boxes: Floats, sizes: Floats) -> Floats:
     """Take the sizes for the far corner."""
     return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]])
@@ -131,6 +136,7 @@ def not_padded(share: float) -> Remedy:
 # fmt: off
 MISREADINGS = (
     Misreading("with x and y swapped",                                     swapped,          FORMAT),
+    Misreading("with x and y swapped, in pixels",                          swapped_pixels,   FORMAT),
     Misreading("as corners x_min, y_min, x_max, y_max",                    corners,          FORMAT),
     Misreading("with the sizes taken less the near corner",                sizes_as_corners, FORMAT),
     Misreading("as center and size",                                       centers,          FORMAT),

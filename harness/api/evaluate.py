@@ -43,8 +43,9 @@ def evaluate(
         output: Folder of the drawings, for `worst`.
 
     Returns:
-        One row with the 12 figures (0…1), `n_images`, the 95 % interval of the mAP over images, and the engine; or
-        what `against`, `breakdown` or `worst` say. `frame.attrs["remarks"]` is what the command would have warned of.
+        One row with the 12 figures (0…1), `n_images`, the 95 % interval of the mAP over images, the engine, and with
+        `status` and `checks` what contradicts the figures; or what `against`, `breakdown` or `worst` say.
+        `frame.attrs["remarks"]` is what the command would have warned of.
 
     Raises:
         DatasetError: The annotations or detections cannot be used, or do not belong together.
@@ -79,12 +80,11 @@ def evaluate(
 
 
 def _figures(loaded: EvaluationInput, engine: CocoEngine, detections: Path) -> pd.DataFrame:
-    from harness.accuracy import coco
-    from harness.accuracy.bootstrap import map_interval
+    from harness.accuracy.evaluated import evaluate_input
     from harness.report import evaluation
 
-    found = coco.evaluate(loaded.truth, loaded.table, loaded.chosen, engine)
-    row = evaluation.figures_row(found, map_interval(loaded.truth, loaded.table, loaded.chosen))
+    found = evaluate_input(loaded, engine)
+    row = evaluation.figures_row(found)
     return to_frame([row], evaluation.COLUMNS, evaluation.remarks(found, loaded.table, detections))
 
 

@@ -15,6 +15,7 @@ accuracy_checks  what is wrong with an accuracy, or missing from it
 device_wait  a device that went away, waited for
 cell_record  the record of a cell as it grows
 run          a plan on one device
+review       a run's accuracies against each other, at its end
 observer     who is told how a run goes
 estimate     about how long a cell takes
 detect       what a model finds in a few images, without a run

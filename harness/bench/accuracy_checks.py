@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -10,13 +10,12 @@ from harness.accuracy.coco_json import first_few
 from harness.accuracy.dataset_accuracy import DatasetAccuracy
 from harness.accuracy.published import against_published
 from harness.bench.plan import Cell
-from harness.records.checks import Check
+from harness.records.checks import Check, status_of
 from harness.records.records import AccuracyFacts
 from harness.vocabulary import Status
 
 MOST_UNREADABLE = 0.05
 """Share of the images that cannot be read above which an accuracy is one of part of the data."""
-_STATUS = {"certain": Status.INCORRECT, "incomplete": Status.PARTIAL_DATA}
 
 
 def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> AccuracyFacts:
@@ -33,10 +32,17 @@ def judged(facts: AccuracyFacts, cell: Cell, result: DatasetAccuracy) -> Accurac
 def with_checks(facts: AccuracyFacts, cell: Cell, checks: Iterable[Check]) -> AccuracyFacts:
     """Add checks to an accuracy: its status is that of the gravest, and each is a reason."""
     added = tuple(check.about(_model_name(cell), facts.dataset) for check in checks)
-    known = (*facts.checks, *added)
-    status = next((_STATUS[word] for word in _STATUS if any(c.verdict == word for c in known)), facts.status)
     reasons = (*facts.reasons, *(check.reason for check in added))
-    return replace(facts, status=status, reasons=reasons, checks=known)
+    known = (*facts.checks, *added)
+    return replace(facts, status=status_of(known), reasons=reasons, checks=known)
+
+
+def without_checks(facts: AccuracyFacts, names: Collection[str]) -> AccuracyFacts:
+    """Take the checks of these names out of an accuracy that has figures, with their reasons."""
+    gone = [check for check in facts.checks if check.name in names]
+    reasons = tuple(reason for reason in facts.reasons if reason not in {check.reason for check in gone})
+    kept = tuple(check for check in facts.checks if check not in gone)
+    return replace(facts, status=status_of(kept), reasons=reasons, checks=kept)
 
 
 def nothing_read(facts: AccuracyFacts) -> AccuracyFacts:

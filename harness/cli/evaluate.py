@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     annotations: Path,
     detections: Path,
     engine: Engine,
@@ -92,7 +93,11 @@ def command(
     output: Path | None,
     format_: str,
 ) -> None:
-    """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second."""
+    """Compute COCO's 12 figures of a file of detections: the numbers of pycocotools, in a second.
+
+    Checks say what contradicts them. Exit status 1: they are `incorrect`, or those of a part of the images
+    (`partial-data`).
+    """
     from harness.accuracy.evaluation_input import load
     from harness.report.content import format_for
     from harness.report.evaluation import refuse_options
@@ -107,27 +112,23 @@ def command(
         _show_worst(loaded, worst, images, output, format_)
     elif against:
         _show_difference(loaded, against, output, format_)
-    elif not breakdown:
-        _show_figures(loaded, engine, detections, output, format_)
+    elif not breakdown and not _show_figures(loaded, engine, detections, output, format_):
+        ctx.exit(1)
 
 
 def _show_figures(
     loaded: EvaluationInput, engine: Engine, path: Path, output: Path | None, format_: str
-) -> None:
-    from harness.accuracy import coco
-    from harness.accuracy.bootstrap import map_interval
-    from harness.accuracy.coco import chosen_images
-    from harness.accuracy.doubts import doubts
+) -> bool:
+    """Show the figures and what contradicts them; return whether nothing makes them wrong or incomplete."""
+    from harness.accuracy.evaluated import evaluate_input
     from harness.report import evaluation
+    from harness.vocabulary import Status
 
-    found = coco.evaluate(loaded.truth, loaded.table, loaded.chosen, engine)
+    found = evaluate_input(loaded, engine)
     for sentence in evaluation.remarks(found, loaded.table, path):
         warn(sentence)
-    chosen = chosen_images(loaded.truth, loaded.chosen)
-    for doubt in doubts(loaded.truth, loaded.table, chosen):
-        warn(f"{path}: {doubt.reason}")
-    interval = map_interval(loaded.truth, loaded.table, loaded.chosen)
-    show(evaluation.figures_content(found, interval), format_, output)
+    show(evaluation.figures_content(found), format_, output)
+    return found.status == Status.OK
 
 
 def _show_difference(loaded: EvaluationInput, against: Path, output: Path | None, format_: str) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
 
+from harness.vocabulary import Status
+
 Verdict = Literal["certain", "doubtful", "incomplete"]
+_STATUS = {"certain": Status.INCORRECT, "incomplete": Status.PARTIAL_DATA}
 PROBE = "harness models probe MODEL --dataset DATASET"
 """Tries the readings of a model on labeled images."""
 
@@ -52,6 +56,12 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         """Return it as plain values."""
         row: dict[str, Any] = msgspec.to_builtins(self)
         return row
+
+
+def status_of(checks: Iterable[Check]) -> Status:
+    """Return the status of an accuracy with figures: that of the gravest of the checks that object to it."""
+    words = {check.verdict for check in checks}
+    return next((_STATUS[word] for word in _STATUS if word in words), Status.OK)
 
 
 def verdict(*, certain: bool) -> Verdict:

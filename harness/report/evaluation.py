@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import units
-from harness.accuracy.bootstrap import Interval, PairedDifference
+from harness.accuracy.bootstrap import PairedDifference
 from harness.accuracy.breakdown import Breakdown, Curve
-from harness.accuracy.coco import Evaluation
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.evaluated import Evaluated
 from harness.accuracy.evaluation_input import EvaluationInput
 from harness.accuracy.worst import WorstImage, draw_worst, find_worst
 from harness.errors import UsageError
@@ -37,7 +37,7 @@ FIGURES = {
     "ar_large": "AR   large",
 }
 """COCO's 12 figures in the order and words of its own summary."""
-COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine")
+COLUMNS = (*FIGURES, "n_images", "map_low", "map_high", "engine", "status", "checks")
 BREAKDOWN_COLUMNS = (
     "part",
     "name",
@@ -75,17 +75,19 @@ def refuse_options(against: object, breakdown: object, worst: object, images: ob
         raise UsageError("--images is used with --worst only")
 
 
-def figures_content(evaluation: Evaluation, interval: Interval) -> Content:
+def figures_content(found: Evaluated) -> Content:
     """Return the figures as content: one a line for a person, one object for programs."""
-    values = figures_row(evaluation, interval)
+    values = figures_row(found)
     return Content([values], COLUMNS, own={"table": lambda: Content(_lines(values), ("figure", "value"))})
 
 
-def figures_row(evaluation: Evaluation, interval: Interval) -> dict[str, Any]:
+def figures_row(found: Evaluated) -> dict[str, Any]:
     """Return the figures as one object."""
+    evaluation = found.evaluation
     figures = {name: getattr(evaluation.figures, name) for name in FIGURES}
-    ends = {"map_low": interval.low, "map_high": interval.high}
-    return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine}
+    ends = {"map_low": found.interval.low, "map_high": found.interval.high}
+    judged = {"status": str(found.status), "checks": [check.as_row() for check in found.checks]}
+    return {**figures, "n_images": evaluation.n_images, **ends, "engine": evaluation.engine, **judged}
 
 
 def _lines(values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -95,16 +97,20 @@ def _lines(values: dict[str, Any]) -> list[dict[str, Any]]:
         lines.insert(1, {"figure": "     95 % interval over images", "value": ends})
     lines.append({"figure": "images", "value": units.count(values["n_images"])})
     lines.append({"figure": "computed by", "value": values["engine"]})
+    if values["checks"]:
+        lines.append({"figure": "status", "value": values["status"]})
+    lines += [{"figure": check["name"], "value": check["verdict"]} for check in values["checks"]]
     return lines
 
 
-def remarks(evaluation: Evaluation, table: DetectionTable, detections: Path) -> Iterator[str]:
+def remarks(found: Evaluated, table: DetectionTable, detections: Path) -> Iterator[str]:
     """Return sentences about doubts in the figures."""
     if not len(table):
         yield f"{detections}: no detections; every figure is 0"
-    if evaluation.figures.map is None:
+    if found.evaluation.figures.map is None:
         yield "no annotations in these images; there is nothing to average"
-    yield from evaluation.warnings
+    yield from found.evaluation.warnings
+    yield from (f"{detections}: {check.reason}" for check in found.checks)
 
 
 def breakdown_content(result: Breakdown, *, in_file: bool = False) -> Content:

@@ -16,7 +16,7 @@ SIZE = {"width": 640, "height": 480}
 BOXES = [[300, 200, 120, 90], [10, 20, 100, 200], [400, 100, 200, 300], [250, 240, 60, 60]]
 FIGURES = ["map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"]
 FIGURES += ["ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large"]
-ROW_KEYS = [*FIGURES, "n_images", "map_low", "map_high", "engine"]
+ROW_KEYS = [*FIGURES, "n_images", "map_low", "map_high", "engine", "status", "checks"]
 
 
 @pytest.fixture
@@ -76,6 +76,74 @@ def test_json_is_one_object_with_the_promised_keys(evaluate, engine):
     assert row["n_images"] == 2
     assert (row["map_low"], row["map_high"]) == (pytest.approx(1.0), pytest.approx(1.0))
     assert row["engine"].startswith(engine)
+
+
+@pytest.fixture
+def shapes(repository, tmp_path, capsys):
+    """Evaluate what stands for detections of the bundled images: their objects, changed by a function."""
+    truth = repository / "models" / "shapes" / "dataset" / "instances_val.json"
+
+    def run(change, *more, each=1):
+        rows = [
+            {
+                "image_id": row["image_id"],
+                "category_id": row["category_id"],
+                "bbox": row["bbox"],
+                "score": 0.9 - k % 7 / 10,
+            }
+            for k, row in enumerate(json.loads(truth.read_text(encoding="utf-8"))["annotations"])
+        ]
+        (tmp_path / "found.json").write_text(json.dumps(each * list(filter(None, map(change, rows)))))
+        with pytest.raises(SystemExit) as end:
+            main(
+                ["evaluate", "--annotations", str(truth), "--detections", str(tmp_path / "found.json"), *more]
+            )
+        return end.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_figures_that_cannot_be_right_end_with_1_and_a_check_in_every_format(shapes):
+    def swapped(row):
+        x, y, width, height = row["bbox"]
+        return {**row, "bbox": [y, x, height, width]}
+
+    status, out, err = shapes(swapped, "--format", "json")
+    (row,) = json.loads(out)
+    assert (status, row["status"]) == (1, "incorrect")
+    assert [check["name"] for check in row["checks"] if check["verdict"] == "certain"] == [
+        "coordinates read wrongly"
+    ]
+    assert "x and y swapped" in err and "harness models probe" in err
+    status, out, _ = shapes(swapped)
+    assert status == 1 and "coordinates read wrongly" in out and "incorrect" in out
+
+
+def test_detections_of_some_of_the_images_are_partial_data(shapes):
+    def several(row):
+        return row if row["image_id"] <= 30 else None
+
+    status, out, err = shapes(several, "--format", "json", each=3)
+    (row,) = json.loads(out)
+    assert (status, row["status"], [check["name"] for check in row["checks"]]) == (
+        1,
+        "partial-data",
+        ["images without detections"],
+    )
+    assert row["checks"][0]["figures"]["without"] == 190 and "--image-ids" in err
+
+
+def test_images_without_detections_of_a_detector_that_finds_little_are_its_own_affair(shapes):
+    seen = set()
+
+    def first(row):
+        if row["image_id"] in seen or row["image_id"] % 5 == 0:
+            return None
+        seen.add(row["image_id"])
+        return row
+
+    status, out, _ = shapes(first, "--format", "json")
+    assert (status, json.loads(out)[0]["status"]) == (0, "ok")
 
 
 def test_the_published_figures_come_out_of_the_command(shared_data, capsys):

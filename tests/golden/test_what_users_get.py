@@ -86,8 +86,8 @@ COMMANDS = (
     Row("run-wrong-settings",    2, "run shapes-float32 --repetitions 0 --output made"),
     Row("run-nothing-to-resume", 2, "run --resume --output made"),
 
-    Row("evaluate-table",        0, SCORED, (VERSION,)),
-    Row("evaluate-json",         0, f"{SCORED} --format json", (VERSION,)),
+    Row("evaluate-table",        1, SCORED, (VERSION,)),
+    Row("evaluate-json",         1, f"{SCORED} --format json", (VERSION,)),
     Row("evaluate-pycocotools",  0, f"{SCORED} --format json --engine pycocotools --image-ids ids.txt", (VERSION,)),
     Row("evaluate-image-ids",    0, f"{SCORED} --format csv --image-ids ids.txt", (VERSION,)),
     Row("evaluate-breakdown",    0, f"{SCORED} --image-ids ids.txt --breakdown"),
