@@ -5,6 +5,10 @@ once (`harness.accuracy.resample`). A half's mAP scatters around the whole's as 
 with s² / n the variance of a mean of n images, that of a half is s² / (n/2) - s² / n = s² / n. So the spread of the
 halves is the standard error, and what the halves are higher on average is how much the whole is too high.
 
+Of a difference of two models only the spread is used, value ± t · error: both mAPs are too high by much the same, and
+what the halves of a difference are off on average is mostly chance. Taking it off shifted the interval by noise:
+with 80 classes in 200 images equal models were called different in 10-17 % of all draws, without it in 5 %.
+
 Why not the bootstrap with replacement, of which this is the counterpart without [1]: there every image stands several
 times, and COCO's precision at a recall, a maximum, rises with such repetitions. On 100 images of 70 classes this
 lifts all resamples by one standard error; percentile intervals of them can then miss the truth more often than not
@@ -131,7 +135,7 @@ def paired_difference(
 def interval(found: list[Category], n_images: int, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
     """Compute the interval from matches, as `map_interval` does from detections."""
     whole, halves = _evaluate([found], n_images, resamples, seed)
-    low, high, _ = _bounds(whole[0], halves[0], n_images)
+    low, high = _bounds(whole[0], halves[0], n_images)
     return Interval(_known(whole[0]), _within(low, 0.0), _within(high, 0.0))
 
 
@@ -141,7 +145,7 @@ def difference(
     """Compute the difference from matches, as `paired_difference` does from detections."""
     whole, halves = _evaluate([first, second], n_images, resamples, seed)
     change = whole[1] - whole[0]
-    low, high, p = _bounds(change, halves[1] - halves[0], n_images)
+    low, high, p = _difference_bounds(change, halves[1] - halves[0], n_images)
     ends = _within(low, -1.0), _within(high, -1.0)
     return PairedDifference(_known(whole[0]), _known(whole[1]), _known(change), *ends, p, n_images)
 
@@ -168,7 +172,8 @@ def contrasts(
     Args:
         truth: The ground truth of all.
         tables: Detections of M models.
-        weights: float64 [K, M], how much each model's mAP counts in each of K sums.
+        weights: float64 [K, M], how much each model's mAP counts in each of K sums; each sum is a difference, its
+            weights add up to 0.
         image_ids: The images that were evaluated; all for None.
         resamples: How many halves are drawn.
         seed: The same seed gives the same result.
@@ -182,7 +187,7 @@ def contrasts(
     sums = []
     for row in weights:
         value = float(row @ np.array(whole))
-        low, high, _ = _bounds(value, row @ halves, len(chosen))
+        low, high, _ = _difference_bounds(value, row @ halves, len(chosen))
         sums.append(Contrast(_known(value), low, high))
     return [_known(value) for value in whole], sums
 
@@ -195,18 +200,39 @@ def _within(value: float | None, lowest: float) -> float | None:
     return None if value is None else min(max(value, lowest), 1.0)
 
 
-def _bounds(value: float, halves: Floats, n_images: int) -> tuple[float | None, float | None, float | None]:
-    """Return the ends of the interval of `value`, which always hold it, and the p of its being 0."""
-    halves = halves[~np.isnan(halves)]
-    if math.isnan(value) or n_images < 2 or halves.size < 2:
-        return None, None, None
-    size = n_images // 2
-    ratio = size / (n_images - size)  # 1 for an even number; see the module's first lines
-    centre = value - ratio * float(halves.mean() - value)
-    error = math.sqrt(ratio) * float(halves.std(ddof=1))
+def _bounds(value: float, halves: Floats, n_images: int) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of an mAP, which always hold it, moved by what the halves are too high."""
+    error = _error(value, halves, n_images)
+    if error is None:
+        return None, None
+    centre = value - _ratio(n_images) * float(np.nanmean(halves) - value)
     margin = t_quantile((1 + LEVEL) / 2, n_images - 1) * error
-    p = t_two_sided(centre / error, n_images - 1) if error > 0 else float(value == 0)
-    return min(centre - margin, value), max(centre + margin, value), p
+    return min(centre - margin, value), max(centre + margin, value)
+
+
+def _difference_bounds(
+    value: float, halves: Floats, n_images: int
+) -> tuple[float | None, float | None, float | None]:
+    """Return the ends of the interval of a difference of mAPs, and the p of its being 0."""
+    error = _error(value, halves, n_images)
+    if error is None:
+        return None, None, None
+    margin = t_quantile((1 + LEVEL) / 2, n_images - 1) * error
+    p = t_two_sided(value / error, n_images - 1) if error > 0 else float(value == 0)
+    return value - margin, value + margin, p
+
+
+def _error(value: float, halves: Floats, n_images: int) -> float | None:
+    """Return the standard error that the spread of the halves tells; None where they tell none."""
+    known = halves[~np.isnan(halves)]
+    if math.isnan(value) or n_images < 2 or known.size < 2:
+        return None
+    return math.sqrt(_ratio(n_images)) * float(known.std(ddof=1))
+
+
+def _ratio(n_images: int) -> float:
+    """Return the images of a half divided by the others: 1 for an even number, see the module's first lines."""
+    return (n_images // 2) / (n_images - n_images // 2)
 
 
 def _evaluate(

@@ -26,8 +26,11 @@ from tests.benchmarks.bench_metrics import make_data, peak_bytes
 
 NONE = np.empty(0, np.int64)
 MOST_SECONDS = 30.0
-CASES = ((50, 1), (50, 10), (100, 3), (200, 1), (200, 10), (500, 3), (500, 40), (1000, 10))
-QUICK_CASES = ((100, 3), (200, 10))
+CASES = (
+    *((50, 1), (50, 10), (50, 40), (100, 3), (100, 80), (200, 1), (200, 10), (200, 80)),
+    *((500, 3), (500, 40), (1000, 10)),
+)
+QUICK_CASES = ((100, 3), (50, 40), (200, 10))
 SHIFT = 0.15
 """How much easier every object is for the second model."""
 
