@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,11 +94,23 @@ def prepare(request: Request) -> Prepared:
     if request.farm.scheduler is not None:
         return _prepare_farm(request, subjects, results, remarks)
     stations = reach_stations(request, workspace)
-    cells = make_cells(request, subjects, stations)
-    remarks += shared_computer(stations, cells)
-    engines = tuple(find_engine(station, request) for station in stations)
-    ensure_writable(results)
+    with _closed_on_error(stations):
+        cells = make_cells(request, subjects, stations)
+        remarks += shared_computer(stations, cells)
+        engines = tuple(find_engine(station, request) for station in stations)
+        ensure_writable(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
+
+
+@contextlib.contextmanager
+def _closed_on_error(stations: Sequence[Station]) -> Iterator[None]:
+    """Let go of devices that were reached, where something makes them useless."""
+    try:
+        yield
+    except BaseException:
+        for station in stations:
+            station.device.close()
+        raise
 
 
 def _prepare_farm(
@@ -208,7 +220,7 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     except KeyboardInterrupt as error:
         raise RunInterrupted(store.folder) from error
     finally:
-        _let_go(prepared)
+        let_go(prepared)
         store.drop_scratch()
     return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
 
@@ -226,7 +238,8 @@ def _review(prepared: Prepared, store: RunStore) -> None:
         review(prepared.plan, store)
 
 
-def _let_go(prepared: Prepared) -> None:
+def let_go(prepared: Prepared) -> None:
+    """Let go of the devices, or of the farm."""
     for station in prepared.stations:
         station.device.close()
     if prepared.farm is not None:

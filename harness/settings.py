@@ -18,6 +18,10 @@ LEAST_PATIENCE_S = 5.0
 MLPERF_MIN_SECONDS = 60.0
 """Least duration of a single-stream run (MLCommons inference policies)."""
 
+BURST_S, LEAST_BURSTS, MOST_BURSTS = 10.0, 12, 400
+"""A sustained load by a tool that keeps its samples to itself is one process after the other, each of so many seconds,
+and so few that they can be counted."""
+
 CocoEngine = Literal["hotcoco", "pycocotools"]
 
 
@@ -85,6 +89,12 @@ class Settings(UserSettings):
     def seconds_a_process(self) -> float:
         """Least time of steady inferences of one process."""
         return self.sustained if self.sustained is not None else self.min_seconds / self.processes
+
+    @property
+    def seconds_a_burst(self) -> float:
+        """Least time of each of the back-to-back processes of a sustained load, where one process gives one figure."""
+        whole = self.sustained or 0.0
+        return max(min(BURST_S, whole / LEAST_BURSTS), whole / MOST_BURSTS)
 
     @property
     def patience_s(self) -> float:

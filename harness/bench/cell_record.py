@@ -76,6 +76,11 @@ def has_lost_device(record: Record) -> bool:
     return any(part.device_lost for part in parts if part is not None)
 
 
+def without_cut_load(record: Record) -> Record:
+    """Drop the processes of a sustained load that was cut: the device has cooled since, so it begins anew."""
+    return replace(record, processes=(), complete=False)
+
+
 def without_lost(record: Record) -> Record:
     """Drop what failed because the device went away: it may be back."""
     if not has_lost_device(record):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.bench.plan import Cell
-from harness.bench.request import Request
-from harness.bench.skips import why_skip
+from harness.bench.request import Request, with_settings
+from harness.bench.skips import why_no_samples, why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import KINDS, OPTION, Delegate, available_cores, parse_delegate
@@ -17,8 +17,6 @@ from harness.errors import UsageError
 from harness.profiles import Profile
 from harness.settings import Settings
 from harness.tflite.runnable import check_runnable
-
-"""Delegates that come from a library, which can be told things."""
 
 
 def make_cells(
@@ -37,6 +35,7 @@ def make_cells(
         raise UsageError("nothing is left to measure: every cell is excluded")
     _refuse_options_for_none(cells, request)
     _refuse_cpu_alone(cells)
+    _refuse_without_samples(wanted, cells, request)
     return tuple(_with_other(cell, cells) for cell in cells)
 
 
@@ -55,15 +54,17 @@ def _cross(
 def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
     names = (subject.model.name, station.device.name, str(delegate))
     bound = bind_tpu(delegate, station.profile.data.connection)
+    settings = _settings(request, station.profile, names)
+    skip = why_skip(station, subject, bound, request) or why_no_samples(station, settings, request)
     return Cell(
         index,
         subject.model,
         subject.facts,
         station.device.name,
         _with_options(bound, request),
-        _settings(request, station.profile, names),
+        settings,
         subject.dataset,
-        why_skip(station, subject, bound, request),
+        skip,
         subject.matching,
     )
 
@@ -109,6 +110,22 @@ def _refuse_cpu_alone(cells: Sequence[Cell]) -> None:
             check_runnable(facts)
 
 
+def _refuse_without_samples(
+    wanted: Sequence[tuple[Subject, Station, Delegate]], cells: Sequence[Cell], request: Request
+) -> None:
+    """Refuse what needs every sample where no cell could give them.
+
+    Raises:
+        UsageError: Names the setting, the device, and what measures it.
+    """
+    reasons = [
+        why_no_samples(one[1], cell.settings, request) for one, cell in zip(wanted, cells, strict=True)
+    ]
+    first = next(filter(None, reasons), None)
+    if first is not None and all(cell.skip is not None for cell in cells):
+        raise UsageError(first)
+
+
 def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -> Settings:
     settings = replace(
         request.settings,
@@ -117,7 +134,7 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
     )
     for override in request.override:
         if override.fits(*names):
-            settings = replace(settings, **override.set.given())
+            settings = with_settings(settings, override.set.given())
     return settings
 
 

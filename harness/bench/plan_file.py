@@ -16,6 +16,7 @@ from harness.bench.request import (
     NmsAxes,
     Request,
     with_given,
+    with_settings,
 )
 from harness.bench.rules import OVERRIDABLE, GivenSettings, Override, Rule
 from harness.cards import ResizeMethod
@@ -97,6 +98,8 @@ def load_plan(path: Path) -> Request:
     if not data.models:
         raise SchemaError(f"{path}: key 'models': found an empty list, expected at least one model")
     settings = data.given()
+    for given in (settings, *(override.set.given() for override in data.override)):
+        _check(given, path)
     repetitions = settings.pop("repetitions", None)
     return Request(
         models=tuple(_beside(path, text) for text in data.models),
@@ -105,13 +108,23 @@ def load_plan(path: Path) -> Request:
         delegate_options=tuple(data.delegate_options.items()),
         dataset=None if data.dataset is None else str(path.parent / data.dataset),
         resize=data.resize,
-        settings=Settings(**settings),
+        settings=with_settings(Settings(), settings),
         repetitions=repetitions,
         exclude=data.exclude,
         override=data.override,
         nms=data.nms,
         farm=FarmChoice(scheduler=data.scheduler, wait_s=data.farm_wait),
     )
+
+
+def _check(given: Mapping[str, Any], path: Path) -> None:
+    """Refuse a number that is too small, by the key that holds it."""
+    for one in declared(Settings):
+        try:
+            one.check(given.get(one.name))
+        except UsageError as error:
+            expected = str(error).partition(": ")[2]
+            raise SchemaError(f"{path}: key {one.name!r}: {expected}") from error
 
 
 def _beside(path: Path, text: str) -> str:

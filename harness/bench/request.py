@@ -16,7 +16,7 @@ from harness.errors import UsageError
 from harness.option import Option, declared
 from harness.paths import absolute, expand_user, is_file, resolved
 from harness.schema import Strict
-from harness.settings import MLPERF_MIN_SECONDS, Settings
+from harness.settings import DEFAULT_MIN_SECONDS, MLPERF_MIN_SECONDS, Settings
 
 NmsKind = Literal["regular", "fast", "class-aware"]
 DEFAULT_FARM_WAIT_S = 300.0
@@ -134,7 +134,7 @@ def with_given(request: Request, given: Mapping[str, Any]) -> Request:
     return replace(
         request,
         **_part(Request, given),
-        settings=_with_settings(request.settings, settings),
+        settings=with_settings(request.settings, settings),
         repetitions=repetitions,
         nms=msgspec.structs.replace(request.nms, **nms),
         farm=with_farm(request.farm, given),
@@ -148,11 +148,16 @@ def with_farm(farm: FarmChoice, given: Mapping[str, Any]) -> FarmChoice:
     return msgspec.structs.replace(farm, **_part(FarmChoice, given), tls=tls)
 
 
-def _with_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
-    settings = replace(settings, **given)
-    if settings.mlperf and "min_seconds" not in given:
-        return replace(settings, min_seconds=MLPERF_MIN_SECONDS)
-    return settings
+def with_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """Put what is given on top of settings; `mlperf` brings its minute, unless another time was asked for.
+
+    Raises:
+        UsageError: A value out of range, or two that exclude each other.
+    """
+    asks_for_time = "min_seconds" in given or settings.min_seconds != DEFAULT_MIN_SECONDS
+    if given.get("mlperf") and not asks_for_time:
+        given = {**given, "min_seconds": MLPERF_MIN_SECONDS}
+    return replace(settings, **given)
 
 
 def _part(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:

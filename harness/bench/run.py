@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from msgspec import structs
 
-from harness.bench.cell_record import has_lost_device, new_record, with_status, without_lost
+from harness.bench.cell_record import (
+    has_lost_device,
+    new_record,
+    with_status,
+    without_cut_load,
+    without_lost,
+)
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import Engine
 from harness.bench.observer import Observer
@@ -20,6 +26,7 @@ from harness.bench.schedule import (
     next_round,
     progress_of,
     wants_anything,
+    wants_more_load,
 )
 from harness.drivers.base import DeviceInfo
 from harness.records.records import Record, StoredRecord
@@ -98,7 +105,8 @@ class Runner:
         """What an interrupted run left of a cell, or an empty record."""
         stored = self.store.load_record(cell.id)
         if stored is not None:
-            return without_lost(stored)
+            record = without_lost(stored)
+            return without_cut_load(record) if wants_more_load(cell, progress_of(record)) else record
         record = new_record(cell, self.info, self.store.run_id)
         if not (cell.wants_latency or cell.wants_accuracy):
             reason = cell.skip or "only accuracy was asked for, and this model has no dataset"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from harness.bench.plan import Cell, Plan, Task
 from harness.records.records import Record
-from harness.vocabulary import CUT_SHORT
+from harness.settings import LEAST_BURSTS
+from harness.vocabulary import CUT_SHORT, MEASURED
 
 MAX_PROCESSES = 1_000
 """More rounds than any plan needs; `max_seconds` ends a precision that is out of reach."""
@@ -23,6 +24,7 @@ class CellProgress:
         half_width_percent: Half the 95 % interval of the median, in percent of it; None where it is unknown.
         failed: Whether one of them failed. It is not tried again: it would fail again, or hide that it failed once.
         complete: Whether nothing is wanted of it any more.
+        in_bursts: Whether its processes ran rightly and gave a summary each, so that a sustained load takes several.
         has_operators: Whether its operators were recorded, or that was tried.
         has_accuracy: Whether it was run over its dataset, or that was tried.
     """
@@ -32,6 +34,7 @@ class CellProgress:
     half_width_percent: float | None = None
     failed: bool = False
     complete: bool = False
+    in_bursts: bool = False
     has_operators: bool = False
     has_accuracy: bool = False
 
@@ -49,24 +52,34 @@ def progress_of(record: Record, half_width_percent: float | None = None) -> Cell
         half_width_percent=half_width_percent,
         failed=any(process.status in CUT_SHORT for process in record.processes),
         complete=record.complete,
+        in_bursts=_in_bursts(record),
         has_operators=record.operators is not None,
         has_accuracy=record.accuracy is not None,
     )
 
 
+def _in_bursts(record: Record) -> bool:
+    ran = [process for process in record.processes if process.status in MEASURED]
+    return bool(ran) and len(ran) == len(record.processes) and all(p.summary and not p.samples for p in ran)
+
+
 def next_round(plan: Plan, progress: Mapping[str, CellProgress]) -> tuple[Task, ...]:
     """Return the tasks to carry out next, in order; none when the plan is done.
 
-    First come the repetitions, a round each: every cell is timed for the k-th time before one is for the k+1-th. Then
-    come the operators, which are not timed, and at last accuracy, because it heats all cores.
+    First come the repetitions, a round each: every cell is timed for the k-th time before one is for the k+1-th. A
+    sustained load is not interrupted: where it takes several processes, they follow each other. Then come the
+    operators, which are not timed, and at last accuracy, because it heats all cores.
 
     Args:
         plan: The cells of one device.
         progress: How far each is, by its id.
     """
     timed = [cell for cell in plan.cells if wants_process(cell, progress[cell.id])]
+    loaded = [cell for cell in timed if cell.settings.sustained is not None and progress[cell.id].n_processes]
+    if loaded:
+        return (Task(loaded[0], "latency", progress[loaded[0].id].n_processes),)
     if timed:
-        return _repetition(plan, timed, progress)
+        return _up_to_a_load(_repetition(plan, timed, progress))
     operators = tuple(Task(c, "operators") for c in plan.cells if wants_operators(c, progress[c.id]))
     return operators or tuple(Task(c, "accuracy") for c in plan.cells if wants_accuracy(c, progress[c.id]))
 
@@ -78,6 +91,12 @@ def _repetition(plan: Plan, timed: Sequence[Cell], progress: Mapping[str, CellPr
     return tuple(Task(cell, "latency", turn) for cell in plan.in_turn(turn) if cell.id in due)
 
 
+def _up_to_a_load(tasks: tuple[Task, ...]) -> tuple[Task, ...]:
+    """Cut a round behind a sustained load, which may take more processes before anything else runs."""
+    loads = (at for at, task in enumerate(tasks, 1) if task.cell.settings.sustained is not None)
+    return tasks[: next(loads, len(tasks))]
+
+
 def wants_anything(cell: Cell, progress: CellProgress) -> bool:
     """Whether a task of a cell is still to be carried out."""
     return wants_process(cell, progress) or wants_operators(cell, progress) or wants_accuracy(cell, progress)
@@ -87,7 +106,17 @@ def wants_process(cell: Cell, progress: CellProgress) -> bool:
     """Whether a cell is to be timed once more."""
     if not (cell.wants_latency and progress.is_open) or progress.n_processes >= MAX_PROCESSES:
         return False
-    return progress.n_processes < cell.settings.processes or _wants_precision(cell, progress)
+    if progress.n_processes < cell.settings.processes:
+        return True
+    return _wants_precision(cell, progress) or wants_more_load(cell, progress)
+
+
+def wants_more_load(cell: Cell, progress: CellProgress) -> bool:
+    """Whether a sustained load in bursts is to go on."""
+    sustained = cell.settings.sustained
+    if sustained is None or not progress.in_bursts:
+        return False
+    return progress.measured_s < sustained or progress.n_processes < LEAST_BURSTS
 
 
 def _wants_precision(cell: Cell, progress: CellProgress) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from harness.bench.engines.choose import uses_native_tool
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import EXTERNAL, GPU, Delegate, parse_delegate
 from harness.drivers import local_gpu
 from harness.drivers.coral.delegate import why_mismatched, why_unavailable
+from harness.settings import Settings
 
 
 def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
@@ -24,6 +26,27 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
     if request.benchmark_binary or station.profile.data.benchmark_binary:
         return None
     return _why_not_offered(station, delegate)
+
+
+def why_no_samples(station: Station, settings: Settings, request: Request) -> str | None:
+    """Say why a cell cannot be measured as it is asked to be, with a tool that keeps its samples to itself."""
+    if not settings.latency or not uses_native_tool(station, request):
+        return None
+    needs = {
+        "--mlperf": (settings.mlperf, "needs every sample, which benchmark_model keeps to itself"),
+        "--switch-models": (
+            settings.switch_models,
+            "needs two models in one process, and benchmark_model runs one",
+        ),
+    }
+    for option, (asked, why) in needs.items():
+        if asked:
+            return (
+                f"{option} {why}; {station.device.name} is measured with it. Our own worker can: on this computer "
+                "without --benchmark-binary, and on a board whose Python has a TFLite runtime. Leave "
+                f"{option} out here"
+            )
+    return None
 
 
 def _why_not_offered(station: Station, delegate: Delegate) -> str | None:

@@ -63,7 +63,10 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     if options["dry_run"]:
         from harness.cli.dry_run import print_plan
 
-        print_plan(prepared, format_)
+        try:
+            print_plan(prepared, format_)
+        finally:
+            session.let_go(prepared)
         return
     try:
         with progress() as shown:

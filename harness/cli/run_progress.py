@@ -66,6 +66,7 @@ class Shown:
 
 def _what(task: Task) -> str:
     cell = task.cell
-    times = f" {task.repetition + 1}/{cell.settings.processes}" if task.kind == "latency" else ""
+    of = f"/{cell.settings.processes}" if task.repetition < cell.settings.processes else ""
+    times = f" {task.repetition + 1}{of}" if task.kind == "latency" else ""
     where = "" if cell.device == "local" else f"{cell.device}: "
     return f"{where}{cell.model.name} {cell.delegate} {task.kind}{times}"

@@ -42,12 +42,18 @@ def summarize_record(stored: StoredRecord) -> LatencySummary | None:
     """
     told = stats_summaries.summaries_of(stored.record)
     if told:
-        return stats_summaries.summarize_processes(told)
+        summary = stats_summaries.summarize_processes(told)
+        return summary if stored.record.settings.get("sustained") is None else _of_one_load(summary)
     durations = steady_durations(stored)
     summary = stats.summarize(durations)
     if summary is None or not stored.record.settings.get("mlperf"):
         return summary
     return _with_early_stopping(summary, np.concatenate(durations))
+
+
+def _of_one_load(summary: LatencySummary | None) -> LatencySummary | None:
+    """Leave out the interval: the processes of a sustained load follow each other and are not independent."""
+    return None if summary is None else replace(summary, median_low_ms=None, median_high_ms=None)
 
 
 def _with_early_stopping(summary: LatencySummary, durations: Durations) -> LatencySummary:

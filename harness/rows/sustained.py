@@ -1,19 +1,28 @@
 """Describe latency over a long run: the first minute against the last, and when it changed.
 
 Phones throttle: a Tensor G3 went from 196 to about 400 ms in a long run. Minute 1 is not minute 30.
+
+Where a tool keeps its samples to itself, the load is one process right after the other, and each is one point: its
+median, in the middle of the time that it took.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.records.records import ProcessFacts, StoredRecord
 from harness.records.samples import Samples
+from harness.units import NS_PER_MS
 
 Floats = npt.NDArray[np.float64]
 WINDOW_S = 60.0
+LEAST_POINTS = 8
+"""A course of fewer points has no ends."""
 LEAST_GAIN = 0.5
 """A knee is reported only where two lines leave at most half of one line's squared error."""
 
@@ -28,6 +37,7 @@ class Sustained:
         first_ms: Median of the first window.
         last_ms: Median of the last window.
         knee_s: Time at which the course changed most; None where one straight line describes it as well.
+        n_processes: Number of processes whose medians these are of; None where they are of single inferences.
     """
 
     seconds: float
@@ -35,6 +45,12 @@ class Sustained:
     first_ms: float
     last_ms: float
     knee_s: float | None
+    n_processes: int | None = None
+
+    @property
+    def basis(self) -> str:
+        """What the medians are of."""
+        return "inferences" if self.n_processes is None else "process medians"
 
     @property
     def change_percent(self) -> float:
@@ -42,9 +58,19 @@ class Sustained:
         return 100 * (self.last_ms / self.first_ms - 1)
 
 
+def analyze_cell(stored: StoredRecord) -> Sustained | None:
+    """Describe a cell over time, by its inferences or by its processes; None where it is too short.
+
+    Raises:
+        RecordError: A file of samples is missing, or is not one of ours.
+    """
+    samples = stored.samples()
+    return analyze(samples[0]) if samples else analyze_processes(stored.record.processes)
+
+
 def analyze(samples: Samples) -> Sustained | None:
     """Describe a run over time; None where it is too short to have two ends (fewer than 8 inferences)."""
-    if samples.size < 8:
+    if samples.size < LEAST_POINTS:
         return None
     times = samples["start_ns"] / 1e9
     durations = samples["duration_ns"] / 1e6
@@ -58,6 +84,73 @@ def analyze(samples: Samples) -> Sustained | None:
         first_ms=float(np.median(first)),
         last_ms=float(np.median(last)),
         knee_s=find_knee(centers, medians),
+    )
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """The processes of a load, one after the other.
+
+    Attributes:
+        seconds: Length of the whole.
+        middle_s: The middle of each process, since the first began.
+        median_ms: The median that each gave.
+        low_ms: The 5th percentile; the median where that is unknown.
+        high_ms: The 95th percentile; the same.
+    """
+
+    seconds: float
+    middle_s: Floats
+    median_ms: Floats
+    low_ms: Floats
+    high_ms: Floats
+
+
+def bursts_of(processes: Sequence[ProcessFacts]) -> Bursts | None:
+    """Return the processes of a load that gave summaries in place of samples; None where there are none."""
+    known = [
+        (
+            _time(p.started_at),
+            p.duration_s,
+            s.median_ns,
+            _or(s.p5_ns, s.median_ns),
+            _or(s.p95_ns, s.median_ns),
+        )
+        for p in processes
+        if (s := p.summary) is not None and s.median_ns is not None and p.duration_s is not None
+    ]
+    if not known:
+        return None
+    starts, durations, *levels = (np.array(values, np.float64) for values in zip(*known, strict=True))
+    starts -= starts[0]
+    whole = float(starts[-1] + durations[-1])
+    return Bursts(whole, starts + durations / 2, *(level / NS_PER_MS for level in levels))
+
+
+def _or(value: int | None, instead: int) -> int:
+    return instead if value is None else value
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def analyze_processes(processes: Sequence[ProcessFacts]) -> Sustained | None:
+    """Describe a load by the medians of its processes; None where there are fewer than 8 of them."""
+    found = bursts_of(processes)
+    if found is None or found.middle_s.size < LEAST_POINTS:
+        return None
+    window = min(WINDOW_S, found.seconds / 4)
+    middles, medians = found.middle_s, found.median_ms
+    first = medians[middles < max(window, middles[0] + 1e-9)]
+    last = medians[middles >= min(found.seconds - window, middles[-1])]
+    return Sustained(
+        seconds=found.seconds,
+        window_s=window,
+        first_ms=float(np.median(first)),
+        last_ms=float(np.median(last)),
+        knee_s=find_knee(middles, medians),
+        n_processes=medians.size,
     )
 
 
@@ -76,7 +169,7 @@ def find_knee(times: Floats, values: Floats) -> float | None:
     A least-squares fit of a continuous two-phase regression (Hudson, JASA 61, 1966), with every time tried as the
     joint.
     """
-    if times.size < 8:
+    if times.size < LEAST_POINTS:
         return None
     single = _residual(np.column_stack([np.ones_like(times), times]), values)
     joints = times[2:-2]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness import units
-from harness.records.records import StoredRecord
-from harness.rows.sustained import Sustained, analyze
+from harness.records.records import Record, StoredRecord
+from harness.rows.sustained import Sustained, analyze_cell
 from harness.vocabulary import MEASURED, Status
 
 COLUMNS = (
@@ -20,6 +20,12 @@ COLUMNS = (
     "last_ms",
     "change_percent",
     "knee_s",
+    "basis",
+    "n_processes",
+    "first_celsius",
+    "last_celsius",
+    "first_mhz",
+    "last_mhz",
     "rank_first",
     "rank_last",
 )
@@ -34,15 +40,10 @@ def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
         (stored, result)
         for stored in records
         if stored.record.settings.get("sustained") is not None and stored.record.status in MEASURED
-        for result in [_result(stored)]
+        for result in [analyze_cell(stored)]
         if result is not None
     ]
     return [_row(stored, result, found) for stored, result in found]
-
-
-def _result(stored: StoredRecord) -> Sustained | None:
-    samples = stored.samples()
-    return analyze(samples[0]) if samples else None
 
 
 def _row(
@@ -62,9 +63,30 @@ def _row(
         "last_ms": result.last_ms,
         "change_percent": result.change_percent,
         "knee_s": result.knee_s,
+        "basis": result.basis,
+        "n_processes": result.n_processes,
+        **_machine(record),
         "rank_first": 1 + sum(other.first_ms < result.first_ms for other in same),
         "rank_last": 1 + sum(other.last_ms < result.last_ms for other in same),
     }
+
+
+def _machine(record: Record) -> dict[str, float | None]:
+    """Return temperature and clock before the first process of a load and after its last."""
+    before, after = record.processes[0].telemetry.states[0], record.processes[-1].telemetry.states[1]
+    return {
+        "first_celsius": before.celsius,
+        "last_celsius": after.celsius,
+        "first_mhz": before.mhz,
+        "last_mhz": after.mhz,
+    }
+
+
+def _course(row: dict[str, Any], unit: str) -> str:
+    ends = [row[f"{end}_{unit}"] for end in ("first", "last")]
+    return (
+        "" if ends == [None, None] else " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in ends)
+    )
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:
@@ -78,5 +100,8 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
         "last ms": units.milliseconds(row["last_ms"]),
         "change": units.percent(row["change_percent"]),
         "knee at": "none" if row["knee_s"] is None else units.duration(row["knee_s"]),
+        "°C": _course(row, "celsius"),
+        "MHz": _course(row, "mhz"),
+        "medians of": "" if row["n_processes"] is None else f"{row['n_processes']} processes",
         "rank": f"{row['rank_first']} → {row['rank_last']}",
     }

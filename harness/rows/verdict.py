@@ -13,6 +13,8 @@ from harness import units
 from harness.delegates import UNKNOWN
 from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 from harness.records.records import ProcessFacts, Record
+from harness.rows.sustained import analyze_processes
+from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
 from harness.vocabulary import MEASURED, Status, Verdict
 
@@ -48,7 +50,13 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     if not record.processes or record.status not in MEASURED:
         return Judgment(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
-    reasons = (*(reason for _, reason in found), *_unbounded(summary), *_switching(record, summary))
+    reasons = (
+        *(reason for _, reason in found),
+        *_unbounded(summary),
+        *_switching(record, summary),
+        *_in_bursts(record),
+        *_short_mlperf(record),
+    )
     return Judgment(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
 
 
@@ -71,6 +79,49 @@ def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
     yield (
         f"right after {name} an inference takes {units.milliseconds(median(durations) / 1e6)} ms (median of "
         f"{len(durations)}) instead of {units.milliseconds(summary.median_ms)} ms: what switching models costs"
+    )
+
+
+def _in_bursts(record: Record) -> Iterator[str]:
+    """Say that a sustained load was one process after the other, where a tool keeps its samples to itself."""
+    if record.settings.get("sustained") is None or not any(p.summary for p in record.processes):
+        return
+    yield (
+        f"the load was {len(record.processes)} processes back to back: what is said over time is of the medians of "
+        "processes, because the tool keeps its samples to itself"
+    )
+
+
+def _short_mlperf(record: Record) -> Iterator[str]:
+    """Say that less time was asked for than MLPerf's rule wants."""
+    seconds = record.settings.get("min_seconds")
+    if record.settings.get("mlperf") and isinstance(seconds, (int, float)) and seconds < MLPERF_MIN_SECONDS:
+        yield f"MLPerf's rule wants at least {MLPERF_MIN_SECONDS:g} s, and {seconds:g} s were asked for"
+
+
+def _under_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    """Compare both ends of a sustained load whose processes gave medians; of samples, the CPU probe tells more."""
+    sustained = record.settings.get("sustained")
+    found = None if sustained is None else analyze_processes(record.processes)
+    if found is None or found.last_ms <= THROTTLED * found.first_ms:
+        return
+    before, after = record.processes[0].telemetry.states[0], record.processes[-1].telemetry.states[1]
+    machine = [
+        f"{a:,.0f} → {b:,.0f} {unit}"
+        for a, b, unit in ((before.celsius, after.celsius, "°C"), (before.mhz, after.mhz, "MHz"))
+        if a is not None and b is not None
+    ]
+    knee = [] if found.knee_s is None else [f"it began to change at {units.duration(found.knee_s)}"]
+    window, first, last = (
+        units.duration(found.window_s),
+        units.milliseconds(found.first_ms),
+        units.milliseconds(found.last_ms),
+    )
+    yield (
+        Verdict.THROTTLED,
+        f"under load the median of a process went from {first} ms in the first {window} to {last} ms in the last "
+        f"({'; '.join([*knee, *machine]) or 'no sensor was read'}): "
+        "what lasts is the last figure",
     )
 
 
@@ -258,6 +309,7 @@ def _more_processes(record: Record) -> str:
 CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
     _unverified,
     _throttled,
+    _under_load,
     _firmware,
     _too_few,
     _noisy,

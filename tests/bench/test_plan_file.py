@@ -149,6 +149,44 @@ def test_what_is_given_stands_above_the_plan(tmp_path):
         make_request([str(path), "shapes-float16"], {}, None)
 
 
+@pytest.mark.parametrize(
+    ("lines", "given", "seconds"),
+    [
+        ("mlperf = true", {}, 60.0),
+        ("mlperf = true\nmin_seconds = 5.0", {}, 5.0),
+        ("mlperf = true\nmin_seconds = 5.0", {"min_seconds": 7.0}, 7.0),
+        ("mlperf = true", {"min_seconds": 7.0}, 7.0),
+        ("min_seconds = 5.0", {"mlperf": True}, 5.0),
+        ("min_seconds = 5.0", {}, 5.0),
+        ("", {"mlperf": True}, 60.0),
+    ],
+)
+def test_a_plan_keeps_its_own_time_beside_mlperf(lines, given, seconds, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'models = ["shapes-float32"]\n{lines}\n')
+    assert make_request([str(plan)], given, None).settings.min_seconds == seconds
+
+
+def test_mlperf_of_an_override_brings_its_minute_too(tmp_path, repository):
+    plan = tmp_path / "plan.toml"
+    rule = 'delegate = "cpu:1"\nset = { mlperf = true }'
+    plan.write_text(f'models = ["shapes-float32"]\ndelegates = ["cpu:1", "cpu:2"]\n[[override]]\n{rule}\n')
+    request = make_request([str(plan)], {"output": str(tmp_path / "results")}, str(repository))
+    cells = prepare(request).plan.cells
+    assert [(c.settings.mlperf, c.settings.min_seconds) for c in cells] == [(True, 60.0), (False, 1.0)]
+
+
+@pytest.mark.parametrize("where", ["", '[[override]]\nmodel = "*"\nset = { '])
+@pytest.mark.parametrize(
+    ("key", "value"), [("repetitions", 0), ("min_runs", 0), ("max_seconds", 0.0), ("limit", 0)]
+)
+def test_a_number_of_a_plan_that_is_too_small_is_refused_by_its_key(where, key, value, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(f'models = ["a"]\n{where}{key} = {value}{" }" if where else ""}\n')
+    with pytest.raises(SchemaError, match=f"plan.toml: key '{key}': found 0, expected at least"):
+        load_plan(plan)
+
+
 def test_mlperf_asks_for_a_minute_unless_another_time_is_given():
     assert make_request([], {"mlperf": True}, None).settings.min_seconds == 60.0
     assert make_request([], {"mlperf": True, "min_seconds": 2.0}, None).settings.min_seconds == 2.0

@@ -1,6 +1,7 @@
 """What a run wants next follows from its plan and how far it is, whatever its processes gave and wherever it ended."""
 
 from dataclasses import replace
+from math import ceil
 from types import SimpleNamespace
 
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from harness.bench.schedule import (
     wants_process,
 )
 from harness.delegates import parse_delegate
-from harness.settings import Settings
+from harness.settings import LEAST_BURSTS, Settings
 
 DATASET = object()
 slow_is_fine = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -168,3 +169,47 @@ def test_a_precision_that_is_never_reached_ends():
     assert not wants_process(cell, CellProgress(n_processes=MAX_PROCESSES))
     assert not wants_process(cell, CellProgress(n_processes=7, measured_s=60.0, half_width_percent=3.0))
     assert not wants_process(cell, CellProgress(n_processes=7, half_width_percent=0.9))
+
+
+def load_cells(sustained):
+    """Cells of which some are measured under sustained load."""
+    return tuple(
+        Cell(
+            index=at,
+            model=SimpleNamespace(name=f"model{at}"),
+            facts=None,
+            device="local",
+            delegate=parse_delegate("cpu:1"),
+            settings=Settings(sustained=seconds, repetitions=2),
+        )
+        for at, seconds in enumerate(sustained, 1)
+    )
+
+
+@slow_is_fine
+@given(
+    st.lists(st.none() | st.floats(1, 12), min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+    st.booleans(),
+    st.integers(0, 40),
+)
+def test_a_sustained_load_is_one_process_right_after_the_other(sustained, chance, in_bursts, most):
+    """A tool that gives one figure a process takes many of them, our own worker one."""
+    plan = Plan(load_cells(sustained))
+    start = {id: replace(one, in_bursts=in_bursts) for id, one in nothing_done(plan).items()}
+    outcomes, progress = Outcomes(chance), dict(start)
+    done = carry_out(plan, progress, outcomes)
+    for cell in plan.cells:
+        places = [at for at, task in enumerate(done) if task.cell is cell]
+        mine = progress[cell.id]
+        if cell.settings.sustained is None:
+            assert len(places) == 2 or mine.failed
+            continue
+        assert places == list(range(places[0], places[0] + len(places)))
+        if not in_bursts:
+            assert len(places) == 1
+        elif not mine.failed:
+            assert mine.measured_s >= cell.settings.sustained
+            assert len(places) == max(LEAST_BURSTS, ceil(cell.settings.sustained / 0.5))
+    again = dict(start)
+    assert carry_out(plan, again, outcomes, most) + carry_out(plan, again, outcomes) == done

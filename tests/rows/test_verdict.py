@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
+from harness.records.records import (
+    FORMAT,
+    DelegateFacts,
+    DeviceFacts,
+    ModelFacts,
+    ProcessFacts,
+    Record,
+    SummaryFacts,
+)
 from harness.records.telemetry import MachineState, Telemetry
+from harness.rows.process_summaries import summarize_processes
 from harness.rows.verdict import judge
 from harness.statistics.latency import summarize
 
@@ -194,3 +203,50 @@ def test_what_switching_models_costs_is_told_beside_the_verdict_and_does_not_cha
     assert judgment.verdict == "trusted"
     assert any("right after other an inference takes 10.0 ms (median of 15)" in r for r in judgment.reasons)
     assert not any("right after" in reason for reason in judge(record, summary()).reasons)
+
+
+def loaded(record, medians_ms, sustained=60.0, **ends):
+    """A record of a load in bursts, each of 5 s; `ends` are the machine before the first and after the last."""
+    processes = [
+        ProcessFacts(
+            index=at,
+            started_at=f"2026-11-28T09:{at * 5 // 60:02}:{at * 5 % 60:02}.000Z",
+            status="ok",
+            duration_s=5.0,
+            summary=SummaryFacts(count=9, mean_ns=1, median_ns=round(median * 1e6)),
+        )
+        for at, median in enumerate(medians_ms)
+    ]
+    processes[0] = replace(processes[0], telemetry=Telemetry(before=ends.get("before")))
+    processes[-1] = replace(processes[-1], telemetry=Telemetry(after=ends.get("after")))
+    return replace(record, processes=tuple(processes), settings={"sustained": sustained})
+
+
+def test_a_phone_that_slows_down_under_load_is_throttled_with_both_ends(record):
+    cool, hot = MachineState(mhz=2800, celsius=31), MachineState(mhz=1700, celsius=44)
+    slower = loaded(record, [10.0] * 12 + [10.0 + k for k in range(12)], before=cool, after=hot)
+    judgment = judge(slower, summarize_processes([p.summary for p in slower.processes]))
+    assert judgment.verdict == "throttled"
+    text = judgment.reasons[0]
+    for part in (
+        "from 10.0 ms in the first 30 s to 18.5 ms",
+        "began to change",
+        "31 → 44 °C",
+        "2,800 → 1,700 MHz",
+    ):
+        assert part in text
+    assert "24 processes back to back" in judgment.reasons[-1]
+
+
+def test_a_load_that_lasts_is_trusted_and_still_said_to_be_of_processes(record):
+    even = loaded(record, [10.0, 10.1] * 12)
+    judgment = judge(even, summarize_processes([p.summary for p in even.processes]))
+    assert judgment.verdict == "trusted"
+    assert ["24 processes back to back" in reason for reason in judgment.reasons] == [True]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(5.0, True), (60.0, False), (90.0, False)])
+def test_less_time_than_mlperf_wants_is_said(record, seconds, said):
+    settings = {"mlperf": True, "min_seconds": seconds}
+    reasons = judge(replace(record, settings=settings), summary()).reasons
+    assert any("MLPerf's rule wants at least 60 s, and 5 s were asked for" in r for r in reasons) == said

@@ -39,6 +39,14 @@ def find_engine(station: Station, request: Request) -> Engine:
     return CoolEngine(engine, station.device, request.max_start_temp)
 
 
+def uses_native_tool(station: Station, request: Request) -> bool:
+    """Whether a device is measured with TFLite's native tool, as far as its facts tell before anything is pushed."""
+    info = station.info
+    if request.benchmark_binary or station.profile.data.benchmark_binary:
+        return True
+    return not info.on_host and (info.python is None or info.python.why_unusable() is not None)
+
+
 def _engine(station: Station, request: Request) -> Engine:
     info = station.info
     binary = request.benchmark_binary or station.profile.data.benchmark_binary or None

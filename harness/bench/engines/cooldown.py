@@ -42,7 +42,9 @@ class CoolEngine:
     sleep: Callable[[float], None] = field(default=time.sleep)
 
     def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
-        """Wait, then time."""
+        """Wait, then time; what belongs to a sustained load follows at once."""
+        if repetition and cell.settings.sustained is not None:
+            return self.engine.time(cell, repetition, scratch)
         waited_s, celsius = self._wait()
         timed = self.engine.time(cell, repetition, scratch)
         telemetry = with_facts(timed.facts.telemetry, start_celsius=celsius, cooled_s=waited_s)

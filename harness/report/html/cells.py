@@ -18,7 +18,7 @@ from harness.errors import RecordError
 from harness.records.records import ProcessFacts, Record, StoredRecord, SummaryFacts
 from harness.records.samples import Samples
 from harness.rows import operators
-from harness.rows.sustained import Sustained, analyze
+from harness.rows.sustained import Sustained, analyze, analyze_processes, bursts_of
 from harness.text import clean
 from harness.vocabulary import NO_ACCURACY
 
@@ -40,12 +40,13 @@ def detail(stored: StoredRecord) -> dict[str, Any]:
     pairs = list(zip(told, samples, strict=False))
     sustained = record.settings.get("sustained") is not None
     points = SUSTAINED_POINTS if sustained else POINTS
+    traces = [trace(process, found, points) for process, found in pairs if found.size]
     return {
-        "traces": [trace(process, found, points) for process, found in pairs if found.size],
+        "traces": traces or (_load_trace(record.processes) if sustained else []),
         "histogram": histogram([_steady_ms(found) for _, found in pairs if found["steady"].any()]),
         "boxes": [*map(_sample_box, pairs), *_summary_boxes(record)],
         "telemetry": [line for process in record.processes for line in _telemetry(process)],
-        "sustained": _sustained(samples) if sustained else None,
+        "sustained": _sustained(samples, record.processes) if sustained else None,
         "classes": _classes(record),
         "operators": operators.for_page(stored),
     }
@@ -68,6 +69,25 @@ def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any
         "mid": _short(levels[:, 1]),
         "high": _short(levels[:, 2]),
     }
+
+
+def _load_trace(processes: Sequence[ProcessFacts]) -> list[dict[str, Any]]:
+    """Return the one trace of a load whose processes gave a summary each: a point a process."""
+    found = bursts_of(processes)
+    if found is None:
+        return []
+    return [
+        {
+            "process": 1,
+            "each": 2,
+            "steady": 0,
+            "note": "a point: the median of one process; the band: its 5th to 95th percentile",
+            "s": _short(found.middle_s),
+            "low": _short(found.low_ms),
+            "mid": _short(found.median_ms),
+            "high": _short(found.high_ms),
+        }
+    ]
 
 
 def _levels(durations: Floats, size: int) -> Floats:
@@ -144,12 +164,13 @@ def _telemetry(process: ProcessFacts) -> list[str]:
     return lines
 
 
-def _sustained(samples: Sequence[Samples]) -> dict[str, Any] | None:
-    found = analyze(samples[0]) if samples else None
+def _sustained(samples: Sequence[Samples], processes: Sequence[ProcessFacts]) -> dict[str, Any] | None:
+    found = analyze(samples[0]) if samples else analyze_processes(processes)
     return None if found is None else _ends(found)
 
 
 def _ends(found: Sustained) -> dict[str, Any]:
+    n = found.n_processes
     return {
         "seconds": _digits(found.seconds),
         "window_s": _digits(found.window_s),
@@ -161,6 +182,7 @@ def _ends(found: Sustained) -> dict[str, Any]:
             f"{units.milliseconds(found.first_ms)} ms, last {units.milliseconds(found.last_ms)} ms "
             f"({units.percent(found.change_percent)})"
             + ("" if found.knee_s is None else f"; it began to change at {units.duration(found.knee_s)}")
+            + ("" if n is None else f"; medians of {n} processes back to back")
         ),
     }
 

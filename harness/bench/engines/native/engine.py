@@ -6,7 +6,9 @@ round trips, a push that finds everything there and one run; a cold one adds the
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import msgspec
@@ -35,7 +37,7 @@ from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import MeasurementError
 from harness.paths import exists
 from harness.records.records import ProcessFacts, SummaryFacts
-from harness.records.store import now
+from harness.settings import LEAST_PATIENCE_S, Settings
 from harness.vocabulary import MEASURED, Status
 from harness.worker.results import OutputCheck
 
@@ -68,15 +70,21 @@ class NativeEngine:
             DeviceError: The device went away, or has no room.
         """
         _refuse_what_needs_samples(cell)
-        started, settings = now(), cell.settings
-        runs = Runs(settings.runs_a_process, settings.seconds_a_process, settings.patience_s)
-        run = self._run(cell, scratch, replace(PLAIN, runs=runs))
+        if cell.settings.sustained is not None and not repetition:
+            self._check_ahead(cell, scratch)
+        started = _time_of_day()
+        run = self._run(cell, scratch, replace(PLAIN, runs=_runs(cell.settings)))
         truth = judge(cell.delegate, run.output, run.report.missing)
         facts = _process_facts(cell, _with_median(truth, run.output), run)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
         if facts.status in MEASURED:
             facts = _with_check(facts, self.check(cell, scratch))
         return TimedProcess(facts)
+
+    def _check_ahead(self, cell: Cell, scratch: Path) -> None:
+        """Check the outputs before a sustained load, which nothing may interrupt; what fails here shows again there."""
+        with contextlib.suppress(MeasurementError):
+            self.check(cell, scratch)
 
     def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
         """Run the tool once with its operator profiler, which slows it down.
@@ -157,16 +165,23 @@ def write_one_image(cell: Cell, scratch: Path) -> Path | None:
 
 
 def _refuse_what_needs_samples(cell: Cell) -> None:
-    for name, asked in (
-        ("--mlperf", cell.settings.mlperf),
-        ("--sustained", cell.settings.sustained is not None),
-    ):
-        if asked:
-            raise MeasurementError(
-                f"{name} needs every sample, and benchmark_model keeps them to itself: leave it out"
-            )
-    if cell.settings.switch_models:
-        raise MeasurementError("--switch-models: benchmark_model runs one model a process: leave it out")
+    """Refuse what the plan did not: `harness.bench.skips` says it before the run."""
+    if cell.settings.mlperf or cell.settings.switch_models:
+        name = "--mlperf" if cell.settings.mlperf else "--switch-models"
+        raise MeasurementError(f"{name}: benchmark_model keeps its samples to itself: leave it out")
+
+
+def _runs(settings: Settings) -> Runs:
+    """Return how long one process measures; of a sustained load it is one of many."""
+    if settings.sustained is None:
+        return Runs(settings.runs_a_process, settings.seconds_a_process, settings.patience_s)
+    burst = settings.seconds_a_burst
+    return Runs(1, burst, max(LEAST_PATIENCE_S, 3 * burst), warm_up_seconds=0.0)
+
+
+def _time_of_day() -> str:
+    """The present time as ISO 8601 in UTC, finely enough to put processes of a second in order."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def replace_facts(facts: ProcessFacts, **changes: object) -> ProcessFacts:

@@ -57,7 +57,7 @@ function processBox({ process, levels }, scale, y) {
 // Latency over time. One colour and dash a process; the band is from the 10th to the 90th percentile.
 function traceChart(traces, sustained = null, title = "Over time") {
   const each = Math.max(...traces.map((trace) => trace.each));
-  const note = each > 1
+  const note = traces[0].note ? traces[0].note : each > 1
     ? `a point: the median of up to ${each} inferences in a row; the band: their 10th to 90th percentile`
     : "every inference is drawn";
   return chart(title, `${note}; faint: warm-up`, (width) => {
@@ -66,7 +66,7 @@ function traceChart(traces, sustained = null, title = "Over time") {
     const end = Math.max(...traces.map((trace) => trace.s.at(-1)));
     const tops = traces.flatMap((trace) => trace.mid.slice(Math.min(trace.steady, trace.mid.length - 1))).sort((a, b) => a - b);
     const domain = [tops[0] * 0.96, Math.max(tops[Math.floor(tops.length * 0.99)] * 1.15, tops[0] * 1.05)];
-    const x = { scale: linear([0, end || 1], ranges.x), ticks: ticks([0, end || 1], Math.max(3, Math.floor(width / 110))), form: String, title: "s since the process's first inference" };
+    const x = { scale: linear([0, end || 1], ranges.x), ticks: ticks([0, end || 1], Math.max(3, Math.floor(width / 110))), form: String, title: traces[0].note ? "s since the load began" : "s since the process's first inference" };
     const y = { scale: clamped(linear(domain, ranges.y), ranges.y), ticks: ticks(domain, 4), form: tickMs, title: "ms" };
     const svg = frame(width, height, x, y, `${title}: latency of ${traces.length} process(es) over ${end} s`);
     if (sustained) drawEnds(svg, sustained, x.scale, y.scale, end, height - MARGIN.bottom);

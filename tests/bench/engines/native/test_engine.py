@@ -182,12 +182,31 @@ def test_a_tool_that_prints_no_median_is_refused_with_the_remedy(shapes, scratch
     assert "prints no median" in facts.reasons[0]
 
 
-@pytest.mark.parametrize(
-    "settings", [Settings(mlperf=True), Settings(sustained=10.0)], ids=["mlperf", "sustained"]
-)
+@pytest.mark.parametrize("settings", [Settings(mlperf=True), Settings(switch_models=True)], ids=str)
 def test_what_needs_every_sample_is_refused(settings, native, shapes, scratch):
-    with pytest.raises(MeasurementError, match="keeps them to itself"):
+    with pytest.raises(MeasurementError, match="keeps its samples to itself"):
         native().time(shapes(settings=settings), 0, scratch)
+
+
+def test_the_outputs_of_a_sustained_load_are_checked_before_it_and_not_in_between(native, shapes, scratch):
+    """The first process begins when the check is over; no later one is held up."""
+    device = CountedDevice()
+    engine = native(device, gpu="works")
+    cell = shapes("gpu", settings=Settings(sustained=2.0))
+    trips = []
+    for repetition in range(3):
+        before = device.round_trips
+        facts = engine.time(cell, repetition, scratch).facts
+        trips.append(device.round_trips - before)
+        assert facts.status == "ok"
+        assert facts.started_at.endswith("Z")
+        assert "." in facts.started_at
+    assert trips[0] > trips[1] == trips[2]
+
+
+def test_a_delegate_that_falls_back_under_load_is_a_fallback(native, shapes, scratch):
+    cell = shapes("gpu", settings=Settings(sustained=2.0))
+    assert native(gpu="silent").time(cell, 0, scratch).facts.status == "fallback"
 
 
 def test_an_input_with_a_colon_in_its_name_is_fed(native, shapes, scratch):
