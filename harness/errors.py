@@ -8,7 +8,9 @@
     │   ├── ModelError              a .tflite that is missing, not a model, or cannot be used as asked
     │   ├── DatasetError            annotations or images that cannot be used
     │   ├── OutputError             a place that cannot be written
+    │   ├── HostFaultError          this computer fails under a run (no space, a disk that is gone …), which can go on
     │   ├── RecordError             a stored run that cannot be read
+    │   ├── RunInUseError           a run that another process is measuring
     │   ├── IncomparableError       two records whose key differs; names the key and both values
     │   └── MissingExtraError       an optional dependency; says what to install
     └── JobError                    a job that was rightly asked for and failed             exit status 1
@@ -26,6 +28,7 @@ prints them without a traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -89,8 +92,16 @@ class OutputError(UsageError):
     """A place that cannot be written to."""
 
 
+class HostFaultError(UsageError):
+    """This computer fails under a run: no verdict on a model. The run ends, and goes on once that is put right."""
+
+
 class RecordError(UsageError):
     """A stored run or record that cannot be read."""
+
+
+class RunInUseError(UsageError):
+    """A run that a living process is measuring."""
 
 
 class IncomparableError(UsageError):
@@ -159,10 +170,15 @@ class DeviceTimeoutError(DeviceError):
 
 
 class MeasurementError(JobError):
-    """One cell could not be measured. `status` is the cell's status (`failed`, `timeout`, …)."""
+    """One cell could not be measured.
 
-    def __init__(self, message: str, status: Status = Status.FAILED) -> None:
-        self.status = status
+    Attributes:
+        status: The cell's status (`failed`, `timeout`, …).
+        may_pass: Whether it says nothing of the cell, which a resumed run then measures again.
+    """
+
+    def __init__(self, message: str, status: Status = Status.FAILED, may_pass: bool = False) -> None:
+        self.status, self.may_pass = status, may_pass
         super().__init__(message)
 
 
@@ -171,6 +187,33 @@ def near_misses(name: str, known: Iterable[str]) -> list[str]:
     lower = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
     return [lower[k] for k in close]
+
+
+HOST_FAULTS = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOSPC", "EDQUOT", "EFBIG"),  # no room
+        *(
+            "EIO",
+            "ENXIO",
+            "ENODEV",
+            "ESTALE",
+            "ENOTCONN",
+            "EROFS",
+            "ESHUTDOWN",
+        ),  # a disk or mount that is gone
+        *("EACCES", "EPERM"),  # a right that was lost
+        *("EMFILE", "ENFILE", "ENOMEM", "ENOLCK"),  # nothing left to open, start or lock with
+    )
+    if hasattr(errno, name)
+)
+"""Errors of the system that say something of this computer, and nothing of a model or an image."""
+
+
+def is_host_fault(error: BaseException) -> bool:
+    """Whether an error says that this computer fails."""
+    of_system = isinstance(error, OSError) and error.errno in HOST_FAULTS
+    return of_system or isinstance(error, (OutputError, HostFaultError))
 
 
 def cannot_read(path: object, error: OSError, what: str = "") -> str:

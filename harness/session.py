@@ -24,10 +24,22 @@ from harness.bench.review import review
 from harness.bench.run import Runner
 from harness.bench.stations import Station, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
-from harness.errors import HarnessError, IncomparableError, UsageError
+from harness.errors import (
+    HarnessError,
+    HostFaultError,
+    IncomparableError,
+    OutputError,
+    RecordError,
+    RunInUseError,
+    UsageError,
+    is_host_fault,
+)
+from harness.paths import absolute, resolved
+from harness.records.ownership import Ownership, clear_dead_runs, own, why_unlocked
 from harness.records.records import FORMAT, Record, RunFacts, find_runs, is_finished, load_records, load_run
-from harness.records.store import RunStore, new_run_folder, now
+from harness.records.store import RunStore, new_run, now
 from harness.rows.selection import LATEST, find_folders
+from harness.text import shell_path
 from harness.version import __version__
 from harness.vocabulary import FAILURES
 from harness.workspace import ensure_writable, find_workspace
@@ -47,7 +59,7 @@ class Prepared:
         engines: What measures on each of them.
         results: Folder for the run, proven to be writable.
         remarks: What the user should know before the figures.
-        resumes: The folder of the run that is continued; None for a new one.
+        resumes: The run that is continued, which is this process's; None for a new one.
         farm: The farm that measures, with engines of its own; None for this computer.
     """
 
@@ -57,7 +69,7 @@ class Prepared:
     engines: tuple[Engine, ...]
     results: Path
     remarks: tuple[str, ...] = ()
-    resumes: Path | None = None
+    resumes: Ownership | None = None
     farm: Farm | None = None
 
 
@@ -78,7 +90,7 @@ class RunInterrupted(KeyboardInterrupt):
     """Ctrl-C ended a run, which can be resumed from its folder; what was measured is there."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"interrupted; harness run --resume {folder.name} goes on")
+        super().__init__(f"interrupted; {resume_command(folder)} goes on")
         self.folder = folder
 
 
@@ -98,7 +110,7 @@ def prepare(request: Request) -> Prepared:
         cells = make_cells(request, subjects, stations)
         remarks += shared_computer(stations, cells)
         engines = tuple(find_engine(station, request) for station in stations)
-        ensure_writable(results)
+        remarks += _place_of_runs(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
 
 
@@ -113,6 +125,12 @@ def _closed_on_error(stations: Sequence[Station]) -> Iterator[None]:
         raise
 
 
+def _place_of_runs(results: Path) -> list[str]:
+    """Prove that runs can be stored in a folder; return what the user should know of it."""
+    ensure_writable(results)
+    return list(filter(None, [why_unlocked(results)]))
+
+
 def _prepare_farm(
     request: Request, subjects: Sequence[Subject], results: Path, remarks: Sequence[str]
 ) -> Prepared:
@@ -121,11 +139,11 @@ def _prepare_farm(
     farm = reach(request)
     try:
         plan = Plan(make_cells(request, subjects, farm.stations), request.settings.seed)
-        ensure_writable(results)
+        remarks = (*remarks, *farm.remarks, *_place_of_runs(results))
     except BaseException:
         farm.close()
         raise
-    return Prepared(request, plan, farm.stations, (), results, (*remarks, *farm.remarks), farm=farm)
+    return Prepared(request, plan, farm.stations, (), results, remarks, farm=farm)
 
 
 def prepare_asked(
@@ -151,32 +169,60 @@ def prepare_asked(
         return prepare(make_request(models, given, workspace, command))
     if models:
         raise UsageError("--resume goes on with a run as it was begun: give no MODEL")
-    folder = find_unfinished(resume, workspace, given.get("output"))
-    return prepare_resume(folder, with_farm(FarmChoice(), given) if given.get("scheduler") else None)
+    owner = own_unfinished(resume, workspace, given.get("output"))
+    return _prepare_owned(owner, with_farm(FarmChoice(), given) if given.get("scheduler") else None)
 
 
-def find_unfinished(which: str, workspace: str | Path | None = None, output: str | None = None) -> Path:
-    """Find the run to go on with: the one that is named, or for `latest` the newest that is not finished.
+def own_unfinished(which: str, workspace: str | Path | None = None, output: str | None = None) -> Ownership:
+    """Take the run to go on with: the one that is named, or for `latest` the newest that is not finished.
 
     Raises:
+        RunInUseError: It is being measured.
         UsageError: No such run, or none was interrupted.
     """
     results = Path(output) if output else find_workspace(workspace).results
     if which != LATEST:
-        return find_folders([which], results)[0]
+        return _own_run(find_folders([which], results)[0])
+    in_use = ""
     for run in reversed(find_runs(results)):
+        try:
+            owner = None if is_finished(run) else own(run)
+        except RunInUseError as error:
+            in_use = in_use or f" ({error})"
+            continue
+        if owner is None:
+            continue
         if not is_finished(run):
-            return run
-    raise UsageError(f"{results}: no run there was interrupted; nothing to resume")
+            return owner
+        owner.release()  # it ended between the two looks
+    raise UsageError(f"{results}: no run there was interrupted; nothing to resume{in_use}")
 
 
 def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:
     """Prepare to go on with a run that was ended early, on its farm or the one that is given.
 
     Raises:
+        RunInUseError: It is being measured.
         RecordError: It is not a run.
         IncomparableError: Models, data, settings or environment differ; names what, and both values.
     """
+    return _prepare_owned(_own_run(folder), farm)
+
+
+def _own_run(folder: Path) -> Ownership:
+    load_run(folder)  # nothing is written into a folder that holds no run
+    return own(folder)
+
+
+def _prepare_owned(owner: Ownership, farm: FarmChoice | None) -> Prepared:
+    try:
+        return replace(_prepare_again(owner.folder, farm), resumes=owner)
+    except BaseException:
+        owner.release()
+        raise
+
+
+def _prepare_again(folder: Path, farm: FarmChoice | None) -> Prepared:
     facts = load_run(folder)
     request = request_from_facts(facts.request, folder / "run.json")
     prepared = prepare(request if farm is None else replace(request, farm=farm))
@@ -184,7 +230,7 @@ def prepare_resume(folder: Path, farm: FarmChoice | None = None) -> Prepared:
         prepared.farm.refuse_other_devices(folder)
     _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
     _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
-    return replace(prepared, resumes=folder)
+    return prepared
 
 
 def _as_json(facts: object) -> Any:
@@ -209,20 +255,68 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
 
     Raises:
         RunInterrupted: Ctrl-C ended it; names the folder.
-        OutputError: A record cannot be written.
+        HostFaultError: This computer failed (no room, a folder that is gone); says what is safe and how to go on.
+        OutputError: No run could be begun.
     """
-    store = RunStore(prepared.resumes or new_run_folder(prepared.results))
-    if prepared.resumes is None:
-        store.save_run(_run_facts(prepared, store.run_id))
+    owner = prepared.resumes or _begin(prepared)
+    store = RunStore(owner.folder, owner)
     try:
-        _measure(prepared, store, observer)
-        _review(prepared, store)
-    except KeyboardInterrupt as error:
+        # One after the other, also where a second Ctrl-C ends one of them.
+        with contextlib.ExitStack() as at_the_end:
+            at_the_end.callback(let_go, prepared)
+            at_the_end.callback(owner.release)
+            at_the_end.callback(store.drop_scratch)
+            _measure(prepared, store, observer)
+            _review(prepared, store)
+    except KeyboardInterrupt as error:  # also a second one, while things were put away
         raise RunInterrupted(store.folder) from error
-    finally:
-        let_go(prepared)
-        store.drop_scratch()
+    except (OutputError, HostFaultError) as error:
+        raise HostFaultError(_ended_by(error, prepared.plan, store.folder)) from error
     return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
+
+
+def _begin(prepared: Prepared) -> Ownership:
+    """Begin a new run: its folder, with `run.json`; and clear what runs that were killed left beside it."""
+    try:
+        clear_dead_runs(prepared.results)
+        owner = new_run(prepared.results)
+        try:
+            RunStore(owner.folder, owner).save_run(_run_facts(prepared, owner.folder.name))
+        except BaseException:
+            owner.release()
+            clear_dead_runs(prepared.results)
+            raise
+    except BaseException:
+        let_go(prepared)
+        raise
+    return owner
+
+
+def _ended_by(error: Exception, plan: Plan, folder: Path) -> str:
+    """Say what ended a run, what is safe, and how it goes on."""
+    try:
+        done = sum(stored.record.complete for stored in load_records(folder))
+        safe = f"{done} of {len(plan.cells)} cells are complete in {folder}, and nothing that was measured is lost"
+    except (RecordError, OSError):
+        safe = f"what was measured is in {folder}, once that can be read again"
+    return f"{error}. The run ended here: {safe}. When that is put right, go on with:\n  {resume_command(folder)}"
+
+
+def resume_command(folder: Path) -> str:
+    """Return the command that goes on with a run, as a shell takes it, from the folder that this process is in."""
+    try:
+        name = folder.name if _is_usual(folder) else shell_path(absolute(folder))
+    except UsageError:  # the current folder is gone
+        name = shell_path(folder)
+    return f"harness run --resume {name}"
+
+
+def _is_usual(folder: Path) -> bool:
+    """Whether a run is found by its name alone."""
+    try:
+        return resolved(find_workspace().results) == resolved(folder.parent)
+    except UsageError:  # no workspace, or a folder that cannot be looked at
+        return False
 
 
 def _measure(prepared: Prepared, store: RunStore, observer: Observer) -> None:
@@ -233,13 +327,22 @@ def _measure(prepared: Prepared, store: RunStore, observer: Observer) -> None:
 
 
 def _review(prepared: Prepared, store: RunStore) -> None:
-    """Hold the accuracies against each other; where that cannot be done, the records stay as they are."""
-    with contextlib.suppress(HarnessError, OSError):
+    """Hold the accuracies against each other; where that cannot be done, the records stay as they are.
+
+    Raises:
+        HostFaultError: A record cannot be written.
+    """
+    try:
         review(prepared.plan, store)
+    except (HarnessError, OSError) as error:
+        if is_host_fault(error):
+            raise HostFaultError(str(error)) from error
 
 
 def let_go(prepared: Prepared) -> None:
-    """Let go of the devices, or of the farm."""
+    """Close what a plan holds: its devices, its farm, the run that it goes on with."""
+    if prepared.resumes is not None:
+        prepared.resumes.release()
     for station in prepared.stations:
         station.device.close()
     if prepared.farm is not None:

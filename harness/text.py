@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 """Colours, cursor movements (CSI) and titles (OSC), whole."""
@@ -18,6 +20,17 @@ def clean(text: object) -> str:
     writing, are taken out.
     """
     return _UNSEEN.sub("", _SPACE.sub(" ", _SEQUENCE.sub("", str(text))))
+
+
+def shell_path(path: os.PathLike[str] | str) -> str:
+    """Return a path as a shell takes it: quoted where it must be, on one line, with every byte."""
+    whole = os.fspath(path)
+    if whole.isprintable():
+        return shlex.quote(whole)
+    plain = "".join(
+        chr(b) if 32 <= b < 127 and chr(b) not in "'\\" else f"\\x{b:02x}" for b in os.fsencode(whole)
+    )
+    return f"$'{plain}'"
 
 
 def clean_lines(text: object) -> str:

@@ -6,12 +6,10 @@ Looked up in this order: `--workspace`, else the nearest folder upward that hold
 
 from __future__ import annotations
 
-import contextlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import atomic
 from harness.errors import OutputError, UsageError, WorkspaceError
 from harness.paths import exists, expand_user, is_folder, resolved, working_folder
 
@@ -107,15 +105,8 @@ def ensure_writable(folder: Path) -> None:
     Raises:
         OutputError: The folder cannot be created or written.
     """
-    probe = folder / f".write-test-{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"x")
-        probe.unlink()
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):  # a full disk leaves an empty probe behind
-            probe.unlink()
-        why = error.strerror if isinstance(error, OSError) else error
-        raise OutputError(
-            f"{folder}: cannot be written ({why}); choose another folder with --output"
-        ) from error
+        atomic.make_folder(folder)
+        atomic.check_folder(folder)
+    except OutputError as error:
+        raise OutputError(f"{error}; choose another folder with --output") from error

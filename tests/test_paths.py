@@ -195,6 +195,7 @@ OWN_NAMES = {
     # module                          whose names these are
     "archive.py": "is_dir is of a member, no path",
     "bench/engines/bundle.py": "our own modules",
+    "bench/host_check.py": "what was there when the run began",
     "bench/estimate.py": "records in our own folder of results",
     "child_process.py": "our own modules",
     "cli/main.py": "click's own folder",
@@ -214,6 +215,7 @@ OWN_NAMES = {
     "fetch.py": "our own cache",
     "outputs.py": "the helper's other half",
     "paths.py": "the helper",
+    "records/ownership.py": "a run's own folder; errors are passed over there",
     "records/store.py": "a folder of ours",
     "rows/frame.py": "a run's own folders; errors are passed over there",
     "rows/summary_cache.py": "our own cache",

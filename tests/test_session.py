@@ -51,7 +51,7 @@ def test_ctrl_c_names_the_folder_that_the_run_goes_on_from(prepared, recorder):
         carry_out(prepared(), recorder)
     folder = interrupted.value.folder
     assert folder.name in str(interrupted.value) and not is_finished(folder)
-    assert len(load_records(folder)) == 1 and not (folder / ".scratch").exists()
+    assert len(load_records(folder)) == 1 and not list(folder.glob(".*"))
 
 
 def test_a_run_is_not_resumed_with_another_model_file(prepared, recorder, tmp_path, repository):

@@ -108,8 +108,8 @@ def _prepare(given: Mapping[str, Any]) -> Prepared:
 
 def _planned(prepared: Prepared) -> pd.DataFrame:
     from harness.bench.estimate import COLUMNS, estimate_plan, plan_rows
+    from harness.session import let_go
 
-    for station in prepared.stations:
-        station.device.close()
+    let_go(prepared)
     rows = plan_rows(prepared.plan, estimate_plan(prepared.plan, prepared.results))
     return to_frame(rows, COLUMNS, prepared.remarks)

@@ -12,10 +12,18 @@ from harness.accuracy.dataset_accuracy import evaluate_on
 from harness.bench.accuracy_checks import judged, nothing_read
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import DatasetInference, Engine
+from harness.bench.host_check import check_host
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
 from harness.delegates import UNKNOWN
-from harness.errors import DeviceError, HarnessError, MeasurementError
+from harness.errors import (
+    DeviceError,
+    HarnessError,
+    HostFaultError,
+    MeasurementError,
+    OutputError,
+    is_host_fault,
+)
 from harness.records.records import AccuracyFacts, OperatorFacts, OperatorProfile, ProcessFacts, Record
 from harness.records.samples import to_bytes
 from harness.records.store import RunStore, now
@@ -43,7 +51,12 @@ class Performer:
     _fastest_probe: int | None = None
 
     def perform(self, task: Task, record: Record) -> Record:
-        """Return the cell's record with what the task gave; a failure is a part of it too."""
+        """Return the cell's record with what the task gave; a failure is a part of it too.
+
+        Raises:
+            OutputError: The run's folder cannot be written.
+            HostFaultError: This computer fails in another way, which says nothing of the cell.
+        """
         if task.kind == "accuracy":
             ran = _ran_instead(record)
             accuracy = self._accuracy(task) if ran is None else _no_accuracy(task.cell, ran)
@@ -71,7 +84,7 @@ class Performer:
                 telemetry=self._with_baseline(timed.facts.telemetry),
             )
         except (HarnessError, OSError) as error:
-            return ProcessFacts(index=task.repetition, started_at=started, **_failure(error))
+            return ProcessFacts(index=task.repetition, started_at=started, **self._failure(task.cell, error))
         if timed.samples is None:
             return facts
         name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
@@ -102,7 +115,7 @@ class Performer:
             )
             name = self.store.save_operators(cell.id, OperatorProfile(operators=found.operators))
         except (HarnessError, OSError) as error:
-            return OperatorFacts(**_failure(error))
+            return OperatorFacts(**self._failure(task.cell, error))
         return OperatorFacts(
             status=Status.OK, runtime=found.runtime, n_inferences=found.n_inferences, operators=name
         )
@@ -121,10 +134,12 @@ class Performer:
                 ),
             )
             name = self.store.take_detections(cell.id, found.detections)
+            if found.unreadable:
+                check_host(self.store, cell)
             facts = self._evaluated(_inferred_accuracy(planned, found, name), cell)
             return replace(facts, reasons=(*facts.reasons, *remark))
         except (HarnessError, OSError) as error:
-            return replace(planned, **_failure(error))
+            return replace(planned, **self._failure(task.cell, error))
 
     def _evaluated(self, facts: AccuracyFacts, cell: Cell) -> AccuracyFacts:
         assert cell.dataset is not None
@@ -145,6 +160,24 @@ class Performer:
             map_high=result.interval.high,
             ap_per_category=dict(result.evaluation.ap_per_category),
         )
+
+    def _failure(self, cell: Cell, error: HarnessError | OSError) -> dict[str, Any]:
+        """What a part says that failed: why, and whether it is tried again because it says nothing of the cell.
+
+        Raises:
+            OutputError: The run's folder cannot be written.
+            HostFaultError: This computer fails in another way.
+        """
+        # What a device says of its files is not of this computer's.
+        cause = None if isinstance(error, DeviceError) else error.__cause__
+        if is_host_fault(error) or (cause is not None and is_host_fault(cause)):
+            known = isinstance(error, (OutputError, HostFaultError))
+            raise error if known else HostFaultError(str(error)) from error
+        check_host(self.store, cell)
+        status, again = Status.FAILED, isinstance(error, DeviceError)
+        if isinstance(error, MeasurementError):
+            status, again = error.status, error.may_pass
+        return {"status": status, "reasons": (str(error),), "device_lost": again}
 
 
 def _ran_instead(record: Record) -> str | None:
@@ -183,12 +216,3 @@ def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detectio
         runtime=found.runtime,
         detections=detections,
     )
-
-
-def _failure(error: Exception) -> dict[str, Any]:
-    """What a part says that failed: why, and whether the device went away, so that it may be tried again."""
-    return {
-        "status": error.status if isinstance(error, MeasurementError) else Status.FAILED,
-        "reasons": (str(error),),
-        "device_lost": isinstance(error, DeviceError),
-    }

@@ -22,6 +22,7 @@ common            what all commands share: context, examples, output options
 options           options made from the tables that declare them
 types             option values: durations, percentages, numbers, KEY=VALUE
 completion        shell completion of names and files
+signals           SIGTERM and SIGHUP, which end a command as Ctrl-C does
 printing          data to stdout or a file, everything else to stderr
 progress          the progress of a long job, on stderr
 run_progress      the progress of `harness run`

@@ -13,6 +13,7 @@ import rich_click as click
 
 from harness.cli import streams
 from harness.cli.common import CONTEXT, examples
+from harness.cli.signals import end_on_signals
 from harness.errors import HarnessError, near_misses
 from harness.text import clean_lines
 from harness.version import __version__
@@ -121,6 +122,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     0 done, 1 a job or gate failed, 2 wrong use or bad input, 3 a gate that the data cannot decide (a command
     says so with `ctx.exit(3)`), 130 interrupted.
     """
+    end_on_signals()
     streams.prepare()
     _spare_package_metadata()
     try:

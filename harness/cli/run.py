@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,11 @@ from harness.cli.options import given_of, options_of
 from harness.cli.printing import note, warn
 from harness.cli.progress import Progress, progress
 from harness.cli.run_progress import Shown
+from harness.cli.signals import ignore_signals
 from harness.settings import Settings
 
 if TYPE_CHECKING:
-    from harness.session import Prepared
+    from harness.session import Prepared, RunInterrupted
 
 
 @click.command(
@@ -71,9 +73,13 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     try:
         with progress() as shown:
             outcome = session.carry_out(prepared, _observer(prepared, shown))
-    except session.RunInterrupted as error:
-        _say_how_to_resume(error.folder)
-        raise
+    except BaseException as error:
+        interrupted = _interrupted_run(error)
+        if interrupted is None:
+            raise
+        ignore_signals()  # a third Ctrl-C must not take the line away that says how it goes on
+        _say_how_to_resume(interrupted.folder)
+        raise interrupted from None
     from harness.cli.report import print_results
 
     print_results([outcome.folder], format_)
@@ -99,8 +105,22 @@ def _observer(prepared: Prepared, shown: Progress) -> Any:
     return FarmShown(shown, len(prepared.plan.cells), len(farm.offers))
 
 
+def _interrupted_run(error: BaseException | None) -> RunInterrupted | None:
+    """Find the run that was interrupted, also behind a second Ctrl-C while its progress was put away."""
+    from harness.session import RunInterrupted
+
+    while error is not None and not isinstance(error, RunInterrupted):
+        error = error.__context__
+    return error
+
+
 def _say_how_to_resume(folder: Path) -> None:
-    note(f"Interrupted. What was measured is in {folder}; go on with:\n  harness run --resume {folder.name}")
+    """Print the command alone on its line, so that it can be copied; a terminal that is gone is no reason to fail."""
+    from harness.session import resume_command
+
+    with contextlib.suppress(OSError):
+        note(f"Interrupted. What was measured is in {folder}; go on with:")
+        note(f"  {resume_command(folder)}")
 
 
 def _show_what_was_inferred(prepared: Prepared) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfileobj
 
 from harness import atomic, child_process
 from harness.delegates import CPU, CPU_REFERENCE
@@ -79,13 +79,20 @@ class LocalDevice:
         """Copy a file of this computer.
 
         Raises:
-            DeviceError: There is no such file, or it cannot be read or written.
+            DeviceError: There is no such file, or it cannot be read.
+            OutputError: The copy cannot be written.
         """
         try:
-            with atomic.replacing(local) as temporary:
-                copyfile(remote, temporary)
+            source = Path(remote).open("rb")  # noqa: SIM115 - closed below
         except OSError as error:
             raise DeviceError(self.name, f"{remote}: cannot be pulled ({error.strerror or error})") from error
+        with (
+            source,
+            atomic.writing(local),
+            atomic.replacing(local) as temporary,
+            temporary.open("wb") as copy,
+        ):
+            copyfileobj(source, copy)
 
     def close(self) -> None:
         """Do nothing: nothing is held."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from harness import atomic
-from harness.errors import DeviceError, cannot_write
+from harness.errors import DeviceError, OutputError, cannot_write, is_host_fault
 
 
 @contextmanager
@@ -20,6 +20,7 @@ def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
         local: The file.
 
     Raises:
+        OutputError: This computer fails: there is no room, or the folder is gone.
         DeviceError: It cannot be written.
     """
     try:
@@ -28,4 +29,6 @@ def replaced(device: str, local: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         if isinstance(error, ConnectionError):
             raise
+        if is_host_fault(error):
+            raise OutputError(cannot_write(local, error)) from error
         raise DeviceError(device, cannot_write(local, error)) from error

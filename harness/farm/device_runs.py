@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from harness import units
+from harness import atomic, units
 from harness.bench.cell_record import new_record
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Plan
@@ -108,7 +108,7 @@ class DeviceStore(RunStore):
     def make_scratch(self, name: str) -> Path:
         """Return an empty folder for one step."""
         folder = self.scratch / self.device
-        folder.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(folder)
         if any(folder.iterdir()):
             return super().make_scratch(self.device)
         return folder

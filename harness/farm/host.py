@@ -14,11 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness import atomic
 from harness.bench.engines.base import Engine
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.drivers.base import Device
-from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError
+from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError, is_host_fault
 from harness.farm import cells
 from harness.farm.attached import AttachedDevice, DeviceFinder
 from harness.farm.contents import Contents
@@ -148,7 +149,8 @@ class Host:
             self._close(step.device)
             return self._failure(step, Outcome.DEVICE, error)
         except (HarnessError, OSError) as error:
-            return self._failure(step, Outcome.FAILED, error)
+            own = is_host_fault(error)  # of this host, and no verdict on the cell
+            return self._failure(step, Outcome.DEVICE if own else Outcome.FAILED, error)
 
     def _failure(self, step: Step, outcome: Outcome, error: Exception) -> Result:
         status = error.status if isinstance(error, MeasurementError) else Status.FAILED
@@ -192,7 +194,7 @@ class Host:
         """Yield an empty folder for one step; its parent is shared by all steps of the run."""
         run = self._scratch / cells.folder_name(step.run)
         scratch = run / cells.folder_name(step.device)
-        scratch.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(scratch)
         try:
             yield scratch
         finally:

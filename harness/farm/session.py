@@ -308,7 +308,7 @@ class FarmRun:
         )
         with self._pool.news:
             self._pool.shards.join([offer])
-        store = DeviceStore(self._store.folder, safe_file_name(offer.name))
+        store = DeviceStore(self._store.folder, self._store.owner, safe_file_name(offer.name))
         device_run = DeviceRun(
             engine, own, offer.info, self._pool, store, self._observer, self._farm.say, self._stop
         )

@@ -15,7 +15,7 @@ from harness.bench.request import Request
 from harness.cards import Model, ModelCard, Source
 from harness.delegates import CPU
 from harness.edit.card_toml import to_toml
-from harness.errors import UsageError
+from harness.errors import HostFaultError, UsageError
 from harness.paths import resolved
 from harness.rows import frame
 from harness.session import carry_out, prepare
@@ -100,7 +100,10 @@ def measure(model: Model, variants: Sequence[Variant], how: How, observer: Obser
             settings=Settings(latency=how.latency, accuracy=how.dataset is not None, limit=how.limit),
             repetitions=how.repetitions,
         )
-        outcome = carry_out(prepare(request), observer)
+        try:
+            outcome = carry_out(prepare(request), observer)
+        except HostFaultError as error:  # this run goes with its folder: nobody can go on with it
+            raise error.__cause__ or error from None
         found = frame.load_results(outcome.folder)
         rows = [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
     by_name = {row["model"]: row for row in map(_plain, rows)}

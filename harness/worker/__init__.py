@@ -4,6 +4,7 @@
     results    what it leaves in `result.json`
     events     what it says meanwhile
     __main__   one job, carried out
+    parent     the process that a worker ends with
     latency    time a model
     accuracy   run a model over images
     operators  record the times of operators

@@ -6,11 +6,13 @@ import os
 import sys
 from pathlib import Path
 
+from harness.errors import HarnessError, is_host_fault
 from harness.runtime import RuntimeMissingError, load_runtime
-from harness.worker.events import Failed, Finished, emit
+from harness.worker.events import Failed, Finished, HostFault, emit
 from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, load_job
 from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
+from harness.worker.parent import end_with_parent
 
 FAILED = 3
 """Exit status of a job whose failure was understood and is an event."""
@@ -18,6 +20,7 @@ FAILED = 3
 
 def main() -> int:
     """Read the job, do it, say how it ended."""
+    end_with_parent()
     job = load_job(Path(sys.argv[1]))
     try:
         _carry_out(job)
@@ -28,8 +31,12 @@ def main() -> int:
         emit(Failed(str(error)))
         # A delegate that was never created is destroyed on the way out, which crashes some libraries.
         os._exit(FAILED)
+    except HarnessError as error:
+        emit(HostFault(str(error)) if is_host_fault(error) else Failed(str(error)))
+        return FAILED
     except (ValueError, RuntimeError, OSError, RuntimeMissingError) as error:
-        emit(Failed(f"{type(error).__name__}: {error}"))
+        said = f"{type(error).__name__}: {error}"
+        emit(HostFault(said) if is_host_fault(error) else Failed(said))
         return FAILED
     emit(Finished())
     return 0

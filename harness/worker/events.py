@@ -37,16 +37,24 @@ class Failed:
 
 
 @dataclass(frozen=True)
+class HostFault:
+    """It ends because the computer that it runs on fails: no room, a disk that is gone. No verdict on the model."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Finished:
     """Its result is whole."""
 
 
-Event = Stage | EvaluationInput | Progress | Failed | Finished
+Event = Stage | EvaluationInput | Progress | Failed | HostFault | Finished
 EVENTS: dict[str, type[Event]] = {
     "stage": Stage,
     "loaded": EvaluationInput,
     "progress": Progress,
     "failed": Failed,
+    "host-fault": HostFault,
     "finished": Finished,
 }
 """By the name that stands under `event`."""

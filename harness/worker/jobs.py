@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import atomic
+
 
 @dataclass(frozen=True)
 class LatencyJob:
@@ -110,8 +112,12 @@ _KINDS: dict[str, type[Job]] = {"latency": LatencyJob, "accuracy": AccuracyJob, 
 
 
 def dump_job(job: Job, path: Path) -> None:
-    """Write a job for a worker to read."""
-    path.write_text(json.dumps(asdict(job)), encoding="utf-8")
+    """Write a job for a worker to read.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    atomic.write_scratch(path, json.dumps(asdict(job)))
 
 
 def load_job(path: Path) -> Job:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness import atomic
 from harness.records.samples import make_samples, to_bytes
 from harness.runtime import Runtime
 from harness.statistics.steady import steady_start
@@ -46,7 +47,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     telemetry, peak = reader.read(), peak_memory_bytes()
     after_other = switching.after_other(job, runtime, interpreter, feeds)
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
-    (Path(job.output) / "samples.npy").write_bytes(to_bytes(samples))
+    atomic.write_scratch(Path(job.output) / "samples.npy", to_bytes(samples))
     checked = check.check_outputs(job, runtime, interpreter, feeds)
     result = LatencyResult(
         runtime=str(runtime),

@@ -9,6 +9,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness import atomic
+
 FILE = "result.json"
 
 
@@ -138,5 +140,9 @@ Result = LatencyResult | AccuracyResult | OperatorsResult
 
 
 def write_result(result: Result, folder: str) -> None:
-    """Leave a result in the job's output folder."""
-    (Path(folder) / FILE).write_text(json.dumps(asdict(result)), encoding="utf-8")
+    """Leave a result in the job's output folder.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    atomic.write_scratch(Path(folder) / FILE, json.dumps(asdict(result)))

@@ -1,5 +1,6 @@
 """A plan is carried out: everything is kept, and a cell that fails takes no other down."""
 
+import shutil
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.plan import Plan
 from harness.bench.run import Runner
 from harness.drivers.local import LocalDevice
-from harness.errors import DeviceLostError, MeasurementError
+from harness.errors import DeviceLostError, HostFaultError, MeasurementError, OutputError
 from harness.records.records import Record, load, load_records
 from harness.records.samples import make_samples
 from harness.records.store import RunStore, new_run_folder
@@ -95,7 +96,8 @@ def test_repetitions_are_interleaved_in_rounds_of_seeded_order(runner):
         (MeasurementError("the worker died of SIGSEGV"), "failed"),
         (MeasurementError("gave no result", status="timeout"), "timeout"),
         (DeviceLostError("phone", "the connection was closed"), "failed"),
-        (OSError(28, "No space left on device"), "failed"),
+        (OSError(22, "Invalid argument"), "failed"),
+        (MeasurementError("the worker died of SIGTERM", may_pass=True), "failed"),
     ],
 )
 def test_a_cell_that_fails_is_not_tried_again_and_takes_no_other_down(runner, error, status):
@@ -105,7 +107,57 @@ def test_a_cell_that_fails_is_not_tried_again_and_takes_no_other_down(runner, er
     assert [record.status for record in records] == ["ok", status, "ok", "ok"]
     assert str(error) in records[1].reasons[0]
     assert Counter(cell for cell, _ in engine.calls)[it.plan.cells[1].id] == 1
-    assert records[1].complete == (not isinstance(error, DeviceLostError)), "a lost device may come back"
+    passes = isinstance(error, DeviceLostError) or getattr(error, "may_pass", False)
+    assert records[1].complete != passes, "a lost device may come back"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError(5, "Input/output error"),
+        HostFaultError("No space left on device"),
+        OutputError("result.json: cannot be written (Read-only file system)"),
+    ],
+    ids=str,
+)
+def test_a_fault_of_this_computer_ends_the_run_and_is_no_verdict_on_a_cell(runner, error):
+    it, engine, store = runner({(2, 1): error})
+    with pytest.raises((HostFaultError, OutputError)):
+        it.run()
+    before = {cell for cell, _ in engine.calls}
+    assert all(record.status == "ok" and not record.complete for record in records_of(store)[1:2])
+    again, engine_again, _ = runner(store=store)
+    again.run()
+    assert {record.status for record in records_of(store)} == {"ok"}
+    assert len(engine.calls) - 1 + len(engine_again.calls) == 8 and before
+
+
+def test_a_cell_that_fails_while_the_folder_is_gone_ends_the_run(runner):
+    it, _, store = runner()
+
+    def time(cell, repetition, scratch):
+        shutil.rmtree(store.folder)
+        raise MeasurementError("the worker ended with exit code 1")
+
+    it.engine.time = time
+    with pytest.raises(OutputError, match="cannot be written"):
+        it.run()
+
+
+def test_a_cell_that_fails_while_its_model_is_gone_ends_the_run(runner, tmp_path, repository):
+    model = tmp_path / "model.tflite"
+    shutil.copy(repository / "models" / "shapes" / "shapes_float32.tflite", model)
+    it, _, store = runner(models=(str(model),))
+
+    def time(cell, repetition, scratch):
+        model.unlink()
+        raise MeasurementError("the worker could not open the model")
+
+    it.engine.time = time
+    with pytest.raises(HostFaultError, match=r"model\.tflite: cannot be read"):
+        it.run()
+    assert not records_of(store)
 
 
 def test_what_was_measured_before_a_failure_stays_on_disk(runner):
@@ -290,7 +342,7 @@ def test_a_real_run_keeps_every_sample_and_says_what_ran(prepared, recorder):
             assert process.init_ns > 0 and process.peak_memory_bytes > 2**20
             assert process.first_inference_ns == samples["duration_ns"][0]
             assert (np.diff(samples["start_ns"]) >= samples["duration_ns"][:-1]).all()
-    assert not (outcome.folder / ".scratch").exists()
+    assert {path.name for path in outcome.folder.iterdir()} == {"run.json", "cells"}
 
 
 def test_accuracy_of_the_bundled_example_equals_a_plain_loop_with_pycocotools(

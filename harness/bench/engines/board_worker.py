@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from harness import atomic
 from harness.bench.engines.base import OnProgress
 from harness.bench.engines.board_images import Board, place_images
 from harness.bench.engines.bundle import make_bundle
@@ -20,7 +21,7 @@ from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.engines.worker_process import ONE_THREAD, R, WorkerAnswer, read_answer, watch
 from harness.delegates import Delegate
 from harness.drivers.base import Completed, OnLine
-from harness.errors import MeasurementError
+from harness.errors import DeviceError, HostFaultError, MeasurementError
 from harness.paths import is_file
 from harness.vocabulary import Status
 from harness.worker.jobs import AccuracyJob, Job
@@ -86,7 +87,10 @@ class BoardWorker(PythonWorker):
         text = json.dumps(asdict(replace(job, output=work)))
         argv = ["sh", "-c", RUN, "sh", work, text, self.device.python, LOCK]
         environment = {"PYTHONPATH": bundle, "PYTHONSAFEPATH": "1", **ONE_THREAD}
-        ended = watch(self._when_free, argv, environment, job, timeout_s, on_progress)
+        try:
+            ended = watch(self._when_free, argv, environment, job, timeout_s, on_progress)
+        except HostFaultError as error:  # the board's, not this computer's
+            raise DeviceError(self.device.name, str(error)) from error
         self.device.pull_folder(work, FILES, scratch)
         return read_answer(scratch, kind, ended)
 
@@ -116,7 +120,7 @@ class BoardWorker(PythonWorker):
         names.update((Path(new).name, Path(row[1]).name) for row, new in zip(listed, there, strict=True))
         images = scratch / "board-images.json"
         rows = [[row[0], new, *row[2:]] for row, new in zip(listed, there, strict=True)]
-        images.write_text(json.dumps(rows), encoding="utf-8")
+        atomic.write_scratch(images, json.dumps(rows))
         return replace(job, images=str(images), cores=self.cores)
 
     def _with_files(self, job: Job, bundle: Path) -> tuple[str, Job]:

@@ -21,8 +21,11 @@ def make_bundle(folder: Path) -> Path:
     """Write the bundle into a folder, unless it is there, and return its path."""
     path = folder / NAME
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic.replacing(path) as temporary:  # several boards of a run may want it at once
+        atomic.make_folder(folder)
+        with (
+            atomic.writing(path),
+            atomic.replacing(path) as temporary,
+        ):  # several boards of a run may want it at once
             _write(temporary)
     return path
 

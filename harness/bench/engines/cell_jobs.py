@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import atomic
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.plan import Cell
 from harness.delegates import GPU, Delegate
@@ -41,7 +42,7 @@ def accuracy_job(cell: Cell, output: Path) -> AccuracyJob:
     assert cell.dataset is not None
     images = output / "images.json"
     rows = [[entry.id, str(entry.path), entry.size, entry.as_stored] for entry in cell.dataset.images]
-    images.write_text(json.dumps(rows), encoding="utf-8")
+    atomic.write_scratch(images, json.dumps(rows))
     card = cell.model.card
     return AccuracyJob(
         model=str(resolved(cell.model.file)),

@@ -47,10 +47,9 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
     images = _some_images(cell.dataset, preparation)
     if not images:
         return None
-    folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, np.concatenate(images), allow_pickle=False)
-    atomic.write_bytes(path, content.getvalue())  # a run that is killed here is resumed with what it left
+    atomic.write_bytes(path, content.getvalue())
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from harness.bench.engines.gpu_log import why_refused
 from harness.child_process import environment, parse_event
 from harness.delegates import GPU
 from harness.drivers.base import Completed, Device
-from harness.errors import DeviceTimeoutError, MeasurementError
+from harness.errors import DeviceTimeoutError, HostFaultError, MeasurementError
 from harness.schema import look_into
 from harness.vocabulary import Status
 from harness.worker import results
@@ -26,13 +27,20 @@ from harness.worker.events import (
     Event,
     Failed,
     Finished,
+    HostFault,
     Progress,
     Stage,
 )
 from harness.worker.jobs import Job, dump_job
+from harness.worker.parent import PARENT
 from harness.worker.results import AccuracyResult, LatencyResult, OperatorsResult
 
 R = TypeVar("R", LatencyResult, AccuracyResult, OperatorsResult)
+
+_ENDED_BY_SOMEBODY = frozenset(
+    getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
+)
+"""Signals that end a process on request, as when a computer is shut down: they say nothing of the model."""
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Keeps NumPy to one thread beside the runtime's own."""
@@ -76,11 +84,14 @@ def run_worker(
     Raises:
         MeasurementError: The worker crashed, hung, was refused or reported a failure; says which.
         DeviceError: The device went away.
+        HostFaultError: The computer that it ran on fails.
+        OutputError: The job cannot be written.
     """
     path = folder / "job.json"
     dump_job(job, path)
     argv = [sys.executable, "-m", "harness.worker", str(path)]
-    ended = watch(device.run, argv, {**environment(), **ONE_THREAD}, job, timeout_s, on_progress)
+    variables = {**environment(), **ONE_THREAD, PARENT: str(os.getpid())}
+    ended = watch(device.run, argv, variables, job, timeout_s, on_progress)
     return read_answer(folder, kind, ended)
 
 
@@ -105,6 +116,7 @@ def watch(
     Raises:
         MeasurementError: It came to another end; says which.
         DeviceError: The device went away.
+        HostFaultError: The computer that it ran on fails.
     """
     listener = _Listener(on_progress)
     try:
@@ -142,7 +154,8 @@ class _Listener:
     """Remembers how far a worker came."""
 
     def __init__(self, on_progress: OnProgress | None) -> None:
-        self.stage, self.failure, self.loaded, self.finished = "", "", False, False
+        self.stage, self.failure, self.host_fault = "", "", ""
+        self.loaded, self.finished = False, False
         self._on_progress = on_progress
 
     def on_line(self, line: str) -> None:
@@ -151,6 +164,8 @@ class _Listener:
                 self.stage = text
             case Failed(message):
                 self.failure = message
+            case HostFault(message):
+                self.host_fault = message
             case EvaluationInput():
                 self.loaded = True
             case Finished():
@@ -172,6 +187,8 @@ def _check_end(ended: Completed, listener: _Listener, job: Job) -> None:
             f"the worker gave no result within {ended.duration_s:.0f} s ({listener.how_far()}) and was killed",
             status=Status.TIMEOUT,
         )
+    if listener.host_fault:
+        raise HostFaultError(listener.host_fault)
     if listener.failure:
         raise MeasurementError(_why(ended, listener, job))
     if ended.exit_code == 0 and listener.finished:
@@ -179,7 +196,8 @@ def _check_end(ended: Completed, listener: _Listener, job: Job) -> None:
     tail = "; ".join(line.strip() for line in ended.stderr.strip().splitlines()[-3:])
     when = f" while {listener.stage}" if listener.stage else ""
     how = how_it_ended(ended.exit_code, job)
-    raise MeasurementError(f"the worker {how}{when}{': ' + tail if tail else ''}")
+    said = f"the worker {how}{when}{': ' + tail if tail else ''}"
+    raise MeasurementError(said, may_pass=ended.signal in _ENDED_BY_SOMEBODY)
 
 
 def _why(ended: Completed, listener: _Listener, job: Job) -> str:

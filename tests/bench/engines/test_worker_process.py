@@ -7,8 +7,8 @@ import pytest
 
 from harness.bench.engines.worker_process import read_answer, read_event, watch
 from harness.child_process import RECORD_SEPARATOR, Completed
-from harness.errors import DeviceTimeoutError, MeasurementError
-from harness.worker.events import EVENTS, EvaluationInput, Failed, Finished, Progress, Stage, emit
+from harness.errors import DeviceTimeoutError, HostFaultError, MeasurementError
+from harness.worker.events import EVENTS, EvaluationInput, Failed, Finished, HostFault, Progress, Stage, emit
 from harness.worker.jobs import OperatorsJob
 from harness.worker.results import (
     FILE,
@@ -79,7 +79,14 @@ def test_a_result_that_is_none_is_refused(content, tmp_path):
         read_answer(tmp_path, OperatorsResult, ENDED)
 
 
-SENT = [Stage("loading"), EvaluationInput(5), Progress(3, 60), Failed("no such operator"), Finished()]
+SENT = [
+    Stage("loading"),
+    EvaluationInput(5),
+    Progress(3, 60),
+    Failed("no such operator"),
+    HostFault("No space left on device"),
+    Finished(),
+]
 
 
 @pytest.mark.parametrize("event", SENT, ids=lambda event: type(event).__name__)
@@ -119,6 +126,20 @@ def playing(events, exit_code=0, stderr="", timed_out=False):
         return Completed(tuple(argv), exit_code, "", stderr, 2.0, timed_out)
 
     return run
+
+
+def test_a_fault_of_the_computer_is_no_failure_of_the_model():
+    with pytest.raises(HostFaultError, match="No space left"):
+        watch(playing([HostFault("No space left on device")], 3), ["w"], {}, JOB, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "may_pass"), [(-15, True), (-1, True), (-2, True), (-9, False), (-11, False), (1, False)]
+)
+def test_a_worker_that_somebody_ended_may_be_measured_again(exit_code, may_pass):
+    with pytest.raises(MeasurementError) as failed:
+        watch(playing([], exit_code), ["w"], {}, JOB, 5.0)
+    assert failed.value.may_pass == may_pass
 
 
 def test_a_good_end_is_one_that_was_told():

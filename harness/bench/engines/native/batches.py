@@ -203,7 +203,7 @@ def run_batch(
         DeviceError: The device went away, or has no room.
     """
     source = scratch / "batch.bin"
-    source.write_bytes(b"".join(prepared.tensor.tobytes() for prepared in batch))
+    atomic.write_scratch(source, b"".join(prepared.tensor.tobytes() for prepared in batch))
     files = tool.place(cell, [source])
     ended = _run(tool, cell, batch, files, folder)
     report = read_report(ended.stdout, folder.token)

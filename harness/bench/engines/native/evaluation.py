@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import atomic
 from harness.accuracy.dataset import ImageEntry
 from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
@@ -138,10 +139,10 @@ def _run(
     folder: batches.RunFolder,
 ) -> EvalOutput:
     archive, labels = scratch / "images.tar", scratch / "labels.txt"
-    with tarfile.open(archive, "w") as tar:
+    with atomic.writing(archive), tarfile.open(archive, "w") as tar:
         for entry in batch:
             _add(tar, entry)
-    labels.write_text("".join(f"{n}\n" for n in range(1000)), encoding="utf-8")
+    atomic.write_scratch(labels, "".join(f"{n}\n" for n in range(1000)))
     files = replace(tool, program=program).place(cell, [archive, labels])
     tool.probe(tool.place(cell, []).tool)
     argv = eval_argv(cell, files.tool, files.model, files.further[1])
