@@ -36,7 +36,16 @@ from harness.errors import (
 )
 from harness.paths import absolute, resolved
 from harness.records.ownership import Ownership, clear_dead_runs, own, why_unlocked
-from harness.records.records import FORMAT, Record, RunFacts, find_runs, is_finished, load_records, load_run
+from harness.records.records import (
+    FORMAT,
+    ClassMatch,
+    Record,
+    RunFacts,
+    find_runs,
+    is_finished,
+    load_records,
+    load_run,
+)
 from harness.records.store import RunStore, new_run, now
 from harness.rows.selection import LATEST, find_folders
 from harness.text import shell_path
@@ -71,6 +80,12 @@ class Prepared:
     remarks: tuple[str, ...] = ()
     resumes: Ownership | None = None
     farm: Farm | None = None
+
+    @property
+    def matches(self) -> list[tuple[str, ClassMatch]]:
+        """How the classes of each model were matched with the data set's; models without one are left out."""
+        found = {cell.model.name: cell.matching for cell in self.plan.cells}
+        return [(name, match.facts) for name, match in found.items() if match is not None]
 
 
 @dataclass(frozen=True)

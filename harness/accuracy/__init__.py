@@ -16,6 +16,7 @@ opencv_resize     OpenCV's bilinear `resize`, in NumPy
 interpreters      interpreters of this computer, each used by one thread at a time
 pipeline          images → detections on this computer, with all cores busy
 labels            class index of a model → category id of the dataset
+class_names       names of classes: how they are compared, known lists, a model's
 classes           classes of a model matched with categories, by name
 detections        detections in COCO's result format, written and read
 plausibility      detections in wrong units, noticed

@@ -72,6 +72,7 @@ class Dataset:
         categories: Name by id.
         n_annotations: Annotations of `images`.
         remarks: What a user should know of it, in sentences.
+        annotated: Ids of the categories that have annotations, in any image; None where that is not known.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Dataset:
     categories: dict[int, str]
     n_annotations: int
     remarks: tuple[str, ...] = ()
+    annotated: frozenset[int] | None = None
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -201,7 +203,10 @@ def _dataset(name: str, truth: GroundTruth, folder: Path) -> Dataset:
         )
     images = tuple(_entry(truth, row, folder, counts[row.id]) for row in _by_id(truth))
     _refuse_missing(truth, folder, images)
-    return Dataset(name, truth.path, folder, truth.sha256, images, truth.categories, len(truth))
+    annotated = frozenset(truth.category_ids.tolist())
+    return Dataset(
+        name, truth.path, folder, truth.sha256, images, truth.categories, len(truth), annotated=annotated
+    )
 
 
 def _by_id(truth: GroundTruth) -> list[ImageRow]:

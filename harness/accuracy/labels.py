@@ -23,11 +23,11 @@ def category_ids(classes: npt.NDArray[np.integer], labels: Labels) -> npt.NDArra
     """Turn class indices [N] into category ids [N]; `LEFT_OUT` for classes that the data set does not have.
 
     Raises:
-        ModelError: A class outside the card's list: 0…79 with `map = "coco80"`.
+        ModelError: A class outside the card's list: of `ids`, or 0…79 with `map = "coco80"`.
     """
-    shifted = classes.astype(np.int64) + labels.offset
     if labels.ids is not None:
-        return _listed(shifted, labels.ids)
+        return _listed(classes.astype(np.int64), labels.ids)
+    shifted = classes.astype(np.int64) + labels.offset
     if labels.map != "coco80":
         return shifted
     wrong = shifted[(shifted < 0) | (shifted >= COCO80_TO_90.size)]

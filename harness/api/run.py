@@ -81,6 +81,7 @@ def run(given: Mapping[str, Any]) -> pd.DataFrame:  # noqa: D417 - the keywords 
         [['shapes-float32', 'xnnpack', 'ok', 10]]
     """
     from harness.bench.observer import Silent
+    from harness.report import class_match
     from harness.rows import frame
     from harness.session import carry_out
 
@@ -90,7 +91,8 @@ def run(given: Mapping[str, Any]) -> pd.DataFrame:  # noqa: D417 - the keywords 
     outcome = carry_out(prepared, Silent())
     found = frame.read_results([outcome.folder])
     result = frame.to_frame(found.records)
-    result.attrs.update(folder=str(outcome.folder), remarks=[*prepared.remarks, *found.warnings])
+    remarks = [*prepared.remarks, *class_match.lines(prepared.matches), *found.warnings]
+    result.attrs.update(folder=str(outcome.folder), remarks=remarks)
     return result
 
 

@@ -108,6 +108,16 @@ def _classes(cell: Cell, result: DatasetAccuracy) -> Iterator[Check]:
             remedy="name the model's classes in its card (labels.names), or give their ids (labels.ids)",
             command="harness edit card MODEL --set labels.names='[…]' -o CARD.toml",
         )
+    elif match.unknown_ids and cell.model.card.labels.ids is None:
+        yield Check(
+            name="foreign categories",
+            verdict="certain",
+            figures={"classes": len(match.unknown_ids)},
+            words=f"{len(match.unknown_ids)} of the model's classes have ids that are no category of the data set "
+            f"({first_few(match.unknown_ids)}), so the ids of the model and of the data set mean different things",
+            remedy="name the model's classes in its card (labels.names), or give their ids (labels.ids)",
+            command="harness edit card MODEL --set labels.names='[…]' -o CARD.toml",
+        )
     elif result.lacking and not cell.settings.classes:
         n = match.n_matched
         yield Check(

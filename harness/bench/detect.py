@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.accuracy.classes import names_of
 from harness.accuracy.foreign.convert import images_below
 from harness.accuracy.image_files import ImageFile
 from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
-from harness.bench.subjects import NO_DECODER, n_classes_of
+from harness.bench.subjects import NO_DECODER
 from harness.cards import Labels, Model
 from harness.delegates import available_cores
 from harness.detectors.base import ModelContext
@@ -23,6 +22,7 @@ from harness.detectors.registry import make_decoder
 from harness.errors import UsageError
 from harness.paths import exists, is_folder
 from harness.recognize.find import find_available, find_model
+from harness.recognize.model_classes import known_names
 from harness.recognize.observe import N_PICTURES
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import check_runnable
@@ -122,7 +122,7 @@ def _detected(
     recipe = Recipe(Preparation(card.input, facts.inputs[0]), decoder, Labels())
     threads = max(1, min(available_cores(), len(images)))
     engines = [InterpreterEngine(make_here(model.file)) for _ in range(threads)]
-    known = names_of(card.labels, facts.stated.labels, n_classes_of(model, facts))
+    known = known_names(model, facts)
     names = () if known is None else known.names
     listed = ((number, ImageFile(path)) for number, path in enumerate(images))
     for found in detect(listed, recipe, engines, threads):

@@ -8,18 +8,19 @@ from pathlib import Path
 
 import msgspec
 
-from harness.accuracy.classes import Choice, Matching, match_classes, names_of
+from harness.accuracy.classes import Choice, Matching, match_classes
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.prepare import Preparation
 from harness.bench.nms_axis import expand
 from harness.bench.request import NmsAxes, Request
 from harness.cards import Model, ResizeMethod
 from harness.detectors.base import ModelContext
-from harness.detectors.heads import HeadDecoder, check_names
+from harness.detectors.heads import check_names
 from harness.detectors.registry import make_decoder
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.recognize.find import find_model
+from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.observe import N_PICTURES
 from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription, describe
@@ -73,44 +74,30 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
         if problem is not None or dataset is None or not request.settings.accuracy:
             subjects.append(Subject(model, facts, dataset if problem is None else None))
             continue
-        subject = _matched(model, facts, dataset, Choice(request.settings.classes))
-        subjects.append(subject)
-        remarks += _match_remark(subject)
+        subjects.append(match_subject(model, facts, dataset, Choice(request.settings.classes)))
     return subjects, list(dict.fromkeys(remarks))
 
 
-def _matched(model: Model, facts: ModelDescription, dataset: Dataset, choice: Choice) -> Subject:
+def match_subject(model: Model, facts: ModelDescription, dataset: Dataset, choice: Choice) -> Subject:
     """Match a model's classes with the data set's; its card then says the data set's ids.
 
     Raises:
-        ModelError: No class of the model is a category of the data set.
+        ModelError: No class of the model is a category of the data set, or it is open which is which.
         UsageError: A chosen category that the data set does not have.
     """
-    labels = model.card.labels
-    known = names_of(labels, facts.stated.labels, n_classes_of(model, facts))
     try:
-        matching = match_classes(labels, known, dataset.categories, choice)
+        matching = match_classes(
+            model.card.labels,
+            known_names(model, facts),
+            dataset.categories,
+            choice,
+            n_classes=n_classes_of(model, facts),
+            annotated=dataset.annotated,
+        )
     except ModelError as error:
         raise ModelError(f"model {model.name!r}: {error}") from error
     card = msgspec.structs.replace(model.card, labels=matching.labels)
     return Subject(replace(model, card=card), facts, dataset, matching)
-
-
-def n_classes_of(model: Model, facts: ModelDescription) -> int | None:
-    """Return how many classes a model's outputs tell apart, without the background; None where they do not say."""
-    if facts.postprocess is not None:
-        return facts.postprocess.num_classes
-    context = ModelContext(model.card.input.width, model.card.input.height, model.file)
-    decoder = make_decoder(model.card.decoder, facts.outputs, context)
-    return decoder.n_classes if isinstance(decoder, HeadDecoder) else None
-
-
-def _match_remark(subject: Subject) -> list[str]:
-    """Say what was matched, unless every class on both sides was."""
-    match = subject.matching
-    if match is None or (match.facts.matched_by == "name" and match.facts.complete):
-        return []
-    return [f"{subject.model.name}: {match.sentence}"]
 
 
 def _pictures(request: Request, known: dict[Path, Dataset]) -> list[Path]:

@@ -14,7 +14,7 @@ from harness.cli import completion
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.farm_options import farm_options
 from harness.cli.options import given_of, options_of
-from harness.cli.printing import note, warn
+from harness.cli.printing import console_err, note, warn
 from harness.cli.progress import Progress, progress
 from harness.cli.run_progress import Shown
 from harness.cli.signals import ignore_signals
@@ -136,3 +136,14 @@ def _show_what_was_inferred(prepared: Prepared) -> None:
             note(f"  - {sentence}")
     for text in prepared.remarks:
         warn(text)
+    _show_classes(prepared)
+
+
+def _show_classes(prepared: Prepared) -> None:
+    """Say which classes were matched, once before the figures; ids are a warning, as they may mean anything."""
+    from harness.report import class_match
+
+    for by, say in (("name", note), ("id", warn)):
+        found = [(name, facts) for name, facts in prepared.matches if facts.matched_by == by]
+        for text in class_match.lines(found, console_err().width - (0 if say is note else len("warning: "))):
+            say(text)

@@ -51,7 +51,13 @@ def make_decoder(spec: DecoderSpec, outputs: Sequence[TensorInfo], context: Mode
         low, high = (points - distances[:, :2]) / size, (points + distances[:, 2:]) / size
         return Candidates(np.concatenate([low, high], axis=1), activate(scores))
 
-    return HeadDecoder(read, settings_for(spec.nms, DEFAULT_NMS))
+    return HeadDecoder(read, settings_for(spec.nms, DEFAULT_NMS), _width(outputs, parts[0][0]))
+
+
+def _width(outputs: Sequence[TensorInfo], part: tuple[int, bool, slice]) -> int:
+    """Return how many columns of scores there are."""
+    index, turned, which = part
+    return len(range(outputs[index].shape[-2 if turned else -1])[which])
 
 
 _Part = list[tuple[int, bool, slice]]

@@ -5,6 +5,7 @@ bundle         MediaPipe's task bundles
 card           the card of a model file, inferred
 family         a recognized family: its decoder, labels and preparation
 registry       the recognizers, the surest evidence first
+model_classes  how many classes a model has, and their names
 inputs         inputs that cannot be fed with one picture
 not_detectors  models that look like detectors but are none
 ssd            SSD models with final outputs

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
-from msgspec.structs import replace as changed
 
 from harness.accuracy.annotations import GroundTruth, read_annotations
-from harness.accuracy.classes import KnownNames, Matching, match_classes, names_of
+from harness.accuracy.classes import Matching, match_classes
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
@@ -29,11 +28,11 @@ from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import InputSpec, Labels, Model, ModelCard
 from harness.delegates import available_cores
 from harness.detectors.base import Decoder, ModelContext
-from harness.detectors.heads import HeadDecoder
 from harness.detectors.registry import make_decoder
 from harness.errors import JobError, ModelError, UsageError
 from harness.recognize import readings
-from harness.recognize.chance import like_chance
+from harness.recognize.chance import like_chance, like_other_classes
+from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.readings import Reading
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import check_runnable
@@ -102,7 +101,7 @@ def probe(
     Raises:
         UsageError: No image is labeled, or the model has no decoder that could be varied.
         ModelError: The model cannot be read or run.
-        JobError: The model failed on the images.
+        JobError: None of its classes is a category of the data set, or it failed on the images.
     """
     if model.card.decoder.name == "none":
         reasons = " ".join(sentence for sentence in model.evidence if sentence.startswith("decoder"))
@@ -153,7 +152,7 @@ class _Trials:
         self._threads = available_cores()
         engines = (InterpreterEngine(make_here(self.model.file)) for _ in range(self._threads))
         self._engines = Pool(engines)
-        self._names = self._known_names()
+        self._n_classes = n_classes_of(self.model, self.facts)
         self._matching = self._matched()
         preparations = 1 + sum(len(list(vary(self.model.card, self.facts))) for vary in readings.PREPARATIONS)
         self._done, self._total = 0, preparations * len(self.images)
@@ -180,37 +179,31 @@ class _Trials:
         return scores
 
     def judged(self, best: ReadingScore) -> ReadingScore:
-        """Compare the winner with chance, and make its card say what its reading does."""
+        """Compare the winner with chance: its boxes, and its classes where they are taken by number."""
         if best.truth is None or best.table is None:
             return best
-        doubt = like_chance(best.truth, best.table, [image.id for image in self.images])
-        return replace(best, card=self._by_number(best.card), best=not doubt, doubt=doubt)
+        image_ids = [image.id for image in self.images]
+        doubt = like_chance(best.truth, best.table, image_ids)
+        if not doubt and self._matching.facts.matched_by == "id":
+            doubt = like_other_classes(best.truth, best.table, image_ids)
+        return replace(best, best=not doubt, doubt=doubt)
 
-    def _by_number(self, card: ModelCard) -> ModelCard:
-        """List the category of each class where names would be matched, and none is the data set's."""
-        names = self._names
-        if self._matching is not None or names is None or card.labels.ids is not None:
-            return card
-        if not readings.in_range(card.labels, 0, len(names.names) - 1):
-            return card
-        ids = category_ids(np.arange(len(names.names)), card.labels)
-        return changed(card, labels=Labels(names=card.labels.names, ids=tuple(ids.tolist())))
+    def _matched(self) -> Matching:
+        """Match the classes as a run does.
 
-    def _known_names(self) -> KnownNames | None:
-        post, card = self.facts.postprocess, self.model.card
-        n_classes = None if post is None else post.num_classes
-        if post is None:
-            context = ModelContext(card.input.width, card.input.height, self.model.file)
-            decoder = self._decoder(card, context)
-            n_classes = decoder.n_classes if isinstance(decoder, HeadDecoder) else None
-        return names_of(card.labels, self.facts.stated.labels, n_classes)
-
-    def _matched(self) -> Matching | None:
-        """Match the classes as a run does; None where the names of the two sides have nothing in common."""
+        Raises:
+            JobError: The names of both sides are known, and have nothing in common: no numbers can be right.
+        """
         try:
-            return match_classes(self.model.card.labels, self._names, self.truth.categories)
-        except ModelError:
-            return None
+            return match_classes(
+                self.model.card.labels,
+                known_names(self.model, self.facts),
+                self.truth.categories,
+                n_classes=self._n_classes,
+                annotated=frozenset(self.truth.category_ids.tolist()),
+            )
+        except ModelError as error:
+            raise JobError(f"no reading of {self.model.name} works: {error}") from error
 
     def _outputs(self, card: ModelCard, known: frozenset[str] = frozenset()) -> list[Reading]:
         return list(readings.decoders(card, self.facts, known))
@@ -232,13 +225,12 @@ class _Trials:
         classes = np.concatenate([image.categories for image in images])
         ends = (int(classes.min()), int(classes.max())) if classes.size else (0, 0)
         match = self._matching
-        named = match is not None and match.facts.matched_by == "name"
-        if match is not None and named and readings.in_range(match.labels, *ends):
+        if match.facts.matched_by == "name" and readings.in_range(match.labels, *ends):
             chosen = match.categories
             truth = self.truth if chosen is None else self.truth.of_categories(chosen)
             yield Reading("", card), match.labels, truth
             return
-        for meaning in readings.labels(card):
+        for meaning in readings.labels(card, self._n_classes):
             if readings.in_range(meaning.card.labels, *ends):
                 yield meaning, meaning.card.labels, self.truth
 

@@ -127,8 +127,13 @@ def _orders(spec: DecoderSpec) -> Iterator[tuple[str, DecoderSpec]]:
     yield f"order {other}", replace(spec, order=other)
 
 
-def labels(card: ModelCard) -> Iterator[Reading]:
-    """Yield the possible meanings of a class index: from 0 or 1, with a background, or COCO's 80 contiguous ids."""
+def labels(card: ModelCard, n_classes: int | None = None) -> Iterator[Reading]:
+    """Yield the possible meanings of a class index: from 0 or 1, with a background, or COCO's 80 contiguous ids.
+
+    Args:
+        card: The card to vary.
+        n_classes: Classes that the outputs tell apart; None where they do not say.
+    """
     yield Reading("", card)
     for words, spec in (
         ("labels class + 1", Labels(offset=1)),
@@ -136,14 +141,15 @@ def labels(card: ModelCard) -> Iterator[Reading]:
         ("labels coco80", Labels(map="coco80")),
         ("labels coco80, background first", Labels(map="coco80", offset=-1)),
     ):
-        if (spec.offset, spec.map) != (card.labels.offset, card.labels.map):
+        as_many = spec.map is None or n_classes in {None, COCO80_TO_90.size - spec.offset}
+        if as_many and (spec.offset, spec.map) != (card.labels.offset, card.labels.map):
             yield Reading(words, replace(card, labels=replace(spec, names=card.labels.names)))
 
 
 def in_range(spec: Labels, smallest: int, largest: int) -> bool:
     """Whether all class indices from `smallest` to `largest` have a category."""
     if spec.ids is not None:
-        return smallest + spec.offset >= 0 and largest + spec.offset < len(spec.ids)
+        return smallest >= 0 and largest < len(spec.ids)
     return spec.map != "coco80" or (smallest + spec.offset >= 0 and largest + spec.offset < COCO80_TO_90.size)
 
 

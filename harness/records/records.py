@@ -142,7 +142,8 @@ class ClassMatch(Fact, frozen=True, kw_only=True):
     """How a model's classes were matched with a data set's categories.
 
     `n_matched` of `n_categories` categories are evaluated; `unknown_to_model` names the others, `not_in_dataset` the
-    classes that are no category. `source` says where the model's names come from, `remark` why ids had to do.
+    classes that are no category. `source` says where the model's names come from, `remark` why ids had to do. `ids` is
+    the category of each class, -1 for none; `unknown_ids` are those of classes taken by id that are no category.
     """
 
     matched_by: Literal["name", "id"]
@@ -152,6 +153,8 @@ class ClassMatch(Fact, frozen=True, kw_only=True):
     remark: str = ""
     unknown_to_model: tuple[str, ...] = ()
     not_in_dataset: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+    unknown_ids: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:

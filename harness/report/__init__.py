@@ -15,6 +15,7 @@ device_table        devices
 operator_tables     times of operators
 comparison_summary  a comparison on a terminal and in a pull request
 evaluation          the results of `harness evaluate`
+class_match         how classes were matched, before the figures
 detected_objects    what a model finds in images
 inspection_sheet    an inspection
 diagnosis_sheet     a diagnosis

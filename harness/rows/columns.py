@@ -103,6 +103,12 @@ def _classes(field: str) -> Callable[[Cell], Any]:
     return lambda cell: getattr(_accuracy("classes")(cell), field, None)
 
 
+def _class_names(field: str) -> Callable[[Cell], Any]:
+    """Return names of classes, unknown like the rest of how they were matched."""
+    names = _classes(field)
+    return lambda cell: None if names(cell) is None else list(names(cell))
+
+
 def _own_accuracy(field: str) -> Callable[[Cell], Any]:
     """Return a value of the accuracy only where it is the requested delegate's."""
     return lambda cell: None if cell.record.status in NO_ACCURACY else _accuracy(field)(cell)
@@ -275,6 +281,27 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "how the model's classes were matched with the data set's: `name`, or `id` where nothing names them",
         _classes("matched_by"),
+    ),
+    Column(
+        "classes_in_dataset",
+        INTEGER,
+        "classes",
+        "categories that the data set has, or that --classes names",
+        _classes("n_categories"),
+    ),
+    Column(
+        "classes_unknown_to_model",
+        LIST,
+        "",
+        "those of them that no class of the model is, so that the mAP leaves them out",
+        _class_names("unknown_to_model"),
+    ),
+    Column(
+        "classes_not_in_dataset",
+        LIST,
+        "",
+        "classes of the model that are no category of the data set",
+        _class_names("not_in_dataset"),
     ),
     Column("map", NUMBER, "0…1", "COCO mAP: AP averaged over IoU 0.50…0.95", _figure("map")),
     Column(

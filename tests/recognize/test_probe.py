@@ -22,7 +22,7 @@ from harness.cards import (
 )
 from harness.cli.main import main
 from harness.edit.card_toml import to_toml
-from harness.errors import UsageError
+from harness.errors import JobError, UsageError
 from harness.recognize.card import infer_card
 from harness.recognize.probe import ReadingScore, distinct, probe, winner
 from harness.recognize.readings import decoders, in_range, labels, normalizations, resizes, settled
@@ -86,13 +86,34 @@ def test_names_that_both_sides_have_leave_no_number_to_try(example):
     assert not any("labels" in one.reading for one in scores)
 
 
-def test_names_that_only_the_model_has_leave_a_card_that_goes_by_number(example):
+def test_names_that_only_the_model_has_leave_no_reading_by_number(example):
     model, dataset = example
     names = tuple(f"Form {letter}" for letter in "ABCDEF")
     card = replaced(model.card, labels=replaced(model.card.labels, names=names))
-    scores = probe(replace(model, card=card), dataset, 8)
-    assert scores[0].best
-    assert scores[0].card.labels == Labels(names=names, ids=(1, 2, 3, 4, 5, 6))
+    with pytest.raises(JobError, match="no reading of shapes-float32 works: none of the model's 6 classes"):
+        probe(replace(model, card=card), dataset, 8)
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+def test_without_names_the_right_numbers_beat_exchanged_ones(example, offset):
+    model, dataset = example
+    card = replaced(model.card, labels=Labels(offset=offset))
+    best = probe(replace(model, card=card), dataset, N_IMAGES)[0]
+    assert best.best and best.card.labels.offset == 1
+
+
+def test_numbers_that_mean_other_classes_are_no_reading(example, tmp_path):
+    model, dataset = example
+    truth = json.loads(dataset.annotations.read_text())
+    for row in truth["annotations"]:
+        row["category_id"] = (
+            1 + row["id"] % 6
+        )  # as of a model whose classes have nothing to do with the data set's
+    (tmp_path / "instances.json").write_text(json.dumps(truth))
+    (tmp_path / "images").symlink_to(dataset.image_folder)
+    card = replaced(model.card, labels=Labels(offset=1))
+    best = probe(replace(model, card=card), find_dataset(tmp_path), N_IMAGES)[0]
+    assert not best.best and "can be chance" in best.doubt
 
 
 def test_outputs_of_a_preparation_are_read_again_without_another_inference(example, monkeypatch):
@@ -108,16 +129,27 @@ def test_outputs_of_a_preparation_are_read_again_without_another_inference(examp
 
 
 def test_no_reading_works_where_none_is_better_than_chance(shared_data, example, tmp_path, capsys):
-    card = tmp_path / "new.toml"
+    dataset, card = example[1], tmp_path / "new.toml"
+    truth = json.loads(dataset.annotations.read_text())
+    for category in truth["categories"]:
+        category["name"] = str(category["id"])  # no names, which would settle it
+    (tmp_path / "instances.json").write_text(json.dumps(truth))
+    (tmp_path / "images").symlink_to(dataset.image_folder)
     file = str(shared_data / "models" / "ssd_mobilenet_v1_coco_quant.tflite")
-    dataset = str(example[0].dataset_path)
-    arguments = ["models", "probe", file, "--dataset", dataset, "--limit", "8", "--write", str(card)]
+    arguments = ["models", "probe", file, "--dataset", str(tmp_path), "--limit", "8", "--write", str(card)]
     assert status_of([*arguments, "--format", "json"]) == 1
     told = capsys.readouterr()
     assert not any(row["best"] for row in json.loads(told.out))
     assert "no reading of ssd_mobilenet_v1_coco_quant works" in told.err
     assert "can be chance" in told.err
     assert not card.exists()
+
+
+def test_a_model_of_other_classes_is_refused_before_anything_is_tried(shared_data, example, capsys):
+    file = str(shared_data / "models" / "ssd_mobilenet_v2_fpnlite_10_256_int8.tflite")
+    assert status_of(["models", "probe", file, "--dataset", str(example[0].dataset_path)]) == 1
+    told = capsys.readouterr()
+    assert not told.out and "none of the model's 80 classes (person, bicycle" in told.err
 
 
 def test_wrong_boxes_are_put_right_where_the_file_does_not_settle_them(shared_data):

@@ -14,7 +14,8 @@ delegated_nodes total_nodes threads runtime status verdict reasons checks n_samp
 latency_std_ms latency_median_ms latency_median_low_ms latency_median_high_ms latency_p90_ms latency_p95_ms
 latency_p99_ms
 latency_min_ms latency_max_ms fps init_ms first_inference_ms peak_memory_mb dataset n_images images_per_second
-classes_evaluated classes_matched_by map map_low map_high ap50 ap75 ap_small ap_medium ap_large ar1 ar10 ar100
+classes_evaluated classes_matched_by classes_in_dataset classes_unknown_to_model classes_not_in_dataset
+map map_low map_high ap50 ap75 ap_small ap_medium ap_large ar1 ar10 ar100
 ar_small ar_medium ar_large
     """.split()  # noqa: SIM905
 )
@@ -25,7 +26,9 @@ TEXTS = {
 }  # fmt: skip
 WHOLE = {
     "size_bytes", "delegated_nodes", "total_nodes", "threads", "n_samples", "n_images", "classes_evaluated",
+    "classes_in_dataset",
 }  # fmt: skip
+LISTS = {"reasons", "checks", "classes_unknown_to_model", "classes_not_in_dataset"}
 SPEED = [name for name in PUBLIC if name.endswith("_ms")] + ["n_samples", "fps", "peak_memory_mb"]
 FIGURES = PUBLIC[PUBLIC.index("map") :]
 
@@ -42,7 +45,7 @@ def test_names_and_order_are_the_public_ones():
 @pytest.mark.parametrize("column", columns.COLUMNS, ids=lambda column: column.name)
 def test_every_column_has_a_meaning_a_type_and_the_unit_of_its_name(column):
     expected = "string" if column.name in TEXTS else "Int64" if column.name in WHOLE else "Float64"
-    assert column.dtype == ("object" if column.name in {"reasons", "checks"} else expected)
+    assert column.dtype == ("object" if column.name in LISTS else expected)
     assert column.meaning
     assert column.meaning[-1] != "."
     for suffix, unit in (("_ms", "ms"), ("_bytes", "bytes"), ("_mb", "MB of 2^20 bytes")):
