@@ -41,33 +41,6 @@ class Matching:
     categories: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True)
-class Choice:
-    """`--classes`: the categories that the evaluation is restricted to; all where it names none."""
-
-    names: tuple[str, ...] = field(default=())
-
-    def of(self, categories: Mapping[int, str]) -> tuple[int, ...] | None:
-        """Return the ids that are meant; None for all.
-
-        Raises:
-            UsageError: A name that the data set does not have.
-        """
-        if not self.names:
-            return None
-        return tuple(sorted({number for name in self.names for number in _chosen(name, categories)}))
-
-
-def _chosen(name: str, categories: Mapping[int, str]) -> list[int]:
-    """Return the categories that a name means: those that are written so, else those that are compared so."""
-    for form in FORMS:
-        found = [number for number, other in categories.items() if form(other) == form(name)]
-        if found:
-            return found
-    some = listed(sorted(categories.values()))
-    raise UsageError(f"--classes {name}: the data set has no such category; it has {some}")
-
-
 FORMS: tuple[Callable[[str], str], ...] = (str.strip, spelled, plain)
 """The forms in which names are compared, the strictest first."""
 
@@ -109,6 +82,27 @@ class Categories:
         return any(number_in(name) not in {number, -1} for number, name in self.names.items())
 
 
+@dataclass(frozen=True)
+class Choice:
+    """`--classes`: the categories that the evaluation is restricted to; all where it names none."""
+
+    names: tuple[str, ...] = field(default=())
+
+    def of(self, there: Categories) -> tuple[int, ...] | None:
+        """Return the ids that are meant; None for all.
+
+        Raises:
+            UsageError: A name that the data set does not have.
+        """
+        if not self.names:
+            return None
+        for name in self.names:
+            if not there.called(name):
+                some = listed(sorted(there.names.values()))
+                raise UsageError(f"--classes {name}: the data set has no such category; it has {some}")
+        return tuple(sorted({number for name in self.names for number in there.called(name)}))
+
+
 def match_classes(
     labels: Labels,
     known: KnownNames | None,
@@ -132,8 +126,8 @@ def match_classes(
         ModelError: The names of both sides are known and none of them is on both, or it is open which is which.
         UsageError: A chosen category that the data set does not have.
     """
-    chosen = (choice or Choice()).of(categories)
     there = Categories(categories, annotated)
+    chosen = (choice or Choice()).of(there)
     number = n_classes if known is None else len(known.names)
     if labels.ids is not None:
         _check_ids(labels.ids, known, there, n_classes)
