@@ -11,6 +11,7 @@
     security       addresses, TLS, and a warning where neither protects
     cells          a cell made into data, and into a cell again
     batches        steps sent in batches, results fetched in batches
+    greeting       whether a Dask scheduler is there at all, and Dask's tracebacks kept quiet
     link           the client's connection: which host offers which device, and steps repeated after losses
     file_transfer  files sent to the hosts that lack them
     names          the devices that a user names, found on the farm

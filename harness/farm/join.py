@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.bench.request import Tls
 from harness.errors import OutputError
+from harness.farm.greeting import NoSchedulerError, greet, hush, is_page, pass_over
 from harness.farm.host import Host
 from harness.farm.security import host_of, is_loopback, make_security
 from harness.farm.tasks import ATTRIBUTE
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOOK_S = 5.0
 """How often a host asks which devices are attached."""
 AGAIN_S = 1.0
+GREET_S = 10.0
 THREADS = 64
 """Steps wait for devices and need no core each; more devices than this on one host take turns."""
 DASK_SETTINGS = {
@@ -73,7 +74,7 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
     """
     import dask
 
-    logging.getLogger("distributed").setLevel(logging.ERROR)
+    hush()
     with dask.config.set(DASK_SETTINGS):
         try:
             asyncio.run(_until_ended(_serve(host, membership, say)))
@@ -84,6 +85,7 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
 async def _until_ended(work: Coroutine[Any, Any, None]) -> None:
     """Run until the work ends; SIGTERM, by which a service is stopped, ends it in order."""
     task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().set_exception_handler(pass_over)
     with contextlib.suppress(NotImplementedError, RuntimeError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with contextlib.suppress(asyncio.CancelledError):
@@ -116,20 +118,29 @@ async def _scheduler(membership: Membership, say: Say) -> AsyncIterator[Schedule
     except (OSError, RuntimeError, ValueError) as error:
         cause = error.__cause__ or error
         raise OutputError(f"{membership.address}: no scheduler can be started there ({cause})") from error
-    shown = f"; Dask's dashboard: http://{membership.dashboard}/status" if membership.dashboard else ""
-    say(f"scheduler at {scheduler.address}{shown}")
+    say(f"scheduler at {scheduler.address}{await _dashboard(membership, scheduler)}")
     try:
         yield scheduler
     finally:
         await scheduler.close()
 
 
+async def _dashboard(membership: Membership, scheduler: Scheduler) -> str:
+    """Say where the dashboard is: Dask takes another port where the one that was asked for is taken."""
+    port = getattr(scheduler.services.get("dashboard"), "port", None)
+    if not membership.dashboard or port is None:
+        return ""
+    link = f"http://{membership.dashboard.rpartition(':')[0] or '127.0.0.1'}:{port}/status"
+    return f"; Dask's dashboard: {link}" if await is_page(link) else "; Dask's dashboard does not answer"
+
+
 async def _join_until_lost(host: Host, membership: Membership, say: Say) -> None:
     """Join, and offer the attached devices until the scheduler is lost."""
     worker = await make_worker(host, membership)
     try:
+        await greet(membership.address, make_security(membership.tls), GREET_S)
         await worker
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, NoSchedulerError) as error:
         say(f"{membership.address}: cannot join as {host.name}: {_reason(error, host)}; trying again")
         await asyncio.sleep(LOOK_S)
         return

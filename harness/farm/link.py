@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import threading
 import time
 from collections.abc import Coroutine, Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.errors import FarmError
 from harness.farm import tasks
 from harness.farm.batches import Batches
+from harness.farm.greeting import NoSchedulerError, greet, hush, is_page, pass_over
 from harness.farm.hosts import HostAnswer, ask_hosts
 from harness.farm.wire import Offer, Outcome, Result, decode
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CONNECT_S = 10.0
 FIRST_S = 5.0
+LEAST_S = 1.0
+"""The shortest time that a scheduler has to answer, however late it is."""
 INVENTORY_S = 1.0
 MOST_PAUSE_S = 10.0
 MOST_LOSSES = 3
@@ -62,9 +64,9 @@ class Link:
         self._trouble = ""
         self._closed = False
         self._watching: asyncio.Task[None] | None = None
-        # Losses are noticed here and reported in a sentence; Dask would print a traceback for each.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        hush()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(pass_over)
         self._thread = threading.Thread(target=self._loop.run_forever, name="farm-link", daemon=True)
         self._thread.start()
         try:
@@ -89,10 +91,13 @@ class Link:
 
     @property
     def dashboard(self) -> str | None:
-        """The address of Dask's dashboard; None where it has none."""
+        """The address of Dask's dashboard; None where it has none, or none that is reached from here."""
         client = self._client
         info = {} if client is None else client.scheduler_info(n_workers=0).get("services", {})
-        return None if client is None or "dashboard" not in info else client.dashboard_link
+        if client is None or "dashboard" not in info:
+            return None
+        link: str = client.dashboard_link
+        return link if self.wait_for(is_page(link)) else None
 
     def describe_hosts(self) -> list[HostAnswer]:
         """Ask every host what it offers; of one of another version, the answer says so as its problem."""
@@ -166,21 +171,30 @@ class Link:
         async with self._connecting:
             while self._client is None or self._client.status != "running":
                 await self._drop_client()
+                left = max(LEAST_S, deadline - time.monotonic())
                 try:
-                    self._client = await Client(
-                        self.address,
-                        security=self._security,
-                        asynchronous=True,
-                        set_as_default=False,
-                        timeout=timeout_s,
-                        name="harness",
-                    )
-                except (OSError, ValueError) as error:
+                    await greet(self.address, self._security, left)
+                    self._client = await asyncio.wait_for(self._connected(Client, left), left + LEAST_S)
+                except (OSError, ValueError, NoSchedulerError, asyncio.TimeoutError) as error:
                     if time.monotonic() > deadline:
-                        why = f"no Dask scheduler answers at {self.address} ({error})"
-                        raise DeviceGoneError(why) from error
+                        raise DeviceGoneError(self._why_gone(error)) from error
                     await asyncio.sleep(0.5)
             return self._client
+
+    async def _connected(self, kind: type[Client], timeout_s: float) -> Client:
+        return await kind(
+            self.address,
+            security=self._security,
+            asynchronous=True,
+            set_as_default=False,
+            timeout=timeout_s,
+            name="harness",
+        )
+
+    def _why_gone(self, error: BaseException) -> str:
+        if isinstance(error, NoSchedulerError):
+            return str(error)
+        return f"no Dask scheduler answers at {self.address} ({error or 'it stays silent'})"
 
     async def _drop_client(self) -> None:
         client, self._client = self._client, None
