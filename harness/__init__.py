@@ -34,6 +34,7 @@ Each module and room imports only from those above it in these lists. The ground
     cards          model cards
     profiles       device profiles
     archive        members of archives, safely
+    download       one file over HTTP, bounded in bytes and in time
     fetch          downloads with a hash
 
 The rooms, in the order of the data:

@@ -6,14 +6,19 @@ never become paths. Links, devices, folders and members larger than a stated bou
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import lzma
+import os
 import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from harness.errors import FetchError, near_misses
 
@@ -21,6 +26,9 @@ _T = TypeVar("_T")
 _CHUNK = 1 << 20
 _SKIP_FACTOR = 4
 """How many times the bound may be unpacked before the member is reached."""
+
+MAX_HEADER_BYTES = 4 << 20
+"""Of all members of a tar together: 8,192 of them, with short names."""
 
 _BROKEN = (
     tarfile.TarError,
@@ -73,7 +81,7 @@ def _from_zip(archive: Path, member: str, target: Path, max_bytes: int) -> None:
 
 
 def _from_tar(archive: Path, member: str, target: Path, max_bytes: int) -> None:
-    with tarfile.open(archive) as file:
+    with _decompressed(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as file:
         found: list[tarfile.TarInfo] = []
         names: list[str] = []
         for info in file:
@@ -83,11 +91,67 @@ def _from_tar(archive: Path, member: str, target: Path, max_bytes: int) -> None:
             if info.offset_data + info.size > _SKIP_FACTOR * max_bytes:
                 raise FetchError(f"{archive.name}: larger unpacked than {_SKIP_FACTOR * max_bytes:,} bytes")
         info = _only(found, archive, member, lambda: names)
+        stream.left = None
         source = file.extractfile(info) if info.isreg() else None
         if source is None:
             raise _not_plain(archive, member)
         with source:
             _copy(source, target, max_bytes, f"{archive.name}: member {member!r}")
+
+
+class _Headers(io.RawIOBase):
+    """An unpacked tar, of which only so much is read until its directory is known.
+
+    `tarfile` reads a long name or a pax header whole, however long it says that it is, and a map of holes to its end.
+
+    Attributes:
+        left: How many bytes may still be read; None for any number.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        self._stream, self._name = stream, name
+        self.left: int | None = MAX_HEADER_BYTES
+
+    def read(self, size: int = -1) -> bytes:
+        """Read, as far as the budget goes."""
+        if self.left is not None:
+            if not 0 <= size <= self.left:
+                raise FetchError(
+                    f"{self._name}: the headers of its members are longer than {MAX_HEADER_BYTES:,} bytes; refused"
+                )
+            self.left -= size
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place; what is passed over is not read."""
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._stream.tell()
+
+    def seekable(self) -> bool:
+        """Every file can be gone about in."""
+        return True
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+
+@contextmanager
+def _decompressed(archive: Path) -> Iterator[_Headers]:
+    """Open a tar, compressed or not; told by its first bytes."""
+    with archive.open("rb") as file:
+        head = file.read(6)
+    openers: dict[bytes, Callable[[Path], Any]] = {
+        b"\x1f\x8b": gzip.open,
+        b"BZh": bz2.open,
+        b"\xfd7zXZ\x00": lzma.open,
+    }
+    opener = next((way for magic, way in openers.items() if head.startswith(magic)), None)
+    with opener(archive) if opener else archive.open("rb") as stream:
+        yield _Headers(stream, archive.name)
 
 
 def _plain(name: str) -> str:

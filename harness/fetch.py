@@ -13,37 +13,21 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from harness import atomic, cards
 from harness.archive import extract_member
+from harness.download import MAX_BYTES, OnProgress, download
 from harness.errors import FetchError, OutputError, UsageError
 from harness.hashing import hash_file
 from harness.paths import exists, is_file, size_of
 
-if TYPE_CHECKING:
-    import requests
-
-OnProgress = Callable[[int, int | None], None]
-"""Called with the bytes received so far and the total, None when the server does not say."""
-
-MAX_BYTES = 2_000_000_000
-"""A flatbuffer cannot be larger than 2 GiB; nothing longer is downloaded or unpacked."""
-
-ATTEMPTS = 4
-PAUSE_S = 0.5
-"""Before the second attempt; doubled before each further one."""
-
-_CHUNK = 1 << 16
-_TIMEOUT_S = (15.0, 60.0)  # connect, silence between two chunks
 _STALE_S = 86_400
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,10 +59,6 @@ class Fetched:
     size_bytes: int
     downloaded: bool
     pinned: bool
-
-
-class _TryAgainError(Exception):
-    """A failure that may be gone at the next attempt."""
 
 
 def fetch(model: cards.Model, *, repin: bool = False, on_progress: OnProgress | None = None) -> Fetched:
@@ -199,7 +179,7 @@ def _obtain(model: cards.Model, folder: Path, on_progress: OnProgress | None) ->
     source = model.card.source
     body, file = folder / "body", folder / "file"
     try:
-        _download(source.url or "", body, on_progress)
+        download(source.url or "", body, on_progress)
         if source.member is None:
             file = body
         else:
@@ -279,75 +259,3 @@ def _mismatch(model: cards.Model, found: str, expected: str, origin: str, remedy
         f"{model.name}: {model.card.source.url} has sha256 {found}, but {origin} says {expected}; nothing "
         f"was kept. If the change is meant to be, {remedy}"
     )
-
-
-def _download(url: str, target: Path, on_progress: OnProgress | None) -> None:
-    """Download to `target`, with several attempts where a failure may pass."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _attempt(url, target, on_progress)
-            return
-        except _TryAgainError as error:
-            if attempt == ATTEMPTS:
-                raise FetchError(f"{error} (tried {ATTEMPTS} times)") from error
-            time.sleep(PAUSE_S * 2 ** (attempt - 1))
-
-
-def _attempt(url: str, target: Path, on_progress: OnProgress | None) -> None:
-    import requests
-    import urllib3
-
-    try:
-        with _session() as session, session.get(url, stream=True, timeout=_TIMEOUT_S) as response:
-            _check_status(response)
-            _save(response, target, on_progress)
-    except (
-        requests.exceptions.SSLError,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.InvalidURL,
-        requests.exceptions.TooManyRedirects,
-    ) as error:
-        raise FetchError(str(error)) from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise _TryAgainError(f"the connection failed: {error}") from error
-
-
-def _session() -> requests.Session:
-    import requests
-
-    from harness.version import __version__
-
-    session = requests.Session()
-    session.auth = _no_credentials  # otherwise requests would send what is in ~/.netrc
-    session.headers.update({"User-Agent": f"ondevice-harness/{__version__}", "Accept-Encoding": "identity"})
-    return session
-
-
-def _no_credentials(request: Any) -> Any:
-    return request
-
-
-def _check_status(response: requests.Response) -> None:
-    if response.status_code == 200:
-        return
-    text = f"the server answered {response.status_code} {response.reason}"
-    if response.status_code in _RETRIED:
-        raise _TryAgainError(text)
-    raise FetchError(text)
-
-
-def _save(response: requests.Response, target: Path, on_progress: OnProgress | None) -> None:
-    """Write the body as it comes over the wire and compare its length with what was announced."""
-    length = response.headers.get("Content-Length", "")
-    total = int(length) if length.isdecimal() else None
-    done = 0
-    with target.open("wb") as file:
-        for chunk in response.raw.stream(_CHUNK, decode_content=False):
-            done += len(chunk)
-            if done > MAX_BYTES:
-                raise FetchError(f"longer than {MAX_BYTES:,} bytes; refused")
-            file.write(chunk)
-            if on_progress is not None:
-                on_progress(done, total)
-    if total is not None and done != total:
-        raise _TryAgainError(f"got {done:,} of {total:,} bytes")

@@ -1,8 +1,10 @@
 """One member out of an archive that nobody has reason to trust."""
 
+import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -168,3 +170,65 @@ def test_a_target_that_cannot_be_written_is_not_blamed_on_the_archive(tmp_path: 
     make_zip(tmp_path / "a", {"m": b"x"})
     with pytest.raises(FileNotFoundError):
         extract_member(tmp_path / "a", "m", tmp_path / "absent" / "file", 10)
+
+
+def header(kind: bytes, size: int) -> bytes:
+    info = tarfile.TarInfo("long")
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.USTAR_FORMAT)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE],
+    ids=["long name", "long link", "pax header", "global pax header"],
+)
+def test_a_header_that_unpacks_to_hundreds_of_megabytes_is_refused_before_it_is_read(
+    tmp_path: Path, kind: bytes
+) -> None:
+    size = 200 << 20
+    with gzip.open(tmp_path / "a", "wb", compresslevel=1) as file:
+        file.write(header(kind, size))
+        for _ in range(8):  # the rest never comes: it must not even be asked for
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            FetchError, match=r"headers of its members are longer than 4,194,304 bytes; refused"
+        ):
+            extract(tmp_path / "a")
+        assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_endless_map_of_holes_is_refused(tmp_path: Path) -> None:
+    pax = b"".join(
+        f"{len(text) + 4:d} {text}\n".encode()[:]
+        for text in ("GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=m", "GNU.sparse.realsize=9")
+    )
+    with gzip.open(tmp_path / "a", "wb", compresslevel=1) as file:
+        file.write(header(tarfile.XHDTYPE, len(pax)) + pax.ljust(512, b"\0"))
+        file.write(header(tarfile.REGTYPE, 8 << 20))
+        file.write(b"9" * (8 << 20))
+    with pytest.raises(FetchError):
+        extract(tmp_path / "a")
+
+
+def test_a_tar_of_more_members_than_anyone_packs_is_refused(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a", "wb", compresslevel=1) as file:
+        file.write(header(tarfile.REGTYPE, 0) * 9_000)
+    with pytest.raises(FetchError, match="longer than 4,194,304 bytes; refused"):
+        extract(tmp_path / "a", limit=100_000_000)
+
+
+@pytest.mark.parametrize("form", ["gz", "bz2", "xz", ""])
+@pytest.mark.parametrize("kind", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_names_are_read_whatever_the_compression(tmp_path: Path, form: str, kind: int) -> None:
+    name = "/".join(["folder"] * 40) + "/m"
+    with tarfile.open(tmp_path / "a", f"w:{form}", format=kind) as file:
+        for each in ("first", name, "last"):
+            info = tarfile.TarInfo(each)
+            info.size = 5
+            file.addfile(info, io.BytesIO(b"model"))
+    assert extract(tmp_path / "a", name) == b"model"

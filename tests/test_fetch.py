@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import fetch as fetching
+from harness import download
 from harness.cards import Model, load_card
 from harness.errors import FetchError, OutputError, UsageError
 from harness.fetch import fetch, pin_file, verify
@@ -69,7 +69,7 @@ def server() -> Iterator[Server]:
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fetching, "PAUSE_S", 0.01)
+    monkeypatch.setattr(download, "PAUSE_S", 0.01)
     return tmp_path / "cache"
 
 
@@ -274,7 +274,7 @@ def test_no_credentials_of_the_user_are_sent(
 def test_a_body_longer_than_any_model_is_given_up(
     server: Server, make: Callable[..., Model], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(download, "MAX_BYTES", 100_000)
     server.answers["/net.tflite"] = MODEL
     with pytest.raises(FetchError, match="longer than 100,000 bytes; refused"):
         fetch(make())

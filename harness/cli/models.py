@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.cli.progress import Progress
-    from harness.fetch import Fetched, OnProgress
+    from harness.download import OnProgress
+    from harness.fetch import Fetched
     from harness.recognize.probe import ReadingScore
 
 COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
