@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+from harness import units
 from harness.drivers.base import Device, OnLine
 from harness.errors import DeviceError, DeviceTimeoutError, UsageError
 
@@ -17,6 +18,8 @@ MARKER = "ONDEVICE_HARNESS_RUN"
 
 
 NOT_STARTED = "harness: cannot start"
+MOST_OUTPUT = 256_000_000
+"""A command that prints more bytes than this is ended: what we run prints some megabytes at most."""
 
 
 def command_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> str:
@@ -103,6 +106,13 @@ class OutputLines:
         if any(self._line):
             self._report()
         return b"".join(self._parts)
+
+
+class TooMuchOutputError(Exception):
+    """A command printed more than anything that is run here prints."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it printed more than {units.size(MOST_OUTPUT)} and was ended")
 
 
 class CallbackError(Exception):

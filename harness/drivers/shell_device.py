@@ -13,12 +13,13 @@ from typing import Generic, Protocol, TypeVar
 from harness.drivers import orphans
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
-from harness.drivers.shell import NOT_STARTED, CallbackError, shell_output
+from harness.drivers.shell import NOT_STARTED, CallbackError, TooMuchOutputError, shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 OWN = "own"
 """Marks what the driver itself runs on a device."""
-KILL_S = 5.0
+KILL_S = 4.0
+"""How long the device is given to kill what does not end in time."""
 
 
 class DeviceLink(Protocol):
@@ -173,6 +174,8 @@ class ShellDevice(ABC, Generic[L]):
                 stdout, stderr = execution.output()
         except CallbackError as error:
             raise error.__cause__ or error from None
+        except TooMuchOutputError as error:
+            raise DeviceError(self.name, f"run {argv[0]!r}: {error}", argv) from error
         if execution.exit_code == 127 and stderr.startswith(NOT_STARTED):
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: no such program there", argv, 127)
         exit_code = execution.exit_code if in_time else -9

@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from harness.drivers import shell
 from harness.drivers.adb.link import AdbLink, Stream
 from harness.drivers.adb.shell_protocol import FrameParser, MarkerParser, input_frame, marked_script
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import OnLine
 from harness.drivers.orphans import BEAT_S, SILENCE_S, watched_script
-from harness.drivers.shell import OutputLines, command_script, guard_callback
+from harness.drivers.shell import OutputLines, TooMuchOutputError, command_script, guard_callback
 
-OPEN_S = 5.0
-"""A device that takes longer to open a service is not well."""
+OPEN_S, OPEN_AT_MOST_S = 4.0, 15.0
+"""How long a device may take to open a service: at least the first, however short the command, at most the second."""
 KILLED = 128 + 9
 """Exit code of what was ended with SIGKILL, the watch's among others."""
 
@@ -50,7 +51,7 @@ class AdbExecution:
         )
         self._service = _service(command, separate)
         self._beat = (input_frame(b"\n") if separate else b"\n") if command.watched else b""
-        self._silent_s = 0.0
+        self._silent_s, self._received = 0.0, 0
         self._link = link
         self.taken = False
 
@@ -61,7 +62,8 @@ class AdbExecution:
             ConnectionError: The device went away: the end came without an exit code.
             TimeoutError: The device does not even open the service.
         """
-        stream = self._link.open(self._service, max(deadline, time.monotonic() + OPEN_S))
+        now = time.monotonic()
+        stream = self._link.open(self._service, min(max(deadline, now + OPEN_S), now + OPEN_AT_MOST_S))
         self.taken = True
         try:
             if not self._listen(stream, deadline):
@@ -93,6 +95,9 @@ class AdbExecution:
                 continue
             if not data:
                 return True
+            self._received += len(data)
+            if self._received > shell.MOST_OUTPUT:
+                raise TooMuchOutputError
             self._parser.add(data)
         return False
 

@@ -9,6 +9,7 @@ The protocol is described in AOSP, packages/modules/adb/protocol.txt.
 from __future__ import annotations
 
 import itertools
+import math
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,9 @@ from harness.drivers.adb.transport import Transport
 SKIP_CHECKSUM = 0x01000001
 """From this protocol version on nobody looks at a message's checksum (Android 9)."""
 HANDSHAKE_S = 10.0
+"""For the connection and the first messages altogether, not counting the time to tap "Allow"."""
+MOST_UNREAD = 64_000_000
+"""A device may send so many bytes while it is written to; nothing that we run does."""
 
 
 class ServiceRefusedError(Exception):
@@ -73,19 +77,23 @@ class Packets(_AdbIOManager):  # type: ignore[misc]
         self._received = bytearray()
         self.version: int = constants.VERSION
         self.banner = b""
+        self.deadline = math.inf
 
-    def reset(self) -> None:
-        """Forget what a former connection left."""
+    def reset(self, limit_s: float) -> None:
+        """Forget what a former connection left, and give a handshake so long."""
         self._received.clear()
         self.version = constants.VERSION
+        self.deadline = time.monotonic() + limit_s
 
     def _read_packet_from_device(self, adb_info: Any) -> tuple[bytes, int, int, bytes]:
         # adb-shell puts the time that the user may take to tap "Allow" into this field only
-        deadline = time.monotonic() + adb_info.transport_timeout_s
+        deadline = min(time.monotonic() + adb_info.transport_timeout_s, self.deadline)
         self._fill(constants.MESSAGE_SIZE, deadline)
         command, arg0, arg1, length, _ = unpack(bytes(self._received[: constants.MESSAGE_SIZE]))
         if command not in constants.WIRE_TO_ID:
             raise ConnectionError(_strange(command))
+        if length > constants.MAX_ADB_DATA:
+            raise ConnectionError(f"the other side announced a message of {length:,} bytes")
         end = constants.MESSAGE_SIZE + length
         self._fill(end, deadline)
         data = bytes(memoryview(self._received)[constants.MESSAGE_SIZE : end])
@@ -161,14 +169,21 @@ class DirectLink:
         self._device._io_manager = self.packets
         self._ids = itertools.count(1)
         self.opened = 0
-        self.packets.reset()
+        self.packets.reset(HANDSHAKE_S)
+
+        def on_question(_: object) -> None:
+            self.packets.deadline = time.monotonic() + auth_timeout_s
+            if on_auth is not None:
+                on_auth()
+
         self._device.connect(
             rsa_keys=keys,
             transport_timeout_s=HANDSHAKE_S,
             read_timeout_s=HANDSHAKE_S,
             auth_timeout_s=auth_timeout_s,
-            auth_callback=(lambda _: on_auth()) if on_auth else None,
+            auth_callback=on_question,
         )
+        self.packets.deadline = math.inf
         self.max_data = min(self._device._maxdata, constants.MAX_ADB_DATA)
         self.features = banner_features(self.packets.banner)
 
@@ -200,6 +215,7 @@ class DirectStream:
         self._remote = 0
         self._closed = False
         self._inbox: list[bytes] = []
+        self._unread = 0
 
     def open(self, service: str, deadline: float) -> None:
         """Ask for the service and wait for the answer."""
@@ -216,7 +232,9 @@ class DirectStream:
         """Return the next bytes; `b""` when the device has closed the stream."""
         while not self._inbox and not self._closed:
             self._step(deadline)
-        return self._inbox.pop(0) if self._inbox else b""
+        data = self._inbox.pop(0) if self._inbox else b""
+        self._unread -= len(data)
+        return data
 
     def write(self, data: bytes, deadline: float) -> None:
         """Send bytes in packets of the size agreed on; each is answered before the next."""
@@ -230,7 +248,7 @@ class DirectStream:
 
     def pending(self) -> bytes:
         """Return what has come already, without waiting."""
-        data, self._inbox = b"".join(self._inbox), []
+        data, self._inbox, self._unread = b"".join(self._inbox), [], 0
         return data
 
     def close(self) -> None:
@@ -249,6 +267,9 @@ class DirectStream:
         if command == constants.WRTE:
             self._packets.transmit(constants.OKAY, self._local, self._remote, b"", deadline)
             self._inbox.append(data)
+            self._unread += len(data)
+            if self._unread > MOST_UNREAD:
+                raise ConnectionError("the device sends without end while it is written to")
         elif command == constants.CLSE:
             self._packets.transmit(constants.CLSE, self._local, self._remote, b"", deadline)
             self._closed = True

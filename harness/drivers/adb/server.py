@@ -7,7 +7,9 @@ of length, the request, then OKAY or FAIL with a reason; `host:transport:SERIAL`
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import socket
 import time
 from contextlib import suppress
@@ -17,7 +19,10 @@ from harness.drivers.adb.link import ServiceRefusedError, Stream
 from harness.drivers.adb.transport import set_options
 from harness.drivers.base import DeviceState
 
+_LOG = logging.getLogger(__name__)
+_LENGTH = re.compile(rb"[0-9A-Fa-f]{4}")
 ANSWER_S = 5.0
+"""For one question to the server and its whole answer."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,15 @@ def server_address() -> tuple[str, int]:
 
 def server_phones() -> list[ServerPhone]:
     """Return the phones of a running adb server; an empty list when none runs."""
+    deadline = time.monotonic() + ANSWER_S
     try:
-        connection = _request("host:devices-l")
-    except (OSError, ServiceRefusedError):
+        with _request("host:devices-l", deadline) as connection:
+            text = _take_text(connection, deadline)
+    except ConnectionRefusedError:
         return []
-    with connection:
-        try:
-            text = _take_text(connection)
-        except OSError:
-            return []
+    except (OSError, ServiceRefusedError) as error:
+        _LOG.warning("the adb server at %s:%d cannot be asked for its phones: %s", *server_address(), error)
+        return []
     return [parse_phone(line) for line in text.splitlines() if line.strip()]
 
 
@@ -64,34 +69,48 @@ def parse_phone(line: str) -> ServerPhone:
     return ServerPhone(serial, state, model)
 
 
-def _request(request: str) -> socket.socket:
-    connection = socket.create_connection(server_address(), timeout=ANSWER_S)
+def _request(request: str, deadline: float) -> socket.socket:
+    connection = socket.create_connection(server_address(), timeout=_left(deadline))
     try:
         set_options(connection)
-        _ask(connection, request)
+        _ask(connection, request, deadline)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _ask(connection: socket.socket, request: str) -> None:
+def _left(deadline: float) -> float:
+    """Return the seconds that are left, for a socket.
+
+    Raises:
+        TimeoutError: None are.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the adb server gave no whole answer in time")
+    return left
+
+
+def _ask(connection: socket.socket, request: str, deadline: float) -> None:
     data = request.encode("utf-8", "surrogateescape")
     if len(data) > 0xFFFF:
         raise ServiceRefusedError(
             f"a command of {len(data):,} bytes (at most {0xFFFF:,} go through the adb server)"
         )
+    connection.settimeout(_left(deadline))
     connection.sendall(f"{len(data):04x}".encode() + data)
-    answer = _take(connection, 4)
+    answer = _take(connection, 4, deadline)
     if answer == b"FAIL":
-        raise ServiceRefusedError(_take_text(connection))
+        raise ServiceRefusedError(_take_text(connection, deadline))
     if answer != b"OKAY":
         raise ConnectionError(f"no adb server: it answered {answer!r}")
 
 
-def _take(connection: socket.socket, size: int) -> bytes:
+def _take(connection: socket.socket, size: int, deadline: float) -> bytes:
     data = b""
     while len(data) < size:
+        connection.settimeout(_left(deadline))
         part = connection.recv(size - len(data))
         if not part:
             raise ConnectionResetError("the adb server closed the connection")
@@ -99,12 +118,11 @@ def _take(connection: socket.socket, size: int) -> bytes:
     return data
 
 
-def _take_text(connection: socket.socket) -> str:
-    try:
-        size = int(_take(connection, 4), 16)
-    except ValueError as error:
-        raise ConnectionError("no adb server: its answer has no length") from error
-    return _take(connection, size).decode("utf-8", "replace")
+def _take_text(connection: socket.socket, deadline: float) -> str:
+    length = _take(connection, 4, deadline)
+    if not _LENGTH.fullmatch(length):
+        raise ConnectionError(f"no adb server: its answer has no length, but {length!r}")
+    return _take(connection, int(length, 16), deadline).decode("utf-8", "replace")
 
 
 class ServerLink:
@@ -118,16 +136,16 @@ class ServerLink:
     def __init__(self, serial: str) -> None:
         self.serial = serial
         self.opened = 0
-        with _request(f"host-serial:{serial}:features") as connection:
-            self.features = frozenset(filter(None, _take_text(connection).split(",")))
+        deadline = time.monotonic() + ANSWER_S
+        with _request(f"host-serial:{serial}:features", deadline) as connection:
+            self.features = frozenset(filter(None, _take_text(connection, deadline).split(",")))
 
     def open(self, service: str, deadline: float) -> Stream:
         """Open a service on the phone."""
-        connection = _request(f"host:transport:{self.serial}")
+        connection = _request(f"host:transport:{self.serial}", min(deadline, time.monotonic() + ANSWER_S))
         self.opened += 1
         try:
-            connection.settimeout(max(deadline - time.monotonic(), 0.001))
-            _ask(connection, service)
+            _ask(connection, service, deadline)
         except BaseException:
             connection.close()
             raise

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from harness.drivers.shell import prelude
 
 STDIN, STDOUT, STDERR, EXIT = 0, 1, 2, 3
+MOST_FRAME = 1 << 24
+"""A frame is at most a packet long, a megabyte; a length beyond this is none."""
 _FRAME = struct.Struct("<BI")
 
 
@@ -49,6 +51,8 @@ class FrameParser:
         begin = 0
         while len(self._buffer) - begin >= _FRAME.size:
             kind, size = _FRAME.unpack_from(self._buffer, begin)
+            if size > MOST_FRAME:
+                raise ConnectionAbortedError(f"the device announced a frame of {size:,} bytes")
             end = begin + _FRAME.size + size
             if len(self._buffer) < end:
                 break

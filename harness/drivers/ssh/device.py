@@ -11,6 +11,7 @@ from typing import IO
 
 from harness.drivers.base import DeviceInfo, OnLine
 from harness.drivers.local_file import replaced
+from harness.drivers.shell import TooMuchOutputError
 from harness.drivers.shell_device import KILL_S, Execution, ShellDevice
 from harness.drivers.ssh import errors as ssh_errors
 from harness.drivers.ssh import facts as board
@@ -93,9 +94,7 @@ class SshDevice(ShellDevice[SshLink]):
             DeviceError: There is no such file, or it cannot be read or written.
         """
         with replaced(self.name, local) as target, self._lock:
-            ended, in_time = self._copy(["cat", "--", remote], target)
-            if not in_time:
-                raise DeviceTimeoutError(self.name, f"{remote}: pulling it took more than {PULL_S:.0f} s")
+            ended = self._copy(remote, ["cat", "--", remote], target)
             if ended.exit_code != 0:
                 said = ended.output()[1].strip()
                 reason = said.rpartition(": ")[2] or f"exit code {ended.exit_code}"
@@ -114,18 +113,24 @@ class SshDevice(ShellDevice[SshLink]):
         """
         argv = ["sh", "-c", ssh_files.PACK_SCRIPT, "sh", remote, *names]
         with ssh_files.unpacked(self.name, local, names) as archive, self._lock:
-            ended, in_time = self._copy(argv, archive)
-            if not in_time or ended.exit_code != 0:
+            ended = self._copy(remote, argv, archive)
+            if ended.exit_code != 0:
                 said = ended.output()[1].strip()
                 raise DeviceError(self.name, f"{remote}: its files cannot be pulled ({said})")
 
-    def _copy(self, argv: Sequence[str], target: IO[bytes]) -> tuple[Execution, bool]:
+    def _copy(self, what: str, argv: Sequence[str], target: IO[bytes]) -> Execution:
         """Write the output of a command into a file of this computer."""
 
         def start(link: SshLink, marker: str) -> Execution:
             return link.session(argv, None, marker, target=target)
 
-        return self._execute(start, argv, time.monotonic() + PULL_S)
+        try:
+            ended, in_time = self._execute(start, argv, time.monotonic() + PULL_S)
+        except TooMuchOutputError as error:
+            raise DeviceError(self.name, f"{what}: it does not end") from error
+        if not in_time:
+            raise DeviceTimeoutError(self.name, f"{what}: it comes too slowly, or not at all")
+        return ended
 
     def send(self, files: Sequence[tuple[Path, str]]) -> None:
         """Copy files to paths on the device, in one round trip.

@@ -7,8 +7,10 @@ breaks, the input ends there, and the script kills everything that was started t
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -16,13 +18,14 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from harness.drivers import orphans
 from harness.drivers.base import OnLine
+from harness.drivers.pace import Pace
 from harness.drivers.shell import MARKER
 from harness.drivers.ssh.errors import MISSING, connection_error
 from harness.drivers.ssh.session import SHELL, Session, end, start
@@ -31,7 +34,7 @@ from harness.errors import DeviceError, DeviceTimeoutError
 
 HELLO_S = 40.0
 """For the connection, the log-in and the first words; ssh itself gives an address up sooner."""
-KEPT_LINES = 400
+KEPT_LINES, LONGEST_LINE = 400, 1 << 16
 CLEAR_UP_S = 2.0
 """The watch's time to clear up before the connection is cut."""
 MOST_LETTERS = 80
@@ -169,11 +172,13 @@ class SshLink:
             reader.start()
         try:
             assert client.stdin is not None
-            with suppress(BrokenPipeError):  # the board has given up; why is what it writes
-                write(client.stdin)
+            # the board has given up where the pipe breaks; why is what it writes
+            with suppress(BrokenPipeError), _ended_when_still(self._client) as pace:
+                write(cast("IO[bytes]", _Counted(client.stdin, pace)))
                 client.stdin.close()
-            for reader in readers:
-                reader.join()
+            with _ended_when_still(self._client):
+                for reader in readers:
+                    reader.join()
         finally:
             end(client)
         said, _, code = b"".join(errors).decode("utf-8", "replace").rpartition(f"{marker}:")
@@ -208,7 +213,7 @@ class _FirstSession:
         """Read what ssh logs, to its end."""
         assert client.stderr is not None
         with suppress(OSError, ValueError):  # closed meanwhile
-            for line in client.stderr:
+            while line := client.stderr.readline(LONGEST_LINE):
                 self.log.append(line.decode("utf-8", "replace").rstrip("\r\n"))
         self.logged.set()
 
@@ -217,7 +222,7 @@ class _FirstSession:
         assert client.stdout is not None
         running, home = [], ""
         with suppress(OSError, ValueError):
-            for line in client.stdout:
+            while line := client.stdout.readline(LONGEST_LINE):
                 mark, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
                 word, _, value = rest.partition(" ")
                 if mark != self.token:
@@ -266,6 +271,41 @@ def _is_left_over(folder: Path) -> bool:
     except OSError:
         return False  # somebody else's
     return False
+
+
+class _Counted:
+    """A file for writing that counts what was written."""
+
+    def __init__(self, file: IO[bytes], pace: Pace) -> None:
+        self._file, self._pace = file, pace
+
+    def write(self, data: bytes) -> int:
+        """Write bytes."""
+        written = self._file.write(data)
+        self._pace.moved(len(data))
+        return written
+
+
+@contextmanager
+def _ended_when_still(client: subprocess.Popen[bytes]) -> Iterator[Pace]:
+    """Give a pace to count with, and end a connection when that falls behind.
+
+    Its first client is killed: that one holds the pipes of all its sessions.
+    """
+    pace, over = Pace(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(max(0.0, pace.deadline - time.monotonic())):
+            if time.monotonic() >= pace.deadline:
+                with suppress(OSError):
+                    os.killpg(client.pid, signal.SIGKILL)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield pace
+    finally:
+        over.set()
 
 
 def _drain(stream: IO[bytes], into: list[bytes]) -> None:

@@ -21,8 +21,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
+from harness.drivers import shell
 from harness.drivers.base import OnLine
-from harness.drivers.shell import OutputLines, command_script, guard_callback
+from harness.drivers.pace import Pace
+from harness.drivers.shell import OutputLines, TooMuchOutputError, command_script, guard_callback
 from harness.drivers.ssh.target import environment, session_argv
 
 SHELL = "exec /bin/sh -s"
@@ -121,6 +123,7 @@ class Session:
         self._end = re.compile(rf"{secret}:(\d+)\n".encode())
         self._target = target
         self._errors = bytearray()
+        self._pace, self._received = Pace(), 0
         self.exit_code: int | None = None
         with tempfile.TemporaryFile() as source:
             source.write(run_script(argv, env, marker, secret).encode("utf-8", "surrogateescape"))
@@ -166,7 +169,8 @@ class Session:
                 assert stream is not None
                 selector.register(stream, selectors.EVENT_READ, take)
             while selector.get_map():
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                left = min(deadline, self._pace.deadline if self._target else deadline) - time.monotonic()
+                ready = selector.select(left) if left > 0 else []
                 if not ready:
                     return False
                 for key, _ in ready:
@@ -179,14 +183,24 @@ class Session:
     def _take(self, data: bytes) -> None:
         begun, data = self._begin.found, self._output_end.add(self._begin.add(data))
         if self._target is None:
+            self._count(data)
             self._lines.add(data)
             return
         if not begun and data:
             head, _, data = data.partition(b"\n")
             self._lines.add(head + b"\n")
         self._target.write(data)
+        self._pace.moved(len(data))
+        if self._pace.too_long:
+            raise TooMuchOutputError
+
+    def _count(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._received > shell.MOST_OUTPUT:
+            raise TooMuchOutputError
 
     def _take_error(self, data: bytes) -> None:
+        self._count(data)
         self._errors += data
         if self.exit_code is None and (found := self._end.search(self._errors)):
             self.exit_code = int(found[1])
