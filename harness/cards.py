@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
@@ -188,6 +188,10 @@ class Model:
     def name(self) -> str:
         """The card's name."""
         return self.card.name
+
+    def named(self, name: str) -> Model:
+        """Return the same model under another name."""
+        return replace(self, card=msgspec.structs.replace(self.card, name=name))
 
     @property
     def available(self) -> bool:

@@ -101,6 +101,9 @@ class Outcome:
         return any(record.status in FAILURES or not record.complete for record in self.records)
 
 
+A_LOOK = "--quick: a look at what a run would show; its figures are of one process and few images, and decide nothing"
+
+
 class RunInterrupted(KeyboardInterrupt):
     """Ctrl-C ended a run, which can be resumed from its folder; what was measured is there."""
 
@@ -118,6 +121,8 @@ def prepare(request: Request) -> Prepared:
     workspace = find_workspace(request.workspace)
     results = Path(request.output) if request.output else workspace.results
     subjects, remarks = find_subjects(request, workspace)
+    if request.quick:
+        remarks.append(A_LOOK)
     if request.farm.scheduler is not None:
         return _prepare_farm(request, subjects, results, remarks)
     stations = reach_stations(request, workspace)

@@ -41,6 +41,8 @@ class RunKeywords(UserSettings):
     cpu_mask: str | None = None
     max_start_temp: float | None = None
     device_wait: float | None = None
+    quick: bool | None = None
+    name: str | None = None
     output: PathLike | None = None
     dry_run: bool = False
     resume: PathLike | bool = False

@@ -11,7 +11,7 @@ from harness.bench.request import Request, with_settings
 from harness.bench.skips import why_no_samples, why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
-from harness.delegates import KINDS, OPTION, Delegate, available_cores, parse_delegate
+from harness.delegates import CPU, CPU_REFERENCE, KINDS, OPTION, Delegate, available_cores, parse_delegate
 from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
 from harness.profiles import Profile
@@ -44,11 +44,25 @@ def _cross(
 ) -> Iterator[tuple[Subject, Station, Delegate]]:
     """Yield what is to be measured on what, in the order of the plan, without what is excluded."""
     for station in stations:
-        delegates = [parse_delegate(text) for text in request.delegates or station.profile.data.delegates]
+        delegates = _delegates(request, station.profile)
         for subject, delegate in itertools.product(subjects, delegates):
             names = (subject.model.name, station.device.name, str(delegate))
             if not any(rule.fits(*names) for rule in request.exclude):
                 yield subject, station, delegate
+
+
+def _delegates(request: Request, profile: Profile) -> list[Delegate]:
+    """Return those that are asked for, else the profile's: its own kernels without XNNPACK for the example only.
+
+    A quick look takes the CPU with the most threads.
+    """
+    if request.delegates:
+        return [parse_delegate(text) for text in request.delegates]
+    own = [parse_delegate(text) for text in profile.data.delegates]
+    chosen = [one for one in own if one.kind != CPU_REFERENCE or not request.models] or own
+    if not request.quick:
+        return chosen
+    return sorted(chosen, key=lambda one: (one.kind == CPU, one.threads or 0))[-1:]
 
 
 def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:

@@ -23,6 +23,7 @@ from harness.cards import ResizeMethod
 from harness.errors import SchemaError, UsageError
 from harness.option import declared
 from harness.paths import is_file
+from harness.recognize.find import split_name
 from harness.settings import Settings
 
 
@@ -128,5 +129,7 @@ def _check(given: Mapping[str, Any], path: Path) -> None:
 
 
 def _beside(path: Path, text: str) -> str:
-    """A model given as a file lies relative to the plan; a card's name stays a name."""
-    return str(path.parent / text) if Path(text).suffix in {".tflite", ".toml", ".lite"} else text
+    """A model given as a file lies relative to the plan; a card's name stays a name, as does NAME= before either."""
+    name, file = split_name(text)
+    found = str(path.parent / file) if Path(file).suffix in {".tflite", ".toml", ".lite"} else file
+    return found if name is None else f"{name}={found}"

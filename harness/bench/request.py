@@ -15,10 +15,13 @@ from harness.cards import ResizeMethod
 from harness.errors import UsageError
 from harness.option import Option, declared
 from harness.paths import absolute, expand_user, is_file, resolved
+from harness.recognize.find import split_name
 from harness.schema import Strict
 from harness.settings import DEFAULT_MIN_SECONDS, MLPERF_MIN_SECONDS, Settings
 
 NmsKind = Literal["regular", "fast", "class-aware"]
+QUICK: Mapping[str, Any] = {"repetitions": 1, "limit": 20}
+"""What `--quick` sets beside the one CPU delegate of `bench.cells`; what a user gives goes before it."""
 DEFAULT_FARM_WAIT_S = 300.0
 DEFAULT_DEVICE_WAIT_S = 60.0
 
@@ -104,6 +107,9 @@ class Request:
     device_wait: Annotated[float, Option(
         "Phones, boards: wait so long for one that went away (0: do not).", metavar="SECONDS",
         form="duration", least=0)] = DEFAULT_DEVICE_WAIT_S
+    quick: Annotated[bool, Option(
+        "A look, no measurement: one process, one CPU delegate and 20 images, unless said otherwise.")] = False
+    name: Annotated[str | None, Option("What the run is called in `harness runs`.", metavar="TEXT")] = None
     output: Annotated[str | None, Option("Folder for the runs (default: results/).", form="path")] = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)
@@ -126,6 +132,8 @@ def with_given(request: Request, given: Mapping[str, Any]) -> Request:
     Raises:
         UsageError: A value out of range, or two that exclude each other.
     """
+    if given.get("quick"):
+        given = {**QUICK, **{name: value for name, value in given.items() if value is not None}}
     settings = _part(Settings, given)
     for one in declared(Settings):
         one.check(settings.get(one.name))
@@ -176,11 +184,19 @@ def _part(holder: type, given: Mapping[str, Any]) -> dict[str, Any]:
 def request_facts(request: Request) -> dict[str, Any]:
     """The request as data for `run.json`, with absolute paths, so that it means the same from another folder."""
     facts: dict[str, Any] = msgspec.to_builtins(request)
-    facts["models"] = [str(resolved(m)) if is_file(m) else m for m in request.models]
+    facts["models"] = [_from_anywhere(text) for text in request.models]
     paths = [one.name for one in declared(Request) if one.option.form == "path"]
     for name in (*paths, "workspace"):
         facts[name] = None if facts[name] is None else str(resolved(facts[name]))
     return facts
+
+
+def _from_anywhere(text: str) -> str:
+    """A model as it is named from any folder: files by their absolute path."""
+    if is_file(text):
+        return str(resolved(text))
+    name, file = split_name(text)
+    return text if name is None or not is_file(file) else f"{name}={resolved(file)}"
 
 
 def request_from_facts(facts: dict[str, Any], where: Path) -> Request:

@@ -19,6 +19,7 @@ from harness.detectors.heads import check_names
 from harness.detectors.registry import make_decoder
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
+from harness.names import safe_name
 from harness.recognize.find import find_model
 from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.observe import N_PICTURES
@@ -58,7 +59,7 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     known: dict[Path, Dataset] = {}
     pictures = _pictures(request, known)
     models = [find_model(name, workspace, pictures) for name in request.models] or _example(workspace)
-    models = [_resized(model, request.resize) for model in models]
+    models = _told_apart([_resized(model, request.resize) for model in models])
     _check_distinct(models)
     described, remarks = _with_nms([(model, _described(model)) for model in models], request.nms)
     subjects = []
@@ -173,12 +174,33 @@ def _described(model: Model) -> ModelDescription:
     return facts
 
 
+def _told_apart(models: list[Model]) -> list[Model]:
+    """Give files of one name, as `best.tflite` of several trainings, the names of their nearest folders that differ."""
+    found = []
+    for model in models:
+        alike = {
+            other.file.resolve() for other in models if other.name == model.name and other.origin is None
+        }
+        if model.origin is not None or len(alike) < 2:
+            found.append(model)
+            continue
+        folders = [path.parts[-2::-1] for path in alike]
+        depth = next(
+            (n for n, names in enumerate(zip(*folders, strict=False)) if len(set(names)) == len(names)), None
+        )
+        parts = model.file.resolve().parts[-2::-1]
+        found.append(model if depth is None else model.named(safe_name(f"{parts[depth]}-{model.name}")))
+    return found
+
+
 def _check_distinct(models: Iterable[Model]) -> None:
     """Two models of one name could not be told apart in a table."""
     seen: dict[str, Path] = {}
     for model in models:
         if model.name in seen:
-            raise UsageError(f"two models are called {model.name!r}: {seen[model.name]} and {model.file}")
+            raise UsageError(
+                f"two models are called {model.name!r}: {seen[model.name]} and {model.file}; name one with NAME=FILE"
+            )
         seen[model.name] = model.file
 
 

@@ -4,6 +4,7 @@ main              the command `harness`: a table of commands, imported when used
 run               `harness run`
 detect            `harness detect`
 report            `harness report`
+runs              `harness runs`
 compare           `harness compare`
 evaluate          `harness evaluate`
 diagnose          `harness diagnose`

@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 COMMANDS = {
     "run": Entry("harness.cli.run", "Measure models on devices: latency, memory and COCO accuracy."),
     "report": Entry("harness.cli.report", "Show, sort and export the results of earlier runs."),
+    "runs": Entry("harness.cli.runs", "List the runs that are kept, and take some away."),
     "compare": Entry("harness.cli.compare", "Hold two runs against each other, and gate a change."),
     "models": Entry("harness.cli.models", "List, show, fetch and probe model cards."),
     "inspect": Entry("harness.cli.inspect", "Look into a model: operators, cost, and where it will run."),

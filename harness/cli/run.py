@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "harness run                                       the bundled example on this computer",
         "harness run ssd.tflite --dataset coco/            a bare model: its card is worked out and shown",
+        "harness run old=a/best.tflite new=b/best.tflite --quick   a first look at two files under names of yours",
         "harness run my-card --delegate cpu:4 --limit 500  one delegate, the first 500 images",
         "harness run a.tflite b.tflite --no-accuracy       latency only",
         "harness run ssd.tflite --nms regular --nms fast --score-threshold 1e-8,0.3   NMS as an axis: four rows",

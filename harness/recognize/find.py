@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cards import Model, list_cards, load_card
-from harness.errors import ModelError, UnknownNameError
+from harness.errors import ModelError, UnknownNameError, UsageError
+from harness.names import safe_name
 from harness.paths import exists, expand_user, is_file
 from harness.workspace import Workspace, find_workspace
 
 
 def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -> Model:
-    """Find the model that a user names: by a card's name, a card's path, or a bare .tflite.
+    """Find the model that a user names: by a card's name, a card's path, or a bare .tflite; NAME= before it renames it.
 
     Args:
         text: The user's text.
@@ -25,6 +26,9 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
         SchemaError: The card does not fit the schema.
     """
     path = expand_user(text)
+    name, rest = (None, text) if is_file(path) else split_name(text)
+    if name is not None:
+        return find_model(rest, workspace, pictures).named(name)
     if path.suffix == ".toml":
         return load_card(path)
     if path.suffix in {".tflite", ".lite", ".task"} or is_file(path):
@@ -44,6 +48,22 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -
     if text in names:
         return names[text]
     raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")
+
+
+def split_name(text: str) -> tuple[str | None, str]:
+    """Split `NAME=FILE`; the name is None where the text has none.
+
+    Raises:
+        UsageError: The name would need quoting somewhere.
+    """
+    name, equals, file = text.partition("=")
+    if not equals or "/" in name:  # a path may hold an equals sign
+        return None, text
+    if safe_name(name) != name or not file:
+        raise UsageError(
+            f"{text!r}: expected NAME=FILE, with a name of letters, digits, dots, underscores and hyphens"
+        )
+    return name, file
 
 
 def find_available(text: str, workspace: Workspace) -> Model:

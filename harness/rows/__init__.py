@@ -6,6 +6,7 @@ summary_cache      summaries of large reports, cached
 verdict            whether a row can be trusted, and why not
 columns            the public columns
 frame              records as rows and as a DataFrame
+runs               runs as rows
 selection          the runs that a user names; rows sorted
 published          figures that others published
 pareto             rows worth shipping; the change that a quantization made

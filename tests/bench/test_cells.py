@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from harness.bench.request import Request, with_given
 from harness.bench.rules import Override, Rule, Tuning
 from harness.errors import UnknownNameError, UsageError
+from harness.session import prepare
 
 
 def names(ready):
@@ -62,3 +64,26 @@ def test_switching_is_to_the_next_model_of_the_plan_and_needs_one(prepared, quic
 def test_a_misspelt_delegate_is_an_error_that_names_it(prepared):
     with pytest.raises(UnknownNameError, match="Did you mean cpu"):
         prepared(delegates=("cpuu",))
+
+
+def delegates(run):
+    return list(dict.fromkeys(str(cell.delegate) for cell in run.plan.cells))
+
+
+def test_without_delegates_the_kernels_without_xnnpack_are_measured_for_the_example_only(prepared):
+    assert delegates(prepared(models=(), delegates=())) == ["cpu:1", "cpu:2", "cpu-reference:1"]
+    assert delegates(prepared(models=("shapes-float32",), delegates=())) == ["cpu:1", "cpu:2"]
+    assert delegates(prepared(models=("shapes-float32",), delegates=("cpu-reference",))) == [
+        "cpu-reference:1"
+    ]
+
+
+def test_a_quick_look_is_one_process_of_one_delegate_and_says_so(repository, tmp_path):
+    place = {"workspace": str(repository), "output": str(tmp_path)}
+    look = prepare(with_given(Request(models=("shapes-float32",), **place), {"quick": True}))
+    (cell,) = look.plan.cells
+    assert (str(cell.delegate), cell.settings.repetitions) == ("cpu:2", 1) and len(cell.dataset.images) == 20
+    assert any("decide nothing" in remark for remark in look.remarks)
+    given = {"quick": True, "limit": 5, "repetitions": 2, "delegates": ("cpu:1",)}
+    (cell,) = prepare(with_given(Request(models=("shapes-float32",), **place), given)).plan.cells
+    assert (str(cell.delegate), cell.settings.repetitions) == ("cpu:1", 2) and len(cell.dataset.images) == 5

@@ -89,3 +89,56 @@ def test_a_model_whose_outputs_nobody_can_decode_is_timed_only_and_says_so(prepa
             settings=replace(quick, accuracy=True, latency=False),
             dataset=str(model.dataset_path),
         )
+
+
+@pytest.fixture
+def trained(tmp_path, repository):
+    """Files of one name in several folders, as trainings leave them."""
+
+    def copy(*places):
+        files = []
+        for place in places:
+            file = tmp_path / place / "best.tflite"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes((repository / "models" / "shapes" / "shapes_float32.tflite").read_bytes())
+            files.append(str(file))
+        return files
+
+    return copy
+
+
+def names(run):
+    return list(dict.fromkeys(cell.model.name for cell in run.plan.cells))
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        (("yolo-a", "yolo-b"), ["yolo-a-best", "yolo-b-best"]),
+        (("runs/a/weights", "runs/b/weights"), ["a-best", "b-best"]),
+        (("a/1", "b/2", "c/1"), ["a-best", "b-best", "c-best"]),
+    ],
+)
+def test_files_of_one_name_get_the_names_of_their_nearest_folders_that_differ(
+    prepared, trained, places, expected
+):
+    assert names(prepared(models=tuple(trained(*places)))) == expected
+
+
+def test_a_file_takes_the_name_that_is_written_before_it(prepared, trained):
+    first, second = trained("a", "b")
+    assert names(prepared(models=(f"old={first}", f"new={second}"))) == ["old", "new"]
+
+
+def test_one_file_twice_needs_a_name_and_the_error_says_how(prepared, trained):
+    (file,) = trained("a")
+    with pytest.raises(UsageError, match="name one with NAME=FILE"):
+        prepared(models=(file, file))
+    assert names(prepared(models=(file, f"again={file}"))) == ["best", "again"]
+
+
+@pytest.mark.parametrize("name", ["x y", "=", "../up", "a\nb", ""])
+def test_a_name_that_needs_quoting_is_refused(prepared, trained, name):
+    (file,) = trained("a")
+    with pytest.raises(UsageError):
+        prepared(models=(f"{name}={file}",))

@@ -109,7 +109,7 @@ def test_the_page_is_written_whole(diagnose, tmp_path):
         (["shapes-float32", "nothing.tflite"], "no such model file"),
         (["shapes-float32", "shapes-full-integer", "--html", "nowhere/why.html"], "no folder"),
         (["shapes-float32", "shapes-full-integer", "--dataset", "nowhere"], "no such dataset"),
-        (["shapes-float32", "shapes-full-integer", "--delegate", "gpu"], "gpu"),
+        (["shapes-float32", "shapes-full-integer", "--delegate", "hexagon"], "hexagon"),
         (["shapes-float32", "shapes-full-integer", "--limit", "0"], "0"),
         (["shapes-float32", "shapes-full-integer", "--pipeline-config", "nowhere"], "nowhere"),
     ],

@@ -78,7 +78,7 @@ def test_report_shows_a_stored_run_again(harness, tmp_path):
     assert status == 0 and json.loads(again) == json.loads(first)
     status, text, _ = harness("report", "r", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [row["delegate_requested"] for row in rows] == ["cpu:1", "cpu:2", "cpu-reference:1"]
+    assert [row["delegate_requested"] for row in rows] == ["cpu:1", "cpu:2"]
 
 
 def test_a_bare_model_gets_a_card_that_is_shown(harness, repository):

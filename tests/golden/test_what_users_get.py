@@ -79,7 +79,7 @@ COMMANDS = (
                                     "--min-seconds 0.01 --format json --output made",
                                     (RUN, VERSION, MEASURED, CONCLUDED)),
     Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run"),
-    Row("run-skipped",           0, "run shapes-float32 --delegate gpu --format csv --output made", (RUN,)),
+    Row("run-skipped",           0, "run shapes-float32 --delegate hexagon --format csv --output made", (RUN,)),
     Row("run-wrong-model",       2, "run shapes-float23 --output made"),
     Row("run-wrong-delegate",    2, "run shapes-float32 --delegate gpuu --output made"),
     Row("run-wrong-device",      2, "run shapes-float32 --device locla --output made"),
@@ -139,6 +139,8 @@ COMMANDS = (
     Row("edgetpu-log-summary",   0, "edgetpu log ptq.log --summary --format json"),
     Row("edgetpu-log-wrong",     2, "edgetpu log plan.toml"),
 
+    Row("runs-empty",            0, "runs --results . --format json"),
+
     Row("models-table",          0, "models"),
     Row("models-json",           0, "models list --format json"),
     Row("models-show",           0, "models show shapes-full-integer", (PATHS,)),
@@ -164,7 +166,7 @@ COMMANDS = (
     Row("quantize-wrong-use",    2, f"quantize {FLOAT} --mode int7 -o new.tflite"),
     Row("convert-wrong-use",     2, "convert none.pb -o new.tflite"),
     *(Row(f"help-{name.replace(' ', '-')}", 0, f"{name} --help", (HELP,)) for name in (
-        "run", "report", "compare", "models", "models list", "models show", "models fetch", "models probe", "inspect",
+        "run", "report", "runs", "runs rm", "compare", "models", "models list", "models show", "models fetch", "models probe", "inspect",
         "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "edgetpu",
         "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
         "detect", "evaluate",
