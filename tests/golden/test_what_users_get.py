@@ -166,7 +166,8 @@ COMMANDS = (
     Row("quantize-wrong-use",    2, f"quantize {FLOAT} --mode int7 -o new.tflite"),
     Row("convert-wrong-use",     2, "convert none.pb -o new.tflite"),
     *(Row(f"help-{name.replace(' ', '-')}", 0, f"{name} --help", (HELP,)) for name in (
-        "run", "report", "runs", "runs rm", "compare", "models", "models list", "models show", "models fetch", "models probe", "inspect",
+        "run", "report", "runs", "runs rm", "compare",
+        "models", "models list", "models show", "models fetch", "models probe", "inspect",
         "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "edgetpu",
         "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
         "detect", "evaluate",
