@@ -25,6 +25,7 @@ naming            which class a model gives the objects, to find renamed ones
 agnostic          AP at an overlap of 0.5 with all categories taken as one
 published         a measured accuracy against the card's published one
 across            one model on several delegates, whose mAPs contradict each other
+preparations      whether a model finds more in images prepared in another way
 doubts            whether an accuracy can be right, by these contradictions
 boxes             overlap of boxes, in COCO's arithmetic
 matches           which detection found which annotation

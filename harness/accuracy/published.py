@@ -20,7 +20,7 @@ WIDER = 1.5
 
 def against_published(model: Model, dataset: Dataset, interval: Interval) -> Iterator[Check]:
     """Compare an mAP with the card's, where the data set is the one that belongs to the card."""
-    figure = next((one for one in model.card.published if one.metric == "map"), None)
+    figure = _map_of(model)
     if figure is None or interval.map is None or not _is_own(model, dataset):
         return
     n_images = len(dataset.images)
@@ -36,6 +36,15 @@ def against_published(model: Model, dataset: Dataset, interval: Interval) -> Ite
         remedy="compare the card's [input] (mean, std, channels, resize) with the model's training",
         command=PROBE,
     )
+
+
+def is_published_for(model: Model, dataset: Dataset) -> bool:
+    """Whether a model's card publishes an mAP for the very data set, so that a wrong preparation shows by itself."""
+    return _map_of(model) is not None and _is_own(model, dataset)
+
+
+def _map_of(model: Model) -> Published | None:
+    return next((one for one in model.card.published if one.metric == "map"), None)
 
 
 def _is_own(model: Model, dataset: Dataset) -> bool:

@@ -17,6 +17,7 @@ host_check   whether a failure is this computer's, and no cell's
 cell_record  the record of a cell as it grows
 run          a plan on one device
 review       a run's accuracies against each other, at its end
+preparations  a few images prepared in other ways than the card says
 observer     who is told how a run goes
 estimate     about how long a cell takes
 detect       what a model finds in a few images, without a run

@@ -5,7 +5,7 @@ It can be done again: what an earlier review said of a cell is replaced.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -13,14 +13,21 @@ from msgspec.structs import replace
 from harness.accuracy import across
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.dataset import Dataset
+from harness.accuracy.published import is_published_for
+from harness.bench import preparations
 from harness.bench.accuracy_checks import with_checks, without_checks
 from harness.bench.cell_record import with_status
 from harness.bench.plan import Cell, Plan
+from harness.bench.preparations import affordable_images, alternatives, try_preparations
 from harness.delegates import CPU_REFERENCE
+from harness.errors import HarnessError, is_host_fault
 from harness.records.checks import Check
 from harness.records.records import AccuracyFacts, Record
 from harness.records.store import RunStore
 from harness.vocabulary import NO_ACCURACY
+
+NOT_COMPARED = "the rows of this model were not held against each other"
+NOT_TRIED = "other preparations of the input were not tried"
 
 
 @dataclass(frozen=True)
@@ -53,19 +60,72 @@ class Evaluated:
 
 
 def review(plan: Plan, store: RunStore) -> None:
-    """Look for accuracies that contradict each other, and keep what is found in the records.
+    """Look for accuracies that contradict each other, and for better preparations; keep what is found in the records.
 
     Raises:
         OutputError: A record cannot be written.
-        DatasetError: The annotations or detections cannot be read any more.
     """
     groups: dict[tuple[object, ...], list[Evaluated]] = {}
     for one in _evaluated(plan, store):
         groups.setdefault(one.subject, []).append(one)
     for group in groups.values():
-        found = list(_disagreements(group, store))
+        objections = _objections(group, store)
         for place, one in enumerate(group):
-            _keep(one, [check for at, check in found if at == place], (across.NAME,), store)
+            _keep(one, objections.of(place), objections.remarks, store)
+
+
+@dataclass
+class _Objections:
+    """What a review says of the cells of one model: checks of all or of one of them, and what could not be tried."""
+
+    of_all: list[Check]
+    of_one: list[tuple[int, Check]]
+    remarks: list[str]
+
+    def of(self, place: int) -> list[Check]:
+        """Return the checks of one cell."""
+        return [*(check for at, check in self.of_one if at == place), *self.of_all]
+
+    def could_not(self, what: str, error: Exception) -> None:
+        """Remark what could not be tried; raise what this computer is to blame for."""
+        if is_host_fault(error):
+            raise error
+        self.remarks.append(f"{what}: {error}")
+
+
+def _objections(group: list[Evaluated], store: RunStore) -> _Objections:
+    found = _Objections([], [], [])
+    try:
+        found.of_one += _disagreements(group, store)
+    except (HarnessError, OSError) as error:
+        found.could_not(NOT_COMPARED, error)
+    try:
+        found.of_all += _preparations(group, store)
+    except (HarnessError, OSError) as error:
+        found.could_not(NOT_TRIED, error)
+    return found
+
+
+def _preparations(group: list[Evaluated], store: RunStore) -> Iterator[Check]:
+    """Try other preparations of the input, unless a published figure says that the card's is right."""
+    one = group[0]
+    if is_published_for(one.cell.model, one.dataset) or not alternatives(one.cell):
+        return
+    measured_s = sum(_seconds(each.record) for each in group)
+    speeds = [each.accuracy.images_per_second for each in group]
+    fastest = max((speed for speed in speeds if speed), default=None)
+    n_images = affordable_images(one.cell, measured_s, fastest)
+    scratch = store.make_scratch(f"{one.cell.id}-preparations")
+    yield from try_preparations(one.cell, one.dataset, one.truth, n_images, scratch)
+
+
+def _seconds(record: Record) -> float:
+    """Return how long a cell was measured."""
+    accuracy = record.accuracy
+    timed = sum(process.duration_s or 0.0 for process in record.processes)
+    if accuracy is None or not accuracy.images_per_second:
+        return timed
+    return timed + accuracy.n_images / accuracy.images_per_second
 
 
 def _evaluated(plan: Plan, store: RunStore) -> Iterator[Evaluated]:
@@ -99,8 +159,10 @@ def _execution(one: Evaluated, store: RunStore) -> across.Execution:
     )
 
 
-def _keep(one: Evaluated, checks: Iterable[Check], names: Collection[str], store: RunStore) -> None:
-    """Put checks in the place of those of these names that a record has."""
-    accuracy = with_checks(without_checks(one.accuracy, names), one.cell, checks)
+def _keep(one: Evaluated, checks: Iterable[Check], remarks: Iterable[str], store: RunStore) -> None:
+    """Put checks and remarks in the place of those that an earlier review left in a record."""
+    accuracy = without_checks(one.accuracy, (across.NAME, preparations.NAME))
+    kept = (reason for reason in accuracy.reasons if not reason.startswith((NOT_COMPARED, NOT_TRIED)))
+    accuracy = with_checks(replace(accuracy, reasons=(*kept, *remarks)), one.cell, checks)
     if accuracy != one.accuracy:
         store.save_record(with_status(replace(one.record, accuracy=accuracy)))

@@ -8,6 +8,7 @@
     latency    time a model
     accuracy   run a model over images
     operators  record the times of operators
+    preparations  run a model over a few images prepared in several ways
     check      the outputs of what was timed against one CPU thread's
     agreement  whether two runs gave the same outputs
     library    a delegate from a shared library

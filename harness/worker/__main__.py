@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import HarnessError, is_host_fault
 from harness.runtime import RuntimeMissingError, load_runtime
 from harness.worker.events import Failed, Finished, HostFault, emit
-from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, load_job
+from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, PreparationsJob, load_job
 from harness.worker.library import LibraryError
 from harness.worker.memory import limit_memory
 from harness.worker.parent import end_with_parent
@@ -55,6 +55,10 @@ def _carry_out(job: Job) -> None:
         from harness.worker import operators
 
         operators.run(job, runtime)
+    elif isinstance(job, PreparationsJob):
+        from harness.worker import preparations
+
+        preparations.run(job, runtime)
     else:
         from harness.worker import latency
 

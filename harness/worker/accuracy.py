@@ -39,7 +39,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]
     recipe = _recipe(job, first)
-    images = [_listed(*row) for row in json.loads(Path(job.images).read_text("utf-8"))]
+    images = [listed(*row) for row in json.loads(Path(job.images).read_text("utf-8"))]
     # First of all: an accuracy from wrong outputs is not worth its time, and nonsense cannot always be decoded.
     checked = _check(job, runtime, first, _feeds(first, recipe.preparation, images))
     execution = library.describe(job, applied[0])
@@ -76,7 +76,8 @@ def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:
     )
 
 
-def _listed(image_id: int, path: str, size: Sequence[int] | None, as_stored: bool) -> tuple[int, ImageFile]:
+def listed(image_id: int, path: str, size: Sequence[int] | None, as_stored: bool) -> tuple[int, ImageFile]:
+    """Return an image's id and file from its row in the list of images."""
     return int(image_id), ImageFile(Path(path), None if size is None else (size[0], size[1]), as_stored)
 
 

@@ -107,8 +107,45 @@ class OperatorsJob:
     kind: str = "operators"
 
 
-Job = LatencyJob | AccuracyJob | OperatorsJob
-_KINDS: dict[str, type[Job]] = {"latency": LatencyJob, "accuracy": AccuracyJob, "operators": OperatorsJob}
+@dataclass(frozen=True)
+class PreparationsJob:
+    """Run one model over a few images, each prepared in several ways, and keep the detections of each way.
+
+    Attributes:
+        model: Path of the .tflite.
+        delegate: `cpu` or `cpu-reference`.
+        threads: CPU threads of one interpreter.
+        card: The card's decoder and labels, as in its TOML.
+        preparations: Input sections of cards; the detections of the K-th are in `detections-K.json`.
+        images: As for accuracy.
+        cores: CPU cores to keep busy.
+        output: Folder for `result.json` and the detections.
+        memory_limit_mb: As for latency.
+        delegate_library: Always None.
+        delegate_options: Always empty.
+    """
+
+    model: str
+    delegate: str
+    threads: int
+    card: dict[str, Any] = field(default_factory=dict)
+    preparations: list[dict[str, Any]] = field(default_factory=list)
+    images: str = ""
+    cores: int = 1
+    output: str = ""
+    memory_limit_mb: int | None = None
+    delegate_library: str | None = None
+    delegate_options: dict[str, str] = field(default_factory=dict)
+    kind: str = "preparations"
+
+
+Job = LatencyJob | AccuracyJob | OperatorsJob | PreparationsJob
+_KINDS: dict[str, type[Job]] = {
+    "latency": LatencyJob,
+    "accuracy": AccuracyJob,
+    "operators": OperatorsJob,
+    "preparations": PreparationsJob,
+}
 
 
 def dump_job(job: Job, path: Path) -> None:

@@ -136,7 +136,16 @@ class OperatorsResult:
     summary: str
 
 
-Result = LatencyResult | AccuracyResult | OperatorsResult
+@dataclass(frozen=True)
+class PreparationsResult:
+    """What a preparations job gave, besides its detections: the ids of the images that could be read."""
+
+    runtime: str
+    image_ids: tuple[int, ...]
+    seconds: float
+
+
+Result = LatencyResult | AccuracyResult | OperatorsResult | PreparationsResult
 
 
 def write_result(result: Result, folder: str) -> None:

@@ -33,9 +33,9 @@ from harness.worker.events import (
 )
 from harness.worker.jobs import Job, dump_job
 from harness.worker.parent import PARENT
-from harness.worker.results import AccuracyResult, LatencyResult, OperatorsResult
+from harness.worker.results import AccuracyResult, LatencyResult, OperatorsResult, PreparationsResult
 
-R = TypeVar("R", LatencyResult, AccuracyResult, OperatorsResult)
+R = TypeVar("R", LatencyResult, AccuracyResult, OperatorsResult, PreparationsResult)
 
 _ENDED_BY_SOMEBODY = frozenset(
     getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)
@@ -45,7 +45,7 @@ _ENDED_BY_SOMEBODY = frozenset(
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Keeps NumPy to one thread beside the runtime's own."""
 
-look_into(LatencyResult, AccuracyResult, OperatorsResult, *EVENTS.values())
+look_into(LatencyResult, AccuracyResult, OperatorsResult, PreparationsResult, *EVENTS.values())
 
 
 @dataclass(frozen=True)
