@@ -5,9 +5,15 @@ LiteRT (`ai-edge-litert`) first; its predecessor `tflite-runtime` where that is 
 
 from __future__ import annotations
 
+import os
+import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
+from threading import RLock
 from typing import Any
 
 from harness.delegates import CPU, CPU_REFERENCE
@@ -17,6 +23,12 @@ RUNTIMES = (
     ("tflite-runtime", "tflite_runtime.interpreter"),
 )
 """Distribution and module, in order of preference."""
+
+
+_CHATTER = (b"INFO: ", b"VERBOSE: ")
+"""How the runtime's own log begins lines that are neither a warning nor an error (TFLite's minimal_logging)."""
+_STDERR = 2
+_ONE_AT_A_TIME = RLock()
 
 
 class RuntimeMissingError(Exception):
@@ -94,3 +106,26 @@ def load_model(runtime: Runtime, model: str, delegate: str, threads: int, keep_t
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of the memory that preserved tensors take
         return runtime.module.Interpreter(**settings, experimental_preserve_all_tensors=True)
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep what the runtime tells of itself off the terminal; everything else that is written meanwhile stays.
+
+    For interpreters in a command's own process. What a worker's runtime says is evidence, and is kept.
+    """
+    with _ONE_AT_A_TIME, tempfile.TemporaryFile() as said:
+        try:
+            sys.stderr.flush()
+            terminal = os.dup(_STDERR)
+        except (OSError, ValueError, AttributeError):  # there is no stderr
+            yield
+            return
+        os.dup2(said.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(terminal, _STDERR)
+            os.close(terminal)
+            said.seek(0)
+            os.write(_STDERR, b"".join(line for line in said if not line.startswith(_CHATTER)))

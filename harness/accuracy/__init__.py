@@ -7,7 +7,7 @@ dataset           a dataset: annotations and a folder of images
 layouts           where folders of exported data sets keep annotations and images
 foreign           labels in other formats than COCO's
 image_places      the file of an image that annotations name
-image_ids         lists of image ids in files
+image_ids         lists of images in files, by their ids or names
 image_files       images upright, in 8-bit RGB, with the annotated size
 image_sizes       image sizes against the annotated ones, before anything is measured
 pixel_modes       pixels of any kind as 8-bit RGB

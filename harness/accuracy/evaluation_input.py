@@ -13,7 +13,7 @@ from harness.accuracy.coco import chosen_images, refuse_unknown_ids
 from harness.accuracy.coco_json import first_few, read_bytes
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.detections import DetectionTable, decode_detections, load_detections
-from harness.accuracy.image_ids import read_image_ids
+from harness.accuracy.image_ids import images_meant, read_image_ids
 from harness.accuracy.plausibility import refuse_wrong_units
 from harness.errors import DatasetError
 from harness.paths import is_folder
@@ -35,14 +35,14 @@ class EvaluationInput:
 
 
 def load(
-    annotations: Path, detections: Path, image_ids: Path | Iterable[int] | None = None
+    annotations: Path, detections: Path, image_ids: Path | Iterable[int | str] | None = None
 ) -> EvaluationInput:
     """Read annotations, detections of them, and which images to evaluate.
 
     Args:
         annotations: A COCO `instances` file, or a dataset: a folder or card (COCO, VOC or YOLO labels).
         detections: A COCO result file.
-        image_ids: The ids of the images, or a file with them; None for all.
+        image_ids: The ids of the images or the names of their files, or a file with them; None for all.
 
     Raises:
         DatasetError: They cannot be used, or the detections are of other images, categories or units.
@@ -54,7 +54,10 @@ def load(
     table = read_detections(truth, detections)
     if image_ids is None:
         return EvaluationInput(truth, table)
-    ids = read_image_ids(image_ids) if isinstance(image_ids, Path) else list(image_ids)
+    if isinstance(image_ids, Path):
+        ids = read_image_ids(image_ids, truth)
+    else:
+        ids = images_meant(image_ids, truth)
     return EvaluationInput(truth, table, chosen_images(truth, ids))
 
 

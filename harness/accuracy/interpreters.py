@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.delegates import CPU
 from harness.errors import JobError
-from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
+from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter, without_chatter
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -88,7 +88,8 @@ def make_here(file: Path, delegate: str = CPU, threads: int = 1) -> Any:
         JobError: There is no runtime, or it refuses the model.
     """
     try:
-        return make_interpreter(load_runtime(), str(file), delegate, threads)
+        with without_chatter():
+            return make_interpreter(load_runtime(), str(file), delegate, threads)
     except (RuntimeMissingError, RuntimeError, ValueError) as error:
         raise JobError(f"{file}: cannot be run: {error}") from error
 

@@ -20,7 +20,7 @@ def evaluate(
     detections: str | Path,
     *,
     engine: CocoEngine = "hotcoco",
-    image_ids: str | Path | Iterable[int] | None = None,
+    image_ids: str | Path | Iterable[int | str] | None = None,
     against: str | Path | None = None,
     breakdown: bool = False,
     curves: str | Path | None = None,
@@ -34,7 +34,7 @@ def evaluate(
         annotations: COCO instances file, or a dataset: a folder (COCO, VOC or YOLO labels), data.yaml or card.
         detections: COCO result file.
         engine: What computes the figures; both give the same numbers.
-        image_ids: Evaluate these images only: their ids, or a file with one id a line or a JSON list.
+        image_ids: Evaluate these images only: their ids or file names, or a file with one a line or a JSON list.
         against: Detections of another model on the same images: return the paired difference from it instead.
         breakdown: Return AP by class and size and the kinds of errors instead.
         curves: A file to write the precision-recall curves to, as CSV.

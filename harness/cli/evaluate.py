@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     "--image-ids",
     type=PATH,
     metavar="FILE",
-    help="Evaluate these images only: one id a line, or a JSON list.",
+    help="Evaluate these images only: one id or file name a line, or a JSON list.",
 )
 @click.option(
     "--against",

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from harness.accuracy.prepare import Preparation
 from harness.delegates import CPU
 from harness.quantization.representative import Tensor
-from harness.runtime import load_runtime, make_interpreter
+from harness.runtime import load_runtime, make_interpreter, without_chatter
 from harness.tflite import model, postprocess
 from harness.tflite.tensor_info import TensorInfo
 from harness.tflite.values import to_integers, to_real
@@ -54,7 +54,8 @@ class Probe:
         self.input = description.inputs[0]
         watched = found[1].inputs[:2] if found else graph.primary.outputs
         self.names = tuple(graph.primary.tensors[index].name for index in watched)
-        self._interpreter = make_interpreter(load_runtime(), str(path), CPU, 1, keep_tensors=True)
+        with without_chatter():
+            self._interpreter = make_interpreter(load_runtime(), str(path), CPU, 1, keep_tensors=True)
         self._feed = self._interpreter.get_input_details()[0]["index"]
         self._watched = [int(index) for index in watched]
 

@@ -23,7 +23,7 @@ from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep
 from harness.errors import JobError
-from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter
+from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter, without_chatter
 from harness.tflite.graph import Subgraph, Tensor
 from harness.tflite.values import real_range, to_real
 
@@ -83,9 +83,10 @@ class Reader:
 
     def __init__(self, file: Path) -> None:
         try:
-            self._interpreter = make_interpreter(
-                load_runtime(), str(file), CPU_REFERENCE, 1, keep_tensors=True
-            )
+            with without_chatter():
+                self._interpreter = make_interpreter(
+                    load_runtime(), str(file), CPU_REFERENCE, 1, keep_tensors=True
+                )
         except (RuntimeMissingError, RuntimeError, ValueError) as error:
             raise JobError(f"{file}: its tensors cannot be read: {error}") from error
         self._feed = self._interpreter.get_input_details()[0]["index"]
