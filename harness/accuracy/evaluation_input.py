@@ -54,10 +54,7 @@ def load(
     table = read_detections(truth, detections)
     if image_ids is None:
         return EvaluationInput(truth, table)
-    if isinstance(image_ids, Path):
-        ids = read_image_ids(image_ids, truth)
-    else:
-        ids = images_meant(image_ids, truth)
+    ids = read_image_ids(image_ids, truth) if isinstance(image_ids, Path) else images_meant(image_ids, truth)
     return EvaluationInput(truth, table, chosen_images(truth, ids))
 
 

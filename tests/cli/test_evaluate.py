@@ -183,27 +183,6 @@ def test_image_ids_are_read_from_lines_or_json(evaluate, files, text):
     assert row["map"] == pytest.approx(51 / 101, abs=1e-9)  # one of the image's two objects: recall 0…0.50
 
 
-@pytest.mark.parametrize("text", ["val/b.jpg", "b.jpg\n", "b", '["b.jpg"]', "images/val/b.jpg", "2\nb"])
-def test_images_are_named_by_their_files_too(evaluate, files, text):
-    document = json.loads((files / "truth.json").read_text())
-    for row, name in zip(document["images"], ("val/a.jpg", "val/b.jpg"), strict=True):
-        row["file_name"] = name
-    (files / "truth.json").write_text(json.dumps(document))
-    (files / "ids.txt").write_text(text)
-    status, out, _ = evaluate("--image-ids", str(files / "ids.txt"), "--format", "json")
-    assert status == 0 and json.loads(out)[0]["n_images"] == 1
-
-
-def test_a_number_that_is_the_id_of_one_image_and_the_name_of_another_is_refused(evaluate, files):
-    document = json.loads((files / "truth.json").read_text())
-    for row, name in zip(document["images"], ("2.jpg", "1.jpg"), strict=True):
-        row["file_name"] = name
-    (files / "truth.json").write_text(json.dumps(document))
-    (files / "ids.txt").write_text("1")
-    status, _, err = evaluate("--image-ids", str(files / "ids.txt"))
-    assert status == 2 and "'1' is the id of one image of truth.json and the name of another" in err
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
