@@ -21,7 +21,7 @@ class CellProgress:
     Attributes:
         n_processes: Processes that timed it.
         measured_s: Seconds that they measured.
-        half_width_percent: Half the 95 % interval of the median, in percent of it; None where it is unknown.
+        half_width_percent: The longer side of the median's 95 % interval, in percent of it; None where it is unknown.
         failed: Whether one of them failed. It is not tried again: it would fail again, or hide that it failed once.
         complete: Whether nothing is wanted of it any more.
         in_bursts: Whether its processes ran rightly and gave a summary each, so that a sustained load takes several.

@@ -66,7 +66,11 @@ def command(
     """Compare two runs, cell by cell: what became slower, faster, better or worse, and what cannot be told.
 
     BASE and NEW are runs' ids, the beginning of one, `latest`, or folders with one or several runs. Cells are matched
-    by model, device, delegate, threads and dataset; the model's file and the runtime may differ.
+    by model, device, delegate, threads and dataset; the model's file and the runtime may differ. Of folders with
+    several runs on both sides, the runs are the samples; measured in turn, A B A B, they rule out what lasts longer.
+
+    All cells are decided together (Benjamini-Hochberg). Nothing is decided where heat, other programs or the clock
+    disturbed either side, or with fewer than three processes.
 
     With --fail-if the exit status is 1 if a change is beyond its threshold with its whole 95 % interval, 3 if an
     interval holds a threshold or a cell cannot be judged, and 0 if every interval stays on the near side. A threshold
@@ -105,8 +109,10 @@ def _print(
     for remark in summary.remarks(compared):
         warn(remark)
     if format_ == "table":
-        for change in dict.fromkeys(summary.changed_things(rows)):
-            note(change)
+        count = compared.decisions.sentence()
+        for line in (*summary.undecided_reasons(rows), *dict.fromkeys(summary.changed_things(rows)), count):
+            if line:
+                note(line)
     for finding in verdict.findings:
         if finding.outcome != Outcome.PASS:
             note(f"{finding.outcome}: {finding.condition}: {summary.describe(finding)}")

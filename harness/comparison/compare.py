@@ -8,13 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.comparison import measures
 from harness.comparison.accuracy import AccuracyDifference, AnnotationFinder, accuracy_difference
 from harness.comparison.match import Matching, RecordPair, match
+from harness.comparison.together import Decisions, decide_together
 from harness.errors import RecordError, UsageError
 from harness.records.records import StoredRecord
 from harness.rows import frame
+from harness.rows.summary import summarize_record
+from harness.rows.verdict import Finding, disturbances
 from harness.statistics.comparing import Difference
+from harness.statistics.latency import median_interval, median_of
+from harness.units import NS_PER_MS
 from harness.vocabulary import MEASURED
 from harness.workspace import Workspace
 
@@ -30,33 +37,42 @@ class CellComparison:
         base: The public columns of the base.
         new: The public columns of the new run.
         accuracy: The difference of the mAPs.
+        disturbed: What disturbed the times of either side, one sentence each.
     """
 
     pair: RecordPair
     base: Row
     new: Row
     accuracy: AccuracyDifference
+    disturbed: tuple[str, ...] = ()
 
     @cached_property
     def latency(self) -> Difference:
         """The difference of the median latencies."""
         return self.difference("latency_median_ms")
 
-    def difference(self, column: str, least: int = 2) -> Difference:
+    def difference(self, column: str) -> Difference:
         """Return the difference of a column that has one number a process, or why there is none.
+
+        Nothing is decided where something else than the model changed the times of a side.
 
         Args:
             column: One of `measures.MEASURES` that is not exact or paired.
-            least: Number of processes on each side below which the difference has no interval.
         """
         for side, row in (("base", self.base), ("new", self.new)):
             problem = _problem(row, column)
             if problem:
                 return Difference(None, None, None, None, "~", f"the {side} {problem}")
         try:
-            return measures.difference(column, self.pair.base, self.pair.new, least)
+            found = measures.difference(column, *self.pair.sides.values())
         except RecordError as error:
             return Difference(None, None, None, None, "~", str(error))
+        disturbance = self.disturbance(column)
+        return found.undecided(disturbance) if disturbance and found.p is not None else found
+
+    def disturbance(self, column: str) -> str:
+        """Say what disturbed a column of either side; nothing where nothing did."""
+        return "; ".join(self.disturbed) if measures.MEASURES[column].is_time else ""
 
 
 def _problem(row: Row, column: str) -> str:
@@ -86,6 +102,11 @@ class RunComparison:
     matching: Matching
     warnings: tuple[str, ...] = ()
 
+    @cached_property
+    def decisions(self) -> Decisions:
+        """What all cells together decide."""
+        return decide_together(self.comparisons)
+
 
 def compare_results(
     base: Sequence[Path],
@@ -112,11 +133,44 @@ def compare_results(
 
 
 def _compare(pair: RecordPair, annotations: AnnotationFinder) -> CellComparison:
-    return CellComparison(pair, _row(pair.base), _row(pair.new), accuracy_difference(pair, annotations))
+    sides = {side: _Side.of(records) for side, records in pair.sides.items()}
+    disturbed = [f"the {name} is {said}" for name, side in sides.items() for said in side.disturbed]
+    base, new = (side.row for side in sides.values())
+    return CellComparison(pair, base, new, accuracy_difference(pair, annotations), tuple(disturbed))
 
 
-def _row(stored: StoredRecord) -> Row:
-    return frame.to_rows([stored])[0]
+@dataclass(frozen=True)
+class _Side:
+    """The public columns of one side, and what disturbed its times."""
+
+    row: Row
+    disturbed: tuple[str, ...]
+
+    @staticmethod
+    def of(records: Sequence[StoredRecord]) -> _Side:
+        """Summarize one side; of several runs each counts once for the median."""
+        rows = frame.to_rows(records)
+        found = [finding for stored in records for finding in _disturbances(stored)]
+        row = rows[-1] | (_median_of([row["latency_median_ms"] for row in rows]) if len(rows) > 1 else {})
+        return _Side(row, tuple(dict.fromkeys(f"{verdict}: {reason}" for verdict, reason in found)))
+
+
+def _disturbances(stored: StoredRecord) -> tuple[Finding, ...]:
+    try:
+        return disturbances(stored.record, summarize_record(stored))
+    except RecordError:
+        return ()
+
+
+def _median_of(medians: Sequence[float | None]) -> Row:
+    """Return the median of runs' medians with its interval from run to run."""
+    known = [np.array([round(value * NS_PER_MS)]) for value in medians if value is not None]
+    if not known:
+        return {}
+    low, high = median_interval(known) or (None, None)
+    ends = {"latency_median_low_ms": low, "latency_median_high_ms": high}
+    found = {"latency_median_ms": median_of(known), **ends}
+    return {name: None if value is None else value / NS_PER_MS for name, value in found.items()}
 
 
 def refuse_nothing_in_common(compared: RunComparison) -> None:

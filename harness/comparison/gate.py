@@ -7,7 +7,8 @@ superiority and one of equivalence at once (the three outcomes of an interval: S
 * `fail`: the whole interval lies beyond the threshold. A change that large is real, up to an error of 2.5 %.
 * `pass`: the whole interval lies on the near side of it, or on it. A change that large is ruled out.
 * `undecided`: the interval holds the threshold, or there is no interval: fewer than three processes on a side, samples
-  or annotations that are gone, a cell that has no such figure, that was throttled, or that is missing from the new run.
+  or annotations that are gone, a cell that has no such figure, whose times something else disturbed (heat, other
+  programs, a clock that changes: `harness.rows.verdict.disturbances`), or that is missing from the new run.
 
 A threshold of 0 forbids any change, and no data can rule that out; so there an interval that holds 0 passes. Such a
 gate fails 2.5 % of all unchanged cells by chance; one with a threshold above the noise does not.
@@ -23,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.comparison.compare import CellComparison, RunComparison
+from harness.comparison.compare import CellComparison, Row, RunComparison
 from harness.comparison.expression import Condition
 from harness.comparison.match import name_of
 from harness.comparison.measures import MEASURES
@@ -40,10 +41,6 @@ class Outcome(Word):
 
 
 EXIT_STATUS = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNDECIDED: 3}
-
-
-LEAST_PROCESSES = 3
-"""Two processes of a device with two states agree by chance: 6 % of such unchanged pairs would fail."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +126,23 @@ def judge_cell(comparison: CellComparison, condition: Condition) -> Finding:
     status = comparison.base["status"]
     if estimate.change is None and status == comparison.new["status"] and status not in MEASURED:
         return Finding(cell, condition, Outcome.PASS, f"not judged: {status} before and after", judged=False)
-    return Finding(cell, condition, outcome, _text(estimate, condition, outcome) + _statuses(comparison))
+    text = _text(estimate, condition, outcome)
+    return Finding(cell, condition, outcome, text + _words(comparison, condition.column))
 
 
-def _statuses(comparison: CellComparison) -> str:
-    """Say which of the two is not ok: a figure of such a cell never stands without that word."""
-    sides = {side: getattr(comparison, side)["status"] for side in ("base", "new")}
-    words = [f"the {side} is {status}" for side, status in sides.items() if status != Status.OK]
+def _words(comparison: CellComparison, column: str) -> str:
+    """Say which of the two is not ok, or not trusted: a figure of such a cell never stands without that word."""
+    rows = {side: getattr(comparison, side) for side in ("base", "new")}
+    is_time = MEASURES[column].is_time
+    words = [f"the {side} is {word}" for side, row in rows.items() if (word := doubt(row, verdicts=is_time))]
     return f" ({', '.join(words)})" if words else ""
+
+
+def doubt(row: Row, *, verdicts: bool = True) -> str:
+    """Return the word for how far a row can be trusted: its status, or its verdict; nothing where it can be."""
+    if row["status"] != Status.OK:
+        return str(row["status"])
+    return str(row["verdict"]) if verdicts and row["verdict"] not in {None, Verdict.TRUSTED} else ""
 
 
 def decide(estimate: Estimate, condition: Condition) -> Outcome:
@@ -162,18 +168,14 @@ def estimate_of(comparison: CellComparison, condition: Condition) -> Estimate:
 
 def _of_processes(comparison: CellComparison, condition: Condition) -> Estimate:
     """Return the change of a column with one number a process; absolute ones as percentage times the base's figure."""
-    throttled = [
-        side for side in ("base", "new") if getattr(comparison, side)["verdict"] == Verdict.THROTTLED
-    ]
-    found = comparison.difference(condition.column, LEAST_PROCESSES)
+    found = comparison.difference(condition.column)
     base = comparison.base[condition.column]
-    if throttled:
-        return Estimate(
-            found.percent if condition.relative else None, reason=f"the {throttled[0]} was throttled"
-        )
     if found.percent is None or base is None:
         return Estimate(None, reason=found.reason)
     factor = 1.0 if condition.relative else base / 100
+    disturbance = comparison.disturbance(condition.column)
+    if disturbance:
+        return Estimate(found.percent * factor, reason=disturbance)
     low, high = (None if end is None else end * factor for end in (found.low, found.high))
     return Estimate(found.percent * factor, low, high, found.reason)
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree as ET
 
+from harness.comparison import design
 from harness.comparison.compare import RunComparison
-from harness.comparison.gate import Finding, GateResult, Outcome
+from harness.comparison.gate import Finding, GateResult, Outcome, doubt
 from harness.text import clean
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -28,6 +29,9 @@ def to_junit(compared: RunComparison, verdict: GateResult) -> bytes:
         suite.append(_case(finding))
     if not cases:
         suite.extend(_plain_cases(compared))
+    left_open = "\n".join(design.remarks(one.pair for one in compared.comparisons))
+    if left_open:
+        ET.SubElement(suite, "system-out").text = _safe(left_open)
     root = ET.Element("testsuites", dict(suite.attrib))
     root.append(suite)
     ET.indent(root)
@@ -63,7 +67,13 @@ def _case(finding: Finding) -> ET.Element:
 def _plain_cases(compared: RunComparison) -> Iterable[ET.Element]:
     from harness.comparison.match import name_of
 
-    return [_empty_case(name_of(c.pair.new.record), "compared") for c in compared.comparisons]
+    for one in compared.comparisons:
+        case = _empty_case(name_of(one.pair.new.record), "compared")
+        doubts = {side: doubt(getattr(one, side)) for side in ("base", "new")}
+        words = [f"the {side} is {word}" for side, word in doubts.items() if word]
+        if words:
+            ET.SubElement(case, "system-out").text = _safe(", ".join(words))
+        yield case
 
 
 def _empty_case(cell: str, name: str) -> ET.Element:

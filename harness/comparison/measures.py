@@ -37,12 +37,14 @@ class Measure:
         of_samples: Takes the number from one process's steady durations in ns.
         of_summary: Takes it from a native tool's summary of the process; None where the summary lacks it.
         of_process: Takes it from a process's facts.
+        is_time: Whether heat, the clock and other programs change it.
     """
 
     kind: Kind
     of_samples: Callable[[Durations], float] | None = None
     of_summary: Callable[[SummaryFacts], float | None] | None = None
     of_process: Callable[[ProcessFacts], float | None] | None = None
+    is_time: bool = False
 
 
 def _quantile(q: float) -> Callable[[Durations], float]:
@@ -58,14 +60,18 @@ def _rate(mean_ns: float) -> float | None:
 
 
 MEASURES: Mapping[str, Measure] = {
-    "latency_median_ms": Measure("samples", lambda d: float(np.median(d)), lambda s: s.median_ns),
-    "latency_mean_ms": Measure("samples", lambda d: float(np.mean(d)), lambda s: s.mean_ns),
-    "latency_p90_ms": Measure("samples", _quantile(0.90), _untold),
-    "latency_p95_ms": Measure("samples", _quantile(0.95), _untold),
-    "latency_p99_ms": Measure("samples", _quantile(0.99), _untold),
-    "fps": Measure("samples", lambda d: _RATE_SCALE / float(np.mean(d)), lambda s: _rate(s.mean_ns)),
-    "init_ms": Measure("process", of_process=lambda p: p.init_ns),
-    "first_inference_ms": Measure("process", of_process=lambda p: p.first_inference_ns),
+    "latency_median_ms": Measure(
+        "samples", lambda d: float(np.median(d)), lambda s: s.median_ns, is_time=True
+    ),
+    "latency_mean_ms": Measure("samples", lambda d: float(np.mean(d)), lambda s: s.mean_ns, is_time=True),
+    "latency_p90_ms": Measure("samples", _quantile(0.90), _untold, is_time=True),
+    "latency_p95_ms": Measure("samples", _quantile(0.95), _untold, is_time=True),
+    "latency_p99_ms": Measure("samples", _quantile(0.99), _untold, is_time=True),
+    "fps": Measure(
+        "samples", lambda d: _RATE_SCALE / float(np.mean(d)), lambda s: _rate(s.mean_ns), is_time=True
+    ),
+    "init_ms": Measure("process", of_process=lambda p: p.init_ns, is_time=True),
+    "first_inference_ms": Measure("process", of_process=lambda p: p.first_inference_ns, is_time=True),
     "peak_memory_mb": Measure("process", of_process=lambda p: p.peak_memory_bytes),
     "size_bytes": Measure("exact"),
     "delegated_nodes": Measure("exact"),
@@ -75,29 +81,29 @@ MEASURES: Mapping[str, Measure] = {
 """The columns that a gate can judge, by their public names."""
 
 
-def difference(column: str, base: StoredRecord, new: StoredRecord, least: int = 2) -> Difference:
+def difference(column: str, base: Sequence[StoredRecord], new: Sequence[StoredRecord]) -> Difference:
     """Compare a column that has one number a process.
 
     Args:
         column: One of `MEASURES` that is not exact or paired.
-        base: The reference.
-        new: The record to judge.
-        least: Number of processes on each side below which the difference has no interval.
+        base: The records of the reference: one, or one a run. Several on both sides are the units, each with the median
+            of its processes; else the processes of the last of each side are.
+        new: The records to judge.
 
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
     """
-    first, second = (_values(MEASURES[column], side) for side in (base, new))
-    found = comparing.compare(first, second)
-    if found.low is None or min(len(first), len(second)) >= least:
-        return found
-    why = f"{len(first)} against {len(second)} processes, and {least} of each are needed"
-    return Difference(found.percent, None, None, None, "~", why)
+    measure = MEASURES[column]
+    if min(len(base), len(new)) > 1:
+        first, second = ([_values(measure, stored) for stored in side] for side in (base, new))
+        return comparing.compare(first, second, unit="runs")
+    first, second = (list(_values(measure, side[-1])[:, None]) for side in (base, new))
+    return comparing.compare(first, second)
 
 
-def _values(measure: Measure, stored: StoredRecord) -> list[npt.NDArray[np.int64]]:
-    """Return one array of one whole number a process: the median that is compared is the number itself."""
-    return [np.array([round(value)], dtype=np.int64) for value in _numbers(measure, stored)]
+def _values(measure: Measure, stored: StoredRecord) -> npt.NDArray[np.int64]:
+    """Return one whole number a process."""
+    return np.array([round(value) for value in _numbers(measure, stored)], dtype=np.int64)
 
 
 def _numbers(measure: Measure, stored: StoredRecord) -> Sequence[float]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.comparison.accuracy import AccuracyDifference
 from harness.comparison.compare import CellComparison, RunComparison
+from harness.comparison.design import order
 from harness.comparison.gate import Finding, GateResult, worst
 from harness.rows.columns import BY_NAME, LIST, NUMBER, TEXT
+from harness.statistics.comparing import Difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +38,7 @@ OWN_COLUMNS = (
 )
 """The public columns that are shown of each of the two, as `base_…` and `new_…`."""
 DIFFERENCE = {
+    "order": TEXT,
     "difference_percent": NUMBER,
     "low": NUMBER,
     "high": NUMBER,
@@ -50,7 +54,7 @@ DIFFERENCE = {
     "gate": TEXT,
     "gate_findings": LIST,
 }
-"""The columns about both: the difference of the median latency, of the mAP, and the gate's decision."""
+"""The columns about both: the order of measuring, the differences of median latency and mAP, the gate's decision."""
 
 DTYPES: dict[str, str] = {
     **{name: BY_NAME[name].dtype for name in KEYS},
@@ -63,18 +67,22 @@ COLUMNS = tuple(DTYPES)
 
 def to_rows(compared: RunComparison, verdict: GateResult) -> list[dict[str, Any]]:
     """Return one row of plain values a matched cell; None where something is unknown."""
-    return [
-        to_row(comparison, findings)
-        for comparison, findings in zip(compared.comparisons, verdict.of_cells, strict=True)
-    ]
+    decisions = compared.decisions
+    cells = zip(compared.comparisons, decisions.latency, decisions.accuracy, verdict.of_cells, strict=True)
+    return [to_row(*cell) for cell in cells]
 
 
-def to_row(comparison: CellComparison, findings: Sequence[Finding]) -> dict[str, Any]:
+def to_row(
+    comparison: CellComparison,
+    latency: Difference,
+    accuracy: AccuracyDifference,
+    findings: Sequence[Finding],
+) -> dict[str, Any]:
     """Return one matched cell as a row."""
-    latency, accuracy = comparison.latency, comparison.accuracy
     sides = {"base": comparison.base, "new": comparison.new}
     row: dict[str, Any] = {name: _either(comparison, name) for name in KEYS}
     row |= {f"{side}_{name}": sides[side][name] for name in OWN_COLUMNS for side in sides}
+    row |= {"order": order(comparison.pair)}
     row |= {"difference_percent": latency.percent, "low": latency.low, "high": latency.high, "p": latency.p}
     row |= {"decision": latency.decision, "reason": latency.reason or None}
     row |= {"map_difference": accuracy.change, "map_difference_low": accuracy.low}

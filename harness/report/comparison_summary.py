@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness import units
+from harness.comparison import design
 from harness.comparison.compare import RunComparison
-from harness.comparison.gate import Finding, GateResult, Outcome
+from harness.comparison.gate import Finding, GateResult, Outcome, doubt
 from harness.comparison.match import name_of
 from harness.comparison.rows import COLUMNS
 from harness.report import plain
@@ -66,12 +67,15 @@ def _short(row: Row) -> dict[str, Any]:
 
 
 def _speed(row: Row, side: str) -> str:
-    """Return the median, with the status where that is not ok, or the status in its place."""
-    median, status = row[f"{side}_latency_median_ms"], row[f"{side}_status"]
-    word = "" if status == Status.OK else str(status)
+    """Return the median, with the status where that is not ok and the verdict where it is not trusted."""
+    median, word = row[f"{side}_latency_median_ms"], _doubt(row, side)
     if median is None and word:
         return word
     return f"{units.milliseconds(median)} {word}".rstrip()
+
+
+def _doubt(row: Row, side: str) -> str:
+    return doubt({name: row[f"{side}_{name}"] for name in ("status", "verdict")})
 
 
 def change(row: Row) -> str:
@@ -101,9 +105,17 @@ def remarks(compared: RunComparison) -> Iterator[str]:
     """Return sentences about cells that were not compared, and why."""
     yield from compared.warnings
     yield from compared.matching.remarks
+    yield from design.remarks(one.pair for one in compared.comparisons)
     yield from (f"not compared: {odd}" for odd in compared.matching.incomparable)
     yield from (f"missing from the new run: {name_of(s.record)}" for s in compared.matching.missing)
     yield from (f"only in the new run: {name_of(s.record)}" for s in compared.matching.added)
+
+
+def undecided_reasons(rows: Sequence[Row]) -> Iterator[str]:
+    """Return why a change is not decided that its interval alone would show."""
+    for row in rows:
+        if row["decision"] == "~" and row["low"] is not None and not row["low"] <= 0 <= row["high"]:
+            yield f"{row['model']}, {row['delegate_requested']}: undecided: {row['reason']}"
 
 
 def changed_things(rows: Sequence[Row]) -> Iterator[str]:
@@ -140,9 +152,12 @@ def to_markdown(compared: RunComparison, verdict: GateResult, rows: Sequence[Row
     if rows:
         short = short_rows(rows)
         parts += ["", plain.to_markdown(short, list(short[0])).rstrip("\n")]
-    notes = [*dict.fromkeys(changed_things(rows)), *remarks(compared)]
+    notes = [*undecided_reasons(rows), *dict.fromkeys(changed_things(rows)), *remarks(compared)]
     parts += ["", *(f"- {_text(note)}" for note in notes)] if notes else []
-    parts += ["", "Median latency of independent processes; `~` cannot be told from noise."]
+    parts += [""]
+    count = compared.decisions.sentence()
+    parts += [*([f"{count}."] if count else [])]
+    parts += ["Change of the printed medians of independent processes; `~` cannot be told from noise."]
     return "\n".join(parts) + "\n"
 
 

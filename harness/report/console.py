@@ -54,7 +54,9 @@ def _interval(line: Line) -> str:
 
 def _half_width(line: Line) -> str:
     low, middle, high = (line.row[f"latency_median{part}_ms"] for part in ("_low", "", "_high"))
-    return units.MISSING if None in (low, high) or not middle else f"±{50 * (high - low) / middle:.1f}%"
+    if None in (low, high) or not middle:
+        return units.MISSING
+    return f"±{100 * max(high - middle, middle - low) / middle:.1f}%"
 
 
 def _map_change(line: Line) -> str:
@@ -70,7 +72,7 @@ def _speed_change(line: Line) -> str:
 
 INTERVAL = Field("95 % int.\nms", 6, _interval, "dim")
 HALF_WIDTH = Field("95 %\nint.", 6, _half_width, "dim")
-"""The interval as half its width in percent of the median, which takes fewer columns than its bounds."""
+"""The interval's longer side in percent of the median, which takes fewer columns than its bounds."""
 
 FIELDS = (
     Field("size\n", 5, _of("size_bytes", units.size)),

@@ -215,11 +215,12 @@ def _noisy(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
             Verdict.NOISY,
             f"the median is only known to ±{width:.1f}% (wanted ±{limit:g}%): {_more_processes(record)}",
         )
-    yield from _disturbed(summary)
 
 
-def _disturbed(summary: LatencySummary) -> Iterator[Finding]:
+def _disturbed(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     """Say how other programs and the clock disturb single inferences."""
+    if summary is None:
+        return
     if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
         times = summary.p90_ms / summary.median_ms
         yield (
@@ -313,8 +314,26 @@ CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...]
     _firmware,
     _too_few,
     _noisy,
+    _disturbed,
     _other_load,
     _power,
     _phone,
 )
 """In the order of their weight: the first that objects gives the verdict."""
+
+DISTURBANCES: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
+    _throttled,
+    _firmware,
+    _disturbed,
+    _other_load,
+    _power,
+    _phone,
+)
+"""Those that say that something else than the model changed the times, which no interval between processes knows of."""
+
+
+def disturbances(record: Record, summary: LatencySummary | None) -> tuple[Finding, ...]:
+    """Return what disturbed the times of a cell, as `judge` says it."""
+    if record.status not in MEASURED:
+        return ()
+    return tuple(finding for check in DISTURBANCES for finding in check(record, summary))

@@ -5,6 +5,7 @@ import pytest
 from harness.comparison.compare import compare_results
 from harness.comparison.expression import parse
 from harness.comparison.gate import Estimate, decide, judge, worst
+from harness.comparison.rows import to_rows
 from tests.benchmarks import bench_gate
 
 SLOWER = "latency_median_ms > 5%"
@@ -63,7 +64,7 @@ def test_a_real_slow_down_fails_and_a_small_one_passes(sides):
     ("base_part", "new_part", "said"),
     [
         ({}, {"n_processes": 1}, "5 against 1 processes"),
-        ({"n_processes": 2}, {"median_ms": 9.0}, "2 against 5 processes, and 3 of each are needed"),
+        ({"n_processes": 2}, {"median_ms": 9.0}, "2 against 5 processes, and at least 3 of each are needed"),
         ({}, {"status": "fallback", "reasons": ("no Edge TPU",)}, "the new is fallback: no Edge TPU"),
         ({"status": "failed", "median_ms": None}, {}, "the base is failed"),
         ({}, {"median_ms": None}, "the new has no latency_median_ms"),
@@ -127,7 +128,23 @@ def test_a_throttled_cell_is_not_judged_by_its_speed(sides, edit):
     edit(sides[1].cells[0], processes=hot)
     verdict = gated(sides, SLOWER, "size_bytes > 0")
     assert [finding.outcome for finding in verdict.findings] == ["undecided", "pass"]
-    assert "the new was throttled" in verdict.findings[0].text
+    assert "the new is throttled: the clock fell by 60%" in verdict.findings[0].text
+
+
+def test_a_side_that_other_programs_disturbed_decides_no_time_and_says_so(sides, edit):
+    import json
+
+    sides[0].cell(), sides[1].cell(median_ms=9.0)
+    record = json.loads((sides[0].cells[0] / "record.json").read_text())
+    edit(sides[0].cells[0], processes=[{**p, "telemetry": {"other_load": 1.2}} for p in record["processes"]])
+    verdict = gated(sides, SLOWER, "peak_memory_mb > 50%")
+    assert [finding.outcome for finding in verdict.findings] == ["undecided", "pass"]
+    assert "the base is noisy: other programs used 1.2 CPU cores" in verdict.findings[0].text
+    compared = compare_results([sides[0].folder], [sides[1].folder])
+    (row,) = to_rows(compared, judge(compared, []))
+    assert row["decision"] == "~"
+    assert "the base is noisy" in row["reason"]
+    assert row["low"] > 100, "the interval is shown all the same"
 
 
 @pytest.mark.parametrize(

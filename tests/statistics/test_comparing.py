@@ -1,5 +1,7 @@
 """Two samples of processes held against each other."""
 
+from math import comb
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,13 +23,46 @@ def simulated(rng: np.random.Generator, n: int, level: float = 10.0, sd: float =
     return [(value * np.exp(0.02 * rng.standard_normal(40))).astype(np.int64) for value in levels]
 
 
-def test_the_p_value_is_that_of_scipys_welch_test_on_log_medians():
+def test_with_three_on_a_side_the_p_value_is_that_of_scipys_welch_test_on_log_medians():
     first, second = (10.0, 10.1, 9.9, 10.05), (10.4, 10.2, 10.5)
     found = compare(cell(*first), cell(*second))
     expected = scipy_stats.ttest_ind(np.log(second), np.log(first), equal_var=False)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6)
     interval = np.expm1(list(expected.confidence_interval(0.95))) * 100
     assert (found.low, found.high) == pytest.approx(tuple(interval), rel=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (5, 7), (12, 6), (20, 20), (60, 60)])
+def test_from_four_on_the_p_value_is_that_of_scipys_rank_sum_test(sizes):
+    rng = np.random.default_rng(sizes)
+    first, second = (np.sort(rng.normal(10 + k / 9, 0.2, n)) for k, n in enumerate(sizes))
+    found = compare(cell(*first), cell(*second))
+    method = "exact" if sizes[0] * sizes[1] <= 2500 else "asymptotic"
+    expected = scipy_stats.mannwhitneyu(second, first, method=method)
+    assert found.p == pytest.approx(expected.pvalue, rel=1e-6)
+
+
+def test_the_interval_of_ranks_is_hodges_and_lehmanns():
+    """Hollander, Wolfe & Chicken: of 5 against 5 the third smallest and the third largest of the 25 differences."""
+    first, second = (10.0, 10.1, 9.9, 10.05, 10.3), (10.4, 10.2, 10.5, 10.35, 10.15)
+    shifts = np.sort(np.subtract.outer(np.log(second), np.log(first)).ravel())
+    found = compare(cell(*first), cell(*second))
+    assert (found.low, found.high) == pytest.approx(tuple(100 * np.expm1(shifts[[2, -3]])), rel=1e-6)
+
+
+def test_equal_medians_are_never_called_different():
+    """Most processes of the second are slower, the median is the same: what is printed does not contradict itself."""
+    first, second = [9.0] * 10 + [10.0] + [10.1] * 10, [10.0] * 11 + [12.0] * 10
+    found = compare(cell(*first), cell(*second))
+    assert (found.percent, found.decision) == (0.0, "~")
+    assert found.p < 0.05
+    assert found.low <= 0 <= found.high
+    assert found.reason == "the medians are equal"
+
+
+def test_the_change_is_that_of_the_printed_medians():
+    first, second = (2.0, 2.05, 9.0, 2.1, 2.06), (2.1, 2.12, 2.2, 2.13, 2.15)
+    assert compare(cell(*first), cell(*second)).percent == pytest.approx(100 * (2.13 / 2.06 - 1))
 
 
 def test_a_cell_that_is_clearly_slower_is_called_slower():
@@ -51,12 +86,13 @@ def test_no_difference_is_claimed_where_the_interval_holds_0():
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [((10.0,), (12.0, 12.1)), ((10.0, 10.1), (12.0,)), ((9.0,), (12.0,))]
+    ("first", "second"),
+    [((10.0,), (12.0, 12.1)), ((10.0, 10.1), (12.0,)), ((9.0,), (12.0,)), ((9.0, 9.0), (12.0, 12.0, 12.0))],
 )
-def test_one_process_cannot_decide_and_says_why(first, second):
+def test_one_or_two_processes_cannot_decide_and_say_why(first, second):
     found = compare(cell(*first), cell(*second))
     assert (found.decision, found.p, found.low, found.high) == ("~", None, None, None)
-    assert found.percent == pytest.approx(100 * (np.exp(np.log(second).mean() - np.log(first).mean()) - 1))
+    assert found.percent == pytest.approx(100 * (np.median(second) / np.median(first) - 1))
     assert "cannot be decided" in found.reason
     assert f"{len(first)} against {len(second)}" in found.reason
 
@@ -69,13 +105,20 @@ def test_a_cell_without_samples_is_named():
 
 
 def test_processes_without_spread_differ_as_far_as_the_clock_resolves():
-    same, other = cell(10.0, 10.0, 10.0), cell(12.0, 12.0)
-    assert compare(same, cell(10.0, 10.0)).decision == "~"
+    same, other = cell(10.0, 10.0, 10.0, 10.0), cell(12.0, 12.0, 12.0, 12.0)
+    assert compare(same, same).decision == "~"
     assert compare(same, other).decision == "slower"
     assert compare(other, same).percent == pytest.approx(100 * (10 / 12 - 1))
 
 
-levels = st.lists(st.integers(1000, 10**9), min_size=2, max_size=6)
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_a_clock_that_ticks_coarsely_is_no_certainty(n):
+    found = compare(cell(*[10.0] * n), cell(*[10.1] * n))
+    assert found.p >= 2 / comb(2 * n, n) * (1 - 1e-9)
+    assert found.decision == ("~" if n == 3 else "slower")
+
+
+levels = st.lists(st.integers(1000, 10**9), min_size=3, max_size=7)
 
 
 @settings(deadline=None)
@@ -102,10 +145,11 @@ def test_the_other_way_round_is_the_inverse(first, second):
 def test_the_decision_the_p_value_and_the_interval_agree(first, second):
     found = compare([np.array([v]) for v in first], [np.array([v]) for v in second])
     if abs(found.p - 0.05) > 1e-6 and found.low != found.high:
-        assert (found.decision != "~") == (found.p < 0.05) == (not found.low <= 0 <= found.high)
+        assert (found.decision != "~") == (not found.low <= 0 <= found.high)
+        assert found.decision == "~" or found.p < 0.05
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [3, 4, 5])
 def test_the_same_cell_twice_is_called_different_in_at_most_5_percent(n):
     rng = np.random.default_rng(n)
     alarms = [compare(simulated(rng, n), simulated(rng, n)).decision != "~" for _ in range(1000)]
@@ -115,4 +159,4 @@ def test_the_same_cell_twice_is_called_different_in_at_most_5_percent(n):
 def test_three_percent_slower_is_found_with_five_processes_that_differ_by_one_percent():
     rng = np.random.default_rng(9)
     found = [compare(simulated(rng, 5), simulated(rng, 5, level=10.3)).decision for _ in range(500)]
-    assert np.mean([decision == "slower" for decision in found]) >= 0.95
+    assert np.mean([decision == "slower" for decision in found]) >= 0.88
