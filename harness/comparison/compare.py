@@ -105,7 +105,12 @@ class RunComparison:
     @cached_property
     def decisions(self) -> Decisions:
         """What all cells together decide."""
-        return decide_together(self.comparisons)
+        cells = self.comparisons
+        return decide_together(
+            [cell.latency for cell in cells],
+            [cell.accuracy for cell in cells],
+            [bool(cell.disturbed) for cell in cells],
+        )
 
 
 def compare_results(

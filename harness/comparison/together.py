@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from harness.comparison.accuracy import AccuracyDifference
 from harness.statistics.comparing import SIGNIFICANCE, Difference
 from harness.statistics.many import p_among_many, stand_out
-
-if TYPE_CHECKING:
-    from harness.comparison.compare import CellComparison
 
 
 @dataclass(frozen=True)
@@ -49,11 +46,18 @@ def count_different(latency: Sequence[Difference], accuracy: Sequence[AccuracyDi
     return sum(found.decision != "~" for found in latency) + sum(found.decision != "~" for found in accuracy)
 
 
-def decide_together(comparisons: Sequence[CellComparison]) -> Decisions:
-    """Decide the latency and the mAP of all cells as one family."""
-    latency = [comparison.latency for comparison in comparisons]
-    accuracy = [comparison.accuracy for comparison in comparisons]
-    tested = [*map(_latency_p, comparisons), *map(_accuracy_p, accuracy)]
+def decide_together(
+    latency: Sequence[Difference], accuracy: Sequence[AccuracyDifference], disturbed: Sequence[bool]
+) -> Decisions:
+    """Decide the latency and the mAP of all cells as one family.
+
+    Args:
+        latency: The difference of the median latency of each cell.
+        accuracy: That of the mAP.
+        disturbed: Whether something else changed the times of the cell, so that its latency decides nothing.
+    """
+    times = [None if bad else p_among_many(one) for one, bad in zip(latency, disturbed, strict=True)]
+    tested = [*times, *map(_accuracy_p, accuracy)]
     known = [p for p in tested if p is not None]
     remaining = iter(stand_out(known))
     remains = [p is None or next(remaining) for p in tested]
@@ -64,10 +68,6 @@ def decide_together(comparisons: Sequence[CellComparison]) -> Decisions:
         len(known),
         count_different(latency, accuracy),
     )
-
-
-def _latency_p(comparison: CellComparison) -> float | None:
-    return None if comparison.disturbance("latency_median_ms") else p_among_many(comparison.latency)
 
 
 def _accuracy_p(found: AccuracyDifference) -> float | None:
