@@ -13,6 +13,7 @@ schedule     what a run wants next
 perform      one task, carried out
 accuracy_checks  what is wrong with an accuracy, or missing from it
 device_wait  a device that went away, waited for
+known_faults  what is known beforehand of a runtime, as the status of a cell
 host_check   whether a failure is this computer's, and no cell's
 cell_record  the record of a cell as it grows
 run          a plan on one device

@@ -13,6 +13,7 @@ from harness.bench.accuracy_checks import judged, nothing_read
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.host_check import check_host
+from harness.bench.known_faults import with_known_faults
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
 from harness.delegates import UNKNOWN
@@ -78,10 +79,11 @@ class Performer:
                     cell, task.repetition, self.store.make_scratch(f"{cell.id}-{task.repetition}")
                 ),
             )
+            facts = with_known_faults(cell, timed.facts)
             facts = replace(
-                timed.facts,
-                reasons=(*timed.facts.reasons, *remark),
-                telemetry=self._with_baseline(timed.facts.telemetry),
+                facts,
+                reasons=(*facts.reasons, *remark),
+                telemetry=self._with_baseline(facts.telemetry),
             )
         except (HarnessError, OSError) as error:
             return ProcessFacts(index=task.repetition, started_at=started, **self._failure(task.cell, error))
@@ -136,7 +138,9 @@ class Performer:
             name = self.store.take_detections(cell.id, found.detections)
             if found.unreadable:
                 check_host(self.store, cell)
-            facts = self._evaluated(_inferred_accuracy(planned, found, name), cell)
+            facts = with_known_faults(cell, _inferred_accuracy(planned, found, name))
+            if facts.status == Status.OK:
+                facts = self._evaluated(facts, cell)
             return replace(facts, reasons=(*facts.reasons, *remark))
         except (HarnessError, OSError) as error:
             return replace(planned, **self._failure(task.cell, error))

@@ -17,5 +17,6 @@ costs              multiply-accumulates, parameters and bytes of operators
 runnable           whether a runtime has a model's operators
 trial              a model run once, in a process of its own
 inspect            `harness inspect`
+known_faults       faults of runtimes that graph, threads and version tell of beforehand
 support            which operators each delegate takes
 """

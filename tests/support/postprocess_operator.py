@@ -52,10 +52,10 @@ def model_of_operator(n_boxes, n_columns, n_classes, anchors, settings):
     return bytes(builder.Output())
 
 
-def run_operator(encodings, scores, n_classes, anchors, settings):
+def run_operator(encodings, scores, n_classes, anchors, settings, threads=None):
     """Run the operator on heads; return boxes y, x, y, x [K, 4], classes [K], scores [K] as counted by it."""
     content = model_of_operator(*scores.shape, n_classes, anchors, settings)
-    interpreter = Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content, num_threads=threads)
     interpreter.allocate_tensors()
     for detail, values in zip(interpreter.get_input_details(), (encodings, scores), strict=True):
         interpreter.set_tensor(detail["index"], values[None].astype(np.float32))

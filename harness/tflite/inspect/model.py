@@ -15,6 +15,7 @@ from harness.tflite.graph import Graph
 from harness.tflite.inspect.islands import float_islands
 from harness.tflite.inspect.tensors import tensor_row
 from harness.tflite.inspect.weights import weights
+from harness.tflite.known_faults import faults_of
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription, describe_graph
 from harness.tflite.nodes import Node, read_nodes
@@ -37,6 +38,7 @@ COLUMNS = (
     "nms",
     "metadata",
     "delegates",
+    "known_faults",
 )
 """The keys of an inspection, in order."""
 
@@ -81,6 +83,7 @@ def _inspection(
         "nms": _nms(description.postprocess),
         "metadata": _metadata(graph, description.stated),
         "delegates": [_delegate(predict(nodes, table), each, description.edgetpu) for table in TABLES],
+        "known_faults": [found.sentence for found in faults_of(description)],
     }
 
 

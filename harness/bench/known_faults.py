@@ -1,0 +1,26 @@
+"""A cell whose runtime is known to be wrong for its graph and threads is `incorrect`, whatever its images show."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from harness.bench.plan import Cell
+from harness.records.records import AccuracyFacts, ProcessFacts
+from harness.tflite.known_faults import FoundFault, faults_of
+from harness.vocabulary import Status
+
+F = TypeVar("F", ProcessFacts, AccuracyFacts)
+
+
+def with_known_faults(cell: Cell, facts: F) -> F:
+    """Return what a task gave, with what is known beforehand of the runtime that gave it."""
+    if facts.runtime is None or not cell.delegate.is_cpu:
+        return facts
+    found: list[FoundFault] = list(faults_of(cell.facts, facts.runtime, cell.delegate.threads or 1))
+    if not found:
+        return facts
+    wrong = any(one.incorrect for one in found) and facts.status == Status.OK
+    status = Status.INCORRECT if wrong else facts.status
+    return replace(facts, status=status, reasons=(*(one.sentence for one in found), *facts.reasons))
