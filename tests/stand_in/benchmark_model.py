@@ -41,6 +41,7 @@ FLAGS = {
     **{"result_file_path": "", "export_model_runtime_info": False, "model_runtime_info_output_file": ""},
     **{"enable_op_profiling": False, "op_profiling_output_mode": "stdout", "op_profiling_output_file": ""},
     **{"report_peak_memory_footprint": False, "require_full_delegation": False},
+    **{"list_signatures": False, "signature_to_run_for": ""},
     # known, and without an effect here
     **{"allow_fp16": False, "benchmark_name": "", "output_prefix": "", "disable_delegate_clustering": False},
     **{"input_layer_value_range": "", "profiling_output_csv_file": "", "output_proto_filepath": ""},
@@ -63,6 +64,7 @@ SHOWN = {
     },
     **{"export_model_runtime_info": "Enable Model Runtime Info Export"},
     **{"model_runtime_info_output_file": "Proto File to export model runtime info to"},
+    **{"list_signatures": "List signatures from the provided model"},
     **{"result_file_path": "File path to save the benchmark result in binary proto format"},
 }
 BOOLS = {"true": True, "1": True, "false": False, "0": False}
@@ -176,6 +178,25 @@ def make_interpreter(flags, explicit, delegates=()):
     return interpreter
 
 
+def choose_signature(interpreter, flags):
+    """List the signatures and end, or refuse a model with several where none is named."""
+    keys = list(interpreter.get_signature_list())
+    if flags["list_signatures"]:
+        info(f"The Model contains {len(keys)} signature key(s).")
+        for key in keys:
+            info(f"-> Signature Key: {key}")
+        sys.stdout.flush()
+        error("Benchmarking failed.")
+        sys.exit(1)
+    if len(keys) > 1 and flags["signature_to_run_for"] not in keys:
+        error(
+            'Signature not specified or incorrect. Pass one of the following to the flag "--signature_to_run_for"'
+        )
+        for key in keys:
+            error(f" #> Signature key: {key}")
+        fail("")
+
+
 def split_value_file(item):
     """Part `name:file` at the one colon that is not doubled, as SplitInputLayerNameAndValueFile does."""
     parts = item.replace("::", "\0").split(":")
@@ -254,15 +275,29 @@ def phase(interpreter, flags, runs, seconds):
         f"Running benchmark for at least {runs} iterations and at least {seconds_shown} seconds but terminate if "
         f"exceeding {flags['max_secs']:g} seconds."
     )
-    times, begin = [], time.perf_counter()
+    times, failed, begin = [], False, time.perf_counter()
     while (
         len(times) < runs or time.perf_counter() - begin < seconds
     ) and time.perf_counter() - begin <= flags["max_secs"]:
         t0 = time.perf_counter_ns()
-        interpreter.invoke()
+        failed = not invoke(interpreter) or failed
         times.append((time.perf_counter_ns() - t0) // 1000)
     info(statistics_line(times) + "\n")
+    if failed:  # the line of statistics is printed all the same
+        sys.stdout.flush()
+        error("Benchmarking failed.")
+        sys.exit(1)
     return times
+
+
+def invoke(interpreter):
+    """Infer once; say what failed and go on, as the tool does."""
+    try:
+        interpreter.invoke()
+    except RuntimeError as problem:
+        error(str(problem).splitlines()[0])
+        return False
+    return True
 
 
 def statistics_line(times):
@@ -360,6 +395,7 @@ def main():
     delegate, how = delegate_of(flags, plays)
     reference = "use_xnnpack" in given and not flags["use_xnnpack"]
     interpreter = make_interpreter(flags, reference, external_delegates(flags))
+    choose_signature(interpreter, flags)
     original, groups = nodes_of(interpreter)
     name, nodes = tell_delegate(delegate, how, flags, original, groups, interpreter.taken)
     if flags["require_full_delegation"] and len(set().union(*nodes)) < len(original):

@@ -9,6 +9,7 @@ from harness.drivers.benchmark_tool.lines import split
 from harness.drivers.benchmark_tool.parse import parse
 from harness.tflite.model import describe
 from tests.support.launcher import make_launcher
+from tests.support.odd_graphs import ODD
 from tests.support.paths import REPOSITORY, SHARED_DATA
 from tests.support.tool_logs import FAILED, MEASURED, split_log
 
@@ -18,20 +19,7 @@ GRAPH = REPOSITORY / "models" / "shapes" / "shapes_float32.tflite"
 MISSING_BUILD = ("use_gpu", "use_nnapi", "use_hexagon", "use_coreml", "disable_nnapi_cpu")
 """The recorded build for Linux was made without these."""
 
-CANNOT = {
-    # log: what the stand-in has not
-    "allproviders_help": "the flags of another build",
-    "graph_custom_op_unresolved": "such a graph",
-    "graph_dynamic_shapes": "such a graph",
-    "graph_empty_model": "such a graph",
-    "graph_huge_im2col": "such a graph",
-    "graph_invoke_error": "such a graph",
-    "graph_no_subgraphs": "such a graph",
-    "require_full_delegation_xnnpack_float": "a graph that XNNPACK takes whole",
-    "signatures_list": "signatures",
-    "signatures_multi_unspecified": "signatures",
-}
-NAMES = [row[0] for row in (*FAILED, *MEASURED) if row[0] not in CANNOT]
+NAMES = [row[0] for row in (*FAILED, *MEASURED)]
 NAMES += [f"real/{name}" for name in ("input_name_colon_backslash", "input_name_colon_doubled")]
 NAMES += ["real/nnapi_unknown_with_cpu_off"]
 
@@ -43,7 +31,16 @@ def read(name):
     return split_log(path.read_text(encoding="utf-8", errors="replace"))
 
 
-def replayed(command, folder):
+def graph_for(name, folder):
+    """Return the model that stands for the recorded one: as odd as that was, or the bundled example."""
+    if name not in ODD:
+        return GRAPH
+    file = folder / "odd.tflite"
+    file.write_bytes(ODD[name]().bytes())
+    return file
+
+
+def replayed(command, folder, graph=GRAPH):
     """Return the recorded arguments with a graph, an input and files that are here, and as short as can be."""
     tensor = describe(GRAPH).inputs[0]
     shape = ",".join(map(str, tensor.shape))
@@ -51,7 +48,7 @@ def replayed(command, folder):
     (folder / "garbage.tflite").write_bytes(b"garbage" * 40)
     text = command.partition("benchmark_model")[2].partition(" ")[2].removesuffix("2>&1").replace("\\,", ",")
     text = re.sub(r"models/(?:garbage|trunc\w*|zero)\.tflite", f"{folder}/garbage.tflite", text)
-    text = re.sub(r"--graph=(?:models/(?!missing)\S+|\w+\.tflite)", f"--graph={GRAPH}", text)
+    text = re.sub(r"--graph=(?:models/(?!missing)\S+|\w+\.tflite)", f"--graph={graph}", text)
     text = re.sub(r"\b1,(?:224,224|256,256),3", shape, text).replace("out/", f"{folder}/")
     words = text.split()
     measures = "--graph=" in text and "runs=" not in text
@@ -62,7 +59,7 @@ def replayed(command, folder):
 def test_a_recorded_command_line_ends_as_it_was_recorded(name, tmp_path):
     log = read(name)
     plays = {} if "allproviders" in log.command else {"unknown": MISSING_BUILD}
-    arguments = replayed(log.command, tmp_path)
+    arguments = replayed(log.command, tmp_path, graph_for(name, tmp_path))
     ended = subprocess.run(
         [make_launcher(tmp_path, **plays), *arguments],
         cwd=tmp_path,
