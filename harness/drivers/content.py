@@ -16,7 +16,7 @@ from typing import Protocol
 
 from harness import units
 from harness.errors import DeviceError, cannot_read
-from harness.hashing import hash_file
+from harness.hashing import known_hash
 from harness.names import safe_file_name
 from harness.paths import is_file, size_of
 
@@ -69,7 +69,7 @@ class LocalFile:
     @cached_property
     def md5(self) -> str:
         """MD5 sum, for devices without sha256sum; against accidents, not attackers."""
-        return hash_file(self.path, "md5")
+        return known_hash(self.path, "md5")
 
     def expected(self, tool: str) -> str:
         """Return the output that the device's tool must give."""
@@ -111,7 +111,7 @@ def read_local_file(path: Path, device: str) -> LocalFile:
     try:
         if not is_file(path):
             raise DeviceError(device, f"{path}: no such file")
-        return LocalFile(path, hash_file(path), size_of(path))
+        return LocalFile(path, known_hash(path), size_of(path))
     except OSError as error:
         raise DeviceError(device, cannot_read(path, error)) from error
 

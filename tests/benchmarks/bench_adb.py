@@ -1,7 +1,8 @@
-"""Push throughput and shell round trips, side by side with the adb tool, against one real adbd.
+"""Push throughput and shell round trips, side by side with the adb tool, and what a cell costs, on one real adbd.
 
-Run as root on Debian with `adbd` and `adb` installed: python -m tests.benchmarks.bench_adb
-Fails when a push is slower than 0.2 × adb's or a round trip takes longer than 5 ms.
+Run as root on Debian with `adbd` and `adb` installed: python -m tests.benchmarks.bench_adb [--cells]
+Fails when a push is slower than 0.2 × adb's, a round trip takes longer than 5 ms, a process of a warm cell takes more
+than 2 round trips or 25 ms of our own CPU, or the first process of a cold one more than 5 round trips.
 """
 
 import os
@@ -11,14 +12,26 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
+from harness.bench.observer import Silent
+from harness.bench.request import Request
+from harness.records.records import load_records
+from harness.session import carry_out, prepare
+from harness.settings import Settings
 from tests.support import adbd
+from tests.support.launcher import make_launcher
+from tests.support.paths import REPOSITORY
 
 SIZE = 100_000_000
 REPEATS = 5
 CALLS = 50
 LEAST_SHARE, MOST_MS = 0.2, 5.0
+TOOL_SIZE = 7_000_000
+"""Of a real benchmark_model for Android, which the stand-in is filled up to."""
+PROCESSES = 12
+MOST_WARM, MOST_COLD, MOST_CPU_MS = 2, 5, 25.0
 
 
 def seconds(action):
@@ -34,10 +47,55 @@ def main():
         os.environ["HOME"] = folder
         daemon = adbd.Adbd(15555, Path(folder))
         try:
-            sys.exit(measure(daemon, Path(folder)))
+            cells = measure_cells(daemon, Path(folder))
+            sys.exit(cells or ("--cells" not in sys.argv and measure(daemon, Path(folder))))
         finally:
             subprocess.run(["adb", "kill-server"], capture_output=True, check=False)
             daemon.kill()
+
+
+class Costs(Silent):
+    """Own CPU time (all threads) and round trips whenever a process of the run is over."""
+
+    def __init__(self, device):
+        self.device, self.marks = device, []
+
+    def task(self, task):
+        if not self.marks:
+            self.mark()
+
+    def done(self, task, record):
+        self.mark()
+
+    def mark(self):
+        self.marks.append((1e3 * time.process_time(), self.device.round_trips))
+
+
+def measure_cells(daemon, folder):
+    """Measure a cell as `harness run` does, record and all, and print what its processes cost beside the tool."""
+    tool = make_launcher(folder)
+    tool.write_bytes(tool.read_bytes() + b"\n" + os.urandom(TOOL_SIZE))
+    workspace = folder / "workspace"
+    (workspace / "devices").mkdir(parents=True)
+    (workspace / "models").symlink_to(REPOSITORY / "models")
+    connection = f'kind = "adb"\nhost = "127.0.0.1"\nport = {daemon.port}\nroot = "{daemon.root}"'
+    (workspace / "devices" / "phone.toml").write_text(f'name = "phone"\n[connection]\n{connection}\n')
+    time.sleep(2.5)  # a file that was written just now is hashed anew whenever it is pushed
+    settings = Settings(min_runs=PROCESSES, min_seconds=0.01, accuracy=False)
+    given = {"models": ("shapes-float32",), "devices": ("phone",), "delegates": ("cpu:1",)}
+    places = {"workspace": str(workspace), "output": str(folder / "results"), "benchmark_binary": str(tool)}
+    prepared = prepare(Request(**given, **places, settings=settings, repetitions=PROCESSES))
+    costs = Costs(prepared.stations[0].device)
+    (record,) = [one.record for one in load_records(carry_out(prepared, costs).folder)]
+    assert record.status == "ok", record.reasons
+    spent = [[b - a for a, b in pairwise(one)] for one in zip(*costs.marks, strict=True)]
+    cold, warm = spent[1][0] + 1, max(spent[1][1:])  # the list of what runs there came before
+    cpu_ms = statistics.median(spent[0][1:])
+    print(f"a cell: {cold} round trips cold, {warm} warm; own CPU of a warm process {cpu_ms:.1f} ms", end=" ")
+    print(
+        f"({min(spent[0][1:]):.1f}–{max(spent[0][1:]):.1f} of {PROCESSES - 1}; first one {spent[0][0]:.1f})"
+    )
+    return 0 if cold <= MOST_COLD and warm <= MOST_WARM and cpu_ms <= MOST_CPU_MS else 1
 
 
 def measure(daemon, folder):

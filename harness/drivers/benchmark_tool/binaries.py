@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from harness import cards, fetch
-from harness.delegates import KINDS, QNN
+from harness.delegates import KINDS, QNN, Delegate
 from harness.drivers.benchmark_tool.facts import Flavour
 from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
 from harness.errors import UsageError
@@ -72,6 +73,30 @@ def tool_from_file(
     file = resolved(file)
     beside = {kind: found for kind in LIBRARIES if (found := _beside(file.parent, kind))}
     return Tool(file, hash_file(file), flavour, {**beside, **(libraries or {})})
+
+
+_WORDS: Mapping[Flavour, tuple[bytes, ...]] = {
+    "litert": (b"dispatch_library_path",),
+    "tflite": (b"use_xnnpack", b"external_delegate_path", b"Signature to run"),
+}
+"""Names of flags and words of the log that stand in a program's file, those of the rarer first."""
+
+
+@cache
+def flavour_in(file: Path) -> Flavour | None:
+    """Tell from its file which of the two a program is; None where it is not told, or cannot be read."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return None
+    return next((flavour for flavour, words in _WORDS.items() if all(word in data for word in words)), None)
+
+
+def comes_with_libraries(tool: Tool, delegate: Delegate) -> bool:
+    """Whether a delegate needs libraries that are linked into a folder of the run."""
+    return (
+        delegate.kind in LIBRARIES or delegate.kind in tool.libraries or delegate.option("path") is not None
+    )
 
 
 def _beside(folder: Path, kind: str) -> tuple[Path, ...]:

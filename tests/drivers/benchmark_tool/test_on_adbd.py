@@ -56,8 +56,8 @@ def test_a_cell_takes_few_round_trips(adb_device, tool, cell, scratch):
     cold = engine.time(cell("cpu:1"), 0, scratch)
     before = adb_device.round_trips
     warm = engine.time(cell("cpu:1"), 1, scratch)
-    assert adb_device.round_trips - before <= 3
-    assert before <= 6 + 2, "two of them are the files, which are data"
+    assert adb_device.round_trips - before <= 2
+    assert before <= 5, "what runs there, what is there, the files, their installation, and the run"
     for timed in (cold, warm):
         assert (timed.facts.status, timed.facts.delegate.actual) == ("ok", "xnnpack")
         assert (timed.facts.delegate.delegated_nodes, timed.facts.delegate.total_nodes) == (54, 55)

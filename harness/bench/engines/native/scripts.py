@@ -20,18 +20,25 @@ from harness.records.telemetry import Battery, MachineState, Telemetry
 NO_FOLDER = 97
 """Exit code where no folder could be made on the device."""
 
-PROBE = r"""
-tool=$1
+_BASE = r"""
 for d in /data/local/tmp "${TMPDIR:-}" /tmp "${HOME:-}"; do [ -n "$d" ] && [ -d "$d" ] && [ -w "$d" ] && break; done
 [ -n "$d" ] && [ -w "$d" ] || exit 97
-echo "base $d"
 find "$d" -maxdepth 1 -name 'harness-run-*' -mmin +720 -exec rm -rf {} + 2>/dev/null
+"""
+"""Where to work, and what earlier runs left there removed."""
+
+PROBE = (
+    "tool=$1"
+    + _BASE
+    + r"""
+echo "base $d"
 [ -x "$tool" ] || chmod 755 "$tool"
 "$tool" --help=true 2>&1
 echo "exit $?"
 exit 0
 """
-"""Once a device and tool: where to work, what earlier runs left there removed, and the tool's help."""
+)
+"""Once a device and tool: where to work, and the tool's help."""
 
 _COMMON = r"""
 say() { printf '\n%s %s\n' "$token" "$*"; }
@@ -56,13 +63,20 @@ link() { mkdir -p lib; while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shif
 
 ONE_RUN = (
     r"""
-token=$1 w=$2 input=$3 check=$4 n=$5; shift 5
+token=$1 w=$2 input=$3 check=$4 n=$5 base=; shift 5
+if [ -z "$w" ]; then
+"""
+    + _BASE
+    + r"""
+base=$d w=$d/harness-run-$token
+fi
 mkdir "$w" && cd "$w" || exit 97
 trap 'cd /; rm -rf "$w"' EXIT
 """
     + _COMMON
     + r"""
 libraries=$n; link "$@"; shift "$libraries"
+[ -z "$base" ] || say base "$base"
 [ -z "$input" ] || ln -s "$input" in.bin
 [ -z "$check" ] || [ -e "$check" ] || say missing "$check"
 state before
@@ -75,7 +89,7 @@ send result.pb; send graph.pb; send operators.pb
 exit 0
 """
 )
-"""One process of the tool in a folder of its own, which is gone afterwards."""
+"""One process of the tool in a folder of its own, gone afterwards; without a folder's name it finds a place."""
 
 BATCH = (
     r"""
@@ -135,6 +149,7 @@ class RunReport:
         missing: What should be on the device and is not.
         done: Images that were inferred.
         problem: What the script itself could not do.
+        base: Where the script found a place to work, if it had to look for one.
     """
 
     tool: tuple[str, ...] = ()
@@ -144,6 +159,7 @@ class RunReport:
     missing: tuple[str, ...] = ()
     done: int = 0
     problem: str = ""
+    base: str = ""
 
 
 def new_token() -> str:
@@ -159,7 +175,7 @@ def read_report(stdout: str, token: str) -> RunReport:
     files: dict[str, bytes] = {}
     states: dict[str, str] = {}
     exit_code: int | None = None
-    done, problem = 0, ""
+    done, problem, base = 0, "", ""
     for words, body in sections:
         match words:
             case ["tool"]:
@@ -170,6 +186,8 @@ def read_report(stdout: str, token: str) -> RunReport:
                 states[when] = body
             case ["file", name, coding]:
                 files[name] = _decoded(body, coding)
+            case ["base", *path]:
+                base = " ".join(path)
             case ["missing", *path]:
                 missing.append(" ".join(path))
             case ["done", n] if n.isdecimal():
@@ -178,7 +196,8 @@ def read_report(stdout: str, token: str) -> RunReport:
                 problem = (
                     f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
                 )
-    return RunReport(tuple(logs), exit_code, files, _telemetry(states), tuple(missing), done, problem)
+    telemetry = _telemetry(states)
+    return RunReport(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem, base)
 
 
 def _sections(stdout: str, token: str) -> list[tuple[list[str], str]]:

@@ -49,8 +49,8 @@ class ProbedTool:
     flavour: Flavour
 
     def work_folder(self, token: str) -> str:
-        """Return the folder of one run on the device."""
-        return f"{self.folder}/harness-run-{token}"
+        """Return the folder of one run on the device; empty where the script is to find a place."""
+        return f"{self.folder}/harness-run-{token}" if self.folder else ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class NativeTool:
     cpu_mask: str | None = None
     _probed: ProbedTool | None = None
     _refused: dict[str, str] = field(default_factory=dict)
+    _distrusted: bool = False
 
     @property
     def probed(self) -> ProbedTool | None:
@@ -118,6 +119,13 @@ class NativeTool:
             ended = self.device.run(["sh", "-c", PROBE, "sh", tool], timeout_s=PROBE_TIMEOUT_S)
             self._probed = _read_probe(ended, self.program)
         return self._probed
+
+    def _assumed(self, delegate: Delegate) -> ProbedTool | None:
+        """Take from its own file what the tool is, which saves the probe; None where that does not tell."""
+        if self._distrusted or binaries.comes_with_libraries(self.program, delegate):
+            return None
+        flavour = self.program.flavour or binaries.flavour_in(self.program.file)
+        return None if flavour is None else ProbedTool("", flavour)
 
     def work_folder(self, token: str) -> str:
         """Return the folder of one run on the device; the tool must have been probed."""
@@ -184,7 +192,8 @@ class NativeTool:
 
     def why_unfed(self, cell: Cell) -> str | None:
         """Return why the model cannot be given an image, as far as that is known; None where it can be."""
-        if self._probed is not None and self._probed.flavour == "litert":
+        known = self._probed or self._assumed(cell.delegate)
+        if known is not None and known.flavour == "litert":
             return "benchmark_model of the flavour litert takes no inputs from files"
         inputs = cell.facts.inputs
         if len(inputs) != 1:
@@ -232,9 +241,26 @@ class NativeTool:
         return replace(run, noise=noise)
 
     def _run_once(self, cell: Cell, plain: Command, image: Path | None) -> ToolRun:
-        """Take two round trips: a push that finds everything there, and one run."""
+        """Take two round trips: a push that finds everything there, and one run.
+
+        The first run says where there is a place to work; what its log says of the tool outweighs what its file says.
+        """
         files = self.place(cell, [image] if image else [])
-        probed = self.probe(files.tool)
+        assumed = None if self._probed is not None else self._assumed(cell.delegate)
+        probed = assumed or self.probe(files.tool)
+        run = self._run_placed(cell, plain, files, probed)
+        if assumed is None:
+            return run
+        if run.output.flavour == assumed.flavour and run.report.base:
+            self._probed = replace(assumed, folder=run.report.base)
+            return run
+        if run.output.status == Status.TIMEOUT:
+            return run  # it would hang again
+        self._distrusted = True
+        return self._run_placed(cell, plain, files, self.probe(files.tool))
+
+    def _run_placed(self, cell: Cell, plain: Command, files: DeviceFiles, probed: ProbedTool) -> ToolRun:
+        image = bool(files.further)
         inputs = self.named_inputs(cell) if image else ()
         token = new_token()
         command = self.command(cell, files, probed, token, replace(plain, inputs=inputs))

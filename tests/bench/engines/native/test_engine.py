@@ -9,7 +9,7 @@ import pytest
 from harness.bench.engines.base import Engine
 from harness.bench.engines.native.engine import PLAIN, NativeEngine, write_one_image
 from harness.bench.engines.native.tool import NativeTool
-from harness.drivers.benchmark_tool.binaries import tool_from_file
+from harness.drivers.benchmark_tool.binaries import flavour_in, tool_from_file
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
 from harness.records.status import status_of
@@ -99,13 +99,43 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def test_a_warm_cell_takes_two_round_trips_and_a_cold_one_three(native, shapes, scratch, tmp_path):
+def test_a_cell_takes_two_round_trips_warm_and_cold_and_one_more_where_the_tool_must_be_asked(
+    native, shapes, scratch, tmp_path
+):
     device = CountedDevice(folder=_made(tmp_path / "phone"))
     engine = native(device)
     engine.time(shapes(), 0, scratch)
     cold = device.round_trips
     engine.time(shapes(), 1, scratch)
-    assert (cold, device.round_trips - cold) == (3, 2)
+    assert (cold, device.round_trips - cold) == (2, 2)
+    asked = CountedDevice(folder=_made(tmp_path / "other"))
+    tool = native(asked).tool
+    tool.program.file.write_text(tool.program.file.read_text().replace("# use_xnnpack", "# "))
+    flavour_in.cache_clear()
+    NativeEngine(tool).time(shapes(), 0, scratch)
+    assert asked.round_trips == 3
+
+
+@pytest.mark.parametrize(
+    "words", ["dispatch_library_path", "use_xnnpack external_delegate_path Signature to run"]
+)
+def test_what_the_log_says_of_the_tool_outweighs_what_its_file_says(words, native, shapes, scratch, tmp_path):
+    device = CountedDevice(folder=_made(tmp_path / "phone"))
+    engine = native(device)
+    file = engine.tool.program.file
+    file.write_text(file.read_text().replace("# use_xnnpack", f"# {words} #"))
+    flavour_in.cache_clear()
+    facts = engine.time(shapes("gpu"), 0, scratch).facts
+    assert facts.status == "fallback", "the stand-in is of the flavour tflite, and has no GPU"
+    assert engine.tool.probed.flavour == "tflite"
+
+
+def test_a_tool_that_cannot_be_started_is_told_as_before(native, shapes, scratch):
+    engine = native()
+    engine.tool.program.file.write_text("# use_xnnpack external_delegate_path Signature to run\nexit 126\n")
+    flavour_in.cache_clear()
+    with pytest.raises(MeasurementError, match="cannot be started on the device, or is no benchmark_model"):
+        engine.time(shapes(), 0, scratch)
 
 
 def test_an_external_library_that_is_not_there_is_a_failure_that_names_it(native, shapes, scratch):
