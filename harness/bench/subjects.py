@@ -10,6 +10,7 @@ import msgspec
 
 from harness.accuracy.classes import Choice, Matching, match_classes
 from harness.accuracy.dataset import Dataset, find_dataset
+from harness.accuracy.image_files import ImageFile
 from harness.accuracy.prepare import Preparation
 from harness.bench.nms_axis import expand
 from harness.bench.request import NmsAxes, Request
@@ -101,14 +102,14 @@ def match_subject(model: Model, facts: ModelDescription, dataset: Dataset, choic
     return Subject(replace(model, card=card), facts, dataset, matching)
 
 
-def _pictures(request: Request, known: dict[Path, Dataset]) -> list[Path]:
+def _pictures(request: Request, known: dict[Path, Dataset]) -> list[ImageFile]:
     """Return pictures to look at the outputs of a bare model for: the first ones that accuracy is measured on."""
     bare = [name for name in request.models if Path(name).suffix in {".tflite", ".lite", ".task"}]
     if not request.dataset or not bare or not request.settings.accuracy:
         return []
     path = Path(request.dataset)
     known[path] = find_dataset(path, request.settings.limit)
-    return [image.path for image in known[path].images[:N_PICTURES]]
+    return [image.file for image in known[path].images[:N_PICTURES]]
 
 
 def _resized(model: Model, method: ResizeMethod | None) -> Model:

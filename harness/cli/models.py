@@ -133,16 +133,19 @@ def probe_command(
 
     from harness.accuracy.dataset import find_dataset
     from harness.cli.progress import progress
+    from harness.recognize.observe import N_PICTURES
     from harness.recognize.probe import distinct, probe
 
-    model = find_model(name, find_workspace(ctx.obj))
-    path = Path(dataset) if dataset else model.dataset_path
-    if path is None:
+    given = None if dataset is None else find_dataset(Path(dataset))
+    looks = [] if given is None else [image.file for image in given.images[:N_PICTURES]]
+    model = find_model(name, find_workspace(ctx.obj), looks)
+    data = given or (None if model.dataset_path is None else find_dataset(model.dataset_path))
+    if data is None:
         raise UsageError("labelled images are needed to tell the readings apart: give them with --dataset")
     if write is not None and outputs.is_taken(write):
         raise UsageError(f"{write}: there is a file of that name already; --write makes a new one")
     with progress() as shown:
-        scores = probe(model, find_dataset(path), limit, shown.update)
+        scores = probe(model, data, limit, shown.update)
     emit([_score_row(one) for one in distinct(scores)], PROBE_COLUMNS, format_)
     if scores[0].doubt:
         kept = "" if write is None else f"; {write} is not written"

@@ -1,6 +1,7 @@
 """Diagnose why a quantized detector lost accuracy: how bad, where, why and what to do, each with its evidence.
 
     request   what a user asks of a diagnosis
+    classes   both models' classes matched with the data set's by name
     runs      the two models and their detections, also under changes
     loss      how much accuracy is lost, and of what the loss consists
     layers    where the error arises, tensor by tensor

@@ -32,6 +32,7 @@ class Case:
         pipeline_config: The training's `pipeline.config`; None without.
         representative: The data that the quantized model was calibrated with; None when unknown.
         workspace: As for every command.
+        categories: Ids of the categories that are evaluated, where a model does not know all; None for all.
     """
 
     pair: ModelPair
@@ -40,6 +41,7 @@ class Case:
     pipeline_config: Path | None = None
     representative: Path | None = None
     workspace: str | None = None
+    categories: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
         JobError: A model failed.
     """
     truth = read_annotations(case.dataset.annotations)
+    if case.categories is not None:
+        truth = truth.of_categories(case.categories)
     runs = Runs(case.dataset, truth, on_step)
     evidence = Evidence(
         pair=case.pair,

@@ -63,12 +63,16 @@ def make_case(request: Request, say: Say) -> Case:
     Raises:
         UsageError: A model, device or dataset that cannot be used, or no dataset at all.
     """
+    from harness.diagnosis.classes import match_classes
     from harness.diagnosis.diagnose import Case
 
     pair = _pair(request, say)
+    dataset = _dataset(pair, request, say)
+    pair, categories = match_classes(pair, dataset, say)
     return Case(
         pair=pair,
-        dataset=_dataset(pair, request, say),
+        dataset=dataset,
+        categories=categories,
         layer_images=request.layer_images,
         pipeline_config=request.pipeline_config,
         representative=request.representative,

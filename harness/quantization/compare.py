@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy.image_files import ImageFile
 from harness.accuracy.prepare import Preparation
 from harness.delegates import CPU
 from harness.quantization.representative import Tensor
@@ -116,7 +117,7 @@ def _cosine(row: _Floats) -> float:
     return float(row[2]) / lengths if lengths else float(row[0] == row[1])
 
 
-def prepared(preparation: Preparation, files: Iterable[Path]) -> Iterable[Tensor]:
+def prepared(preparation: Preparation, files: Iterable[ImageFile | Path]) -> Iterable[Tensor]:
     """Yield the prepared inputs of the files that can be read."""
     from harness.accuracy.image_files import UnreadableImageError
 

@@ -233,10 +233,10 @@ def _compared(job: Job, info: TensorInfo) -> list[Tensor]:
     if job.dataset is None:
         held = _held_out(job)
         return list(_samples(job, info, held)) if held else []
-    files = [image.path for image in job.dataset.images]
+    files = [image.file for image in job.dataset.images]
     if isinstance(job.representative, Images):
         used = {resolved(path) for path in job.representative.files}
-        files = [path for path in files if resolved(path) not in used] or files
+        files = [file for file in files if resolved(file.path) not in used] or files
     preparation = Preparation(job.model.card.input, info)
     return list(compare.prepared(preparation, files[:: max(1, len(files) // MOST_COMPARED)][:MOST_COMPARED]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.cards import DecoderSpec, InputSpec, Labels, Model, ModelCard, Source
 from harness.names import safe_name
@@ -15,6 +15,9 @@ from harness.recognize.registry import recognize
 from harness.tflite import reader
 from harness.tflite.model import describe_graph
 from harness.tflite.tensor_info import TensorInfo
+
+if TYPE_CHECKING:
+    from harness.accuracy.image_files import ImageFile
 
 NO_DECODER = "none"
 
@@ -30,7 +33,7 @@ class ImageInput:
     evidence: str
 
 
-def infer_card(path: Path, pictures: Sequence[Path] = ()) -> Model:
+def infer_card(path: Path, pictures: Sequence[ImageFile | Path] = ()) -> Model:
     """Infer the card of a model file.
 
     A model of no known family gets the decoder `none`: it can be timed, not evaluated; the evidence says why.
@@ -120,7 +123,7 @@ def _undecoded(sentences: tuple[str, ...]) -> Family:
     return Family(DecoderSpec(name=NO_DECODER), Labels(), (*sentences, "labels: unknown without a decoder."))
 
 
-def _settled(facts: Facts, family: Family, spec: InputSpec, pictures: Sequence[Path]) -> Family:
+def _settled(facts: Facts, family: Family, spec: InputSpec, pictures: Sequence[ImageFile | Path]) -> Family:
     """Decide by the model's outputs for some pictures what the file leaves open."""
     if not family.open:
         return family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cards import Model, list_cards, load_card
 from harness.errors import ModelError, UnknownNameError, UsageError
@@ -11,8 +12,11 @@ from harness.names import safe_name
 from harness.paths import exists, expand_user, is_file
 from harness.workspace import Workspace, find_workspace
 
+if TYPE_CHECKING:
+    from harness.accuracy.image_files import ImageFile
 
-def find_model(text: str, workspace: Workspace, pictures: Sequence[Path] = ()) -> Model:
+
+def find_model(text: str, workspace: Workspace, pictures: Sequence[ImageFile | Path] = ()) -> Model:
     """Find the model that a user names: by a card's name, a card's path, or a bare .tflite; NAME= before it renames it.
 
     Args:

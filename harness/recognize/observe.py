@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from harness.accuracy.image_files import UnreadableImageError, read_image
+from harness.accuracy.image_files import ImageFile, UnreadableImageError, read_image
 from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import DecoderSpec, InputSpec
@@ -68,21 +68,21 @@ class Observations:
 
 
 def observe_outputs(
-    description: ModelDescription, spec: InputSpec, pictures: Sequence[Path]
+    description: ModelDescription, spec: InputSpec, pictures: Sequence[ImageFile | Path]
 ) -> Observations | None:
     """Run a model on pictures and their mirror images; return None where it cannot be run here."""
     try:
         engine = InterpreterEngine(make_here(description.path))
         preparation = Preparation(spec, description.inputs[0])
-        observed = tuple(_observe(engine, preparation, path) for path in pictures[:N_PICTURES])
+        observed = tuple(_observe(engine, preparation, file) for file in pictures[:N_PICTURES])
     except (HarnessError, UnreadableImageError, RuntimeError, ValueError):
         return None
     context = ModelContext(spec.width, spec.height, description.path)
     return Observations(observed, description.outputs, context)
 
 
-def _observe(engine: InterpreterEngine, preparation: Preparation, path: Path) -> MirroredOutputs:
-    picture = read_image(path)
+def _observe(engine: InterpreterEngine, preparation: Preparation, file: ImageFile | Path) -> MirroredOutputs:
+    picture = read_image(file)
     tensor, geometry = preparation.prepare(picture)
     mirrored, _ = preparation.prepare(picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return MirroredOutputs(engine.infer(tensor), geometry, engine.infer(mirrored))

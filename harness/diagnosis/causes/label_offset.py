@@ -25,8 +25,8 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     card, reference = evidence.pair.quantized.card, evidence.pair.float
     if reference is not None:
         theirs = reference.card.labels
-        if (theirs.offset, theirs.map) != (card.labels.offset, card.labels.map):
-            better = replace(card.labels, offset=theirs.offset, map=theirs.map)
+        if _numbers(theirs) != _numbers(card.labels):
+            better = replace(card.labels, offset=theirs.offset, map=theirs.map, ids=theirs.ids)
             sentence = f"the quantized side reads {describe(card.labels)}, the float side {describe(better)}"
             yield Hypothesis(replace(card, labels=better), sentence, seen=True)
             return
@@ -41,8 +41,15 @@ def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
         yield Hypothesis(replace(card, labels=shifted), sentence, seen=False)
 
 
+def _numbers(spec: Labels) -> tuple[object, ...]:
+    """Return what decides which category a class number is."""
+    return (spec.ids,) if spec.ids is not None else (spec.offset, spec.map)
+
+
 def describe(spec: Labels) -> str:
     """Return in words how class numbers are mapped to categories."""
+    if spec.ids is not None:
+        return "a list of categories"
     number = "class" if spec.offset == 0 else f"class {'+' if spec.offset > 0 else '-'} {abs(spec.offset)}"
     return (
         f"«{number}» as the category" if spec.map is None else f"«{number}» as one of {spec.map}'s categories"

@@ -39,7 +39,7 @@ def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
         return None
     n_values = sum(found.first.tensor.n_elements for found in pairs)
     n_images = min(n_images, max(LEAST_IMAGES, MOST_VALUES // max(n_values, 1)))
-    images = [image.path for image in runs.dataset.images[:n_images]]
+    images = [image.file for image in runs.dataset.images[:n_images]]
     sums = tensors.compare(pair, pairs, images, runs.on_step)
     layers = with_drops(list(tensors.to_layers(pairs, sums)), pair)
     first, rule = first_break(layers)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.image_files import ImageFile, UnreadableImageError
 from harness.accuracy.interpreters import Pool
 from harness.accuracy.prepare import Preparation
 from harness.delegates import CPU_REFERENCE
@@ -193,14 +193,14 @@ class _Comparer:
 
 
 def compare(
-    pair: ModelPair, pairs: Sequence[ComparablePair], images: Sequence[Path], on_step: OnStep
+    pair: ModelPair, pairs: Sequence[ComparablePair], images: Sequence[ImageFile], on_step: OnStep
 ) -> Sums:
     """Run both models over images and sum up the differences of the paired tensors.
 
     Args:
         pair: The two models; both run in this process.
         pairs: The tensors to compare.
-        images: Files; those that cannot be read are left out.
+        images: As they are annotated; those that cannot be read are left out.
         on_step: Called with the progress.
 
     Raises:
@@ -216,16 +216,16 @@ def compare(
     ]
     pool = Pool(benches)
 
-    def work(path: Path) -> None:
+    def work(file: ImageFile) -> None:
         try:
-            inputs = [preparation.load(path)[0] for preparation in preparations]
+            inputs = [preparation.load(file)[0] for preparation in preparations]
         except UnreadableImageError:
             return
         try:
             with pool.lend() as bench:
                 _add(bench, pairs, inputs)
         except (RuntimeError, ValueError) as error:
-            raise JobError(f"{path.name}: the tensors could not be compared: {error}") from error
+            raise JobError(f"{file.path.name}: the tensors could not be compared: {error}") from error
 
     for done, _ in enumerate(engines.map(work, images), 1):
         on_step(done, len(images), "comparing tensors")

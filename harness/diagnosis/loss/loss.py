@@ -75,7 +75,7 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
     remarks = []
     if found.unreadable:
         remarks.append(
-            f"{len(found.unreadable)} image(s) could not be read and count as without detections: {found.unreadable[0]}"
+            f"{len(found.unreadable)} image(s) could not be read and are left out: {found.unreadable[0]}"
         )
     if not len(found.table):
         remarks.append(f"{name} detects nothing at all: every figure of it is 0")

@@ -68,7 +68,7 @@ class Detections:
 
     Attributes:
         table: Rows in pixels of the images, boxes rounded to 3 decimals as `harness run` stores them.
-        image_ids: The images that were run, readable or not.
+        image_ids: The images that could be read.
         unreadable: One sentence for each image that could not be read.
         delegate: The delegates that were requested and that ran, with the evidence.
         runtime: Name and version of the runtime.

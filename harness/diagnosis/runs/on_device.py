@@ -60,7 +60,13 @@ def infer(
             table = load_detections(found.detections)
     finally:
         device.close()
-    return Detections(table, dataset.image_ids, found.unreadable, found.delegate, found.runtime)
+    return Detections(
+        table,
+        dataset.without(found.unreadable_ids).image_ids,
+        found.unreadable,
+        found.delegate,
+        found.runtime,
+    )
 
 
 def _cell(request: Request, subject: Subject, station: Station) -> Cell:

@@ -153,8 +153,9 @@ class Runs:
         recipe = Recipe(Preparation(card.input, changed.description.inputs[0]), decoder, card.labels)
         images = list(self._map_images(changed, n_images, lambda raw: _decoded(raw, recipe)))
         unreadable = tuple(image.problem for image in images if image.problem is not None)
+        ids = tuple(image.image_id for image in images if image.problem is None)
         ran, runtime = self._engines.facts(changed.source.file, changed.place.delegate)
-        return Detections(as_table(images), self.image_ids(n_images), unreadable, ran, runtime)
+        return Detections(as_table(images), ids, unreadable, ran, runtime)
 
     def _detect_on_device(self, changed: _ChangedModel, n_images: int | None) -> Detections:
         from harness.diagnosis.runs.on_device import infer

@@ -128,7 +128,7 @@ def test_a_file_that_no_interpreter_takes_is_an_error(repository, runs, tmp_path
         runs.detections(model, Change("operators of a version that nobody has", file=file))
 
 
-def test_an_image_that_cannot_be_read_counts_as_without_detections(repository, tmp_path):
+def test_an_image_that_cannot_be_read_is_left_out(repository, tmp_path):
     import shutil
 
     shutil.copytree(repository / "models/shapes/dataset", tmp_path / "data")
@@ -136,7 +136,7 @@ def test_an_image_that_cannot_be_read_counts_as_without_detections(repository, t
     dataset.images[1].path.write_bytes(b"no image")
     runs = Runs(dataset, read_annotations(dataset.annotations))
     found = runs.detections(model_of(repository, "shapes-float32"))
-    assert len(found.unreadable) == 1 and found.image_ids == dataset.image_ids
+    assert len(found.unreadable) == 1 and found.image_ids == (dataset.image_ids[0], dataset.image_ids[2])
     assert dataset.images[1].id not in set(found.table.image_ids.tolist())
 
 
