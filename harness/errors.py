@@ -17,6 +17,7 @@
         ├── FetchError              a download that failed or was not what was pinned
         ├── FarmError               a farm that cannot be reached, or a host of it that cannot be used
         ├── DeviceError             a command on a device; carries device, command, output and exit code
+        │   ├── DeviceFullError     no space is left on the device
         │   ├── DeviceLostError     the device went away
         │   └── DeviceTimeoutError  the device did not answer in time
         └── MeasurementError        one cell could not be measured; becomes that cell's status
@@ -159,6 +160,10 @@ class DeviceError(JobError):
         self.stdout, self.stderr = stdout, stderr
         tail = "; ".join(line.strip() for line in stderr.strip().splitlines()[-3:])
         super().__init__(f"{device}: {message}{': ' + tail if tail else ''}")
+
+
+class DeviceFullError(DeviceError):
+    """No space is left on the device; says what is needed and what there is."""
 
 
 class DeviceLostError(DeviceError):

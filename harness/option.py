@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from harness.errors import UsageError
 
-Form = Literal["", "duration", "path", "percent"]
+Form = Literal["", "duration", "path", "percent", "size"]
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class RunKeywords(UserSettings):
     device_wait: float | None = None
     quick: bool | None = None
     name: str | None = None
+    keep: int | None = None
     output: PathLike | None = None
     dry_run: bool = False
     resume: PathLike | bool = False

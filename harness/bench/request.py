@@ -110,6 +110,9 @@ class Request:
     quick: Annotated[bool, Option(
         "A look, no measurement: one process, one CPU delegate and 20 images, unless said otherwise.")] = False
     name: Annotated[str | None, Option("What the run is called in `harness runs`.", metavar="TEXT")] = None
+    keep: Annotated[int | None, Option(
+        "Phones, boards: most to keep there of files for the next runs (default: 4GB); the least used go first.",
+        metavar="SIZE", form="size", least=0)] = None
     output: Annotated[str | None, Option("Folder for the runs (default: results/).", form="path")] = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)

@@ -33,7 +33,7 @@ def reach_stations(request: Request, workspace: Workspace) -> tuple[Station, ...
     """
     found: dict[str, Station] = {}
     for text in request.devices:
-        for profile, device in find_devices(text, workspace):
+        for profile, device in find_devices(text, workspace, request.keep):
             if device.name in found:
                 raise UsageError(f"device {device.name!r} is named twice")
             found[device.name] = Station(profile, device, device.describe())

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
 import rich_click as click
 
+from harness import units
 from harness.bench.request import FarmChoice, with_farm
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.farm_options import farm_options
-from harness.cli.printing import show
+from harness.cli.printing import note, show
+from harness.errors import UsageError
 from harness.report.content import Content, Form
+from harness.workspace import Workspace, find_workspace
 
 COLUMNS = ("name", "kind", "address", "state", "model", "soc", "os", "abi", "delegates", "reason")
+CLEAN_COLUMNS = ("name", "freed_bytes")
 FARM_COLUMNS = (*COLUMNS, "host", "kinds")
 """A device of a farm has a host, and kinds for `any:KIND`."""
 
@@ -26,17 +32,23 @@ FARM_COLUMNS = (*COLUMNS, "host", "kinds")
         "harness devices                 what there is, and why something is not ready",
         "harness devices --format json   the same for a script",
         "harness devices --scheduler rack1:8786   the devices of a farm, with their hosts",
+        "harness devices --clean SERIAL  remove what the harness keeps and left on a phone or board",
     ),
 )
+@click.option("--clean", metavar="DEVICE", help="Remove what the harness keeps and left on a phone or board.")
+@click.option("--yes", is_flag=True, help="With --clean: do not ask.")
 @farm_options
 @format_option()
 @click.pass_context
-def command(ctx: click.Context, /, format_: str, **farm: str | None) -> None:
+def command(ctx: click.Context, /, format_: str, clean: str | None, yes: bool, **farm: str | None) -> None:
     """List the devices that can be reached, and why others cannot.
 
     Every profile in devices/ is tried; a device that does not answer is listed with the reason. With --scheduler, the
     devices of a farm: `host` is where each is attached, `kinds` what `any:KIND` finds it by.
     """
+    if clean is not None:
+        _clean(clean, find_workspace(ctx.obj), yes=yes, format_=format_)
+        return
     if farm["scheduler"] is not None:
         from harness.farm.session import list_farm
 
@@ -44,10 +56,32 @@ def command(ctx: click.Context, /, format_: str, **farm: str | None) -> None:
         _emit(rows, FARM_COLUMNS, format_)
         return
     from harness.drivers.registry import list_devices
-    from harness.workspace import find_workspace
 
     found = list_devices(find_workspace(ctx.obj))
     _emit([{name: asdict(device)[name] for name in COLUMNS} for device in found], COLUMNS, format_)
+
+
+def _clean(text: str, workspace: Workspace, *, yes: bool, format_: str) -> None:
+    """Remove what the harness keeps on a device, after asking, and say what that freed."""
+    from harness.drivers.registry import find_device
+
+    _, device = find_device(text, workspace)
+    with closing(device):
+        clean = getattr(device, "clean", None)
+        if clean is None:
+            raise UsageError(f"device {text!r}: nothing is kept on it; --clean is for phones and boards")
+        if not yes and not _agreed(device.name):
+            raise UsageError("nothing was removed: --clean asks first, and --yes answers it")
+        freed = clean()
+    rows = [{"name": device.name, "freed_bytes": freed}]
+    note(f"{device.name}: freed {units.size(freed)}")
+    if format_ != "table":
+        _emit(rows, CLEAN_COLUMNS, format_)
+
+
+def _agreed(name: str) -> bool:
+    question = f"Remove the models, tools and folders of runs that the harness keeps on {name}?"
+    return sys.stdin.isatty() and click.confirm(question, err=True)
 
 
 def _emit(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], format_: str) -> None:

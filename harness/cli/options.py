@@ -8,12 +8,12 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import rich_click as click
 
 from harness.cli import completion
-from harness.cli.types import Duration, KeyValue, Numbers, Percent, Place
+from harness.cli.types import Duration, KeyValue, Numbers, Percent, Place, Size
 from harness.option import DeclaredOption, declared
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FORMS: dict[str, Callable[[], Any]] = {"duration": Duration, "path": Place, "percent": Percent}
+_FORMS: dict[str, Callable[[], Any]] = {"duration": Duration, "path": Place, "percent": Percent, "size": Size}
 _COMPLETION = {"device": completion.devices}
 
 

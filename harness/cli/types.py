@@ -13,6 +13,8 @@ from harness import outputs
 from harness.errors import UsageError
 
 _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmg]?)b?", re.IGNORECASE)
+_BYTES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -54,6 +56,19 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before
         if found is None:
             self.fail(f"found {value!r}, expected a time such as 90s, 10m or 1h", param, ctx)
         return float(found["number"]) * _SECONDS[found["unit"]]
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """A number of bytes: `2GB`, `500MB`, `1.5G`, `2000000`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"found {value!r}, expected a size such as 2GB or 500MB", param, ctx)
+        return round(float(found["number"]) * _BYTES[found["unit"].upper()])
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]

@@ -7,6 +7,7 @@
     shell_device    what phones and boards have in common: retries, time limits, orphans, the store
     shell           commands and scripts in the shell of a phone or a board
     content         files on a device, kept by their hash
+    room            room on a device, and the error where there is none
     pace            how slow a file transfer may be
     local_file      a file of this computer that is written from a device
     orphans         processes on a device that outlive whoever started them

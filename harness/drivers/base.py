@@ -118,10 +118,14 @@ class Device(Protocol):
             DeviceError: It cannot be reached.
         """
 
-    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+    def push(self, files: Sequence[Path], room: int = 0) -> tuple[str, ...]:
         """Make files of this computer available there and return their paths on the device, in the same order.
 
         Files are compared by content: what is there already is not sent again.
+
+        Args:
+            files: Files of this computer.
+            room: Bytes that must be free there beside them, for what is written to the same disk.
 
         Raises:
             DeviceError: The reason given by the device (no space, read-only, gone).

@@ -9,12 +9,13 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from harness import units
+from harness.drivers.room import FREE_SCRIPT, full_error, parse_free, says_full
 from harness.errors import DeviceError, cannot_read
 from harness.hashing import known_hash
 from harness.names import safe_file_name
@@ -45,6 +46,10 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """The device's name, for errors."""
+
+    @property
+    def spelling(self) -> str:
+        """How `--device` takes it, for what an error says to do."""
 
     def shell(self, script: str, timeout_s: float) -> str:
         """Run a script of the device's shell and return what it printed; raise DeviceError unless it ends with 0."""
@@ -128,9 +133,14 @@ class ContentStore:
     def __init__(self, channel: Channel, root: str, limit_bytes: int = LIMIT_BYTES) -> None:
         self._channel, self.root, self._limit = channel, root.rstrip("/"), limit_bytes
         self._token = uuid.uuid4().hex[:12]
+        self._used: set[str] = set()
 
-    def push(self, paths: Sequence[Path]) -> tuple[str, ...]:
+    def push(self, paths: Sequence[Path], room: int = 0) -> tuple[str, ...]:
         """Make files available and return their paths on the device, in the same order.
+
+        Args:
+            paths: Files of this computer.
+            room: Bytes that must be free beside them, for what is written there.
 
         Raises:
             DeviceError: No space, a folder that cannot be written, a file that arrived damaged, …
@@ -138,14 +148,25 @@ class ContentStore:
         files = [read_local_file(path, self._channel.name) for path in paths]
         different = list({file.place: file for file in files}.values())
         for begin in range(0, len(different), FILES_A_SCRIPT):
-            self._push_some(different[begin : begin + FILES_A_SCRIPT])
+            self._push_some(different[begin : begin + FILES_A_SCRIPT], room)
         return tuple(f"{self.root}/{file.place}" for file in files)
 
-    def _push_some(self, files: Sequence[LocalFile]) -> None:
+    def _push_some(self, files: Sequence[LocalFile], room: int) -> None:
         survey = self._look(files)
         missing = [file for file in files if not survey.has(file)]
+        needed = sum(file.size for file in missing) + room
+        self._used.update(file.place for file in files)
+        if missing or room:
+            self._make_room(survey, needed)
+        try:
+            self._send(survey, missing)
+        except DeviceError as error:
+            if not says_full(str(error)):
+                raise
+            raise self._full(needed, self._free()) from error
+
+    def _send(self, survey: Survey, missing: Sequence[LocalFile]) -> None:
         if missing:
-            self._make_room(survey, files, sum(file.size for file in missing))
             names = [f".incoming/{self._token}-{n}" for n in range(len(missing))]
             pairs = zip(missing, names, strict=True)
             self._channel.send([(file.path, f"{self.root}/{name}") for file, name in pairs])
@@ -160,16 +181,25 @@ class ContentStore:
             message = f"{self.root}: the folder cannot be used"
             raise DeviceError(self._channel.name, message, stderr=error.stderr) from error
 
-    def _make_room(self, survey: Survey, files: Sequence[LocalFile], needed: int) -> None:
-        leave = {file.place for file in files}
-        victims = evict(survey, needed, self._limit, leave)
+    def _free(self) -> int | None:
+        """Remove what was sent in part, and return the bytes that are free then."""
+        root = shlex.quote(self.root)
+        with suppress(DeviceError):
+            return parse_free(
+                self._shell(
+                    f"cd {root} && rm -f .incoming/{self._token}-*; set -- {root}; {FREE_SCRIPT}; exit 0"
+                )
+            )
+        return None
+
+    def _full(self, needed: int, free: int | None) -> DeviceError:
+        return full_error(self._channel.name, self._channel.spelling, self.root, needed + SPARE_BYTES, free)
+
+    def _make_room(self, survey: Survey, needed: int) -> None:
+        victims = evict(survey, needed, self._limit, self._used)
         free = survey.free_bytes
         if free is not None and free + sum(old.size for old in victims) < needed + SPARE_BYTES:
-            raise DeviceError(
-                self._channel.name,
-                f"no space in {self.root}: {units.size(needed)} needed, {units.size(free)} free; make room there "
-                "(what the harness keeps on a device is removed by the driver's forget())",
-            )
+            raise self._full(needed, free)
         if victims:
             self._shell(
                 f"cd {shlex.quote(self.root)} && rm -f {shlex.join(old.place for old in victims)}; exit 0"
@@ -186,17 +216,39 @@ class ContentStore:
                     f"{file.path}: arrived damaged ({tool} is {said.get(name, 'unknown')} there, {expected} here)",
                 )
 
+    def clean(self, besides: Sequence[str] = ()) -> int:
+        """Remove everything that was ever pushed or left there, and return the bytes that it took.
+
+        Args:
+            besides: What else is removed, as patterns of the shell; nothing in them may need quoting.
+        """
+        paths = " ".join([shlex.quote(self.root), *besides])
+        # patterns may mean the same folder, and it counts once
+        count = (
+            f'set --; for f in {paths}; do case " $* " in *" $f "*) ;; *) set -- "$@" "$f";; esac; done; '
+            'du -sk "$@" 2>/dev/null'
+        )
+        before = _kilobytes(self._shell(f"{count}; exit 0", HASH_TIMEOUT_S))
+        self.forget()
+        other = f"rm -rf {' '.join(besides)}; " if besides else ""
+        return 1024 * (before - _kilobytes(self._shell(f"{other}{count}; exit 0", HASH_TIMEOUT_S)))
+
     def forget(self) -> None:
         """Remove everything that was pushed, by anybody, and the folder itself unless others keep files in it."""
         digits = "[0-9a-f]" * 16
         self._shell(
             f"cd {shlex.quote(self.root)} 2>/dev/null || exit 0\n"
-            f"rm -rf {digits} .incoming\ncd / && rmdir {shlex.quote(self.root)} 2>/dev/null; exit 0",
+            f"rm -rf {digits} .incoming .stderr-* images runs\n"
+            f"cd / && rmdir {shlex.quote(self.root)} 2>/dev/null; exit 0",
             HASH_TIMEOUT_S,
         )
 
     def _shell(self, script: str, timeout_s: float = 60.0) -> str:
         return self._channel.shell(script, timeout_s)
+
+
+def _kilobytes(text: str) -> int:
+    return sum(int(words[0]) for line in text.splitlines() if (words := line.split()) and words[0].isdigit())
 
 
 def survey_script(root: str, token: str, files: Sequence[LocalFile]) -> str:
@@ -232,8 +284,7 @@ def parse_survey(text: str) -> Survey:
                 stored.append(StoredFile(int(used), int(size), place))
         else:
             values[kind] = rest.strip()
-    blocks = values.get("space", "").split()
-    free = int(blocks[0]) * int(blocks[1]) if len(blocks) == 2 and all(b.isdigit() for b in blocks) else None
+    free = parse_free(values.get("space", ""))
     now = values.get("now", "")
     return Survey(values.get("tool", ""), int(now) if now.isdigit() else 0, free, found, tuple(stored))
 

@@ -71,6 +71,11 @@ class FakeDevice:
         self._local = LocalDevice(name, delegates)
         self._store = ContentStore(self, str(self.folder.resolve()))
 
+    @property
+    def spelling(self) -> str:
+        """How `--device` takes it."""
+        return self.name
+
     def describe(self) -> DeviceInfo:
         """Return this computer's facts under the name of a fake.
 
@@ -80,14 +85,14 @@ class FakeDevice:
         self._fault("describe", ())
         return replace(self._local.describe(), kind="fake", address=str(self.folder))
 
-    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+    def push(self, files: Sequence[Path], room: int = 0) -> tuple[str, ...]:
         """Copy files into the folder by content.
 
         Raises:
             DeviceError: A file does not exist, or as its faults say.
         """
         self._fault("push", ())
-        return self._store.push(files)
+        return self._store.push(files, room)
 
     def run(
         self,

@@ -46,7 +46,7 @@ class LocalDevice:
             facts=facts,
         )
 
-    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+    def push(self, files: Sequence[Path], room: int = 0) -> tuple[str, ...]:
         """Return the files' own paths; they are here already.
 
         Raises:

@@ -21,8 +21,16 @@ DRIVERS: dict[ConnectionKind, str] = {
 }
 
 
-def open_device(profile: Profile) -> Device:
+KEEPING: frozenset[ConnectionKind] = frozenset({"adb", "ssh"})
+"""Drivers that keep files on the device."""
+
+
+def open_device(profile: Profile, keep_bytes: int | None = None) -> Device:
     """Open the device that a profile describes.
+
+    Args:
+        profile: How it is reached.
+        keep_bytes: Most bytes of files to keep there; None for the driver's own limit.
 
     Raises:
         DeviceError: It cannot be reached.
@@ -32,7 +40,10 @@ def open_device(profile: Profile) -> Device:
         raise UnknownNameError("connection kind", kind, DRIVERS)
     module, _, name = DRIVERS[kind].partition(":")
     factory: Any = getattr(import_module(module), name)
-    device: Device = factory(profile.name, **profile.data.connection.settings())
+    settings = profile.data.connection.settings()
+    if keep_bytes is not None and kind in KEEPING:
+        settings["keep_bytes"] = keep_bytes
+    device: Device = factory(profile.name, **settings)
     return device
 
 
@@ -49,11 +60,13 @@ def find_device(text: str, workspace: Workspace) -> tuple[Profile, Device]:
     return found[0]
 
 
-def find_devices(text: str, workspace: Workspace) -> list[tuple[Profile, Device]]:
+def find_devices(
+    text: str, workspace: Workspace, keep_bytes: int | None = None
+) -> list[tuple[Profile, Device]]:
     """Find and open the devices that a user names: one for a name or serial, several for `all-android`."""
     from harness.drivers.names import resolve_devices
 
-    return [(profile, open_device(profile)) for profile in resolve_devices(text, workspace)]
+    return [(profile, open_device(profile, keep_bytes)) for profile in resolve_devices(text, workspace)]
 
 
 def list_devices(workspace: Workspace) -> list[DeviceInfo]:

@@ -12,12 +12,14 @@ from typing import Generic, Protocol, TypeVar
 
 from harness.drivers import orphans
 from harness.drivers.base import Completed, DeviceInfo, OnLine
-from harness.drivers.content import ContentStore
+from harness.drivers.content import LIMIT_BYTES, ContentStore
 from harness.drivers.shell import NOT_STARTED, CallbackError, TooMuchOutputError, shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
 OWN = "own"
 """Marks what the driver itself runs on a device."""
+WORK_FOLDERS = tuple(f"{base}/harness-run-*" for base in ("/data/local/tmp", '"${TMPDIR:-/tmp}"', '"$HOME"'))
+"""Folders of runs, as patterns of the shell; one that was killed could not remove its own."""
 KILL_S = 4.0
 """How long the device is given to kill what does not end in time."""
 
@@ -69,13 +71,19 @@ class ShellDevice(ABC, Generic[L]):
     start a command and to copy files.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, keep_bytes: int = LIMIT_BYTES) -> None:
         self.name = name
+        self._keep_bytes = keep_bytes
         self._link: L | None = None
         self._lock = threading.RLock()
         self._store: ContentStore | None = None
         self._left_over: set[str] = set()
         self._trips = 0
+
+    @property
+    @abstractmethod
+    def spelling(self) -> str:
+        """How `--device` takes it."""
 
     @property
     @abstractmethod
@@ -135,7 +143,7 @@ class ShellDevice(ABC, Generic[L]):
         with self._lock:
             return self._trips + (self._link.opened if self._link else 0)
 
-    def push(self, files: Sequence[Path]) -> tuple[str, ...]:
+    def push(self, files: Sequence[Path], room: int = 0) -> tuple[str, ...]:
         """Make files available by content and return their paths there; all of them executable.
 
         One round trip when everything is there already, three when not.
@@ -144,7 +152,7 @@ class ShellDevice(ABC, Generic[L]):
             DeviceError: The reason given by the device (no space, read-only, gone).
         """
         with self._lock:
-            return self._content().push(files)
+            return self._content().push(files, room)
 
     def run(
         self,
@@ -189,6 +197,23 @@ class ShellDevice(ABC, Generic[L]):
         """
         return shell_output(self, script, timeout_s)
 
+    def clean(self) -> int:
+        """Remove everything that the harness keeps or left on the device, and return the bytes that it took.
+
+        Raises:
+            DeviceError: Something is being measured there.
+        """
+        with self._lock:
+            mine = orphans.new_marker().rpartition(":")[0]
+            running = orphans.parse_list(self.shell(f"{orphans.LIST_SCRIPT}; exit 0"))
+            others = [one for one in running if one != OWN and not one.startswith(f"{mine}:")]
+            if others:
+                raise DeviceError(
+                    self.name,
+                    "another harness is measuring on it: what it needs is not removed, wait for its end",
+                )
+            return self._content().clean(WORK_FOLDERS)
+
     def forget(self) -> None:
         """Remove everything that was ever pushed to the device."""
         with self._lock:
@@ -201,7 +226,7 @@ class ShellDevice(ABC, Generic[L]):
 
     def _content(self) -> ContentStore:
         if self._store is None:
-            self._store = ContentStore(self, self.root)
+            self._store = ContentStore(self, self.root, self._keep_bytes)
         return self._store
 
     def _execute(self, start: Start[L], argv: Sequence[str], deadline: float) -> tuple[Execution, bool]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from harness.delegates import KINDS, UNKNOWN, kind_in
 from harness.records.records import AccuracyFacts, DelegateFacts, ProcessFacts, Record
-from harness.vocabulary import WORST_FIRST, Status
+from harness.vocabulary import CUT_SHORT, MEASURED, WORST_FIRST, Status
 
 
 def status_of(record: Record) -> tuple[Status, tuple[str, ...]]:
@@ -32,6 +34,18 @@ def status_of(record: Record) -> tuple[Status, tuple[str, ...]]:
             return Status.PARTIAL, (partial,)
     remarks = tuple(reason for part in parts for reason in part.reasons)
     return Status.OK, tuple(dict.fromkeys(remarks))
+
+
+def has_own_times(record: Record) -> bool:
+    """Return whether the times of a cell are those of the requested delegate, whatever became of its accuracy.
+
+    An accuracy run that failed or hung says nothing of them; outputs that are wrong do.
+    """
+    if record.status in MEASURED:
+        return True
+    if record.status not in CUT_SHORT or record.accuracy is None or not record.processes:
+        return False
+    return status_of(replace(record, accuracy=None))[0] in MEASURED
 
 
 def _delegates(record: Record) -> Iterator[DelegateFacts]:

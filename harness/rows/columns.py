@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.errors import UnknownNameError
-from harness.vocabulary import MEASURED, NO_ACCURACY, Status, Verdict
+from harness.records.status import has_own_times
+from harness.vocabulary import NO_ACCURACY, Status, Verdict
 
 if TYPE_CHECKING:
     from harness.records.records import CocoFigures, Record
@@ -118,7 +119,7 @@ def _processes(
     field: str, put_together: Callable[[list[int]], float], divisor: float
 ) -> Callable[[Cell], Any]:
     def take(cell: Cell) -> float | None:
-        if cell.record.status not in MEASURED:
+        if not has_own_times(cell.record):
             return None
         known = [value for p in cell.record.processes if (value := getattr(p, field)) is not None]
         return put_together(known) / divisor if known else None

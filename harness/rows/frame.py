@@ -14,6 +14,7 @@ from harness import units
 from harness.errors import RecordError
 from harness.records import records
 from harness.records.records import StoredRecord
+from harness.records.status import has_own_times
 from harness.rows import columns
 from harness.rows.columns import Cell
 from harness.vocabulary import MEASURED, NO_ACCURACY, Verdict
@@ -117,13 +118,13 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = colu
 def _cell(record: records.Record, found: LatencySummary | Exception | None) -> Cell:
     latency, unread = (None, (str(found),)) if isinstance(found, Exception) else (found, ())
     verdict, judged = _judge(record, latency)
-    reasons = (*record.reasons, *_instead(record, latency), *unread, *judged)
+    reasons = (*record.reasons, *_instead(record, latency), *_kept(record, latency), *unread, *judged)
     if not record.complete:
         reasons = (
             "interrupted: not all of this cell was measured; continue with harness run --resume",
             *reasons,
         )
-    shown = latency if record.status in MEASURED else None
+    shown = latency if has_own_times(record) else None
     return Cell(record, shown, verdict, tuple(dict.fromkeys(reasons)))
 
 
@@ -140,6 +141,13 @@ def _instead(record: records.Record, latency: LatencySummary | None) -> tuple[st
         return ()
     took = units.milliseconds(latency.median_ms)
     return (f"{record.delegate.actual} ran instead of {record.delegate.requested}: median {took} ms there",)
+
+
+def _kept(record: records.Record, latency: LatencySummary | None) -> tuple[str, ...]:
+    """Say that the latency stands though the accuracy failed."""
+    if record.status in MEASURED or latency is None or not has_own_times(record):
+        return ()
+    return (f"its latency was measured before: median {units.milliseconds(latency.median_ms)} ms",)
 
 
 def _runs(path: Path) -> list[Path]:

@@ -13,10 +13,11 @@ from harness import units
 from harness.delegates import UNKNOWN
 from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 from harness.records.records import ProcessFacts, Record
+from harness.records.status import has_own_times
 from harness.rows.sustained import analyze_processes
 from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
-from harness.vocabulary import MEASURED, Status, Verdict
+from harness.vocabulary import Status, Verdict
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is too uncertain for an interval."""
@@ -47,7 +48,7 @@ class Judgment:
 
 def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     """Judge a cell's figures: the first check that objects gives the verdict, all of them give their reasons."""
-    if not record.processes or record.status not in MEASURED:
+    if not record.processes or not has_own_times(record):
         return Judgment(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
     reasons = (

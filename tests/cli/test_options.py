@@ -11,7 +11,7 @@ from harness.option import declared
 from harness.settings import Settings
 
 TABLES = (Request, Settings, NmsAxes, FarmChoice, Tls)
-VALUES = {"duration": "2m", "path": "some/path", "percent": "3%"}
+VALUES = {"duration": "2m", "path": "some/path", "percent": "3%", "size": "2GB"}
 
 
 def argument(one):
@@ -19,9 +19,12 @@ def argument(one):
     if one.kind is bool:
         return [], not one.option.switch_off
     if one.option.form:
-        return [VALUES[one.option.form]], {"duration": 120.0, "path": "some/path", "percent": 3.0}[
-            one.option.form
-        ]
+        return [VALUES[one.option.form]], {
+            "duration": 120.0,
+            "path": "some/path",
+            "percent": 3.0,
+            "size": 2_000_000_000,
+        }[one.option.form]
     choices = getattr(one.many or one.scalar, "__args__", None)
     if one.keyword == "delegate_options":
         return ["a=b"], (("a", "b"),)

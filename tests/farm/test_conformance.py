@@ -52,7 +52,7 @@ class ThroughWorker:
     def describe(self) -> DeviceInfo:
         return self._call("describe")
 
-    def push(self, files):
+    def push(self, files, room=0):
         return self._call("push", list(files))
 
     def pull(self, remote, local):

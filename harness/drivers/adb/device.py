@@ -17,6 +17,7 @@ from harness.drivers.adb.execution import AdbExecution, Command
 from harness.drivers.adb.link import AdbLink
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import DeviceInfo, OnLine
+from harness.drivers.content import LIMIT_BYTES
 from harness.drivers.local_file import replaced
 from harness.drivers.shell_device import OWN, ShellDevice
 from harness.errors import MissingExtraError
@@ -38,6 +39,7 @@ class AdbDevice(ShellDevice[AdbLink]):
         keys: RSA signers; None for the user's own key.
         auth_timeout_s: How long somebody may take to tap "Allow".
         open_link: How to connect; for tests.
+        keep_bytes: Most bytes of files to keep there.
     """
 
     def __init__(
@@ -51,12 +53,18 @@ class AdbDevice(ShellDevice[AdbLink]):
         keys: Sequence[Any] | None = None,
         auth_timeout_s: float = 30.0,
         open_link: Callable[[], AdbLink] | None = None,
+        keep_bytes: int = LIMIT_BYTES,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, keep_bytes)
         self.address = Address(serial, host, port)
         self._root = root
         self._was_there = False
         self._open_link = open_link or (lambda: connect(self.address, keys, auth_timeout_s))
+
+    @property
+    def spelling(self) -> str:
+        """How `--device` takes it."""
+        return str(self.address)
 
     @property
     def root(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.drivers.base import DeviceInfo, OnLine
+from harness.drivers.content import LIMIT_BYTES
 from harness.drivers.local_file import replaced
 from harness.drivers.shell import TooMuchOutputError
 from harness.drivers.shell_device import KILL_S, Execution, ShellDevice
@@ -23,7 +23,7 @@ from harness.paths import expand_user
 
 ROOT = "~/.cache/ondevice-harness"
 PYTHON = "python3"
-DESCRIBE_S, PULL_S, FORGET_S = 60.0, 3600.0, 300.0
+DESCRIBE_S, PULL_S = 60.0, 3600.0
 
 
 class SshDevice(ShellDevice[SshLink]):
@@ -38,6 +38,7 @@ class SshDevice(ShellDevice[SshLink]):
         jump: Hosts to go through, as for `ssh -J`.
         root: Folder on the board for everything that is pushed; `~/` is the home there.
         python: The Python on the board that has a TFLite runtime.
+        keep_bytes: Most bytes of files to keep there.
     """
 
     def __init__(
@@ -51,11 +52,17 @@ class SshDevice(ShellDevice[SshLink]):
         jump: str = "",
         root: str = ROOT,
         python: str = PYTHON,
+        keep_bytes: int = LIMIT_BYTES,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, keep_bytes)
         self.address = Target(host, user, port, str(expand_user(identity)) if identity else "", jump)
         self._root, self._python = root, python
         self._facts: board.BoardFacts | None = None
+
+    @property
+    def spelling(self) -> str:
+        """How `--device` takes it."""
+        return f"ssh://{self.address}"
 
     @property
     def root(self) -> str:
@@ -153,12 +160,6 @@ class SshDevice(ShellDevice[SshLink]):
             )
             reason = ssh_files.reason(tried.stderr) if tried.exit_code != 0 else reason
         return f"{reason} (while {len(files)} file(s) were sent)"
-
-    def forget(self) -> None:
-        """Remove everything that was ever pushed to the device."""
-        with self._lock:
-            self.shell(f"cd {shlex.quote(self.root)} 2>/dev/null && rm -rf images runs; exit 0", FORGET_S)
-            super().forget()
 
     def _at_home(self, path: str) -> str:
         if not path.startswith("~/"):

@@ -159,7 +159,7 @@ def test_a_file_that_was_damaged_there_is_sent_again(ssh_device, tmp_path):
 
 def test_no_space_is_found_before_anything_is_sent(ssh_device, sshd, tmp_path):
     with small_disk(store(sshd), 3):
-        with pytest.raises(DeviceError, match=r"no space in .*5\.0 MB needed, .* free"):
+        with pytest.raises(DeviceError, match=r"no space left on .*: needs 6\.0 MB, has .*--clean"):
             ssh_device.push([write(tmp_path / "big.bin", 5_000_000)])
         assert ssh_device.push([write(tmp_path / "small.bin", 1000)])
 

@@ -27,7 +27,7 @@ from harness.accuracy.pipeline import Recipe
 from harness.accuracy.prepare import Geometry, Preparation, Tensor
 from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.engines.native.scripts import BATCH, NO_FOLDER, RunReport, new_token, read_report
-from harness.bench.engines.native.tool import GRAPH, DeviceFiles, NativeTool, delegate_facts
+from harness.bench.engines.native.tool import GRAPH, ROOM_BYTES, DeviceFiles, NativeTool, delegate_facts
 from harness.bench.plan import Cell
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
@@ -204,14 +204,24 @@ def run_batch(
     """
     source = scratch / "batch.bin"
     atomic.write_scratch(source, b"".join(prepared.tensor.tobytes() for prepared in batch))
-    files = tool.place(cell, [source])
+    room = ROOM_BYTES + _written_bytes(cell, batch)
+    files = tool.place(cell, [source], room)
     ended = _run(tool, cell, batch, files, folder)
     report = read_report(ended.stdout, folder.token)
-    _check(ended, report, len(batch), tool, cell)
-    truth = _truth(cell, report)
-    local = scratch / "outputs.bin"
-    tool.device.pull(f"{tool.work_folder(folder.token)}/outputs.bin", local)
-    return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
+    try:
+        _check(ended, report, len(batch), tool, cell)
+        truth = _truth(cell, report)
+        local = scratch / "outputs.bin"
+        tool.device.pull(f"{tool.work_folder(folder.token)}/outputs.bin", local)
+        return BatchResult(_whole(local.read_bytes(), cell, len(batch)), truth)
+    except MeasurementError:
+        tool.refuse_full(room, ended.stderr, *report.tool)
+        raise
+
+
+def _written_bytes(cell: Cell, batch: Sequence[PreparedImage]) -> int:
+    """Return what a batch writes on the device beside itself: one image, its outputs, and those of all."""
+    return batch[0].tensor.nbytes + (len(batch) + 1) * sum(_n_bytes(info) for info in cell.facts.outputs)
 
 
 def _run(

@@ -26,12 +26,13 @@ from harness.accuracy.prepare import Geometry
 from harness.bench.engines.base import DatasetInference, OnProgress
 from harness.bench.engines.native import batches
 from harness.bench.engines.native.scripts import EVAL, NO_FOLDER, read_report
-from harness.bench.engines.native.tool import NativeTool
+from harness.bench.engines.native.tool import ROOM_BYTES, NativeTool
 from harness.bench.plan import Cell
 from harness.delegates import CPU, GPU, HEXAGON, NNAPI, UNKNOWN
 from harness.detectors.base import Detections
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.eval_tool import EvalDetection, EvalOutput, parse_eval
+from harness.drivers.room import says_full
 from harness.errors import MeasurementError
 from harness.paths import size_of
 from harness.records.records import DelegateFacts
@@ -143,7 +144,7 @@ def _run(
         for entry in batch:
             _add(tar, entry)
     atomic.write_scratch(labels, "".join(f"{n}\n" for n in range(1000)))
-    files = replace(tool, program=program).place(cell, [archive, labels])
+    files = replace(tool, program=program).place(cell, [archive, labels], ROOM_BYTES + archive.stat().st_size)
     tool.probe(tool.place(cell, []).tool)
     argv = eval_argv(cell, files.tool, files.model, files.further[1])
     ended = tool.device.run(
@@ -151,6 +152,8 @@ def _run(
         timeout_s=TIMEOUT_S + SECONDS_PER_IMAGE * len(batch),
     )
     report = read_report(ended.stdout, folder.token)
+    if says_full(ended.stderr):
+        tool.refuse_full(ROOM_BYTES + archive.stat().st_size, ended.stderr)
     if ended.timed_out:
         raise MeasurementError(
             "eval_coco_object_detection was killed: it took too long", status=Status.TIMEOUT

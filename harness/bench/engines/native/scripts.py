@@ -103,7 +103,8 @@ libraries=$n; link "$@"; shift "$libraries"
 i=0 code=0 first=
 while [ "$i" -lt "$images" ]; do
   rm -f in.bin out.bin
-  dd if="$batch" of=in.bin bs="$size" skip="$i" count=1 2>/dev/null || { say unread "$i"; code=98; break; }
+  told=$(dd if="$batch" of=in.bin bs="$size" skip="$i" count=1 2>&1) || {
+    echo "$told" >&2; say unread "$i"; code=98; break; }
   "$@" > log 2>&1; code=$?
   told=$(grep -i delegate log | sort | cksum)
   if [ "$told" != "$first" ] || [ "$code" -ne 0 ]; then first=$told; say tool; cat log; fi

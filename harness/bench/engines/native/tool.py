@@ -24,6 +24,7 @@ from harness.drivers.benchmark_tool.facts import Flavour, TextLog, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Input, Libraries
 from harness.drivers.benchmark_tool.parse import parse, refused_input
 from harness.drivers.benchmark_tool.truth import Truth
+from harness.drivers.room import FREE_SCRIPT, full_error, parse_free, says_full
 from harness.errors import MeasurementError, UsageError
 from harness.paths import is_file, resolved
 from harness.records.records import DelegateFacts
@@ -32,6 +33,8 @@ from harness.vocabulary import Status
 START_TIMEOUT_S = 120.0
 """For loading, and for the compilation of the graph that some accelerators begin with."""
 PROBE_TIMEOUT_S = 60.0
+ROOM_BYTES = 2_000_000
+"""What the tool writes of one run, apart from outputs: its results, the graph and a profile."""
 RESULT, GRAPH, OPERATORS, INPUT = "result.pb", "graph.pb", "operators.pb", "in.bin"
 """Files of one run, in its folder on the device."""
 
@@ -137,11 +140,17 @@ class NativeTool:
         if self._probed is not None:
             self.device.run(["sh", "-c", CLEAN, "sh", self.work_folder(token)], timeout_s=PROBE_TIMEOUT_S)
 
-    def place(self, cell: Cell, further: list[Path]) -> DeviceFiles:
-        """Make the tool, the model and all it takes available on the device, in one push."""
+    def place(self, cell: Cell, further: list[Path], room: int = ROOM_BYTES) -> DeviceFiles:
+        """Make the tool, the model and all it takes available on the device, in one push.
+
+        Args:
+            cell: What is run.
+            further: More files.
+            room: Bytes that must be free beside them, for what the run writes.
+        """
         libraries = self._libraries(cell.delegate)
         files = [self.program.file, resolved(cell.model.file), *libraries, *further]
-        paths = self.device.push(files)
+        paths = self.device.push(files, room)
         split = 2 + len(libraries)
         return DeviceFiles(paths[0], paths[1], tuple(paths[2:split]), tuple(paths[split:]))
 
@@ -155,6 +164,25 @@ class NativeTool:
         path = delegate.option("path")
         own = (resolved(path),) if path and is_file(path) else ()
         return (*self.program.libraries.get(delegate.kind, ()), *own)
+
+    def refuse_full(self, needs: int, *said: str) -> None:
+        """Name the disk as the reason for what failed, where it is full; called after a failure only.
+
+        Args:
+            needs: Bytes that the run was to write.
+            said: What was printed.
+
+        Raises:
+            DeviceFullError: The disk is full.
+        """
+        if self._probed is None:
+            return
+        folder = self._probed.folder
+        ended = self.device.run(["sh", "-c", FREE_SCRIPT, "sh", folder], timeout_s=PROBE_TIMEOUT_S)
+        free = parse_free(ended.stdout)
+        if any(map(says_full, said)) or (free is not None and free < needs):
+            spelling = getattr(self.device, "spelling", self.device.name)
+            raise full_error(self.device.name, spelling, folder, needs, free)
 
     def command(
         self, cell: Cell, files: DeviceFiles, probed: ProbedTool, token: str, plain: Command
@@ -277,6 +305,8 @@ class NativeTool:
 
     def _read(self, ended: Completed, token: str) -> ToolRun:
         report = read_report(ended.stdout, token)
+        if report.exit_code != 0 and (says_full(ended.stderr) or any(map(says_full, report.tool))):
+            self.refuse_full(ROOM_BYTES, ended.stderr, *report.tool)
         if ended.exit_code == NO_FOLDER:
             raise MeasurementError(f"{self.device.name}: no folder to work in: {ended.stderr.strip()}")
         printed = report.tool[0] if report.tool else ""

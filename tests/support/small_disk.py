@@ -1,0 +1,21 @@
+"""A small disk, for what happens when it is full: a tmpfs of so many bytes at a folder."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder, size):
+    """Mount a disk at a folder; `size` as mount takes it (`4m`). Skips where that is not allowed."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("a small disk needs root on Linux")
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
