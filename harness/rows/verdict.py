@@ -17,7 +17,7 @@ from harness.records.status import has_own_times
 from harness.rows.sustained import analyze_processes
 from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
-from harness.vocabulary import Status, Verdict
+from harness.vocabulary import MEASURED, Status, Verdict
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is too uncertain for an interval."""
