@@ -71,6 +71,12 @@ class Categories:
                     return found if numbers is used else found[:1]
         return []
 
+    def only(self, chosen: Collection[int] | None) -> int | None:
+        """Return the only category that can be meant, of those that are chosen or have annotations."""
+        meant = self.annotated if chosen is None else chosen
+        meant = set(self.names if meant is None else meant)
+        return meant.pop() if len(meant) == 1 else None
+
     @property
     def are_numbers(self) -> bool:
         """Whether they are named by numbers, as by converters that were given no names (`0`, `class 3`)."""
@@ -132,6 +138,10 @@ def match_classes(
     if labels.ids is not None:
         _check_ids(labels.ids, known, there, n_classes)
         return _by_id(labels, len(labels.ids), categories, chosen, "the card says them (labels.ids)")
+    if known is None and n_classes == 1 and labels.map is None:
+        only = there.only(chosen)
+        if only is not None:
+            return _by_id(Labels(ids=(only,)), 1, categories, (only,), "the only class is the only category")
     if known is None or _only_numbers(known, there):
         return _by_id(
             labels, number, categories, chosen, _checked(there, "nothing names the model's classes")
@@ -299,7 +309,7 @@ def _by_id(
     evaluated = wanted if given is None else wanted & set(given)
     facts = ClassMatch(
         matched_by="id",
-        n_matched=len(evaluated or wanted),
+        n_matched=len(evaluated),
         n_categories=len(wanted),
         remark=remark,
         unknown_to_model=tuple(categories[number] for number in sorted(wanted - evaluated)),

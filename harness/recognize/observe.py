@@ -163,6 +163,8 @@ def _agreement(spec: DecoderSpec, observations: Observations) -> float | None:
             _checked(spec, decoder, outputs, observations) for outputs in (one.outputs, one.mirrored)
         )
         _refuse_impossible(spec, here)
+        if all(map(np.array_equal, one.outputs, one.mirrored)):
+            continue  # what does not look at the picture says nothing
         credit, weight = _moved(here, there, one.geometry)
         total, moved = total + weight, moved + credit
     return moved / total if total else None

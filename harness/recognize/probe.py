@@ -221,11 +221,11 @@ class _Trials:
     def _meanings(
         self, card: ModelCard, images: Sequence[ImageDetections]
     ) -> Iterator[tuple[Reading, Labels, GroundTruth]]:
-        """Yield what the classes can mean: by name alone where the names match, else by number."""
+        """Yield what the classes can mean: that alone where names or the card say it, else by number."""
         classes = np.concatenate([image.categories for image in images])
         ends = (int(classes.min()), int(classes.max())) if classes.size else (0, 0)
         match = self._matching
-        if match.facts.matched_by == "name" and readings.in_range(match.labels, *ends):
+        if match.labels.ids is not None and readings.in_range(match.labels, *ends):
             chosen = match.categories
             truth = self.truth if chosen is None else self.truth.of_categories(chosen)
             yield Reading("", card), match.labels, truth

@@ -201,3 +201,12 @@ def test_classes_by_id_are_averaged_over_the_categories_that_they_can_be():
     matching = match_classes(Labels(offset=1), None, {1: "cat", 2: "dog", 5: "cow"}, n_classes=3)
     assert matching.categories == (1, 2)
     assert matching.facts.unknown_to_model == ("cow",) and matching.facts.unknown_ids == (3,)
+
+
+def test_the_only_class_of_a_model_is_the_only_category():
+    alone = match_classes(Labels(), None, {0: "group", 3: "cat"}, n_classes=1, annotated={3})
+    assert (alone.labels.ids, alone.categories) == ((3,), (3,))
+    chosen = match_classes(Labels(), None, COCO, Choice(("dog",)), n_classes=1)
+    assert chosen.labels.ids == (18,) and chosen.facts.n_categories == 1
+    open_which = match_classes(Labels(), None, COCO, n_classes=1)
+    assert open_which.labels.ids is None and open_which.facts.n_matched == 0

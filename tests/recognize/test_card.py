@@ -242,3 +242,9 @@ def test_names_are_made_safe(stem, name):
 def test_a_file_that_is_no_model_is_refused(write_model):
     with pytest.raises(ModelError):
         infer_card(write_model(b"not a model at all"))
+
+
+@pytest.mark.parametrize("name", ["e2e_pixels", "e2e_normalized"])
+def test_outputs_that_are_the_same_for_every_picture_say_nothing_against_the_usual_box(name, shared_cases):
+    card = infer_card(shared_cases / "end2end" / f"{name}.tflite").card
+    assert (card.decoder.name, card.decoder.box_format, card.decoder.order) == ("end2end", None, None)
