@@ -161,8 +161,15 @@ def _literal(content: bytes) -> Mapping[str, Any]:
 def _names(values: Mapping[str, Any]) -> tuple[str, ...]:
     names = values.get("names")
     if isinstance(names, dict):
-        return tuple(str(names[key]) for key in sorted(names, key=int))
+        return _by_number({int(key): str(name) for key, name in names.items()})
     return tuple(str(name) for name in names) if isinstance(names, list) else ()
+
+
+def _by_number(names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return names by class index, "" for an index without one; () where the numbers are no indices."""
+    if not names or min(names) < 0 or max(names) >= MAX_LITERAL_CHARACTERS:
+        return ()
+    return tuple(names.get(index, "") for index in range(max(names) + 1))
 
 
 def _task(values: Mapping[str, Any]) -> str | None:

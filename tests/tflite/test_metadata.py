@@ -108,3 +108,11 @@ def test_label_file_of_a_model_names_its_classes_without_the_background(
     data = with_archive(network.bytes(), labels__txt="???\ncat\ndog\n")
     labels = infer_card(write_model(data)).card.labels
     assert (labels.names, labels.offset, labels.map) == (("cat", "dog"), 1, None)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names"), [((0, 2), ("cat", "", "dog")), ((1, 2), ("", "cat", "dog")), ((-1, 0), ())]
+)
+def test_names_stand_at_the_numbers_that_the_file_gives_them(numbers, names, with_archive):
+    content = json.dumps({"names": dict(zip(numbers, ("cat", "dog"), strict=True))})
+    assert read_metadata(with_archive(b"model", metadata__json=content), b"").names == names
