@@ -102,11 +102,18 @@ class Choice:
         """
         if not self.names:
             return None
-        for name in self.names:
+        names = [name for text in self.names for name in _several(text, there)]
+        for name in names:
             if not there.called(name):
                 some = listed(sorted(there.names.values()))
                 raise UsageError(f"--classes {name}: the data set has no such category; it has {some}")
-        return tuple(sorted({number for name in self.names for number in there.called(name)}))
+        return tuple(sorted({number for name in names for number in there.called(name)}))
+
+
+def _several(text: str, there: Categories) -> list[str]:
+    """Return the names in a text, with commas between; a category's own name can have commas, too."""
+    parts = [part.strip() for part in text.split(",")]
+    return [text] if there.called(text) else [part for part in parts if part]
 
 
 def match_classes(

@@ -210,3 +210,10 @@ def test_the_only_class_of_a_model_is_the_only_category():
     assert chosen.labels.ids == (18,) and chosen.facts.n_categories == 1
     open_which = match_classes(Labels(), None, COCO, n_classes=1)
     assert open_which.labels.ids is None and open_which.facts.n_matched == 0
+
+
+def test_chosen_categories_stand_with_commas_between_which_a_name_can_have_too():
+    categories = {1: "cat", 2: "dog", 3: "cow, horned"}
+    names = known(*categories.values())
+    assert match_classes(Labels(), names, categories, Choice(("cat, Dog",))).categories == (1, 2)
+    assert match_classes(Labels(), names, categories, Choice(("cow, horned", "cat,"))).categories == (1, 3)
