@@ -285,12 +285,22 @@ def _title(lines: Sequence[Line], *, with_run: bool) -> Text:
     device, kind, run = (clean(lines[0].row[name]) for name in ("device", "device_kind", "run_id"))
     parts = [device if kind == device else f"{device} ({kind})", *([run] if with_run else [])]
     parts += _distinct(line.row["runtime"] for line in lines)
-    parts += _distinct(_dataset(line) for line in lines if line.row["map"] is not None)
+    parts += _distinct(measured_on(line) for line in lines if line.row["map"] is not None)
     return _text(" · ".join(parts), "bold")
 
 
-def _dataset(line: Line) -> str:
-    return f"mAP on {line.row['dataset']}, {units.count(line.row['n_images'])} images"
+def measured_on(line: Line) -> str:
+    """Return what a row's mAP is of: the data set, the images and the classes."""
+    return f"mAP on {line.row['dataset']}, {units.count(line.row['n_images'])} images{_classes(line.row)}"
+
+
+def _classes(row: Mapping[str, Any]) -> str:
+    """Say how many classes the mAP is an average over; nothing of records that do not tell."""
+    n, known = row["classes_evaluated"], row["classes_in_dataset"]
+    if n is None:
+        return ""
+    of = "" if known in {None, n} else f" of {units.count(known)}"
+    return f", {units.count(n)}{of} class{'' if n == 1 and not of else 'es'}"
 
 
 def _distinct(values: Iterable[Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -256,3 +257,17 @@ def test_notes_that_differ_in_numbers_only_are_one():
         notes.Note("partial", "3 nodes", (2,)),
         notes.Note("noisy", "known to ±7.5%", (0, 1), varies=True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("evaluated", "known", "words"),
+    [
+        (6, 6, "220 images, 6 classes"),
+        (80, 81, "80 of 81 classes"),
+        (1, 1, ", 1 class"),
+        (None, None, "220 images"),
+    ],
+)
+def test_the_title_says_over_how_many_classes_the_map_is_an_average(evaluated, known, words):
+    row = {"dataset": "d", "n_images": 220, "classes_evaluated": evaluated, "classes_in_dataset": known}
+    assert console.measured_on(SimpleNamespace(row=row)).endswith(words)
