@@ -51,7 +51,7 @@ def attached_phones() -> list[AttachedPhone]:
         for p in server_phones()
     ]
     known = {found.serial for found in held}
-    return [*held, *(_on_usb(found) for found in usb_phones() if found.serial not in known)]
+    return [*held, *(_on_usb(found) for found in usb_phones() if (found.serial or found.where) not in known)]
 
 
 def _on_usb(found: UsbPhone) -> AttachedPhone:

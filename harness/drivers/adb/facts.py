@@ -117,9 +117,13 @@ def parse(text: str) -> PhoneFacts:
 
 def parse_health(part: Mapping[str, str]) -> Health:
     """Read the sections of the battery, the heat and the screen."""
-    battery = dict(re.findall(r"^\s*([\w ]+): (\S+)\s*$", part.get("battery", ""), re.MULTILINE))
+    text = part.get("battery", "")
+    # the first of a name counts: what makers add below may use it anew
+    battery = dict(reversed(re.findall(r"^\s*([\w ]+): (\S+)\s*$", text, re.MULTILINE)))
     tenths = parse_whole(battery.get("temperature"))
-    if battery.get("present") == "false":
+    if (
+        battery.get("present") == "false" or "UPDATES STOPPED" in text
+    ):  # or set by hand (`dumpsys battery set`)
         battery, tenths = {}, None
     if tenths == 0 and parse_whole(battery.get("voltage")) == 0:
         tenths = None  # an emulator's zeros

@@ -21,6 +21,15 @@ from harness.drivers.base import DeviceState
 
 _LOG = logging.getLogger(__name__)
 _LENGTH = re.compile(rb"[0-9A-Fa-f]{4}")
+STATES = (
+    "device", "offline", "unauthorized", "authorizing", "connecting", "bootloader", "recovery", "rescue", "sideload",
+    "host", "detached", "unknown", "no permissions",
+)  # fmt: skip
+"""Connection states of adb (`to_string(ConnectionState)` in AOSP, packages/modules/adb/adb.cpp)."""
+_LINE = re.compile(
+    rf"(?P<serial>.*?\S)\s+(?P<state>{'|'.join(STATES)})(?P<rest>(?:\s+\S+:\S*)*|(?<=no permissions)\W.*)"
+)
+_NO_SERIAL = {"????????????", "(no serial number)", "no serial number"}
 ANSWER_S = 5.0
 """For one question to the server and its whole answer."""
 
@@ -61,11 +70,18 @@ def server_phones() -> list[ServerPhone]:
 
 
 def parse_phone(line: str) -> ServerPhone:
-    """Read one line of the server's list."""
-    serial, state, *words = [*line.split(), DeviceState.OFFLINE][: None if len(line.split()) > 1 else 2]
-    if state == "no":
-        state = DeviceState.NO_PERMISSIONS
-    model = next((word[6:].replace("_", " ") for word in words if word.startswith("model:")), None)
+    """Read one line of the server's list; where no state that adb knows can be told, the phone is offline.
+
+    A serial is the phone's own text, and may hold blanks. One without a serial is named by its place on USB, by which
+    the server finds it as well.
+    """
+    found = _LINE.fullmatch(line.strip())
+    if found is None:
+        return ServerPhone(line.strip(), DeviceState.OFFLINE, None)
+    serial, state, rest = found["serial"], found["state"], found["rest"].split()
+    if serial in _NO_SERIAL:
+        serial = next((word for word in rest if word.startswith("usb:")), serial)
+    model = next((word[6:].replace("_", " ") for word in rest if word.startswith("model:")), None)
     return ServerPhone(serial, state, model)
 
 

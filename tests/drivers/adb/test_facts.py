@@ -208,6 +208,33 @@ def test_a_phone_without_a_battery_has_no_charge():
     assert health("battery", "  status: 1\n  present: false\n  level: 0\n  temperature: 0") == phone.Health()
 
 
+@pytest.mark.parametrize(
+    ("status", "charging"),
+    [
+        ("1", None),
+        ("2", "yes"),
+        ("3", "no"),
+        ("4", "no"),
+        ("5", "full"),
+        ("6", None),
+        ("", None),
+        ("2.0", None),
+    ],
+)
+@pytest.mark.parametrize("power", ["AC", "USB", "Wireless", "Dock"])
+def test_charging_is_what_the_battery_says_whatever_feeds_it(status, charging, power):
+    text = f"  {power} powered: true\n  status: {status}\n  health: 2\n  present: true\n  level: 50\n  scale: 100"
+    assert health("battery", text).charging == charging
+    assert health("battery", f"{text}\nVendor state:\n  status: 7\n  level: 3").battery_percent == 50
+
+
+def test_a_battery_that_was_set_by_hand_is_unknown():
+    stopped = "  (UPDATES STOPPED -- use 'reset' to restart)"
+    text = "  status: 2\n  present: true\n  level: 50\n  temperature: 250"
+    assert health("battery", text) != phone.Health()
+    assert health("battery", f"{stopped}\n{text}") == phone.Health()
+
+
 def test_the_temperature_of_an_emulators_battery_is_unknown():
     found = health("battery", "  present: true\n  level: 89\n  voltage: 0\n  temperature: 0")
     assert (found.battery_percent, found.battery_temperature_c) == (89, None)

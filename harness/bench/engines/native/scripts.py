@@ -23,9 +23,13 @@ NO_FOLDER = 97
 _BASE = r"""
 for d in /data/local/tmp "${TMPDIR:-}" /tmp "${HOME:-}"; do [ -n "$d" ] && [ -d "$d" ] && [ -w "$d" ] && break; done
 [ -n "$d" ] && [ -w "$d" ] || exit 97
-find "$d" -maxdepth 1 -name 'harness-run-*' -mmin +720 -exec rm -rf {} + 2>/dev/null
+real=$(cd "$d" && pwd -P)
+for f in $(cd "$d" && find . -maxdepth 1 -name 'harness-run-*' -mmin +30 2>/dev/null); do
+  case "$(ls -l /proc/[0-9]*/cwd 2>/dev/null) " in *"-> $real/${f#./}"[!a-z0-9]*) ;; *) rm -rf "$d/${f#./}";; esac
+done
 """
-"""Where to work, and what earlier runs left there removed."""
+"""Where to work, and what runs left there that were killed removed: a folder that nobody wrote to for half an hour, and
+that nothing runs in. A batch of images takes less."""
 
 PROBE = (
     "tool=$1"

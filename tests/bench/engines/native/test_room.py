@@ -1,5 +1,9 @@
 """A disk of the device that fills in the middle of a run: told as such, and what was timed stays in the row."""
 
+import os
+import subprocess
+import time
+
 import pytest
 
 from harness.bench.plan import Plan
@@ -46,3 +50,20 @@ def test_latency_that_was_measured_stays_in_the_row_when_accuracy_fails(
     assert any("no space left on local" in reason for reason in row["reasons"])
     assert any("its latency was measured before" in reason for reason in row["reasons"])
     assert row.isna()["map"]
+
+
+def test_what_a_run_left_that_was_killed_goes_at_the_next_start(
+    native, shapes, scratch, tmp_path, monkeypatch
+):
+    work = tmp_path / "work here"
+    monkeypatch.setenv("TMPDIR", str(work))
+    old, in_use, young = (work / f"harness-run-harness-{name}" for name in ("a1", "b2", "c3"))
+    for folder in (old, in_use, young):
+        folder.mkdir(parents=True)
+        (folder / "outputs.bin").write_bytes(b"x")
+    with subprocess.Popen(["sleep", "60"], cwd=in_use) as process:
+        for folder in (old, in_use):
+            os.utime(folder, (time.time() - 3600, time.time() - 3600))
+        native().time(shapes(n_images=0), 0, scratch)
+        process.kill()
+    assert not old.exists() and in_use.exists() and young.exists()
