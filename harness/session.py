@@ -50,7 +50,7 @@ from harness.records.store import RunStore, new_run, now
 from harness.rows.selection import LATEST, find_folders
 from harness.text import shell_path
 from harness.version import __version__
-from harness.vocabulary import FAILURES
+from harness.vocabulary import FAILURES, Status
 from harness.workspace import ensure_writable, find_workspace
 
 if TYPE_CHECKING:
@@ -97,8 +97,12 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        """Whether a cell failed, or was not finished; one that was skipped on purpose or fell back did neither."""
-        return any(record.status in FAILURES or not record.complete for record in self.records)
+        """Whether a cell failed or was not finished, or nothing at all was measured.
+
+        One that was skipped among others, or fell back, did neither.
+        """
+        none = all(record.status == Status.SKIPPED for record in self.records)
+        return none or any(record.status in FAILURES or not record.complete for record in self.records)
 
 
 A_LOOK = "--quick: a look at what a run would show; its figures are of one process and few images, and decide nothing"

@@ -89,8 +89,8 @@ class Performer:
             return ProcessFacts(index=task.repetition, started_at=started, **self._failure(task.cell, error))
         if timed.samples is None:
             return facts
-        name = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
-        return replace(facts, samples=name)
+        name, crc32 = self.store.save_samples(cell.id, task.repetition, to_bytes(timed.samples))
+        return replace(facts, samples=name, samples_crc32=crc32)
 
     def _attempt(self, task: Task, measure: Callable[[], T]) -> tuple[T, tuple[str, ...]]:
         """Carry out a part of a task, and once more where the device goes away and comes back; remark on that."""

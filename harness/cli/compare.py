@@ -96,7 +96,7 @@ def command(
 
         emit_bytes(to_junit(compared, verdict), junit)
     _print(compared, verdict, rows.to_rows(compared, verdict), format_)
-    ctx.exit(gate.EXIT_STATUS[verdict.outcome])
+    ctx.exit(gate.EXIT_STATUS[verdict.outcome] or int(bool(compared.warnings)))
 
 
 def _print(

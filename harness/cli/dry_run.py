@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 def print_plan(prepared: Prepared, format_: str) -> None:
     """Print one row a cell and the whole time, which is that of the slowest device."""
     from harness.bench.estimate import COLUMNS, estimate_plan, plan_rows, whole_seconds
-    from harness.session import let_go
 
-    let_go(prepared)
     seconds = estimate_plan(prepared.plan, prepared.results)
     rows = plan_rows(prepared.plan, seconds)
     show(Content(rows, COLUMNS, in_table=COLUMNS[1:]), format_)

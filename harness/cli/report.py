@@ -89,10 +89,13 @@ def command(
         from harness.cli.report_operators import print_operators
 
         given_too = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
-        print_operators(folders, format_, output, {**given_too, "--with-published": with_published})
+        if not print_operators(folders, format_, output, {**given_too, "--with-published": with_published}):
+            ctx.exit(1)
         return
     with _uncollected():
-        print_results(folders, format_, _view(workspace, with_published, options), output)
+        whole = print_results(folders, format_, _view(workspace, with_published, options), output)
+    if not whole:
+        ctx.exit(1)
 
 
 def _view(workspace: Workspace, with_published: bool, options: Mapping[str, str | None]) -> ResultsView:
@@ -124,7 +127,7 @@ def print_results(
     format: str = "table",
     view: ResultsView | None = None,
     output: Path | None = None,
-) -> None:
+) -> bool:
     """Print the results in some folders, or write them to a file.
 
     Args:
@@ -132,6 +135,9 @@ def print_results(
         format: `table`, `json`, `csv`, `markdown`, `parquet` or `html`.
         view: The part to show; None for all.
         output: The file; None for stdout.
+
+    Returns:
+        Whether all could be read; what is damaged is named on stderr, and the rest is shown.
 
     Raises:
         UsageError: No such run or column, a file that cannot be written, parquet without a file or an extra.
@@ -143,9 +149,9 @@ def print_results(
     view = view or ResultsView()
     public.check_names(view.columns)
     found = frame.read_results(folders)
-    for text in found.warnings:
+    in_order, damaged = frame.checked_rows(found.records)
+    for text in (*found.warnings, *damaged):
         warn(text)
-    in_order = frame.to_rows(found.records)
     content = results_content(found, in_order, view)
     show(content, format, output)
     if format == "table" and output is None and not (view.columns or view.group_by):
@@ -154,6 +160,7 @@ def print_results(
         warn(text)
     if not in_order:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
+    return not (found.warnings or damaged)
 
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:

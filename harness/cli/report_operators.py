@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def print_operators(
     folders: Sequence[Path], format: str, output: Path | None, others: Mapping[str, object]
-) -> None:
+) -> bool:
     """Print one row a kind of operator of each cell, or write them to a file.
 
     Args:
@@ -24,6 +24,9 @@ def print_operators(
         format: `table`, `json`, `csv` or `markdown`.
         output: The file; None for stdout.
         others: Further options by their names; none of them goes with this.
+
+    Returns:
+        Whether all could be read; what is damaged is named on stderr, and the rest is shown.
 
     Raises:
         UsageError: An option or format that does not go with it, or no operators were recorded at all.
@@ -33,10 +36,12 @@ def print_operators(
 
     _refuse(format, others)
     found = read_results(folders)
-    for text in (*found.warnings, *operators.remarks(found.records)):
+    kept, damaged = operators.readable(found.records)
+    for text in (*found.warnings, *damaged, *operators.remarks(found.records)):
         warn(text)
-    rows = operators.recorded_rows(found.records, found.runs)
+    rows = operators.recorded_rows(kept, found.runs)
     show(Content(rows, operators.COLUMNS, own={"table": lambda: _tables(rows)}), format, output)
+    return not (found.warnings or damaged)
 
 
 def _tables(rows: Sequence[Row]) -> OperatorTables:

@@ -83,8 +83,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         raise interrupted from None
     from harness.cli.report import print_results
 
-    print_results([outcome.folder], format_)
-    if outcome.failed:
+    if not print_results([outcome.folder], format_) or outcome.failed:
         ctx.exit(1)
 
 

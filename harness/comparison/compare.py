@@ -133,12 +133,15 @@ def compare_results(
     found = [frame.read_results(side) for side in (base, new)]
     matching = match(found[0].records, found[1].records)
     annotations = AnnotationFinder(tuple(datasets), workspace)
-    compared = tuple(_compare(pair, annotations) for pair in matching.pairs)
-    return RunComparison(compared, matching, (*found[0].warnings, *found[1].warnings))
+    damaged: list[str] = []
+    compared = tuple(_compare(pair, annotations, damaged) for pair in matching.pairs)
+    return RunComparison(compared, matching, (*found[0].warnings, *found[1].warnings, *damaged))
 
 
-def _compare(pair: RecordPair, annotations: AnnotationFinder) -> CellComparison:
+def _compare(pair: RecordPair, annotations: AnnotationFinder, damaged: list[str]) -> CellComparison:
+    """Compare two cells; what is damaged of them is added to `damaged`."""
     sides = {side: _Side.of(records) for side, records in pair.sides.items()}
+    damaged += [text for side in sides.values() for text in side.damaged]
     disturbed = [f"the {name} is {said}" for name, side in sides.items() for said in side.disturbed]
     base, new = (side.row for side in sides.values())
     return CellComparison(pair, base, new, accuracy_difference(pair, annotations), tuple(disturbed))
@@ -146,18 +149,20 @@ def _compare(pair: RecordPair, annotations: AnnotationFinder) -> CellComparison:
 
 @dataclass(frozen=True)
 class _Side:
-    """The public columns of one side, and what disturbed its times."""
+    """The public columns of one side, what disturbed its times, and what of it is damaged."""
 
     row: Row
     disturbed: tuple[str, ...]
+    damaged: tuple[str, ...] = ()
 
     @staticmethod
     def of(records: Sequence[StoredRecord]) -> _Side:
         """Summarize one side; of several runs each counts once for the median."""
-        rows = frame.to_rows(records)
+        rows, damaged = frame.checked_rows(records)
         found = [finding for stored in records for finding in _disturbances(stored)]
         row = rows[-1] | (_median_of([row["latency_median_ms"] for row in rows]) if len(rows) > 1 else {})
-        return _Side(row, tuple(dict.fromkeys(f"{verdict}: {reason}" for verdict, reason in found)))
+        disturbed = dict.fromkeys(f"{verdict}: {reason}" for verdict, reason in found)
+        return _Side(row, tuple(disturbed), tuple(damaged))
 
 
 def _disturbances(stored: StoredRecord) -> tuple[Finding, ...]:

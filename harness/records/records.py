@@ -24,12 +24,13 @@ import msgspec
 
 from harness import atomic
 from harness.errors import RecordError, cannot_read
-from harness.paths import found_in, is_file
+from harness.paths import exists, found_in
 from harness.profiles import COMPUTERS
 from harness.records.checks import Check
 from harness.records.samples import Samples, load_samples, read_whole
-from harness.records.telemetry import Telemetry
+from harness.records.telemetry import Telemetry, Whole
 from harness.schema import look_into
+from harness.settings import Settings
 from harness.vocabulary import Status
 
 FORMAT = 1
@@ -44,7 +45,7 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
 
     name: str
     sha256: str
-    size_bytes: int
+    size_bytes: Whole
     quantization: str
     card: dict[str, Any]
     evidence: tuple[str, ...] = ()
@@ -75,8 +76,8 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
 
     requested: str
     actual: str
-    delegated_nodes: int | None = None
-    total_nodes: int | None = None
+    delegated_nodes: Whole | None = None
+    total_nodes: Whole | None = None
     evidence: tuple[str, ...] = ()
     hardware: str | None = None
     software: bool = False
@@ -85,15 +86,15 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
 class SummaryFacts(Fact, frozen=True, kw_only=True):
     """What a tool tells of the steady inferences of one process, where it keeps the samples to itself. In ns."""
 
-    count: int
-    mean_ns: int
-    std_ns: int | None = None
-    min_ns: int | None = None
-    max_ns: int | None = None
-    median_ns: int | None = None
-    p5_ns: int | None = None
-    p95_ns: int | None = None
-    first_ns: int | None = None
+    count: Whole
+    mean_ns: Whole
+    std_ns: Whole | None = None
+    min_ns: Whole | None = None
+    max_ns: Whole | None = None
+    median_ns: Whole | None = None
+    p5_ns: Whole | None = None
+    p95_ns: Whole | None = None
+    first_ns: Whole | None = None
 
 
 class ProcessFacts(Fact, frozen=True, kw_only=True):
@@ -101,20 +102,22 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
 
     `steady_from` is the index of the first steady sample; None when no steady state was found. `device_lost` says that
     it failed because the device went away; a resumed run measures it again.
-    `samples` names the file with the samples; `summary` stands in its place where a tool gives no samples.
+    `samples` names the file with the samples, `samples_crc32` is its checksum; `summary` stands in their place where
+    a tool gives no samples.
     """
 
-    index: int
+    index: Whole
     started_at: str
     status: Status
     reasons: tuple[str, ...] = ()
     delegate: DelegateFacts | None = None
     runtime: str | None = None
-    init_ns: int | None = None
-    first_inference_ns: int | None = None
-    peak_memory_bytes: int | None = None
-    steady_from: int | None = None
+    init_ns: Whole | None = None
+    first_inference_ns: Whole | None = None
+    peak_memory_bytes: Whole | None = None
+    steady_from: Whole | None = None
     samples: str | None = None
+    samples_crc32: Whole | None = None
     summary: SummaryFacts | None = None
     duration_s: float | None = None
     device_lost: bool = False
@@ -147,8 +150,8 @@ class ClassMatch(Fact, frozen=True, kw_only=True):
     """
 
     matched_by: Literal["name", "id"]
-    n_matched: int
-    n_categories: int
+    n_matched: Whole
+    n_categories: Whole
     source: str = ""
     remark: str = ""
     unknown_to_model: tuple[str, ...] = ()
@@ -172,7 +175,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     status: Status
     dataset: str
     annotations_sha256: str
-    n_images: int
+    n_images: Whole
     reasons: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     engine: str | None = None
@@ -186,7 +189,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     device_lost: bool = False
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
     classes: ClassMatch | None = None
-    unreadable_ids: tuple[int, ...] = ()
+    unreadable_ids: tuple[Whole, ...] = ()
     checks: tuple[Check, ...] = ()
 
 
@@ -199,8 +202,8 @@ class OperatorTime(Fact, frozen=True, kw_only=True):
     kind: str
     name: str
     delegated: bool
-    time_ns: int
-    calls: int = 1
+    time_ns: Whole
+    calls: Whole = 1
 
 
 class OperatorProfile(Fact, frozen=True, kw_only=True):
@@ -218,7 +221,7 @@ class OperatorFacts(Fact, frozen=True, kw_only=True):
     status: Status
     reasons: tuple[str, ...] = ()
     runtime: str | None = None
-    n_inferences: int | None = None
+    n_inferences: Whole | None = None
     operators: str | None = None
     device_lost: bool = False
 
@@ -226,7 +229,7 @@ class OperatorFacts(Fact, frozen=True, kw_only=True):
 class Record(Fact, frozen=True, kw_only=True):
     """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
 
-    format: int
+    format: Whole
     run_id: str
     cell: str
     complete: bool
@@ -235,7 +238,7 @@ class Record(Fact, frozen=True, kw_only=True):
     device: DeviceFacts
     delegate: DelegateFacts
     status: Status
-    threads: int | None = None
+    threads: Whole | None = None
     runtime: str | None = None
     reasons: tuple[str, ...] = ()
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -247,12 +250,12 @@ class Record(Fact, frozen=True, kw_only=True):
 class RunFacts(Fact, frozen=True, kw_only=True):
     """The run as a whole, written before anything is measured."""
 
-    format: int
+    format: Whole
     run_id: str
     started_at: str
     harness_version: str
     command: tuple[str, ...] = ()
-    seed: int = 0
+    seed: Whole = 0
     request: dict[str, Any] = msgspec.field(default_factory=dict)
     plan: dict[str, Any] = msgspec.field(default_factory=dict)
     environment: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -279,10 +282,13 @@ def load(path: Path, kind: type[T]) -> T:
         RecordError: The file is missing, not JSON, or does not fit; names the file and the key.
     """
     try:
-        return msgspec.json.decode(read_whole(path), type=kind)
+        fact = msgspec.json.decode(read_whole(path), type=kind)
+        if isinstance(fact, Record):
+            msgspec.convert(fact.settings, Settings)
+        return fact
     except OSError as error:
         raise RecordError(cannot_read(path, error)) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
 
 
@@ -295,7 +301,11 @@ class StoredRecord(msgspec.Struct, frozen=True):
     def samples(self) -> list[Samples]:
         """Read the samples of every process that has some, in order."""
         folder = str(self.folder)
-        return [load_samples(f"{folder}/{_plain(p.samples)}") for p in self.record.processes if p.samples]
+        return [
+            load_samples(f"{folder}/{_plain(p.samples)}", p.samples_crc32)
+            for p in self.record.processes
+            if p.samples
+        ]
 
     def operators(self) -> tuple[OperatorTime, ...]:
         """Read the times of the operators; empty where there are none.
@@ -352,8 +362,17 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
+def measured_nothing(folder: Path) -> bool:
+    """Whether all cells of a run were skipped; one that has no record yet, or a damaged one, may have measured."""
+    found = found_in(folder / "cells", "*/record.json")
+    try:
+        return bool(found) and all(load(path, Record).status == Status.SKIPPED for path in found)
+    except RecordError:
+        return False
+
+
 def find_runs(folder: Path) -> list[Path]:
     """Return the runs below `folder` (or `folder` itself if it is one), oldest first."""
-    if is_file(folder / "run.json"):
+    if exists(folder / "run.json"):  # whatever it is: a damaged run is one, too
         return [folder]
     return sorted((path.parent for path in found_in(folder, "*/run.json")), key=lambda run: run.name)

@@ -5,9 +5,12 @@ One NumPy file a process: a structured array with one row an inference, in the o
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
+import stat
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -56,22 +59,37 @@ def from_bytes(data: bytes) -> Samples:
     """
     try:
         samples = _from_bytes(bytearray(data))
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # see `_from_bytes`
         raise RecordError(f"samples cannot be read ({error})") from error
     if samples.dtype != SAMPLE:
         raise RecordError(f"found samples of type {samples.dtype}, expected {SAMPLE}")
     return samples
 
 
-def load_samples(path: str | Path) -> Samples:
+def checksum(data: bytes | bytearray) -> int:
+    """Return the CRC-32 of what `to_bytes` gave: it finds every flipped bit in a quarter of the time of a SHA-256."""
+    return zlib.crc32(data)
+
+
+def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     """Read one process's samples.
 
+    Args:
+        path: The file.
+        crc32: What its record says of it; None where the record is older than that.
+
     Raises:
-        RecordError: The file is missing or is not one of ours.
+        RecordError: The file is missing, is not one of ours, or is not as it was written.
     """
     try:
-        samples = _from_bytes(read_whole(path))
-    except (OSError, ValueError, EOFError) as error:
+        data = read_whole(path)
+    except OSError as error:
+        raise RecordError(f"{path}: samples cannot be read ({error.strerror or error})") from error
+    if crc32 is not None and checksum(data) != crc32:
+        raise RecordError(f"{path}: damaged since it was written: its checksum is not the one in its record")
+    try:
+        samples = _from_bytes(data)
+    except Exception as error:  # see `_from_bytes`
         raise RecordError(f"{path}: samples cannot be read ({error})") from error
     if samples.dtype != SAMPLE:
         raise RecordError(f"{path}: found samples of type {samples.dtype}, expected {SAMPLE}")
@@ -79,10 +97,16 @@ def load_samples(path: str | Path) -> Samples:
 
 
 def read_whole(path: str | Path) -> bytearray:
-    """Read a file in a third of the time that `Path.read_bytes` takes for a small one: a report opens 60,000."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    """Read a file in a third of the time that `Path.read_bytes` takes for a small one: a report opens 60,000.
+
+    Raises:
+        OSError: It cannot be read, or is no file: a pipe in its place would be waited for, a device may never end.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
         data = bytearray(os.read(handle, _BLOCK))
+        if len(data) % _BLOCK == 0 and not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no file", str(path))
         while len(data) % _BLOCK == 0 and (more := os.read(handle, _BLOCK)):
             data += more
     finally:
@@ -91,6 +115,7 @@ def read_whole(path: str | Path) -> bytearray:
 
 
 def _from_bytes(data: bytearray) -> Samples:
+    """Read samples; of a damaged header, NumPy raises whatever Python's own compiler does, and a dozen things more."""
     usual = _USUAL_HEADER.match(data)
     if usual is not None and len(data) - usual.end() == int(usual[1]) * SAMPLE.itemsize:
         return np.frombuffer(data, SAMPLE, offset=usual.end())

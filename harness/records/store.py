@@ -14,6 +14,7 @@ from harness.paths import is_folder
 from harness.records import records
 from harness.records.ownership import SCRATCH, Ownership, own
 from harness.records.records import OperatorProfile, Record, RunFacts
+from harness.records.samples import checksum
 
 
 def now() -> str:
@@ -110,11 +111,15 @@ class RunStore:
         """Write `run.json`."""
         records.save(self._file("run.json"), facts)
 
-    def save_samples(self, cell: str, process: int, data: bytes) -> str:
-        """Write the samples of one process and return the file's name; the record that names it makes it durable."""
+    def save_samples(self, cell: str, process: int, data: bytes) -> tuple[str, int]:
+        """Write the samples of one process; the record that names the file makes it durable.
+
+        Returns:
+            The file's name, and its checksum.
+        """
         name = f"process-{process}.npy"
         atomic.write_bytes(self._file("cells", cell, name), data, sync_folder=False)
-        return name
+        return name, checksum(data)
 
     def save_operators(self, cell: str, profile: OperatorProfile) -> str:
         """Write the times of a cell's operators and return the file's name."""

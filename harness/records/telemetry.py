@@ -6,8 +6,13 @@ passed over, as everywhere in a record.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that tables and arrays can hold; a record with a larger one is damaged."""
 
 
 class Sparse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -33,10 +38,10 @@ class MachineState(Sparse, frozen=True, kw_only=True, omit_defaults=True):
         battery: A phone's.
     """
 
-    probe_ns: int | None = None
+    probe_ns: Whole | None = None
     mhz: float | None = None
     celsius: float | None = None
-    firmware_flags: int | None = None
+    firmware_flags: Whole | None = None
     battery: Battery | None = None
 
 
@@ -44,7 +49,7 @@ class AfterOtherModel(msgspec.Struct, frozen=True, kw_only=True):
     """Inferences right after one of another model, which is named."""
 
     model: str
-    durations_ns: tuple[int, ...]
+    durations_ns: tuple[Whole, ...]
 
 
 class Telemetry(Sparse, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,7 +76,7 @@ class Telemetry(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     after_other_model: AfterOtherModel | None = None
     start_celsius: float | UnsetType | None = UNSET
     cooled_s: float | None = None
-    fastest_probe_ns: int | None = None
+    fastest_probe_ns: Whole | None = None
 
     @property
     def states(self) -> tuple[MachineState, MachineState]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,14 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from harness import units
-from harness.errors import RecordError
+from harness.errors import RecordError, cannot_read
 from harness.records import records
 from harness.records.records import StoredRecord
 from harness.records.status import has_own_times
 from harness.rows import columns
 from harness.rows.columns import Cell
-from harness.vocabulary import MEASURED, NO_ACCURACY, Verdict
+from harness.vocabulary import MEASURED, NO_ACCURACY, Status, Verdict
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
@@ -57,11 +58,16 @@ def read_results(paths: Iterable[Path]) -> Results:
     runs = tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
     found: list[StoredRecord] = []
     unread: list[str] = []
-    for path in (cell for run in runs for cell in _record_files(run)):
+    for run in runs:
         try:
-            found.append(_read(path))
+            for path in _record_files(run):
+                try:
+                    found.append(_read(path))
+                except RecordError as error:
+                    unread.append(f"passed over: {error}")
+            records.load_run(run)
         except RecordError as error:
-            unread.append(f"passed over: {error}")
+            unread.append(str(error))
     return Results(tuple(found), runs, tuple(unread))
 
 
@@ -85,11 +91,17 @@ def load_results(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
 
 def to_rows(stored: Iterable[StoredRecord]) -> list[Row]:
     """Return one row of plain values a record, with every public column; None where it is unknown."""
+    return checked_rows(stored)[0]
+
+
+def checked_rows(stored: Iterable[StoredRecord]) -> tuple[list[Row], list[str]]:
+    """Return one row a record, and a sentence for each whose samples are damaged: that row is a failed one."""
     from harness.rows.summary_cache import summarize_all
 
     several = list(stored)
-    pairs = zip(several, summarize_all(several), strict=True)
-    return [columns.take_row(_cell(one.record, found)) for one, found in pairs]
+    found = list(summarize_all(several))
+    rows = [columns.take_row(_cell(one.record, each)) for one, each in zip(several, found, strict=True)]
+    return rows, [str(each) for each in found if isinstance(each, Exception)]
 
 
 def to_frame(stored: Iterable[StoredRecord]) -> pd.DataFrame:
@@ -116,9 +128,12 @@ def rows_to_frame(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = colu
 
 
 def _cell(record: records.Record, found: LatencySummary | Exception | None) -> Cell:
-    latency, unread = (None, (str(found),)) if isinstance(found, Exception) else (found, ())
+    if isinstance(found, Exception):
+        record = replace(record, status=Status.FAILED, reasons=(str(found), *record.reasons))
+        found = None
+    latency = found
     verdict, judged = _judge(record, latency)
-    reasons = (*record.reasons, *_instead(record, latency), *_kept(record, latency), *unread, *judged)
+    reasons = (*record.reasons, *_instead(record, latency), *_kept(record, latency), *judged)
     if not record.complete:
         reasons = (
             "interrupted: not all of this cell was measured; continue with harness run --resume",
@@ -160,13 +175,23 @@ def _runs(path: Path) -> list[Path]:
 
 
 def _record_files(run: Path) -> Iterator[Path]:
-    """Return the record files of a run; a folder without one is a cell that was only begun."""
+    """Return the record files of a run; a folder without one is a cell that was only begun.
+
+    Raises:
+        RecordError: The folder of the cells cannot be read.
+    """
     cells = run / "cells"
-    with contextlib.suppress(OSError), os.scandir(cells) as entries:
-        for name in sorted(entry.name for entry in entries):
-            file = cells / name / "record.json"
-            if file.exists():
-                yield file
+    try:
+        with os.scandir(cells) as entries:
+            names = sorted(entry.name for entry in entries)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RecordError(cannot_read(cells, error)) from error
+    for name in names:
+        file = f"{cells}/{name}/record.json"
+        if os.path.lexists(file):
+            yield Path(file)
 
 
 def _read(path: Path) -> StoredRecord:

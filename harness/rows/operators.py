@@ -75,6 +75,18 @@ def recorded_rows(stored: Iterable[StoredRecord], runs: Iterable[Path]) -> list[
     return rows
 
 
+def readable(stored: Iterable[StoredRecord]) -> tuple[list[StoredRecord], list[str]]:
+    """Return the cells whose operators can be read, and a sentence for each where they are damaged."""
+    kept, damaged = [], []
+    for one in stored:
+        try:
+            one.operators()
+            kept.append(one)
+        except RecordError as error:
+            damaged.append(str(error))
+    return kept, damaged
+
+
 def operator_rows(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
     """Return one row a kind of operator of each cell; cells that fell back or were not recorded have none.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import RecordError, UnknownNameError, UsageError
 from harness.paths import is_folder
-from harness.records.records import find_runs
+from harness.records.records import find_runs, measured_nothing
 from harness.rows.columns import check_names
 
 LATEST = "latest"
@@ -20,7 +20,8 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
     """Return the folders that a user names as RUN…; the newest run where nothing is named.
 
     Args:
-        names: Run ids, unique beginnings of one, `latest`, or folders (of one run or of several).
+        names: Run ids, unique beginnings of one, `latest` (the newest in which not every cell was skipped), or folders
+            (of one run or of several).
         results: The folder in which runs are looked up by id.
 
     Raises:
@@ -36,7 +37,8 @@ def _find(name: str, results: Path) -> Path:
     if name == LATEST:
         if not runs:
             raise RecordError(f"{results}: no run there yet; `harness run` makes one")
-        return list(runs.values())[-1]
+        newest_first = list(reversed(runs.values()))
+        return next((run for run in newest_first if not measured_nothing(run)), newest_first[0])
     if name in runs:
         return runs[name]
     if is_folder(name):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness import units
+from harness.errors import RecordError
 from harness.records.records import Record, StoredRecord
 from harness.rows.sustained import Sustained, analyze_cell
 from harness.vocabulary import MEASURED, Status
@@ -40,10 +41,18 @@ def sustained_rows(records: Iterable[StoredRecord]) -> list[dict[str, Any]]:
         (stored, result)
         for stored in records
         if stored.record.settings.get("sustained") is not None and stored.record.status in MEASURED
-        for result in [analyze_cell(stored)]
+        for result in [_analyzed(stored)]
         if result is not None
     ]
     return [_row(stored, result, found) for stored, result in found]
+
+
+def _analyzed(stored: StoredRecord) -> Sustained | None:
+    """Describe a cell over time; None also where its samples are damaged, which is said where the rows are made."""
+    try:
+        return analyze_cell(stored)
+    except RecordError:
+        return None
 
 
 def _row(

@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from harness.records import records
-from harness.records.samples import make_samples, to_bytes
+from harness.records.samples import checksum, make_samples, to_bytes
 
 PROCESSES, SAMPLES = 5, 200
 DELEGATES = ("cpu:1", "cpu:4", "gpu:fp16", "nnapi", "hexagon")
@@ -85,7 +85,8 @@ def write_process(
 ) -> records.ProcessFacts:
     durations = (np.abs(RNG.normal(pace, pace * 0.03, SAMPLES)) * 1e6).astype(np.int64)
     name = f"process-{index}.npy"
-    (folder / name).write_bytes(to_bytes(make_samples(np.cumsum(durations), durations, 5)))
+    data = to_bytes(make_samples(np.cumsum(durations), durations, 5))
+    (folder / name).write_bytes(data)
     return records.ProcessFacts(
         index=index,
         started_at="",
@@ -94,6 +95,7 @@ def write_process(
         init_ns=9_000_000,
         steady_from=5,
         samples=name,
+        samples_crc32=checksum(data),
     )
 
 

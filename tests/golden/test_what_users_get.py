@@ -79,7 +79,7 @@ COMMANDS = (
                                     "--min-seconds 0.01 --format json --output made",
                                     (RUN, VERSION, MEASURED, CONCLUDED)),
     Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run"),
-    Row("run-skipped",           0, "run shapes-float32 --delegate hexagon --format csv --output made", (RUN,)),
+    Row("run-skipped",           1, "run shapes-float32 --delegate hexagon --format csv --output made", (RUN,)),
     Row("run-wrong-model",       2, "run shapes-float23 --output made"),
     Row("run-wrong-delegate",    2, "run shapes-float32 --delegate gpuu --output made"),
     Row("run-wrong-device",      2, "run shapes-float32 --device locla --output made"),

@@ -19,7 +19,7 @@ from harness.records.records import (
     Record,
     RunFacts,
 )
-from harness.records.samples import make_samples, to_bytes
+from harness.records.samples import checksum, make_samples, to_bytes
 
 STARTED = "2026-11-21T09:00:00Z"
 WARM_UP = 5
@@ -47,7 +47,8 @@ def write_process(
     samples = make_samples(np.cumsum(durations_ns), durations_ns.astype(np.int64), WARM_UP)
     file = f"process-{index}.npy"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / file).write_bytes(to_bytes(samples))
+    data = to_bytes(samples)
+    (folder / file).write_bytes(data)
     return ProcessFacts(
         index=index,
         started_at=STARTED,
@@ -58,6 +59,7 @@ def write_process(
         peak_memory_bytes=(40 + index) * 2**20,
         steady_from=WARM_UP,
         samples=file,
+        samples_crc32=checksum(data),
     )
 
 
