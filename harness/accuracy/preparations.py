@@ -26,6 +26,8 @@ CLEARLY = 0.01
 CERTAINLY = 1e-4
 LEAST_GAIN, CERTAIN_GAIN = 1.05, 1.5
 """How many times as surely objects must be found for a word, and to be certain."""
+LEAST_MAP = 0.05
+"""mAP of the other preparation below which something else is wrong in the first place."""
 WRONG_WEIGHT = 0.5
 """Of a wrong detection's score against that of a right one."""
 MORE_WRONG = 2
@@ -80,7 +82,7 @@ def _gain(
     way: int,
 ) -> Gain | None:
     change = paired_difference(truth, *tables, image_ids)
-    if not change.difference or change.difference < 0:
+    if not change.difference or change.difference < 0 or (change.second or 0) < LEAST_MAP:
         return None
     first, second = (float(one[:, 0].mean()) for one in found)
     certain = (
