@@ -82,7 +82,7 @@ def _gain(
     way: int,
 ) -> Gain | None:
     change = paired_difference(truth, *tables, image_ids)
-    if not change.difference or change.difference < 0 or (change.second or 0) < LEAST_MAP:
+    if (change.second or 0) < LEAST_MAP or (change.high or 0) <= 0:
         return None
     first, second = (float(one[:, 0].mean()) for one in found)
     certain = (

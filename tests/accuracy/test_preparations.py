@@ -34,7 +34,12 @@ def table(truth, score, wrong=0.2, seed=0):
     ends = random.normal(0, 2, (len(truth.boxes), 4))
     right = np.column_stack([truth.image_ids, truth.boxes + ends, scores, truth.category_ids])
     beside = np.column_stack(
-        [truth.image_ids, truth.boxes + np.array([0, 45, 0, 0]), np.full(len(scores), wrong), truth.category_ids]
+        [
+            truth.image_ids,
+            truth.boxes + np.array([0, 45, 0, 0]),
+            np.full(len(scores), wrong),
+            truth.category_ids,
+        ]
     )
     return DetectionTable(np.concatenate([right, beside]))
 
