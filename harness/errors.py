@@ -30,7 +30,8 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from harness.vocabulary import Status
@@ -219,6 +220,24 @@ def is_host_fault(error: BaseException) -> bool:
     """Whether an error says that this computer fails."""
     of_system = isinstance(error, OSError) and error.errno in HOST_FAULTS
     return of_system or isinstance(error, (OutputError, HostFaultError))
+
+
+@contextmanager
+def blamed_on_model(words: str) -> Iterator[None]:
+    """Map whatever lower libraries raise over an odd model to a ModelError, which begins with these words.
+
+    Raises:
+        ModelError: Any error but ours and those that say something of this computer.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        if is_host_fault(error):
+            raise
+        said = " ".join(str(error).split()) or "no further word"
+        raise ModelError(f"{words} ({type(error).__name__}: {said})") from error
 
 
 def cannot_read(path: object, error: OSError, what: str = "") -> str:

@@ -8,6 +8,7 @@ of `harness.run`, the entry in the record, and the error for a value out of rang
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,10 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from harness.errors import UsageError
+
+MOST = 1e15
+"""No number of a user's is larger; a record holds all up to this one exactly."""
+_SHOWN = 40
 
 Form = Literal["", "duration", "path", "percent", "size"]
 
@@ -29,7 +34,10 @@ class Option:
         keyword: Its name where those of all tables stand side by side; empty for the field's.
         form: How its value is written on the command line, where the type does not say it.
         metavar: What stands for the value in the help; empty for the form's.
-        least: The smallest value; None for any.
+        least: The smallest value, of each where there are several; None for any.
+        most: The largest value; None for any that a record can hold.
+        pattern: What a text has to look like as a whole; empty for anything.
+        example: A text that does, for the error.
         noun: What a number counts, for the error.
         switch_off: The help of the flag that sets what is true to false.
         override: Whether it may differ from cell to cell of a plan.
@@ -41,6 +49,9 @@ class Option:
     form: Form = ""
     metavar: str = ""
     least: float | None = None
+    most: float | None = None
+    pattern: str = ""
+    example: str = ""
     noun: str = ""
     switch_off: str = ""
     override: bool = True
@@ -83,17 +94,33 @@ class DeclaredOption:
         return get_args(self.kind)[0] if get_origin(self.kind) is tuple else None
 
     def check(self, value: Any) -> None:
-        """Refuse a number that is too small, or no number.
+        """Refuse a number that is too small, too large or none, and a text that does not look as it should.
 
         Raises:
             UsageError: Names the option, what was found and what is expected.
         """
-        least = self.option.least
-        if value is None or least is None or least <= value < float("inf"):
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, (int, float)) and not isinstance(one, bool):
+                self._check_number(one)
+            elif isinstance(one, str) and not re.fullmatch(self.option.pattern or ".*", one, re.DOTALL):
+                found = shortened(one)
+                raise UsageError(f"{self.spelling}: found {found!r}, expected {self.option.example}")
+
+    def _check_number(self, value: float) -> None:
+        least = -MOST if self.option.least is None else self.option.least
+        most = MOST if self.option.most is None else self.option.most
+        if least <= value <= most:
             return
-        found = f"{value:g}" if isinstance(value, float) else value
+        found = f"{value:g}" if isinstance(value, float) else shortened(str(value))
         noun = f" {self.option.noun}" if self.option.noun else ""
-        raise UsageError(f"{self.spelling}: found {found}, expected at least {least:g}{noun}")
+        bounded = self.option.most is not None or self.option.least is None or MOST < value < float("inf")
+        wanted = f"{least:g} to {most:g}" if bounded else f"at least {least:g}"
+        raise UsageError(f"{self.spelling}: found {found}, expected {wanted}{noun}")
+
+
+def shortened(text: str) -> str:
+    """Return a text, or its beginning where it is long, for an error."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
 
 
 @cache

@@ -38,7 +38,7 @@ class UserSettings:
     min_seconds: Annotated[float, Option(
         "At least so many seconds of steady inferences a cell.", least=0)] = DEFAULT_MIN_SECONDS
     min_runs: Annotated[int, Option("At least so many steady inferences a cell.", least=1)] = DEFAULT_MIN_RUNS
-    repetitions: Annotated[int, Option("Independent processes a cell.", least=1)] = 5
+    repetitions: Annotated[int, Option("Independent processes a cell.", least=1, most=10_000)] = 5
     precision: Annotated[float | None, Option(
         "Measure until the median is known to ± so many percent …", form="percent", least=0.001)] = None
     max_seconds: Annotated[float, Option("… or for so many seconds a cell.", least=0.001)] = 60.0

@@ -19,6 +19,9 @@ from harness.accuracy.coco_json import Box, Id, decode, first_few, read_bytes
 from harness.errors import DatasetError
 from harness.schema import look_into
 
+MOST_PIXELS = 1_000_000_000
+"""Of a side. No picture has more, and what has hundreds of digits is no float."""
+
 
 class ImageRow(msgspec.Struct, frozen=True, gc=False):
     """One entry of `images`. The size is in pixels and may be absent."""
@@ -181,11 +184,22 @@ def _check(truth: GroundTruth, file: _File) -> None:
     """Check what the types alone do not say."""
     if not file.images:
         raise DatasetError(f"{truth.path}: no images in the file")
+    _refuse_sizes(truth.path, file.images)
     _refuse_duplicates(truth.path, "image", [row.id for row in file.images])
     _refuse_duplicates(truth.path, "category", [row.id for row in file.categories])
     _refuse_duplicates(truth.path, "annotation", truth.ids.tolist())
     _refuse_unknown(truth, "image", truth.image_ids, [row.id for row in file.images])
     _refuse_unknown(truth, "category", truth.category_ids, list(truth.categories))
+
+
+def _refuse_sizes(path: Path, images: Iterable[ImageRow]) -> None:
+    for row in images:
+        for name, side in (("width", row.width), ("height", row.height)):
+            if side is not None and side > MOST_PIXELS:
+                found = f"{side:g}" if isinstance(side, float) else f"a number of {len(str(side))} digits"
+                raise DatasetError(
+                    f"{path}: image {row.id}: {name!r} is {found}, expected {MOST_PIXELS:,} pixels at most"
+                )
 
 
 def _refuse_duplicates(path: Path, kind: str, ids: Sequence[int]) -> None:

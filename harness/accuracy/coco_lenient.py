@@ -16,6 +16,7 @@ import msgspec
 from harness.accuracy.coco_json import MOST_ID, to_utf8
 
 _NUMBERS = ("area", "score", "width", "height")
+_MOST_DIGITS = 400
 _NOTHING = -MOST_ID
 """Stands for an id that the file does not have, so that the checks that follow name it."""
 
@@ -41,8 +42,20 @@ def key(value: object) -> str | None:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else None
     text = str(value).strip()
+    number = _whole(text)
+    return text if number is None else str(number)
+
+
+def _whole(text: str) -> int | None:
+    """Return a whole number; None for what is none, or has more digits than Python reads."""
     digits = text.removeprefix("-")
-    return str(int(text)) if digits.isascii() and digits.isdigit() else text
+    return int(text) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
+
+
+def number_that_fits(text: str) -> int | None:
+    """Return an id that a text is; None for what is no whole number, or none that can be held exactly."""
+    number = _whole(text)
+    return number if number is not None and abs(number) <= MOST_ID else None
 
 
 def plain_annotations(data: bytes) -> Plain | None:
@@ -67,7 +80,10 @@ def plain_annotations(data: bytes) -> Plain | None:
             row.update(_id(row, name, known, had_to_be[name]))
         row.update(**_numbers(row), **_crowd(row), **_box(row))
     keys = numbers["image_id"]
-    return Plain(msgspec.json.encode(document), keys if had_to_be["image_id"] else {})
+    try:
+        return Plain(msgspec.json.encode(document), keys if had_to_be["image_id"] else {})
+    except (OverflowError, ValueError):  # a number that nobody can hold, or half a character
+        return None
 
 
 def plain_detections(
@@ -135,7 +151,7 @@ def _rows(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _numbered(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Return the number of each id: itself where all are numbers that can be held exactly, else its place."""
     keys = [text for text in (key(row.get("id")) for row in rows) if text is not None]
-    if all(text.removeprefix("-").isdigit() and abs(int(text)) <= MOST_ID for text in keys):
+    if all(number_that_fits(text) is not None for text in keys):
         return {text: int(text) for text in keys}
     return {text: number for number, text in enumerate(dict.fromkeys(keys), 1)}
 
@@ -151,8 +167,9 @@ def _id(row: dict[str, Any], name: str, known: Mapping[str, int], numbered: bool
     if text is None:
         return {}
     number = known.get(text)
-    if number is None and text.removeprefix("-").isdigit():
-        number = int(text) if not numbered and abs(int(text)) <= MOST_ID else _NOTHING
+    if number is None and _whole(text) is not None:
+        fits = None if numbered else number_that_fits(text)
+        number = _NOTHING if fits is None else fits
     return {} if number is None else {name: number}
 
 

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.coco_json import first_few
-from harness.accuracy.coco_lenient import by_stem, key
+from harness.accuracy.coco_json import MOST_ID, first_few
+from harness.accuracy.coco_lenient import by_stem, key, number_that_fits
 from harness.errors import UsageError, cannot_read
+from harness.paths import content_of
 
 
 def read_image_ids(path: Path, truth: GroundTruth) -> list[int]:
@@ -20,7 +21,7 @@ def read_image_ids(path: Path, truth: GroundTruth) -> list[int]:
         UsageError: The file cannot be read, or something in it is no image; says which.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content_of(path).decode("utf-8-sig")
     except OSError as error:
         raise UsageError(cannot_read(path, error, "the image ids")) from error
     except UnicodeDecodeError as error:
@@ -50,7 +51,7 @@ def images_meant(listed: Iterable[int | str], truth: GroundTruth, where: str = "
     """
     entries = list(listed)
     names = _Names(truth)
-    found = [names.meant(entry, where) if isinstance(entry, str) else int(entry) for entry in entries]
+    found = [names.meant(entry, where) if isinstance(entry, str) else _held(entry) for entry in entries]
     unknown = [entry for entry, meant in zip(entries, found, strict=True) if meant is None]
     if unknown:
         raise UsageError(
@@ -58,6 +59,10 @@ def images_meant(listed: Iterable[int | str], truth: GroundTruth, where: str = "
             f"{truth.path}: {first_few(unknown)}"
         )
     return [meant for meant in found if meant is not None]
+
+
+def _held(entry: int) -> int | None:
+    return entry if abs(entry) <= MOST_ID else None
 
 
 class _Names:
@@ -78,7 +83,7 @@ class _Names:
                 "as a JSON list of numbers, or names with their suffix"
             )
         if by_id is None and by_name is None and not self._truth.image_keys:
-            return int(text) if text.removeprefix("-").isdecimal() else None
+            return number_that_fits(text)
         return by_name if by_id is None else by_id
 
     def _named(self, name: str) -> int | None:

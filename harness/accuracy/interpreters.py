@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.delegates import CPU
-from harness.errors import JobError
-from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter, without_chatter
+from harness.errors import JobError, ModelError, blamed_on_model
+from harness.runtime import load_runtime, make_interpreter, without_chatter
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -36,8 +36,12 @@ class InterpreterEngine:
 
     def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
-        self._input = interpreter.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
+        with blamed_on_model("the runtime cannot describe its inputs and outputs"):
+            inputs = interpreter.get_input_details()
+            self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
+        if not inputs:
+            raise ModelError("the model has no input, expected an image input")
+        self._input = inputs[0]["index"]
 
     def infer(self, tensor: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
         """Set the input, invoke, return copies of the outputs."""
@@ -90,7 +94,7 @@ def make_here(file: Path, delegate: str = CPU, threads: int = 1) -> Any:
     try:
         with without_chatter():
             return make_interpreter(load_runtime(), str(file), delegate, threads)
-    except (RuntimeMissingError, RuntimeError, ValueError) as error:
+    except Exception as error:  # of whatever kind the runtime's own is
         raise JobError(f"{file}: cannot be run: {error}") from error
 
 

@@ -20,6 +20,7 @@ from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import Labels
 from harness.detectors.base import Decoder, Detections
+from harness.errors import blamed_on_model
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Recipe:
 
         Detections that are not finite, and boxes without area inside the image, are dropped.
         """
-        return self.finish(image_id, self.decoder(outputs), at)
+        with blamed_on_model("its outputs cannot be decoded"):
+            found = self.decoder(outputs)
+        return self.finish(image_id, found, at)
 
     def finish(self, image_id: int, found: Detections, at: Geometry) -> ImageDetections:
         """Turn decoded detections into pixels and category ids."""

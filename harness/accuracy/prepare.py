@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,8 @@ _METHODS = {
     "pillow-bicubic": Image.Resampling.BICUBIC,
     "pillow-lanczos": Image.Resampling.LANCZOS,
 }
+MOST_PIXELS = 1 << 28
+"""16,384 × 16,384: three gigabytes as floats. What says more is damaged, or nothing for this computer."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +79,19 @@ class Preparation:
 
     def __init__(self, spec: InputSpec, tensor: TensorInfo) -> None:
         self.spec = spec
-        self.channels_first = len(tensor.shape) == 4 and tensor.shape[1] == 3 and tensor.shape[3] != 3
-        height, width = tensor.shape[2:4] if self.channels_first else tensor.shape[1:3]
         fits = len(tensor.shape) == 4 and 3 in (tensor.shape[1], tensor.shape[3])
+        self.channels_first = fits and tensor.shape[1] == 3 and tensor.shape[3] != 3
+        height, width = (tensor.shape[2:4] if self.channels_first else tensor.shape[1:3]) if fits else (0, 0)
         dynamic = -1 in (height, width)
         if not fits or (not dynamic and (width, height) != (spec.width, spec.height)):
             raise ModelError(
                 f"input {tensor.name!r} has the shape {list(tensor.shape)}, but the card prepares images of "
                 f"{spec.width}×{spec.height}: correct the card's [input]"
+            )
+        if spec.width * spec.height > MOST_PIXELS:
+            raise ModelError(
+                f"input {tensor.name!r}: found images of {spec.width}×{spec.height}, expected {MOST_PIXELS:,} pixels "
+                "at most"
             )
         self._table = _lookup_table(spec, tensor)
 
@@ -159,13 +168,25 @@ def _resize(image: Image.Image, size: tuple[int, int], method: str) -> Image.Ima
     return image.resize(size, _METHODS[method])
 
 
+def _dtype(tensor: TensorInfo) -> np.dtype[Any]:
+    dtype: np.dtype[Any] | None = None
+    with contextlib.suppress(TypeError):
+        dtype = np.dtype(tensor.dtype)
+    if dtype is None or dtype.kind not in "iuf":
+        raise ModelError(
+            f"input {tensor.name!r} is {tensor.dtype}, and images are prepared as whole numbers or floats that NumPy "
+            "has: export the model with a float32, uint8 or int8 input"
+        )
+    return dtype
+
+
 def _lookup_table(spec: InputSpec, tensor: TensorInfo) -> Tensor | None:
     """Return the input value of each of the 256 pixel values: [256], or [3, 256] where the channels differ.
 
     None stands for «the pixels themselves».
     """
     pixels = np.arange(256)
-    dtype = np.dtype(tensor.dtype)
+    dtype = _dtype(tensor)
     if spec.mean is None or spec.std is None:
         if dtype == np.uint8:
             return None

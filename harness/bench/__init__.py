@@ -5,6 +5,7 @@ plan_file    a plan as a TOML file
 nms_axis     one model with several settings of its suppression
 subjects     the models and their data, found
 stations     the devices, reached
+odd_models   models that are there and cannot be measured
 skips        why a cell is known not to work
 rules        the parts of a plan that hold for some cells only
 cells        models, devices and delegates crossed

@@ -69,7 +69,9 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
     names = (subject.model.name, station.device.name, str(delegate))
     bound = bind_tpu(delegate, station.profile.data.connection)
     settings = _settings(request, station.profile, names)
-    skip = why_skip(station, subject, bound, request) or why_no_samples(station, settings, request)
+    skip = None
+    if subject.problem is None:
+        skip = why_skip(station, subject, bound, request) or why_no_samples(station, settings, request)
     return Cell(
         index,
         subject.model,
@@ -80,6 +82,7 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
         subject.dataset,
         skip,
         subject.matching,
+        problem=subject.problem,
     )
 
 

@@ -14,13 +14,13 @@ from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
-from harness.bench.subjects import NO_DECODER
 from harness.cards import Labels, Model
 from harness.delegates import available_cores
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.errors import UsageError
 from harness.paths import exists, is_folder
+from harness.recognize.card import NO_DECODER
 from harness.recognize.find import find_available, find_model
 from harness.recognize.model_classes import known_names
 from harness.recognize.observe import N_PICTURES
@@ -119,7 +119,7 @@ def _detected(
     card = model.card
     context = ModelContext(card.input.width, card.input.height, model.file)
     decoder = make_decoder(card.decoder, facts.outputs, context)
-    recipe = Recipe(Preparation(card.input, facts.inputs[0]), decoder, Labels())
+    recipe = Recipe(Preparation(card.input, facts.image_input), decoder, Labels())
     threads = max(1, min(available_cores(), len(images)))
     engines = [InterpreterEngine(make_here(model.file)) for _ in range(threads)]
     known = known_names(model, facts)

@@ -43,7 +43,7 @@ def plan_rows(plan: Plan, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
             "processes": cell.settings.processes if cell.wants_latency else 0,
             "n_images": len(cell.dataset.images) if cell.wants_accuracy and cell.dataset else 0,
             "seconds": round(seconds[cell.id], 1),
-            "skip": cell.skip,
+            "skip": cell.skip or cell.problem,
         }
         for cell in plan.cells
     ]

@@ -32,6 +32,7 @@ class Cell:
         skip: Why it is known in advance not to work; None when it is to be measured.
         matching: How the model's classes were matched with the data set's; None without a data set.
         other: The model that is run in between with `switch_models`.
+        problem: Why the model cannot be measured anywhere; None where it can.
     """
 
     index: int
@@ -44,6 +45,12 @@ class Cell:
     skip: str | None = None
     matching: Matching | None = None
     other: Model | None = None
+    problem: str | None = None
+
+    @property
+    def is_tried(self) -> bool:
+        """Whether a process is started for it."""
+        return self.skip is None and self.problem is None
 
     @property
     def id(self) -> str:
@@ -54,17 +61,17 @@ class Cell:
     @property
     def wants_accuracy(self) -> bool:
         """Whether it is to be run over its dataset."""
-        return self.skip is None and self.settings.accuracy and self.dataset is not None
+        return self.is_tried and self.settings.accuracy and self.dataset is not None
 
     @property
     def wants_latency(self) -> bool:
         """Whether it is to be timed."""
-        return self.skip is None and self.settings.latency
+        return self.is_tried and self.settings.latency
 
     @property
     def wants_operators(self) -> bool:
         """Whether the times of its operators are to be recorded."""
-        return self.skip is None and self.settings.operators
+        return self.is_tried and self.settings.operators
 
 
 def _safe(text: str) -> str:
@@ -122,4 +129,5 @@ def _cell_facts(cell: Cell) -> dict[str, object]:
         "n_images": None if cell.dataset is None else len(cell.dataset.images),
         "settings": asdict(cell.settings),
         "skip": cell.skip,
+        **({} if cell.problem is None else {"problem": cell.problem}),
     }

@@ -22,6 +22,7 @@ from harness.settings import DEFAULT_MIN_SECONDS, MLPERF_MIN_SECONDS, Settings
 NmsKind = Literal["regular", "fast", "class-aware"]
 QUICK: Mapping[str, Any] = {"repetitions": 1, "limit": 20}
 """What `--quick` sets beside the one CPU delegate of `bench.cells`; what a user gives goes before it."""
+MOST_BOXES = 1_000_000
 DEFAULT_FARM_WAIT_S = 300.0
 DEFAULT_DEVICE_WAIT_S = 60.0
 
@@ -33,10 +34,14 @@ class NmsAxes(Strict, frozen=True, kw_only=True):
     kind: Annotated[tuple[NmsKind, ...], Option(
         "Suppression to set; may be repeated. Each combination with the next four is a row of its own.",
         keyword="nms")] = ()
-    score_threshold: Annotated[tuple[float, ...], Option("NMS: lowest score; several with commas.")] = ()
-    iou_threshold: Annotated[tuple[float, ...], Option("NMS: most overlap; several with commas.")] = ()
-    max_detections: Annotated[tuple[int, ...], Option("NMS: boxes an image; several with commas.")] = ()
-    detections_per_class: Annotated[tuple[int, ...], Option("NMS: boxes a class; several with commas.")] = ()
+    score_threshold: Annotated[tuple[float, ...], Option(
+        "NMS: lowest score; several with commas.", least=0, most=1)] = ()
+    iou_threshold: Annotated[tuple[float, ...], Option(
+        "NMS: most overlap; several with commas.", least=0, most=1)] = ()
+    max_detections: Annotated[tuple[int, ...], Option(
+        "NMS: boxes an image; several with commas.", least=1, most=MOST_BOXES)] = ()
+    detections_per_class: Annotated[tuple[int, ...], Option(
+        "NMS: boxes a class; several with commas.", least=1, most=MOST_BOXES)] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is set."""
@@ -62,7 +67,7 @@ class FarmChoice(Strict, frozen=True, kw_only=True):
     scheduler: Annotated[str | None, Option(
         "A farm's Dask scheduler (extra `cluster`).", metavar="ADDRESS")] = None
     wait_s: Annotated[float, Option(
-        "Farm: wait so long for a device that went away (5m).", keyword="farm_wait", form="duration"
+        "Farm: wait so long for a device that went away (5m).", keyword="farm_wait", form="duration", least=0
     )] = DEFAULT_FARM_WAIT_S
     tls: Tls = msgspec.field(default_factory=Tls)
 
@@ -101,9 +106,10 @@ class Request:
     eval_binary: Annotated[str | None, Option(
         "TFLite's eval_coco_object_detection, for accuracy there.", form="path")] = None
     cpu_mask: Annotated[str | None, Option(
-        "CPUs for the native tool, as taskset takes it (default: the fastest).")] = None
+        "CPUs for the native tool, as taskset takes it (default: the fastest).",
+        pattern=r"(0[xX])?0*[1-9a-fA-F][0-9a-fA-F]{0,255}", example="a mask in hexadecimal such as f0")] = None
     max_start_temp: Annotated[float | None, Option(
-        "Phones: wait until the battery is at most so warm (°C).")] = None
+        "Phones: wait until the battery is at most so warm (°C).", least=-40, most=100)] = None
     device_wait: Annotated[float, Option(
         "Phones, boards: wait so long for one that went away (0: do not).", metavar="SECONDS",
         form="duration", least=0)] = DEFAULT_DEVICE_WAIT_S
@@ -142,14 +148,33 @@ def with_given(request: Request, given: Mapping[str, Any]) -> Request:
         one.check(settings.get(one.name))
     repetitions = settings.pop("repetitions", request.repetitions)
     nms = {name: tuple(dict.fromkeys(values)) for name, values in _part(NmsAxes, given).items()}
-    return replace(
-        request,
-        **_part(Request, given),
-        settings=with_settings(request.settings, settings),
-        repetitions=repetitions,
-        nms=msgspec.structs.replace(request.nms, **nms),
-        farm=with_farm(request.farm, given),
+    return _checked(
+        replace(
+            request,
+            **_part(Request, given),
+            settings=with_settings(request.settings, settings),
+            repetitions=repetitions,
+            nms=msgspec.structs.replace(request.nms, **nms),
+            farm=with_farm(request.farm, given),
+        )
     )
+
+
+def _checked(request: Request) -> Request:
+    """Refuse values out of range, from a plan or on top of it.
+
+    Raises:
+        UsageError: Names the option.
+    """
+    holders: tuple[tuple[type, object], ...] = (
+        (Request, request),
+        (NmsAxes, request.nms),
+        (FarmChoice, request.farm),
+    )
+    for kind, holder in holders:
+        for one in declared(kind):
+            one.check(getattr(holder, one.name))
+    return request
 
 
 def with_farm(farm: FarmChoice, given: Mapping[str, Any]) -> FarmChoice:

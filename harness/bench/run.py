@@ -109,8 +109,9 @@ class Runner:
             return without_cut_load(record) if wants_more_load(cell, progress_of(record)) else record
         record = new_record(cell, self.info, self.store.run_id)
         if not (cell.wants_latency or cell.wants_accuracy):
-            reason = cell.skip or "only accuracy was asked for, and this model has no dataset"
-            record = structs.replace(record, status=Status.SKIPPED, reasons=(reason,), complete=True)
+            reason = cell.skip or cell.problem or "only accuracy was asked for, and this model has no dataset"
+            status = Status.SKIPPED if cell.problem is None else Status.FAILED
+            record = structs.replace(record, status=status, reasons=(reason,), complete=True)
             self.store.save_record(record)
         return record
 

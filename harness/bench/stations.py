@@ -49,7 +49,7 @@ def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[
     here = {station.device.name for station in stations if station.info.on_host_hardware}
     users: dict[str, str] = {}
     for cell in cells:
-        if not cell.delegate.traits.plugged_in or cell.device not in here or cell.skip is not None:
+        if not cell.delegate.traits.plugged_in or cell.device not in here or not cell.is_tried:
             continue
         port = cell.delegate.library_options.get("device", "usb:0")
         if users.setdefault(port, cell.device) != cell.device:

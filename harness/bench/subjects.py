@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.image_files import ImageFile
 from harness.accuracy.prepare import Preparation
 from harness.bench.nms_axis import expand
+from harness.bench.odd_models import OddModels
 from harness.bench.request import NmsAxes, Request
 from harness.cards import Model, ResizeMethod
 from harness.detectors.base import ModelContext
@@ -21,6 +22,7 @@ from harness.detectors.registry import make_decoder
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.names import safe_name
+from harness.recognize.card import NO_DECODER
 from harness.recognize.find import find_model
 from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.observe import N_PICTURES
@@ -31,7 +33,6 @@ from harness.workspace import Workspace, bundled_workspace
 
 EXAMPLE = ("shapes-float32", "shapes-float16", "shapes-dynamic-range", "shapes-full-integer")
 """What `harness run` measures when it is given nothing."""
-NO_DECODER = "none"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,14 @@ class Subject:
         facts: What the file really is.
         dataset: Its data; None for none.
         matching: How its classes were matched with the data set's; None without one.
+        problem: Why it cannot be measured anywhere; None where it can.
     """
 
     model: Model
     facts: ModelDescription
     dataset: Dataset | None
     matching: Matching | None = None
+    problem: str | None = None
 
 
 def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
@@ -59,25 +62,51 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     """
     known: dict[Path, Dataset] = {}
     pictures = _pictures(request, known)
-    models = [find_model(name, workspace, pictures) for name in request.models] or _example(workspace)
-    models = _told_apart([_resized(model, request.resize) for model in models])
+    odd = OddModels()
+    found = [odd.asked(name, lambda name: find_model(name, workspace, pictures)) for name in request.models]
+    models = _told_apart([_resized(model, request.resize) for model in found or _example(workspace)])
     _check_distinct(models)
-    described, remarks = _with_nms([(model, _described(model)) for model in models], request.nms)
+    pairs = [(model, odd.described(model, _described)) for model in models]
+    described, remarks = _with_nms([pair for pair in pairs if pair[0].name not in odd.problems], request.nms)
     subjects = []
     for model, facts in described:
-        dataset = _dataset(model, request, known)
-        problem = _why_no_accuracy(model, facts, dataset) if request.settings.accuracy else None
-        if problem is not None and (not request.settings.latency or _contradicts(model, request)):
-            raise UsageError(problem)
-        if problem is not None:
-            remarks.append(f"{problem}; only latency is measured")
-        elif dataset is not None:
-            remarks += [f"{dataset.name}: {remark}" for remark in dataset.remarks]
-        if problem is not None or dataset is None or not request.settings.accuracy:
-            subjects.append(Subject(model, facts, dataset if problem is None else None))
-            continue
-        subjects.append(match_subject(model, facts, dataset, Choice(request.settings.classes)))
+        with odd.noted(model):
+            subject, said = _subject(model, facts, request, known)
+            subjects.append(subject)
+            remarks += said
+    if not subjects:
+        odd.refuse()
+    subjects += [
+        Subject(model, facts, None, problem=odd.problems[model.name])
+        for model, facts in {pair[0].name: pair for pair in (*pairs, *described)}.values()
+        if model.name in odd.problems
+    ]
+    order = [model.name for model in models]
+    subjects.sort(key=lambda subject: order.index(_without_axes(subject.model.name, order)))
     return subjects, list(dict.fromkeys(remarks))
+
+
+def _without_axes(name: str, names: Sequence[str]) -> str:
+    """Return which of the models a name belongs to, which may hold its settings of NMS."""
+    return name if name in names else name.partition("[")[0]
+
+
+def _subject(
+    model: Model, facts: ModelDescription, request: Request, known: dict[Path, Dataset]
+) -> tuple[Subject, list[str]]:
+    """Return what is needed to measure a model, and what the user should know of it."""
+    dataset = _dataset(model, request, known)
+    problem = _why_no_accuracy(model, facts, dataset) if request.settings.accuracy else None
+    if problem is not None and _contradicts(model, request):
+        raise ModelError(problem)
+    if problem is not None and not request.settings.latency:
+        raise UsageError(problem)
+    if problem is not None:
+        return Subject(model, facts, None), [f"{problem}; only latency is measured"]
+    remarks = [] if dataset is None else [f"{dataset.name}: {remark}" for remark in dataset.remarks]
+    if dataset is None or not request.settings.accuracy:
+        return Subject(model, facts, dataset), remarks
+    return match_subject(model, facts, dataset, Choice(request.settings.classes)), remarks
 
 
 def match_subject(model: Model, facts: ModelDescription, dataset: Dataset, choice: Choice) -> Subject:
@@ -180,7 +209,7 @@ def _told_apart(models: list[Model]) -> list[Model]:
     found = []
     for model in models:
         alike = {
-            other.file.resolve() for other in models if other.name == model.name and other.origin is None
+            resolved(other.file) for other in models if other.name == model.name and other.origin is None
         }
         if model.origin is not None or len(alike) < 2:
             found.append(model)
@@ -189,7 +218,7 @@ def _told_apart(models: list[Model]) -> list[Model]:
         depth = next(
             (n for n, names in enumerate(zip(*folders, strict=False)) if len(set(names)) == len(names)), None
         )
-        parts = model.file.resolve().parts[-2::-1]
+        parts = resolved(model.file).parts[-2::-1]
         found.append(model if depth is None else model.named(safe_name(f"{parts[depth]}-{model.name}")))
     return found
 
@@ -222,7 +251,7 @@ def _why_no_accuracy(model: Model, facts: ModelDescription, dataset: Dataset | N
         evidence = " ".join(filter(_of_outputs, model.evidence)) or "its card names no decoder"
         return f"model {model.name!r}: its outputs cannot be decoded ({evidence})"
     try:
-        Preparation(model.card.input, facts.inputs[0])
+        Preparation(model.card.input, facts.image_input)
         context = ModelContext(model.card.input.width, model.card.input.height, model.file)
         decoder = make_decoder(model.card.decoder, facts.outputs, context)
         check_names(model.card, decoder, facts.stated.names)

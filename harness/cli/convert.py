@@ -15,6 +15,7 @@ from harness.cli.progress import progress
 from harness.cli.types import OutputFile, Place
 from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
+from harness.option import shortened
 from harness.report.content import Content
 
 
@@ -27,9 +28,9 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # not generic before cli
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
         """Read it."""
-        found = re.fullmatch(r"(\d+)(?:[x×](\d+))?", str(value))
-        if found is None or int(found[1]) < 1:
-            self.fail(f"found {value!r}, expected a size such as 320 or 320x240", param, ctx)
+        found = re.fullmatch(r"0*([1-9][0-9]{0,5})(?:[x×]0*([1-9][0-9]{0,5}))?", str(value))
+        if found is None:
+            self.fail(f"found {shortened(str(value))!r}, expected a size such as 320 or 320x240", param, ctx)
         return int(found[1]), int(found[2] or found[1])
 
 

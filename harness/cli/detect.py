@@ -8,6 +8,7 @@ import rich_click as click
 
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import note, show, warn
+from harness.cli.types import Share
 from harness.errors import JobError
 
 
@@ -27,7 +28,7 @@ from harness.errors import JobError
 )
 @click.option(
     "--score-threshold",
-    type=click.FloatRange(0, 1),
+    type=Share(),
     default=0.3,
     show_default=True,
     metavar="S",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -11,6 +12,7 @@ import rich_click as click
 
 from harness import outputs
 from harness.errors import UsageError
+from harness.option import MOST, shortened
 
 _DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>s|m|h|)")
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmg]?)b?", re.IGNORECASE)
@@ -55,7 +57,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic before
         found = _DURATION.fullmatch(str(value))
         if found is None:
             self.fail(f"found {value!r}, expected a time such as 90s, 10m or 1h", param, ctx)
-        return float(found["number"]) * _SECONDS[found["unit"]]
+        seconds = float(found["number"]) * _SECONDS[found["unit"]]
+        if seconds > MOST:
+            self.fail(f"found {shortened(str(value))!r}, expected a time such as 90s, 10m or 1h", param, ctx)
+        return seconds
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]
@@ -82,6 +87,20 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
             return float(str(value).removesuffix("%"))
         except ValueError:
             self.fail(f"found {value!r}, expected a percentage such as 1%", param, ctx)
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 1, and a number it is."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read it."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"found {value}, expected a number from 0 to 1", param, ctx)
+        return number
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]

@@ -7,6 +7,7 @@ layout, a new map is written at the end of the flatbuffer, before a zip archive 
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -52,8 +53,8 @@ class NmsChange:
             raise ModelError(
                 f"IoU threshold: found {self.iou_threshold:g}, expected above 0 and at most 1, as {POSTPROCESS} has it"
             )
-        if self.score_threshold is not None and self.score_threshold != self.score_threshold:
-            raise ModelError("score threshold: found nan, expected a number")
+        if self.score_threshold is not None and not math.isfinite(self.score_threshold):
+            raise ModelError(f"score threshold: found {self.score_threshold:g}, expected a number")
         for name in ("max_detections", "detections_per_class"):
             value = getattr(self, name)
             if value is not None and not 1 <= value <= MAX_COUNT:

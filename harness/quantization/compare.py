@@ -52,7 +52,7 @@ class Probe:
     def __init__(self, path: Path) -> None:
         description, graph = model.load(path)
         found = postprocess.find(graph)
-        self.input = description.inputs[0]
+        self.input = description.image_input
         watched = found[1].inputs[:2] if found else graph.primary.outputs
         self.names = tuple(graph.primary.tensors[index].name for index in watched)
         with without_chatter():

@@ -164,7 +164,7 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
     description, graph = tflite.load(path)
     has_postprocess = postprocess.find(graph) is not None
     samples: Sequence[int] = _calibration(job) if mode.calibrated else ()
-    inputs = _samples(job, description.inputs[0], samples) if samples else ()
+    inputs = _samples(job, description.image_input, samples) if samples else ()
     made = engine.quantize_bytes(
         fold.to_float32(data, path),
         mode,
@@ -249,7 +249,7 @@ def _after(job: Job, mode: Mode, output: Path) -> list[str]:
         evidence = " ".join(description.quantization_evidence)
         remarks.append(f"asked for {mode.makes}, the file is {description.quantization}: {evidence}")
     wanted = stats.from_spec(job.model.card.input)
-    problem = stats.compare(wanted, description.inputs[0]) if wanted else None
+    problem = stats.compare(wanted, description.image_input) if wanted else None
     if problem:
         remarks.append(f"{problem}; the representative images hardly have black or white")
     return remarks

@@ -73,7 +73,7 @@ def observe_outputs(
     """Run a model on pictures and their mirror images; return None where it cannot be run here."""
     try:
         engine = InterpreterEngine(make_here(description.path))
-        preparation = Preparation(spec, description.inputs[0])
+        preparation = Preparation(spec, description.image_input)
         observed = tuple(_observe(engine, preparation, file) for file in pictures[:N_PICTURES])
     except (HarnessError, UnreadableImageError, RuntimeError, ValueError):
         return None

@@ -247,7 +247,7 @@ class _Trials:
     def _detections(self, start: Reading, cards: Sequence[ModelCard]) -> list[list[ImageDetections]]:
         """Return each decoder's detections of all images, classes as the model counts them."""
         card = start.card
-        preparation = Preparation(card.input, self.facts.inputs[0])
+        preparation = Preparation(card.input, self.facts.image_input)
         context = ModelContext(card.input.width, card.input.height, self.model.file)
         recipes = [Recipe(preparation, self._decoder(one, context), Labels()) for one in cards]
         again = card.input == self._held_for

@@ -155,7 +155,7 @@ def in_range(spec: Labels, smallest: int, largest: int) -> bool:
 
 def normalizations(card: ModelCard, facts: ModelDescription) -> Iterator[Reading]:
     """Yield other normalizations, for a float input or an integer one whose range is unusual."""
-    info = facts.inputs[0]
+    info = facts.image_input
     if card.input.mean is None and not info.dtype.startswith("float") and not _unusual(info):
         return
     for words, (mean, std) in NORMALIZATIONS.items():

@@ -7,6 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.errors import ModelError
+from harness.hashing import hash_file
+from harness.paths import size_of
 from harness.tflite import postprocess, quantization, reader
 from harness.tflite.graph import EDGETPU, Graph, Tensor
 from harness.tflite.metadata import ENTRY, Metadata, read_metadata
@@ -51,6 +54,38 @@ class ModelDescription:
     n_parameters: int
     metadata: tuple[str, ...]
     stated: Metadata
+
+    @property
+    def image_input(self) -> TensorInfo:
+        """The first input.
+
+        Raises:
+            ModelError: There is none.
+        """
+        if not self.inputs:
+            raise ModelError(f"{self.path}: has no input, expected an image input")
+        return self.inputs[0]
+
+
+def unread(path: Path) -> ModelDescription:
+    """Return what can be said of a file that cannot be read as a model: its hash and its size."""
+    return ModelDescription(
+        path=path,
+        sha256=hash_file(path),
+        size_bytes=size_of(path),
+        quantization="unknown",
+        quantization_evidence=(),
+        inputs=(),
+        outputs=(),
+        operators=(),
+        custom_operators=(),
+        n_operators=0,
+        edgetpu=False,
+        postprocess=None,
+        n_parameters=0,
+        metadata=(),
+        stated=Metadata(),
+    )
 
 
 def describe(path: Path) -> ModelDescription:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.errors import HarnessError, is_host_fault
-from harness.runtime import RuntimeMissingError, load_runtime
+from harness.runtime import load_runtime
 from harness.worker.events import Failed, Finished, HostFault, emit
 from harness.worker.jobs import AccuracyJob, Job, OperatorsJob, PreparationsJob, load_job
 from harness.worker.library import LibraryError
@@ -34,8 +34,9 @@ def main() -> int:
     except HarnessError as error:
         emit(HostFault(str(error)) if is_host_fault(error) else Failed(str(error)))
         return FAILED
-    except (ValueError, RuntimeError, OSError, RuntimeMissingError) as error:
-        said = f"{type(error).__name__}: {error}"
+    except Exception as error:
+        # Whatever the runtime and its libraries raise over an odd model: one failed cell, with the reason in a line.
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
         emit(HostFault(said) if is_host_fault(error) else Failed(said))
         return FAILED
     emit(Finished())

@@ -26,7 +26,7 @@ from harness.worker.events import Progress, emit
 from harness.worker.jobs import AccuracyJob
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.results import AccuracyResult, OutputCheck, write_result
-from harness.worker.tensors import input_infos, output_infos
+from harness.worker.tensors import image_input, output_infos
 
 PROGRESS_EVERY_S = 0.2
 
@@ -70,7 +70,7 @@ def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:
     context = ModelContext(image.width, image.height, Path(job.model))
     decoder = msgspec.convert(job.card["decoder"], DecoderSpec)
     return Recipe(
-        Preparation(image, input_infos(interpreter)[0]),
+        Preparation(image, image_input(interpreter)),
         make_decoder(decoder, output_infos(interpreter), context),
         msgspec.convert(job.card["labels"], Labels),
     )

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harness.errors import ModelError
 from harness.worker.jobs import LatencyJob
+from harness.worker.tensors import details_of
 
 
 def make_feeds(interpreter: Any, job: LatencyJob) -> list[tuple[int, npt.NDArray[np.generic]]]:
@@ -16,7 +18,9 @@ def make_feeds(interpreter: Any, job: LatencyJob) -> list[tuple[int, npt.NDArray
     The first input takes the prepared images; every other input is set here once, with seeded values.
     """
     generator = np.random.default_rng(job.seed)
-    details = interpreter.get_input_details()
+    details = details_of(interpreter.get_input_details)
+    if not details:
+        raise ModelError("the model has no input, expected an image input")
     for detail in details[1:]:
         interpreter.set_tensor(detail["index"], _random_like(detail, generator))
     if job.inputs is None:

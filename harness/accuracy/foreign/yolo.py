@@ -25,6 +25,7 @@ from harness.paths import is_file, is_folder, resolved
 NAMES = ("data.yaml", "data.yml", "dataset.yaml")
 SPLITS = ("val", "test", "train")
 """What is evaluated is the first of these that the file names and that is there."""
+_MOST_DIGITS = 9
 _SLACK = 1e-3
 """Labels overshoot the image by rounding."""
 
@@ -62,7 +63,7 @@ def _classes(path: Path, described: dict[str, Value]) -> dict[int, str]:
     names = described.get("names")
     if isinstance(names, list) and names:
         return dict(enumerate(names))
-    if isinstance(names, dict) and all(key.isdigit() for key in names):
+    if isinstance(names, dict) and all(key.isdecimal() and len(key) <= _MOST_DIGITS for key in names):
         return {int(key): name for key, name in names.items()}
     raise DatasetError(
         f"{path}: key 'names' is {names!r}, expected the classes' names, a list or NUMBER: NAME"

@@ -41,7 +41,7 @@ def prepare_inputs(cell: Cell, folder: Path) -> Path | None:
     if exists(path):
         return path
     try:
-        preparation = Preparation(cell.model.card.input, cell.facts.inputs[0])
+        preparation = Preparation(cell.model.card.input, cell.facts.image_input)
     except ModelError:
         return None
     images = _some_images(cell.dataset, preparation)

@@ -16,7 +16,7 @@ CAUSE = "float-card"
 def examine(evidence: Evidence) -> Finding | None:
     """Feed the pixels as they are to an integer input whose card normalizes them."""
     model = evidence.pair.quantized
-    card, info = model.card, model.description.inputs[0]
+    card, info = model.card, model.description.image_input
     if not input_values.is_integer(model) or card.input.mean is None:
         return None
     plain = replace(card.input, mean=None, std=None)

@@ -24,7 +24,7 @@ def examine(evidence: Evidence) -> Finding | None:
 
 def _hypotheses(evidence: Evidence) -> Iterator[Hypothesis]:
     pair = evidence.pair
-    card, info = pair.quantized.card, pair.quantized.description.inputs[0]
+    card, info = pair.quantized.card, pair.quantized.description.image_input
     if pair.float is None:
         if card.input.mean is not None or info.dtype.startswith("float"):
             yield from _usual(card)

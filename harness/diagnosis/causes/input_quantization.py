@@ -16,7 +16,7 @@ CAUSE = "input-quantization"
 def examine(evidence: Evidence) -> Finding | None:
     """Feed round(real / scale) + zero point of the float network's input values, where the input can store them."""
     model = evidence.pair.quantized
-    card, info = model.card, model.description.inputs[0]
+    card, info = model.card, model.description.image_input
     if evidence.pair.float is None or not input_values.is_integer(model) or card.input.mean is not None:
         return None
     wanted, found = input_values.values_of(evidence.pair.float), input_values.values_of(model)

@@ -29,7 +29,7 @@ def examine(evidence: Evidence) -> Finding | None:
     wanted = _wanted(evidence)
     if wanted is None:
         return None
-    scale, zero_point = _stored(wanted, evidence.pair.quantized.description.inputs[0].dtype)
+    scale, zero_point = _stored(wanted, evidence.pair.quantized.description.image_input.dtype)
     difference = _trial(evidence, scale, zero_point)
     grade = grade_cause(difference, evidence, seen=True)
     return None if grade is None else _finding(evidence, grade, wanted, difference, (scale, zero_point))
@@ -44,7 +44,7 @@ def _wanted(evidence: Evidence) -> InputValues | None:
     if reference is None or not input_values.is_integer(model) or model.card.input.mean is not None:
         return None
     wanted, found = input_values.values_of(reference), input_values.values_of(model)
-    if found.is_close_to(wanted) or input_values.can_store(model.description.inputs[0], wanted):
+    if found.is_close_to(wanted) or input_values.can_store(model.description.image_input, wanted):
         return None
     return None if is_wrongly_calibrated(evidence, fit_ranges(evidence)) else wanted
 
@@ -61,7 +61,7 @@ def _finding(
     evidence: Evidence, grade: Grade, wanted: InputValues, gain: PairedDifference, right: tuple[float, int]
 ) -> Finding:
     model, (scale, zero_point) = evidence.pair.quantized, right
-    info, found = model.description.inputs[0], input_values.values_of(model)
+    info, found = model.description.image_input, input_values.values_of(model)
     mean, std = input_stats(info.dtype, info.scale or 1.0, info.zero_point) or (0.0, 1.0)
     right_mean, right_std = input_stats(info.dtype, scale, zero_point) or (0.0, 1.0)
     return Finding(

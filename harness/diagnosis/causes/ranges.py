@@ -90,7 +90,7 @@ def is_wrongly_calibrated(evidence: Evidence, found: RangeFit) -> bool:
 def input_range_problem(evidence: Evidence) -> str | None:
     """Return in words the range the input was calibrated for, where the float network gets another one."""
     reference, model = evidence.pair.float, evidence.pair.quantized
-    held = input_values.storable_range(model.description.inputs[0])
+    held = input_values.storable_range(model.description.image_input)
     if reference is None or held is None:
         return None
     wanted = input_values.values_of(reference)

@@ -77,7 +77,7 @@ def _what(evidence: Evidence, found: RangeFit, faults: tuple[Fault, ...]) -> str
 
 
 def _numbers(evidence: Evidence, found: RangeFit) -> tuple[Number, ...]:
-    low, high = input_values.storable_range(evidence.pair.quantized.description.inputs[0]) or (None, None)
+    low, high = input_values.storable_range(evidence.pair.quantized.description.image_input) or (None, None)
     return (
         Number("activations", len(found.layers)),
         Number("cut off", len(found.narrow)),
@@ -97,7 +97,7 @@ def _remedy(evidence: Evidence) -> Remedy:
 def _of_file_alone(evidence: Evidence) -> Finding | None:
     """Compare the input's range with the card's values; other ranges tell nothing without a float model."""
     model = evidence.pair.quantized
-    info = model.description.inputs[0]
+    info = model.description.image_input
     asked = input_values.card_values(model.card.input, info)
     held = input_values.storable_range(info)
     if asked is None or held is None or WIDE * (held[1] - held[0]) < asked.high - asked.low:

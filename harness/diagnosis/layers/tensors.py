@@ -208,7 +208,7 @@ def compare(
     """
     assert pair.float is not None
     models = (pair.float, pair.quantized)
-    preparations = [Preparation(model.card.input, model.description.inputs[0]) for model in models]
+    preparations = [Preparation(model.card.input, model.description.image_input) for model in models]
     engines = Engines(threads=_threads(models, Engines().threads))
     benches = [
         _Comparer((Reader(models[0].file), Reader(models[1].file)), Sums.empty(pairs))

@@ -46,7 +46,7 @@ class CandidateReader:
 
     def recipe(self) -> Recipe:
         """Return the preparation of images and the finishing of detections."""
-        preparation = Preparation(self.card.input, self.model.description.inputs[0])
+        preparation = Preparation(self.card.input, self.model.description.image_input)
         return Recipe(preparation, self.decoder, self.card.labels)
 
 

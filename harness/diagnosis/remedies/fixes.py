@@ -85,7 +85,7 @@ def _requantized(evidence: Evidence, findings: Sequence[Finding], folder: Path) 
     kept = tuple(dict.fromkeys(pattern for fix in wanted for pattern in fix.keep_float))
     mode = find_mode(_mode(wanted))
     chosen = calibration(evidence)
-    samples = chosen.data.tensors(Preparation(model.card.input, model.description.inputs[0]))
+    samples = chosen.data.tensors(Preparation(model.card.input, model.description.image_input))
     data = engine.quantize_bytes(
         fold.to_float32(read_bytes(model.file), model.file),
         mode,

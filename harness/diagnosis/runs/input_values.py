@@ -71,7 +71,7 @@ def values_of(model: ComparedModel) -> InputValues:
     Raises:
         ModelError: The card does not fit the input.
     """
-    return prepared_values(model.card.input, model.description.inputs[0])
+    return prepared_values(model.card.input, model.description.image_input)
 
 
 def _value(preparation: Preparation, info: TensorInfo, level: int) -> npt.NDArray[np.float32]:
@@ -97,7 +97,7 @@ def storable_range(info: TensorInfo) -> tuple[float, float] | None:
 
 def is_integer(model: ComparedModel) -> bool:
     """Whether a model's input takes integers."""
-    return model.description.inputs[0].dtype in EIGHT_BIT
+    return model.description.image_input.dtype in EIGHT_BIT
 
 
 def card_values(spec: InputSpec, info: TensorInfo) -> InputValues | None:
@@ -123,7 +123,7 @@ def preparation_for(
         wanted: The other network's values; affine in the pixel.
         other: The other model; its card's own entries are taken where they mean the same here.
     """
-    theirs, their_info = other.card.input, other.description.inputs[0]
+    theirs, their_info = other.card.input, other.description.image_input
     same_storage = (info.dtype, info.scale, info.zero_point) == (
         their_info.dtype,
         their_info.scale,

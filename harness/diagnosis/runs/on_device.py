@@ -71,6 +71,6 @@ def infer(
 
 def _cell(request: Request, subject: Subject, station: Station) -> Cell:
     (cell,) = make_cells(request, [subject], [station])
-    if cell.skip is not None:
-        raise UsageError(cell.skip)
+    if not cell.is_tried:
+        raise UsageError(cell.skip or cell.problem or "")
     return cell

@@ -150,7 +150,7 @@ class Runs:
         card = changed.source.card
         context = ModelContext(card.input.width, card.input.height, _anchored(changed))
         decoder = make_decoder(card.decoder, changed.description.outputs, context)
-        recipe = Recipe(Preparation(card.input, changed.description.inputs[0]), decoder, card.labels)
+        recipe = Recipe(Preparation(card.input, changed.description.image_input), decoder, card.labels)
         images = list(self._map_images(changed, n_images, lambda raw: _decoded(raw, recipe)))
         unreadable = tuple(image.problem for image in images if image.problem is not None)
         ids = tuple(image.image_id for image in images if image.problem is None)
@@ -175,7 +175,7 @@ class Runs:
             raise UsageError(
                 f"{changed.place}: only a side that runs in this process has raw outputs to read"
             )
-        preparation = Preparation(changed.source.card.input, changed.description.inputs[0])
+        preparation = Preparation(changed.source.card.input, changed.description.image_input)
         # Another file is tried once; its outputs would take the room of those that are needed again and again.
         once = changed.change.file is not None
         kept = {} if once else self.kept.setdefault(changed.key, {})

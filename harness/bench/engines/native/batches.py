@@ -152,7 +152,7 @@ def recipe_of(cell: Cell) -> Recipe:
         cell.facts.outputs,
         ModelContext(card.input.width, card.input.height, cell.model.file),
     )
-    return Recipe(Preparation(card.input, cell.facts.inputs[0]), decoder, card.labels)
+    return Recipe(Preparation(card.input, cell.facts.image_input), decoder, card.labels)
 
 
 def batches(
