@@ -22,6 +22,7 @@ from harness.cards import InputSpec
 from harness.delegates import CPU
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
+from harness.paths import resolved
 from harness.recognize import readings
 from harness.records.checks import Check, verdict
 from harness.worker.jobs import PreparationsJob
@@ -101,7 +102,7 @@ def _job(
     listed.write_text(json.dumps(rows), encoding="utf-8")
     card = cell.model.card
     return PreparationsJob(
-        model=str(cell.model.file.resolve()),
+        model=str(resolved(cell.model.file)),
         delegate=CPU,
         threads=1,
         card=msgspec.to_builtins({"decoder": card.decoder, "labels": card.labels}),

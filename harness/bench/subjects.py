@@ -22,6 +22,7 @@ from harness.detectors.registry import make_decoder
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.names import safe_name
+from harness.paths import resolved
 from harness.recognize.card import NO_DECODER
 from harness.recognize.find import find_model
 from harness.recognize.model_classes import known_names, n_classes_of
