@@ -213,6 +213,7 @@ OWN_NAMES = {
     "farm/host.py": "a folder of ours",
     "farm/kept_results.py": "a store of ours, by hash",
     "fetch.py": "our own cache",
+    "hashing.py": "a file that is opened next, with the helper",
     "outputs.py": "the helper's other half",
     "paths.py": "the helper",
     "records/ownership.py": "a run's own folder; errors are passed over there",

@@ -71,9 +71,10 @@ class Size(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         found = _SIZE.fullmatch(str(value).strip())
-        if found is None:
-            self.fail(f"found {value!r}, expected a size such as 2GB or 500MB", param, ctx)
-        return round(float(found["number"]) * _BYTES[found["unit"].upper()])
+        size = float("inf") if found is None else float(found["number"]) * _BYTES[found["unit"].upper()]
+        if found is None or size > MOST:
+            self.fail(f"found {shortened(str(value))!r}, expected a size such as 2GB or 500MB", param, ctx)
+        return round(size)
 
 
 class Percent(click.ParamType):  # type: ignore[type-arg]

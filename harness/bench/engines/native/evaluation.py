@@ -144,7 +144,7 @@ def _run(
         for entry in batch:
             _add(tar, entry)
     atomic.write_scratch(labels, "".join(f"{n}\n" for n in range(1000)))
-    files = replace(tool, program=program).place(cell, [archive, labels], ROOM_BYTES + archive.stat().st_size)
+    files = replace(tool, program=program).place(cell, [archive, labels], ROOM_BYTES + size_of(archive))
     tool.probe(tool.place(cell, []).tool)
     argv = eval_argv(cell, files.tool, files.model, files.further[1])
     ended = tool.device.run(
@@ -153,7 +153,7 @@ def _run(
     )
     report = read_report(ended.stdout, folder.token)
     if says_full(ended.stderr):
-        tool.refuse_full(ROOM_BYTES + archive.stat().st_size, ended.stderr)
+        tool.refuse_full(ROOM_BYTES + size_of(archive), ended.stderr)
     if ended.timed_out:
         raise MeasurementError(
             "eval_coco_object_detection was killed: it took too long", status=Status.TIMEOUT
