@@ -47,7 +47,7 @@ def test_a_host_that_is_killed_and_comes_back_finishes_its_cells_and_none_counts
 ):
     request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, repetitions=2)
     thread, outcomes = in_background(prepare(request), quiet)
-    time.sleep(1.5)
+    two_hosts.wait_for_work("a", "b")
     two_hosts.kill("a")
     two_hosts.start_worker("a")
     outcome = ended(thread, outcomes)
@@ -63,7 +63,7 @@ def test_cells_of_a_host_that_stays_away_are_skipped_after_the_wait_and_resumed_
 ):
     request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, wait_s=2.0)
     thread, outcomes = in_background(prepare(request), quiet)
-    time.sleep(1.0)
+    two_hosts.wait_for_work("a", "b")
     two_hosts.kill("a")
     outcome = ended(thread, outcomes)
     lost, other = outcome.records
@@ -80,7 +80,7 @@ def test_a_cell_for_any_device_goes_to_another_one_when_its_host_dies(two_hosts,
     models = ("shapes-float32", "shapes-float16")
     request = two_hosts.request(tmp_path, "any:fake-1", models=models, settings=LONG)
     thread, outcomes = in_background(prepare(request), quiet)
-    time.sleep(1.0)
+    two_hosts.wait_for_work("a", "b")
     two_hosts.kill("a")
     outcome = ended(thread, outcomes)
     assert [(r.device.name, r.status) for r in outcome.records] == [("fake-1@b", "ok")] * 2
@@ -97,7 +97,7 @@ def test_a_device_that_moves_to_another_host_in_the_middle_of_a_run_is_gone_on_w
     own_farm.wait_for_hosts(2)
     request = own_farm.request(tmp_path / "runs", "board", settings=LONG, repetitions=2, wait_s=60.0)
     thread, outcomes = in_background(prepare(request), quiet)
-    time.sleep(2.0)
+    time.sleep(2.0)  # whatever was reached by then
     own_farm.kill("a")
     own_farm.kill("b")
     own_farm.start_worker("b", "--device", "board")
@@ -109,7 +109,7 @@ def test_a_device_that_moves_to_another_host_in_the_middle_of_a_run_is_gone_on_w
 def test_a_scheduler_that_is_killed_and_comes_back_ends_no_run(two_hosts, quiet, tmp_path):
     request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, repetitions=2, wait_s=60.0)
     thread, outcomes = in_background(prepare(request), quiet)
-    time.sleep(1.5)
+    two_hosts.wait_for_work("a", "b")
     two_hosts.kill("scheduler")
     time.sleep(1.0)
     two_hosts.start_scheduler()
@@ -139,14 +139,14 @@ def test_a_client_that_is_killed_takes_up_what_was_finished_meanwhile(two_hosts,
     argv = [sys.executable, "-c", CLIENT, str(REPOSITORY), two_hosts.address, str(repository)]
     client = subprocess.Popen([*argv, str(tmp_path / "runs")], stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == "measuring\n"
-    time.sleep(1.5)
+    two_hosts.wait_for_work("a", "b")
     client.send_signal(signal.SIGKILL)
     client.wait()
     killed = time.time()
     client.stdout.close()
     (folder,) = (tmp_path / "runs").iterdir()
     assert not list((folder / "cells").glob("*/record.json"))
-    wait_for(lambda: len(list(two_hosts.folder.glob("host-*/spool/*/*"))) == 2)
+    wait_for(lambda: len(list(two_hosts.folder.glob("host-*/spool/*/*"))) == 2, timeout_s=120.0)
     outcome = carry_out(prepare_resume(folder), quiet)
     assert [(r.status, len(r.processes)) for r in outcome.records] == [("ok", 1)] * 4
     started = [
@@ -204,7 +204,7 @@ def test_a_network_that_is_cut_for_20_seconds_ends_no_run(tmp_path, quiet):
                 tmp_path / "runs", "fake-1@a", "fake-1@b", settings=LONG, repetitions=2, wait_s=60.0
             )
             thread, outcomes = in_background(prepare(request), quiet)
-            time.sleep(1.5)
+            farm.wait_for_work("a", "b")
             network.set_up(False)
             time.sleep(20.0)
             network.set_up(True)

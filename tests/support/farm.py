@@ -90,6 +90,16 @@ class RealFarm:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def is_measuring(self, name):
+        """Whether a process that times a model runs on a host."""
+        return any("harness.worker" in _command(pid) for pid in _below(self.processes[name].pid))
+
+    def wait_for_work(self, *names):
+        """Wait until all of these hosts measure, however busy this computer is."""
+        wait_until(
+            lambda: all(map(self.is_measuring, names)), lambda: [self.log(name) for name in names], 120.0
+        )
+
     def close(self):
         for name in list(self.processes):
             self.kill(name)
@@ -122,6 +132,21 @@ class RealFarm:
                 **changes,
             }
         )
+
+
+def _below(pid):
+    """Yield the processes that a process started, and those that they started."""
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, file.read_text().split()):
+                yield child
+                yield from _below(child)
+
+
+def _command(pid):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+    return ""
 
 
 def wait_until(what, why=lambda: "", timeout_s=60.0):
