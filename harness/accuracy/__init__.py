@@ -33,6 +33,7 @@ coco              COCO's metrics
 coco_engines      pycocotools and hotcoco behind one interface
 resample          mAP under many weightings of the images
 bootstrap         intervals of an mAP and of a difference, over images
+few_images        what few images do to an mAP
 dataset_accuracy  the accuracy of detections on a dataset
 evaluation_input  annotations, detections and image ids as users name them
 evaluated         the figures of a file of detections, and what contradicts them

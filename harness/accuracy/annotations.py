@@ -24,12 +24,13 @@ MOST_PIXELS = 1_000_000_000
 
 
 class ImageRow(msgspec.Struct, frozen=True, gc=False):
-    """One entry of `images`. The size is in pixels and may be absent."""
+    """One entry of `images`. The size is in pixels and may be absent; images of one `video_id` belong together."""
 
     id: Id
     file_name: str = ""
     width: int | float | None = None
     height: int | float | None = None
+    video_id: Id | str | None = None
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -9,6 +9,9 @@ Of a difference of two models only the spread is used, value ± t · error: both
 what the halves of a difference are off on average is mostly chance. Taking it off shifted the interval by noise:
 with 80 classes in 200 images equal models were called different in 10-17 % of all draws, without it in 5 %.
 
+Images that belong together, the frames of a video, are drawn together: they are not independent of one another, and as
+many of them tell no more than one (`harness.accuracy.coco.clusters_of`).
+
 Why not the bootstrap with replacement, of which this is the counterpart without [1]: there every image stands several
 times, and COCO's precision at a recall, a maximum, rises with such repetitions. On 100 images of 70 classes this
 lifts all resamples by one standard error; percentile intervals of them can then miss the truth more often than not
@@ -32,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.coco import chosen_images
+from harness.accuracy.coco import chosen_images, clusters_of
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.resample import Category, Weights, categories, mean_average_precision
@@ -40,6 +43,7 @@ from harness.errors import UsageError
 from harness.statistics.distributions import t_quantile, t_two_sided
 
 Floats = npt.NDArray[np.float64]
+Clusters = npt.NDArray[np.int64]
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -99,8 +103,10 @@ def map_interval(
     Raises:
         UsageError: Fewer than 2 resamples, no images, or images that are not in the annotations.
     """
-    matches = match(truth, detections, chosen_images(truth, image_ids))
-    return interval(categories(matches), len(matches.image_ids), resamples, seed)
+    chosen = chosen_images(truth, image_ids)
+    matches = match(truth, detections, chosen)
+    clusters = clusters_of(truth, chosen)
+    return interval(categories(matches), len(matches.image_ids), resamples, seed, clusters)
 
 
 def paired_difference(
@@ -129,23 +135,40 @@ def paired_difference(
     """
     chosen = chosen_images(truth, image_ids)
     before, after = (match(truth, table, chosen) for table in (first, second))
-    return difference(categories(before), categories(after), len(before.image_ids), resamples, seed)
+    clusters = clusters_of(truth, chosen)
+    return difference(categories(before), categories(after), len(before.image_ids), resamples, seed, clusters)
 
 
-def interval(found: list[Category], n_images: int, resamples: int = RESAMPLES, seed: int = 0) -> Interval:
-    """Compute the interval from matches, as `map_interval` does from detections."""
-    whole, halves = _evaluate([found], n_images, resamples, seed)
-    low, high = _bounds(whole[0], halves[0], n_images)
+def interval(
+    found: list[Category],
+    n_images: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    clusters: Clusters | None = None,
+) -> Interval:
+    """Compute the interval from matches, as `map_interval` does from detections.
+
+    `clusters`, int64 [I], numbers what is drawn as one; each image for itself for None.
+    """
+    drawn = _each(n_images) if clusters is None else clusters
+    whole, halves = _evaluate([found], drawn, resamples, seed)
+    low, high = _bounds(whole[0], halves[0], _count(drawn))
     return Interval(_known(whole[0]), _within(low, 0.0), _within(high, 0.0))
 
 
 def difference(
-    first: list[Category], second: list[Category], n_images: int, resamples: int = RESAMPLES, seed: int = 0
+    first: list[Category],
+    second: list[Category],
+    n_images: int,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    clusters: Clusters | None = None,
 ) -> PairedDifference:
-    """Compute the difference from matches, as `paired_difference` does from detections."""
-    whole, halves = _evaluate([first, second], n_images, resamples, seed)
+    """Compute the difference from matches, as `paired_difference` does from detections; `clusters` as in `interval`."""
+    drawn = _each(n_images) if clusters is None else clusters
+    whole, halves = _evaluate([first, second], drawn, resamples, seed)
     change = whole[1] - whole[0]
-    low, high, p = _difference_bounds(change, halves[1] - halves[0], n_images)
+    low, high, p = _difference_bounds(change, halves[1] - halves[0], _count(drawn))
     ends = _within(low, -1.0), _within(high, -1.0)
     return PairedDifference(_known(whole[0]), _known(whole[1]), _known(change), *ends, p, n_images)
 
@@ -183,11 +206,13 @@ def contrasts(
     """
     chosen = chosen_images(truth, image_ids)
     found = [categories(match(truth, table, chosen)) for table in tables]
-    whole, halves = _evaluate(found, len(chosen), resamples, seed)
+    clusters = clusters_of(truth, chosen)
+    drawn = _each(len(chosen)) if clusters is None else clusters
+    whole, halves = _evaluate(found, drawn, resamples, seed)
     sums = []
     for row in weights:
         value = float(row @ np.array(whole))
-        low, high, _ = _difference_bounds(value, row @ halves, len(chosen))
+        low, high, _ = _difference_bounds(value, row @ halves, _count(drawn))
         sums.append(Contrast(_known(value), low, high))
     return [_known(value) for value in whole], sums
 
@@ -235,10 +260,19 @@ def _ratio(n_images: int) -> float:
     return (n_images // 2) / (n_images - n_images // 2)
 
 
+def _each(n_images: int) -> Clusters:
+    return np.arange(n_images)
+
+
+def _count(clusters: Clusters) -> int:
+    return int(clusters.max()) + 1
+
+
 def _evaluate(
-    models: list[list[Category]], n_images: int, resamples: int, seed: int
+    models: list[list[Category]], clusters: Clusters, resamples: int, seed: int
 ) -> tuple[list[float], Floats]:
     """Return the mAP of all images for each model, and those of the halves, float64 [models, resamples]."""
+    n_images = len(clusters)
     if resamples < 2:
         raise UsageError(f"{resamples} resamples leave no interval: give 2 or more, {RESAMPLES} is usual")
     everything = np.ones((1, n_images), np.int32)
@@ -247,9 +281,10 @@ def _evaluate(
     block = min(max(_BLOCK_ELEMENTS // max(largest, n_images), 1), _MOST_IN_BLOCK)
 
     def work(weights: Weights) -> Floats:
-        return np.stack([mean_average_precision(found, weights) for found in models])
+        of_images = weights.take(clusters, axis=1)
+        return np.stack([mean_average_precision(found, of_images) for found in models])
 
-    blocks = _in_threads(work, draw_halves(n_images, resamples, seed, block))
+    blocks = _in_threads(work, draw_halves(_count(clusters), resamples, seed, block))
     return whole, np.concatenate(list(blocks), axis=1)
 
 

@@ -114,6 +114,21 @@ def category_names(truth: GroundTruth) -> list[str]:
     return [f"{name} ({number})" if name in shared else name for number, name in truth.categories.items()]
 
 
+def clusters_of(truth: GroundTruth, image_ids: Sequence[int]) -> npt.NDArray[np.int64] | None:
+    """Return the number of the video of each image, int64 [I]; None where no two images are of one.
+
+    Images without a `video_id` stand for themselves. Frames of a clip show the same things: they count as one draw.
+    """
+    wanted = set(image_ids)
+    videos = {row.id: row.video_id for row in truth.images if row.id in wanted and row.video_id is not None}
+    if len(set(videos.values())) == len(videos):
+        return None
+    keys = [
+        ("video", str(videos[number])) if number in videos else ("image", str(number)) for number in image_ids
+    ]
+    return np.unique(np.array(["\0".join(key) for key in keys]), return_inverse=True)[1].astype(np.int64)
+
+
 def chosen_images(truth: GroundTruth, image_ids: Sequence[int] | None) -> list[int]:
     """Return the ids to evaluate, sorted, each once; all images for None.
 

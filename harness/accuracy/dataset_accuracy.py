@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from harness.accuracy import few_images
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.bootstrap import Interval, map_interval
 from harness.accuracy.coco import Evaluation, evaluate
@@ -59,9 +60,11 @@ def evaluate_on(
     truth = whole if categories is None else whole.of_categories(categories)
     kept = table if categories is None else _of_categories(table, categories)
     evaluation = evaluate(truth, kept, dataset.image_ids, engine)
+    interval = map_interval(truth, kept, dataset.image_ids)
+    few = few_images.remarks(truth, dataset.image_ids, interval)
     return DatasetAccuracy(
-        evaluation,
-        map_interval(truth, kept, dataset.image_ids),
+        replace(evaluation, warnings=(*evaluation.warnings, *few)),
+        interval,
         n_foreign,
         foreign,
         _lacking(whole, dataset, truth.categories),

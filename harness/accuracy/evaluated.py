@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.accuracy import few_images
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.bootstrap import Interval, map_interval
 from harness.accuracy.coco import Evaluation, chosen_images, evaluate
@@ -47,9 +48,12 @@ class Evaluated:
 def evaluate_input(loaded: EvaluationInput, engine: Engine = "hotcoco") -> Evaluated:
     """Compute the figures of detections, and look for what contradicts them."""
     chosen = chosen_images(loaded.truth, loaded.chosen)
+    evaluation = evaluate(loaded.truth, loaded.table, loaded.chosen, engine)
+    interval = map_interval(loaded.truth, loaded.table, loaded.chosen)
+    few = few_images.remarks(loaded.truth, chosen, interval)
     return Evaluated(
-        evaluate(loaded.truth, loaded.table, loaded.chosen, engine),
-        map_interval(loaded.truth, loaded.table, loaded.chosen),
+        replace(evaluation, warnings=(*evaluation.warnings, *few)),
+        interval,
         (*_coverage(loaded.truth, loaded.table, chosen), *doubts(loaded.truth, loaded.table, chosen)),
     )
 

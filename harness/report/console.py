@@ -52,6 +52,11 @@ def _interval(line: Line) -> str:
     return units.interval(line.row["latency_median_low_ms"], line.row["latency_median_high_ms"])
 
 
+def _map_interval(line: Line) -> str:
+    low, high = line.row["map_low"], line.row["map_high"]
+    return units.MISSING if None in (low, high) else f"{units.metric(low)}–{units.metric(high)}"
+
+
 def _half_width(line: Line) -> str:
     low, middle, high = (line.row[f"latency_median{part}_ms"] for part in ("_low", "", "_high"))
     if None in (low, high) or not middle:
@@ -82,6 +87,7 @@ FIELDS = (
     Field("FPS\n1/s", 3, _of("fps", units.rate)),
     Field("peak\nMiB", 2, _of("peak_memory_mb", units.megabytes)),
     Field("mAP\n0…1", 9, _of("map", units.metric)),
+    Field("mAP\n95 % int.", 0, _map_interval, "dim"),
     Field("AP50\n0…1", 1, _of("ap50", units.metric)),
     Field("Δ mAP\nvs f32", 7, _map_change),
     Field("speed\nvs f32", 0, _speed_change),
@@ -312,6 +318,7 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[str]:
     if any(line.optimal for line in lines):
         yield f"{STAR} Pareto-optimal: no other row of the device is both faster and more accurate"
     parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
+    parts += ["p90: of the inferences of these processes" if "p90" in titles else ""]
     parts += ["vs f32: against float32, same delegate" if "f32" in titles else ""]
     text = " · ".join(filter(None, parts))
     if text:

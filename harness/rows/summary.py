@@ -66,4 +66,5 @@ def _with_early_stopping(summary: LatencySummary, durations: Durations) -> Laten
         p95_ms=estimates["p95"],
         p99_ms=estimates["p99"],
         runs_needed={name: stop.queries_needed for name, stop in found.items() if stop.estimate is None},
+        worth={},
     )

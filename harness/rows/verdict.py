@@ -53,7 +53,7 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     found = [finding for check in CHECKS for finding in check(record, summary)]
     reasons = (
         *(reason for _, reason in found),
-        *_unbounded(summary),
+        *_unbounded(record, summary),
         *_switching(record, summary),
         *_in_bursts(record),
         *_short_mlperf(record),
@@ -61,12 +61,22 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     return Judgment(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
 
 
-def _unbounded(summary: LatencySummary | None) -> Iterator[str]:
+def _unbounded(record: Record, summary: LatencySummary | None) -> Iterator[str]:
     """Say why a quantile is unknown, and how many inferences it would take."""
     if summary is None or not summary.runs_needed:
         return
-    needed = [f"{name} {units.count(n)}" for name, n in summary.runs_needed.items()]
-    yield f"too few inferences ({units.count(summary.n_samples)}) to bound a quantile: needed for {', '.join(needed)}"
+    few = {name: n for name, n in summary.runs_needed.items() if name not in summary.worth}
+    if few:
+        needed = [f"{name} {units.count(n)}" for name, n in few.items()]
+        found = units.count(summary.n_samples)
+        yield f"too few inferences ({found}) to bound a quantile: needed for {', '.join(needed)}"
+    if summary.worth:
+        name, n = min(summary.worth.items(), key=lambda found: found[1])
+        yield (
+            f"{summary.n_processes} processes that differ so much cannot bound {', '.join(summary.worth)}: for {name} "
+            f"the {units.count(summary.n_samples)} inferences are worth {units.count(n)} independent ones, and "
+            f"{units.count(summary.runs_needed[name])} are needed: {_more_processes(record)}"
+        )
 
 
 def _switching(record: Record, summary: LatencySummary | None) -> Iterator[str]:
@@ -222,8 +232,8 @@ def _disturbed(record: Record, summary: LatencySummary | None) -> Iterator[Findi
     """Say how other programs and the clock disturb single inferences."""
     if summary is None:
         return
-    if summary.p90_ms is not None and summary.p90_ms > (1 + MAX_SPREAD) * summary.median_ms:
-        times = summary.p90_ms / summary.median_ms
+    if summary.slow_tenth_ms is not None and summary.slow_tenth_ms > (1 + MAX_SPREAD) * summary.median_ms:
+        times = summary.slow_tenth_ms / summary.median_ms
         yield (
             Verdict.NOISY,
             f"one inference in ten took {times:.1f}× the median or more: other programs or a changing clock disturb it",

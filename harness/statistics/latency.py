@@ -52,10 +52,13 @@ class LatencySummary:
 
     `n_samples` and `mean_ms` … `max_ms` are of all steady inferences of all processes together, except the
     median and its 95 % interval, which respect the processes (see the module). `std_ms` is the sample
-    standard deviation (divisor n-1). A quantile is None when the sample is too small to bound it from above
-    with 95 % confidence; `runs_needed` then says how many inferences would do, by the quantile's name
-    (`p90`, `p95`, `p99`). `outlier_share` is 0…1 (see `spread`). `fps` is 1000 / mean: inferences
-    divided by the time they took, the rate that back-to-back inference sustains.
+    standard deviation (divisor n-1). A quantile is that of these processes' inferences, and None when the sample is too
+    small to bound it from above with 95 % confidence: `runs_needed` then says how many inferences would do, by the
+    quantile's name (`p90`, `p95`, `p99`), and `worth` how many independent ones these are worth where there are
+    enough of them but processes differ (see `worth`). `slow_tenth_ms` is what a tenth of the inferences at hand took
+    or more, whether or not the next processes would.
+    `outlier_share` is 0…1 (see `spread`). `fps` is 1000 / mean: inferences divided by the time they took, the rate that
+    back-to-back inference sustains.
     """
 
     n_samples: int
@@ -73,6 +76,8 @@ class LatencySummary:
     fps: float
     outlier_share: float | None = None
     runs_needed: dict[str, int] = field(default_factory=dict)
+    worth: dict[str, int] = field(default_factory=dict)
+    slow_tenth_ms: float | None = None
 
 
 def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
@@ -94,7 +99,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     interval = _interval_of(measured, medians)
     low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
     pooled.sort()
-    tails = _quantiles(pooled)
+    tails, worths = _quantiles(pooled, measured)
     return LatencySummary(
         n_samples=pooled.size,
         n_processes=len(measured),
@@ -111,6 +116,8 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         fps=1000.0 / mean if mean > 0 else math.inf,
         outlier_share=sum(one.n_far for one in inside) / pooled.size,
         runs_needed={name: runs_needed(QUANTILES[name]) for name, value in tails.items() if value is None},
+        worth=worths,
+        slow_tenth_ms=_interpolated(pooled, 0.9) if pooled.size >= runs_needed(0.9) else None,
     )
 
 
@@ -124,12 +131,42 @@ def _mean_and_std(values: Floats) -> tuple[float, float | None]:
     return float(mean), math.sqrt(np.add.reduce(from_mean * from_mean) / (n - 1))
 
 
-def _quantiles(ordered: Floats) -> dict[str, float | None]:
-    """Return the quantiles that the sorted sample can bound (linear interpolation, Hyndman & Fan type 7)."""
-    return {
-        name: _interpolated(ordered, q) if ordered.size >= runs_needed(q) else None
-        for name, q in QUANTILES.items()
-    }
+def _quantiles(
+    ordered: Floats, processes: Sequence[Durations]
+) -> tuple[dict[str, float | None], dict[str, int]]:
+    """Return the quantiles that the samples can bound (linear interpolation, Hyndman & Fan type 7).
+
+    The second dictionary says how many samples they are worth for those that differing processes alone do not bound.
+    """
+    found: dict[str, float | None] = dict.fromkeys(QUANTILES)
+    worths: dict[str, int] = {}
+    for name, q in QUANTILES.items():
+        if ordered.size < runs_needed(q):
+            continue
+        value = _interpolated(ordered, q)
+        independent = worth(processes, value * NS_PER_MS)
+        if independent >= runs_needed(q):
+            found[name] = value
+        else:
+            worths[name] = int(independent)
+    return found, worths
+
+
+def worth(processes: Sequence[Durations], limit: float) -> float:
+    """Return how many independent samples would tell the share above a limit as well as these do, at most all.
+
+    That is n divided by the design effect of samples that come in clusters: the variance of the share, as the
+    processes' own shares show it, against that of as many independent samples (Kish, Survey Sampling, 1965, § 5.4). One
+    process shows no such variance.
+    """
+    sizes = np.array([durations.size for durations in processes])
+    above = np.array([np.count_nonzero(durations > limit + 0.5) for durations in processes])
+    n, k = int(sizes.sum()), sizes.size
+    share = float(above.sum()) / n
+    if k < 2 or not 0 < share < 1:
+        return float(n)
+    variance = k / (k - 1) * float(np.square(above - share * sizes).sum())
+    return n / max(variance / (n * share * (1 - share)), 1.0)
 
 
 def _interpolated(ordered: Floats, q: float) -> float:

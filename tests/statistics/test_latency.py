@@ -245,3 +245,22 @@ def test_the_quick_mean_deviation_and_median_are_numpys_to_the_last_bit(values):
     assert (found.mean_ms, found.min_ms, found.max_ms) == (ms.mean(), ms.min(), ms.max())
     assert found.std_ms == (ms.std(ddof=1) if ns.size > 1 else None)
     assert found.median_ms == np.median(ns) / 1e6
+
+
+def test_processes_that_differ_bound_no_quantile_and_say_what_their_samples_are_worth():
+    rng = np.random.default_rng(4)
+    alike = [(1e6 * np.exp(0.02 * rng.standard_normal(400))).astype(np.int64) for _ in range(5)]
+    apart = [durations + 100_000 * k for k, durations in enumerate(alike)]
+    assert stats.summarize(alike).worth == {}
+    assert stats.summarize(alike).p99_ms is not None
+    found = stats.summarize(apart)
+    assert (found.p90_ms, found.p95_ms, found.p99_ms) == (None, None, None)
+    assert set(found.worth) == {"p90", "p95", "p99"}
+    assert found.worth["p90"] < 36, "all above p90 are of one process: five samples, not 2,000"
+
+
+def test_the_design_effect_is_kishs():
+    """Two clusters of 10, of which one is above the limit as a whole: worth two samples less the one degree."""
+    processes = [np.full(10, 1), np.full(10, 3)]
+    assert stats.worth(processes, 2.0) == pytest.approx(20 / (2 * 50 / (20 * 0.25)))
+    assert stats.worth(processes[:1], 2.0) == 10

@@ -55,7 +55,7 @@ function openLinked(redrawTable, showAll) {
 function drawHead() {
   const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
   byId("subtitle").textContent = [count(DATA.n, "cell"), count(DATA.runs.length, "run"), count(DATA.devices.length, "device"), `made ${DATA.made}`].join(" · ");
-  byId("foot").textContent = `Made by ondevice-harness ${DATA.version}. This file asks no network for anything. Latency intervals are 95 % intervals of the median from process to process; mAP is COCO's.`;
+  byId("foot").textContent = `Made by ondevice-harness ${DATA.version}. This file asks no network for anything. Latency intervals are 95 % intervals of the median from process to process, quantiles are those of the measured processes; mAP is COCO's.`;
   byId("sections").append(...SECTIONS.filter((id) => !byId(id).hidden).map((id) => h("a", { href: `#${id}` }, byId(`${id}-title`).textContent)));
   const button = byId("theme");
   const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
