@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import atomic
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import load_detections
@@ -99,7 +100,7 @@ def _job(
 ) -> PreparationsJob:
     listed = scratch / "images.json"
     rows = [[image.id, str(image.path), image.size, image.as_stored] for image in images]
-    listed.write_text(json.dumps(rows), encoding="utf-8")
+    atomic.write_scratch(listed, json.dumps(rows))
     card = cell.model.card
     return PreparationsJob(
         model=str(resolved(cell.model.file)),
