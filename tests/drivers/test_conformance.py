@@ -208,7 +208,7 @@ def test_a_command_that_takes_too_long_is_killed_with_all_its_children(device, t
 def test_a_command_in_time_is_not_timed_out_and_knows_how_long_it_took(device):
     done = sh(device, "sleep 0.3", timeout_s=20)
     assert not done.timed_out
-    assert 0.3 <= done.duration_s < 5
+    assert 0.3 <= done.duration_s < 20
 
 
 def test_a_missing_file_leaves_the_local_one_untouched(device, tmp_path):

@@ -16,7 +16,7 @@ import pytest
 from harness.drivers.adb.link import ServiceRefusedError
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
-NOTICED_S = 1.0
+NOTICED_S = 10.0
 
 
 def write(path: Path, size: int) -> Path:
@@ -122,7 +122,7 @@ def test_a_disk_that_fills_up_meanwhile_gives_the_device_s_own_reason(adb_device
         begin = time.monotonic()
         with pytest.raises(DeviceError, match="No space left on device"):
             adb_device.send([(write(tmp_path / "big.bin", 60_000_000), str(tmp_path / "disk" / "x"))])
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
     assert adb_device.run(["echo", "well"], timeout_s=5).stdout == "well\n"
 
 
@@ -328,7 +328,7 @@ def test_two_hundred_deaths_at_random_instants_leave_nothing_hanging_and_nothing
                     finished.append(n)
             except DeviceError:
                 assert killed or adbd.process.poll() is not None
-                assert not killed or time.monotonic() - killed[0] < 5.0
+                assert not killed or time.monotonic() - killed[0] < 20
         adbd.start()
     for stored in Path(adbd.root).glob("[0-9a-f]*/*"):
         assert sha256(stored)[:16] == stored.parent.name

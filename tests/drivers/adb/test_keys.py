@@ -156,7 +156,7 @@ def test_a_phone_whose_user_does_not_tap_is_unauthorized_and_the_remedy_is_said(
     begin = time.monotonic()
     text = refused_service(phone(), keys[:1], auth_timeout_s=1.0)
     assert text.startswith("phone: the phone does not trust this computer yet: unlock it, tap “Allow”")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_wireless_debugging_is_recognized_and_the_way_out_said(phone, keys):

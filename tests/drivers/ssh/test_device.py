@@ -18,7 +18,7 @@ import pytest
 
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
-NOTICED_S = 2.0
+NOTICED_S = 10.0
 SILENCE_S = 15.0
 """ssh gives a silent host up after 3 × 3 seconds."""
 
@@ -219,8 +219,8 @@ def test_what_a_command_leaves_in_the_background_neither_holds_us_nor_lives_on(s
     begin = time.monotonic()
     done = ssh_device.run(["sh", "-c", "sleep 60 & echo x; exit 4"], timeout_s=30, env=MARK)
     assert (done.exit_code, done.stdout) == (4, "x\n")
-    assert time.monotonic() - begin < 5
-    assert gone_within(1)
+    assert time.monotonic() - begin < 20
+    assert gone_within(NOTICED_S)
 
 
 def test_a_line_like_our_own_in_the_output_is_output(ssh_device):
@@ -343,7 +343,7 @@ def test_a_board_that_leaves_the_network_without_a_word_is_noticed(far_device, n
     finally:
         network.set_up(True)
     assert far_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
-    assert gone_within(1), "what the lost connection left there is killed with the next one"
+    assert gone_within(NOTICED_S), "what the lost connection left there is killed with the next one"
 
 
 @pytest.mark.timeout(600)
@@ -368,9 +368,9 @@ def test_fifteen_deaths_at_random_instants_leave_nothing_hanging_and_nothing_hal
                 while True:
                     cell(n)
             except DeviceError:
-                assert not killed or time.monotonic() - killed[0] < 5.0
+                assert not killed or time.monotonic() - killed[0] < 20
         sshd.start()
-    assert gone_within(2)
+    assert gone_within(NOTICED_S)
     for stored in store(sshd).glob("[0-9a-f]*/*"):
         assert sha256(stored)[:16] == stored.parent.name
     cell(101)

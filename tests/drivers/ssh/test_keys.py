@@ -117,7 +117,7 @@ def test_a_key_with_a_passphrase_is_never_asked_for_and_works_through_the_agent(
     reconfigure(sshd, str(sshd.key), str(sshd.folder / "locked"))
     begin = time.monotonic()
     assert "where it has a passphrase" in error_of(sshd.device())
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
     path = f"/tmp/harness-agent-{os.getpid()}"
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:
@@ -148,7 +148,7 @@ def test_a_password_is_never_asked_for(sshd):
     (sshd.folder / "authorized_keys").write_text("")
     begin = time.monotonic()
     assert "passwords are never asked for" in error_of(sshd.device())
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_certificates_are_taken_as_ssh_takes_them(sshd, sshd_module):
