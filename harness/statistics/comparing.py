@@ -3,7 +3,7 @@
 The process is the unit, as in `harness.statistics.latency`: each process gives one number, the logarithm of its
 median. On logarithms a difference is a factor, so "B is 3 % slower than A" is the exact inverse of "A against B".
 
-Which test, chosen by simulation (`tests/benchmarks/bench_statistics.py compare`):
+Which test, chosen by simulation (`tests/benchmarks/bench_kinds.py kinds`):
 
 * From 4 against 4 processes on, Wilcoxon's rank sum test with its exact distribution, and the interval of Hodges &
   Lehmann that belongs to it (Ann. Math. Stat. 34, 1963; Hollander, Wolfe & Chicken, Nonparametric Statistical

@@ -6,9 +6,9 @@ called different at 5 %, and so the share of unchanged tables that claim anythin
 
 Ranks of few processes cannot be as rare as that asks: 5 against 5 have no p below 0.008, so one changed cell of 20
 would never be found. Where all processes of one side are slower than all of the other, ranks know no more, and
-Welch's p says how far apart they are. With 5 and more processes that keeps unchanged tables at 5 % and below in every
-kind of noise that was simulated; with 4 it is 14 % where a device is in either of two states half of the time
-(`tests/benchmarks/bench_statistics.py many`).
+Welch's p says how far apart they are. With 5 and more processes that keeps unchanged tables at about 5 % in every kind
+of noise that was simulated; with 4 it is 14 % where a device is in either of two states half of the time
+(`tests/benchmarks/bench_kinds.py tables`).
 """
 
 from __future__ import annotations
