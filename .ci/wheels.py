@@ -1,7 +1,7 @@
 """Check, without installing anything, that every dependency has a wheel for each Python and processor.
 
 Usage: python .ci/wheels.py [NAME…]    (default: all dependencies of pyproject.toml)
-Exit status 1 where a dependency that is always installed lacks a wheel.
+Exit status 1 where a dependency that is always installed lacks a wheel that `KNOWN` does not name.
 """
 
 import itertools
@@ -23,6 +23,8 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 PROCESSORS = ("x86_64", "aarch64")
 GLIBC = (17, 26, 27, 28, 31, 34, 35, 36)
 """Debian 12 has 2.36; each is a platform of its own to pip."""
+KNOWN = {"adb-shell"}
+"""Published as source only, in pure Python: pip builds it anywhere."""
 LINE = "{:<28} {:<7} {:<8} {}"
 
 
@@ -69,7 +71,7 @@ def main() -> int:
         answers = pool.map(lambda row: has_wheel(row[0], row[2], row[3], folder), asked)
         for (one, always, python, processor), there in zip(asked, answers, strict=True):
             if not there:
-                missing.append(always)
+                missing.append(always and one.name not in KNOWN)
                 print(LINE.format(str(one), python, processor, "always" if always else "extra"), flush=True)
     print(f"{len(asked)} asked, {len(missing)} without a wheel")
     return int(any(missing))

@@ -106,7 +106,7 @@ def test_an_odd_value_is_an_error_of_ours_or_passed_over(change, tmp_path):
 def test_an_image_id_that_is_no_number_is_named(ids, tmp_path):
     folder = write(tmp_path)
     (tmp_path / "ids.txt").write_text(ids, encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"line \d|expected an image id"):
+    with pytest.raises(HarnessError, match=r"line \d|image id|neither the id nor"):
         load(folder / "instances.json", folder / "found.json", tmp_path / "ids.txt")
 
 
