@@ -71,7 +71,7 @@ def tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) ->
 def _refuse_too_many(truth: GroundTruth) -> None:
     """Refuse what the engines, which are native code, would not fail at but die of."""
     needed = len(truth.categories) * BYTES_PER_CATEGORY
-    room = _room_bytes()
+    room = room_bytes()
     if needed > room:
         raise DatasetError(
             f"{truth.path}: found {len(truth.categories):,} categories, whose curves take {needed / 1e9:.1f} GB, and "
@@ -79,7 +79,7 @@ def _refuse_too_many(truth: GroundTruth) -> None:
         )
 
 
-def _room_bytes() -> float:
+def room_bytes() -> float:
     """Return the memory that this process may still take."""
     import psutil
 
