@@ -17,6 +17,7 @@ Format history (`FORMAT`):
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -275,6 +276,12 @@ def save(path: Path, fact: Fact) -> None:
     atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(fact), indent=1))
 
 
+@lru_cache(maxsize=64)
+def _check_settings(encoded: bytes) -> None:
+    """Check the types of a record's settings; the cells of a run share them, and to look once is enough."""
+    msgspec.json.decode(encoded, type=Settings)
+
+
 def load(path: Path, kind: type[T]) -> T:
     """Read a fact.
 
@@ -284,11 +291,11 @@ def load(path: Path, kind: type[T]) -> T:
     try:
         fact = msgspec.json.decode(read_whole(path), type=kind)
         if isinstance(fact, Record):
-            msgspec.convert(fact.settings, Settings)
+            _check_settings(msgspec.json.encode(fact.settings))
         return fact
     except OSError as error:
         raise RecordError(cannot_read(path, error)) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
 
 
