@@ -23,7 +23,7 @@ from harness.records import samples
 from harness.records.records import StoredRecord
 from harness.rows import process_summaries as stats_summaries
 from harness.rows import summary
-from harness.statistics import distributions, mlperf
+from harness.statistics import distributions, drift, mlperf
 from harness.statistics import latency as stats
 from harness.statistics.latency import LatencySummary
 
@@ -31,7 +31,7 @@ LEAST_CELLS = 50
 """Fewer cells are not cached: they are summarized in some hundredths of a second."""
 SETTLED_S = 5.0
 """A file that changed more recently may change again with the same time of change; its cell is not cached."""
-_CODE = (distributions, mlperf, samples, stats, stats_summaries, summary)
+_CODE = (distributions, drift, mlperf, samples, stats, stats_summaries, summary)
 
 Stamp = tuple[tuple[str, int, int], ...]
 """(name, time of change in ns, size) of the files that belong to a cell."""

@@ -34,6 +34,9 @@ THROTTLED = 1.10
 MAX_OTHER_LOAD = 0.10
 """CPU cores that other programs used during the run."""
 
+DRIFT_P, LEAST_DRIFT_PERCENT = 0.01, 1.0
+"""A change over the rounds that chance hardly makes, and that is not too small to matter."""
+
 Finding = tuple[Verdict, str]
 """(verdict, reason)."""
 
@@ -246,6 +249,18 @@ def _disturbed(record: Record, summary: LatencySummary | None) -> Iterator[Findi
         )
 
 
+def _drifting(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
+    """Say that processes became slower or faster over the rounds of the run."""
+    if summary is None or summary.drift_p is None or summary.drift_percent is None:
+        return
+    if summary.drift_p < DRIFT_P and abs(summary.drift_percent) >= LEAST_DRIFT_PERCENT:
+        yield (
+            Verdict.NOISY,
+            f"processes changed by {summary.drift_percent:+.1f}% from the first rounds to the last (rank test, p = "
+            f"{summary.drift_p:.1g}): let the device come to its lasting temperature, or measure with --sustained",
+        )
+
+
 def _other_load(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     known = (process.telemetry.other_load for process in record.processes)
     loads = [load for load in known if load is not None]
@@ -326,6 +341,7 @@ CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...]
     _too_few,
     _noisy,
     _disturbed,
+    _drifting,
     _other_load,
     _power,
     _phone,
@@ -336,6 +352,7 @@ DISTURBANCES: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]]
     _throttled,
     _firmware,
     _disturbed,
+    _drifting,
     _other_load,
     _power,
     _phone,

@@ -4,6 +4,7 @@ latency        summaries of timed inferences
 steady         the end of a process's warm-up
 comparing      the latency of two cells compared
 many           many comparisons decided at once
+drift          processes that become slower over the rounds of a run
 mlperf         MLPerf LoadGen's early stopping
 distributions  the distribution functions that these need
 """

@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.statistics.distributions import binomial_cdf, binomial_quantile, t_quantile
+from harness.statistics.drift import drift
 from harness.units import NS_PER_MS
 
 Durations = npt.NDArray[np.int64]
@@ -56,7 +57,8 @@ class LatencySummary:
     small to bound it from above with 95 % confidence: `runs_needed` then says how many inferences would do, by the
     quantile's name (`p90`, `p95`, `p99`), and `worth` how many independent ones these are worth where there are
     enough of them but processes differ (see `worth`). `slow_tenth_ms` is what a tenth of the inferences at hand took
-    or more, whether or not the next processes would.
+    or more, whether or not the next processes would. `drift_percent` is the change over the rounds, `drift_p` the p of
+    there being none (`harness.statistics.drift`).
     `outlier_share` is 0…1 (see `spread`). `fps` is 1000 / mean: inferences divided by the time they took, the rate that
     back-to-back inference sustains.
     """
@@ -78,6 +80,8 @@ class LatencySummary:
     runs_needed: dict[str, int] = field(default_factory=dict)
     worth: dict[str, int] = field(default_factory=dict)
     slow_tenth_ms: float | None = None
+    drift_percent: float | None = None
+    drift_p: float | None = None
 
 
 def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
@@ -99,6 +103,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     interval = _interval_of(measured, medians)
     low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
     pooled.sort()
+    change = drift(medians.tolist())
     tails, worths = _quantiles(pooled, measured)
     return LatencySummary(
         n_samples=pooled.size,
@@ -117,6 +122,8 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         outlier_share=sum(one.n_far for one in inside) / pooled.size,
         runs_needed={name: runs_needed(QUANTILES[name]) for name, value in tails.items() if value is None},
         worth=worths,
+        drift_percent=None if change is None else change.percent,
+        drift_p=None if change is None else change.p,
         slow_tenth_ms=_interpolated(pooled, 0.9) if pooled.size >= runs_needed(0.9) else None,
     )
 

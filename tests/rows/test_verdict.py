@@ -16,7 +16,7 @@ from harness.records.records import (
 )
 from harness.records.telemetry import MachineState, Telemetry
 from harness.rows.process_summaries import summarize_processes
-from harness.rows.verdict import judge
+from harness.rows.verdict import disturbances, judge
 from harness.statistics.latency import summarize
 
 
@@ -50,6 +50,15 @@ def with_telemetry(record, **facts):
 
 def test_steady_processes_that_agree_are_trusted(record):
     assert judge(record, summary()).verdict == "trusted"
+
+
+def test_processes_that_become_slower_over_the_rounds_are_noisy_and_disturb_a_comparison(record):
+    warming = summarize([np.full(60, 1_000_000 + 8_000 * k) for k in range(8)])
+    found = judge(record, warming)
+    assert found.verdict == "noisy"
+    assert any("processes changed by +" in reason and "--sustained" in reason for reason in found.reasons)
+    assert [verdict for verdict, _ in disturbances(record, warming)] == ["noisy"]
+    assert not disturbances(record, summary(n_processes=8))
 
 
 @pytest.mark.parametrize("status", ["failed", "fallback", "skipped", "timeout"])
