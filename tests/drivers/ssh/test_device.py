@@ -414,7 +414,7 @@ def test_an_interruption_kills_what_runs_and_an_error_of_the_listener_is_its_own
 
     with pytest.raises(error):
         ssh_device.run(["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=interrupt, env=MARK)
-    assert gone_within(0.5)
+    assert gone_within(NOTICED_S)
     assert ssh_device.run(["true"], timeout_s=5).exit_code == 0
 
 
