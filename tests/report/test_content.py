@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import UsageError
+from harness.errors import OutputError, UsageError
 from harness.report.consoles import to_text
 from harness.report.content import ENDINGS, FORMATS, Content, format_for, nested, render
 
@@ -47,8 +47,14 @@ def test_objects_are_texts_where_a_format_has_cells():
 
 @pytest.mark.parametrize(("ending", "format"), ENDINGS.items())
 def test_a_file_says_its_format_by_its_ending_unless_one_is_given(ending, format):
-    assert format_for(Path(f"rows{ending}"), None) == format
+    assert format_for(Path(f"rows{ending}"), None, ENDINGS.values()) == format
     assert format_for(Path(f"rows{ending}"), "csv") == "csv"
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".html", ".xlsx"])
+def test_a_file_of_a_format_that_there_is_not_is_refused_by_its_ending(ending):
+    with pytest.raises(OutputError, match=r"known: \.json, \.csv, \.md, \.txt"):
+        format_for(Path(f"rows{ending}"), None)
 
 
 def test_without_a_file_or_a_known_ending_a_table_is_shown():
