@@ -128,7 +128,20 @@ def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> Accu
             change,
             reason="the annotations are not where they were, so chance is unknown: name the dataset with --dataset",
         )
+    evaluated = [_evaluated(side) for side in (pair.base, pair.new)]
+    if evaluated[0] != evaluated[1]:
+        return AccuracyDifference(
+            change, reason="the two mAPs are averages over other categories: give both the same --classes"
+        )
+    if evaluated[0]:
+        truth = truth.of_categories([id_ for id_, name in truth.categories.items() if name in evaluated[0]])
     return _paired(truth, files[0], files[1], pair)
+
+
+def _evaluated(stored: StoredRecord) -> frozenset[str]:
+    """Return the names of the categories that a cell's mAP is the average over; none where the record has none."""
+    accuracy = stored.record.accuracy
+    return frozenset(() if accuracy is None else accuracy.ap_per_category)
 
 
 def _problem(pair: RecordPair) -> str:

@@ -78,3 +78,26 @@ def test_what_is_missing_is_said(make_run, part, said):
     base, new = make_run("one"), make_run("two")
     base.cell(), new.cell(**part)
     assert said in compared((base, new)).comparisons[0].accuracy.reason
+
+
+def test_the_difference_is_over_the_categories_that_both_are_an_average_over(sides, edit, dataset):
+    from harness.accuracy.annotations import read_annotations
+    from harness.accuracy.bootstrap import paired_difference
+    from harness.accuracy.detections import load_detections
+
+    for side in sides:
+        edit(side.cells[0], accuracy={"ap_per_category": {"circle": 0.5, "star": 0.5}})
+    truth = read_annotations(next(dataset.rglob("instances*.json")))
+    ids = [number for number, name in truth.categories.items() if name in {"circle", "star"}]
+    tables = [load_detections(side.cells[0] / "detections.json") for side in sides]
+    images = sorted(image.id for image in truth.images)[:60]
+    expected = paired_difference(truth.of_categories(ids), *tables, images)
+    found = compared(sides, dataset).comparisons[0].accuracy
+    assert (found.change, found.low, found.high) == (expected.difference, expected.low, expected.high)
+    assert found.change != paired_difference(truth, *tables, images).difference
+
+
+def test_averages_over_other_categories_are_not_compared(sides, edit, dataset):
+    edit(sides[0].cells[0], accuracy={"ap_per_category": {"circle": 0.5}})
+    found = compared(sides, dataset).comparisons[0].accuracy
+    assert (found.low, found.decision) == (None, "~") and "--classes" in found.reason
