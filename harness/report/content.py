@@ -31,6 +31,8 @@ ENDINGS = {
     ".html": "html",
 }
 """The format of a file where none is given, by the file's ending."""
+LONGEST_STATUS = 20
+"""A status is a word; what an Edge TPU's compiler calls one is a sentence."""
 _EMPTY: tuple[Any, ...] = (None, "", (), [])
 
 
@@ -117,7 +119,8 @@ def generic_table(rows: Sequence[Row], columns: Sequence[str]) -> RenderableType
     for column in filled:
         numeric = any(isinstance(row.get(column), (int, float)) for row in rows)
         side: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(Text(column), justify=side, overflow="fold", no_wrap=column == "status")
+        whole = column == "status" and all(len(cell(row.get(column))) <= LONGEST_STATUS for row in rows)
+        table.add_column(Text(column), justify=side, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
     return table

@@ -1,6 +1,7 @@
 """The figures of detections on a dataset are those of its images alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,8 @@ def detections(dataset, tmp_path):
 
 def test_the_figures_are_those_of_its_images_with_an_interval_around_the_map(dataset, detections):
     found = evaluate_on(dataset, detections)
-    assert found.evaluation == evaluate(dataset.annotations, detections, dataset.image_ids)
+    plain = evaluate(dataset.annotations, detections, dataset.image_ids)
+    assert replace(found.evaluation, warnings=plain.warnings) == plain
     assert found.evaluation.n_images == 20
     assert found.interval.low <= found.evaluation.figures.map <= found.interval.high
 

@@ -115,7 +115,7 @@ def test_a_function_offers_what_its_command_offers(command):
         ({"min_run": 3}, UnknownNameError, "Did you mean min_runs"),
         ({"min_runs": "3"}, UsageError, "min_runs: found '3', expected `int`, got `str`"),
         ({"min_runs": 0}, UsageError, "--min-runs: found 0, expected at least 1"),
-        ({"repetitions": 0}, UsageError, "--repetitions: found 0, expected at least 1"),
+        ({"repetitions": 0}, UsageError, "--repetitions: found 0, expected 1 to"),
         ({"latency": False, "accuracy": False}, UsageError, "nothing to do"),
         ({"coco_engine": "other"}, UsageError, "coco_engine: found 'other'"),
         ({"resume": True, "models": "shapes-float32"}, UsageError, "give no MODEL"),

@@ -71,6 +71,7 @@ def test_a_run_is_resumed_only_with_the_same_settings(prepared, recorder, tmp_pa
     folder = carry_out(prepared(**request, nms=NmsAxes(kind=("fast",))), recorder).folder
     again = prepare_resume(folder)
     assert again.request.nms == NmsAxes(kind=("fast",))
+    again.resumes.release()
     path = folder / "run.json"
     facts = json.loads(path.read_text())
     facts["request"]["nms"]["kind"] = ["regular"]

@@ -61,7 +61,7 @@ def test_a_wrong_mean_is_named_with_the_lines_that_help(wrong, measure):
     assert check.command.startswith(
         "harness edit card shapes-float32 --set 'input.mean=[127.5, 127.5, 127.5]'"
     )
-    assert check.figures["found_otherwise"] > check.figures["found"] and check.figures["images"] == 20
+    assert check.figures["found_otherwise"] > check.figures["found"] and 8 <= check.figures["images"] <= 20
     assert check.reason in record.reasons
 
 
@@ -70,13 +70,14 @@ def test_a_wrong_mean_is_named_with_the_lines_that_help(wrong, measure):
 )
 def test_a_right_card_raises_no_doubt(model, measure):
     record = measure(model, limit=60)
-    assert (record.status, record.reasons, record.accuracy.checks) == ("ok", (), ())
+    assert (record.status, record.accuracy.checks) == ("ok", ())
+    assert all(text.startswith(review.NOT_TRIED) for text in record.reasons)  # on a busy machine
 
 
 def test_too_few_images_are_a_remark(measure):
     record = measure(limit=5)
     assert record.status == "ok"
-    assert [text.startswith(review.NOT_TRIED) for text in record.reasons] == [True]
+    assert any(text.startswith(review.NOT_TRIED) for text in record.reasons)
 
 
 def test_a_slow_model_is_tried_on_as_many_images_as_a_tenth_of_the_time_allows(repository):

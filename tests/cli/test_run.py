@@ -249,7 +249,7 @@ def test_ctrl_c_keeps_the_records_exits_130_and_prints_the_resume_command(harnes
     _, err = child.communicate(timeout=20)
     assert child.returncode == 130, err
     (run,) = (path.parent for path in (tmp_path / "r").glob("*/run.json"))
-    assert f"harness run --resume {run.name}" in err and "Traceback" not in err
+    assert f"harness run --resume {run.resolve()}" in err and "Traceback" not in err
     before = {path: json.loads(path.read_text()) for path in run.glob("cells/*/record.json")}
     assert before and not all(record["complete"] for record in before.values())
     status, out, _ = harness("report", run, "--format", "json")

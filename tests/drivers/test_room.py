@@ -10,12 +10,22 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
-from harness.drivers import content, shell_device
+from harness.drivers import content, orphans, shell_device
 from harness.drivers.room import parse_free, says_full
 from harness.errors import DeviceError, DeviceFullError, UsageError
 from tests.support.small_disk import small_disk
 
 OLD_S = 2 * content.IN_USE_S
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """The devices of these tests are this computer, where other tests may be running something at the same time."""
+    parse = orphans.parse_list
+    ours = ("other:", orphans.new_marker().rpartition(":")[0])
+    monkeypatch.setattr(
+        orphans, "parse_list", lambda text: [one for one in parse(text) if one.startswith(ours)]
+    )
 
 
 def write(path, size):

@@ -140,5 +140,5 @@ def test_the_input_is_never_pruned_in_place(shapes, tmp_path, capsys):
     source.write_bytes(shapes.file.read_bytes())
     with pytest.raises(SystemExit) as end:
         main(["prune", str(source), "--sparsity", "0.5", "-o", str(source), "--no-accuracy"])
-    assert (end.value.code, "is the input itself" in capsys.readouterr().err) == (2, True)
+    assert (end.value.code, "is the input, which is never changed" in capsys.readouterr().err) == (2, True)
     assert source.read_bytes() == shapes.file.read_bytes()

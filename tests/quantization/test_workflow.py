@@ -189,7 +189,7 @@ def test_the_input_is_never_the_output(shapes, tmp_path, link):
         output = tmp_path / "link.tflite"
         output.symlink_to(source)
     job = workflow.Job(replace(shapes, file=source), find_mode("float16"), output=output)
-    with pytest.raises(UsageError, match="is the input itself"):
+    with pytest.raises(UsageError, match="is the input, which is never changed"):
         workflow.quantize(job, Silent(), None)
     assert source.read_bytes() == shapes.file.read_bytes()
 

@@ -140,7 +140,9 @@ def test_room_is_made_by_removing_what_was_unused_for_longest(adb_device, adbd, 
         )
         an_hour_ago = time.time() - 4000
         os.utime(old, (an_hour_ago, an_hour_ago))
-        (third,) = adb_device.push([write(tmp_path / "third.bin", 4_000_000)])
+        another_run = adbd.device()  # nothing of a run that goes on is removed
+        (third,) = another_run.push([write(tmp_path / "third.bin", 4_000_000)])
+        another_run.close()
         assert not Path(old).exists()
         assert Path(new).exists()
         assert Path(third).exists()

@@ -12,7 +12,7 @@ from harness.drivers.ssh.device import SshDevice
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 from tests.support.bad_adb import floods, peer, silent, trickles
 
-LIMIT_S, BEYOND_S = 3.0, 5.0
+LIMIT_S, BEYOND_S = 3.0, 25.0  # 5 s at rest; a busy machine says nothing of the limits
 BAD_BANNERS = {
     "silent": silent,
     "trickle": trickles(b"SSH-2.0-OpenSSH_9.2p1 Debian-2"),
