@@ -15,7 +15,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class EvaluationInput:
+class ModelLoaded:
     """The model is loaded, which took so many ns."""
 
     init_ns: int
@@ -48,10 +48,10 @@ class Finished:
     """Its result is whole."""
 
 
-Event = Stage | EvaluationInput | Progress | Failed | HostFault | Finished
+Event = Stage | ModelLoaded | Progress | Failed | HostFault | Finished
 EVENTS: dict[str, type[Event]] = {
     "stage": Stage,
-    "loaded": EvaluationInput,
+    "loaded": ModelLoaded,
     "progress": Progress,
     "failed": Failed,
     "host-fault": HostFault,

@@ -20,7 +20,7 @@ from harness.records.samples import make_samples, to_bytes
 from harness.runtime import Runtime
 from harness.statistics.steady import steady_start
 from harness.worker import check, library, switching
-from harness.worker.events import EvaluationInput, emit
+from harness.worker.events import ModelLoaded, emit
 from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob
 from harness.worker.memory import peak_memory_bytes
@@ -41,7 +41,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     interpreter = applied.interpreter
     init_ns = time.perf_counter_ns() - begin
     feeds = make_feeds(interpreter, job)
-    emit(EvaluationInput(init_ns))
+    emit(ModelLoaded(init_ns))
     reader = TelemetryReader()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
     telemetry, peak = reader.read(), peak_memory_bytes()

@@ -160,7 +160,7 @@ def make_interpreter(flags, explicit, delegates=()):
     if not Path(graph).is_file():
         error(f"Could not open '{graph}'.")
         fail(f"Failed to load model {graph}")
-    info(f"EvaluationInput model {graph}")
+    info(f"Loaded model {graph}")
     try:
         threads = flags["num_threads"] if flags["num_threads"] > 0 else None
         interpreter = Interpreter(

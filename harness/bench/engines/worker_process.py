@@ -23,11 +23,11 @@ from harness.vocabulary import Status
 from harness.worker import results
 from harness.worker.events import (
     EVENTS,
-    EvaluationInput,
     Event,
     Failed,
     Finished,
     HostFault,
+    ModelLoaded,
     Progress,
     Stage,
 )
@@ -166,7 +166,7 @@ class _Listener:
                 self.failure = message
             case HostFault(message):
                 self.host_fault = message
-            case EvaluationInput():
+            case ModelLoaded():
                 self.loaded = True
             case Finished():
                 self.finished = True

@@ -8,7 +8,7 @@ import pytest
 from harness.bench.engines.worker_process import read_answer, read_event, watch
 from harness.child_process import RECORD_SEPARATOR, Completed
 from harness.errors import DeviceTimeoutError, HostFaultError, MeasurementError
-from harness.worker.events import EVENTS, EvaluationInput, Failed, Finished, HostFault, Progress, Stage, emit
+from harness.worker.events import EVENTS, Failed, Finished, HostFault, ModelLoaded, Progress, Stage, emit
 from harness.worker.jobs import OperatorsJob
 from harness.worker.results import (
     FILE,
@@ -81,7 +81,7 @@ def test_a_result_that_is_none_is_refused(content, tmp_path):
 
 SENT = [
     Stage("loading"),
-    EvaluationInput(5),
+    ModelLoaded(5),
     Progress(3, 60),
     Failed("no such operator"),
     HostFault("No space left on device"),
@@ -144,19 +144,19 @@ def test_a_worker_that_somebody_ended_may_be_measured_again(exit_code, may_pass)
 
 def test_a_good_end_is_one_that_was_told():
     seen = []
-    run = playing([EvaluationInput(1), Progress(1, 2), Progress(2, 2), Finished()])
+    run = playing([ModelLoaded(1), Progress(1, 2), Progress(2, 2), Finished()])
     assert watch(run, ["w"], {}, JOB, 5.0, lambda *images: seen.append(images)).exit_code == 0
     assert seen == [(1, 2), (2, 2)]
     with pytest.raises(MeasurementError, match="the worker ended with exit code 0"):
-        watch(playing([EvaluationInput(1)]), ["w"], {}, JOB, 5.0)
+        watch(playing([ModelLoaded(1)]), ["w"], {}, JOB, 5.0)
 
 
 @pytest.mark.parametrize(
     ("events", "how_far"),
     [
         ([], "while the model was being loaded"),
-        ([EvaluationInput(1)], "after the model was loaded"),
-        ([EvaluationInput(1), Stage("the model was running")], "while the model was running"),
+        ([ModelLoaded(1)], "after the model was loaded"),
+        ([ModelLoaded(1), Stage("the model was running")], "while the model was running"),
     ],
 )
 def test_a_hang_says_how_far_it_came(events, how_far):

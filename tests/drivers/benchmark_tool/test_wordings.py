@@ -14,7 +14,7 @@ Graph: [x.model]
 #threads used for CPU inference: [4]
 Use gpu: [1]
 Use xnnpack: [1]
-EvaluationInput model x.model
+Loaded model x.model
 GPU acceleration is unsupported on this platform.
 XNNPACK delegate created.
 Going to apply 1 delegates one after another.
@@ -35,7 +35,7 @@ Peak memory footprint (MB): init=6.44141 overall=64.8633
 
 LOG_2019 = """STARTING!
 Graph: [x.tflite]
-EvaluationInput model x.tflite
+Loaded model x.tflite
 Initialized session in 18.7ms
 Running benchmark for at least 1 iterations and at least 0.5 seconds
 count=6 first=140706 curr=74599 min=74599 max=140706 avg=85791.2 std=24559
@@ -129,7 +129,7 @@ def test_every_logger_of_the_runtime_is_understood(line):
 
 def test_a_line_that_only_has_the_word_is_no_evidence():
     assert parse_mention("Going to apply 1 delegates one after another.") is None
-    assert parse_mention("EvaluationInput OpenCL library with dlopen.") is None
+    assert parse_mention("Loaded OpenCL library with dlopen.") is None
 
 
 @pytest.mark.parametrize(
