@@ -20,6 +20,8 @@ The change that is given is that of the printed medians (the median over process
 the interval always holds it, so that equal medians are never called different and no change is called the other way
 round. The interval excludes 0 exactly when something is decided.
 
+Cells that were measured in rounds, each round once each, are compared by `harness.statistics.paired`.
+
 Mann-Whitney on all samples, as is common for benchmarks, treats thousands of inferences of one process as
 independent and reports almost every pair of runs as different.
 """
@@ -31,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +52,7 @@ _LEAST_FOR_RANKS = 4
 _MOST_EXACT = 2_500
 """Pairs of processes up to which the exact distribution is computed; from 50 against 50 the normal one agrees to
 the third digit of p."""
-_NO_SPREAD = 1e-12
+NO_SPREAD = 1e-12
 """Rounding error of logarithms of equal medians; one nanosecond in a minute is more."""
 
 
@@ -89,14 +91,19 @@ def compare(first: Sequence[Durations], second: Sequence[Durations], unit: str =
         three processes: how much one differs from the next is hardly known then and nothing can be decided.
     """
     medians = _medians(first), _medians(second)
-    a, b = (np.log(side) for side in medians)
-    if not (a.size and b.size):
-        which = "second" if a.size else "first"
+    if not all(side.size for side in medians):
+        which = "second" if medians[0].size else "first"
         return Difference(None, None, None, None, "~", f"the {which} has no samples")
+    a, b = (np.log(side) for side in medians)
     change = math.log(middle(medians[1]) / middle(medians[0]))
     if min(a.size, b.size) < LEAST:
-        return Difference(_percent(change), None, None, None, "~", _too_few(a.size, b.size, unit))
-    return _decided(change, *_test(a, b), p_apart=_p_apart(a, b))
+        return undecidable(change, _too_few(a.size, b.size, unit))
+    return decided(change, *independent(a, b))
+
+
+def undecidable(change: float, reason: str) -> Difference:
+    """Return a change of the logarithms without interval and p."""
+    return Difference(_percent(change), None, None, None, "~", reason)
 
 
 def _medians(processes: Sequence[Durations]) -> Floats:
@@ -111,22 +118,32 @@ def _too_few(first: int, second: int, unit: str) -> str:
     )
 
 
-def _test(a: Floats, b: Floats) -> tuple[float, float, float]:
-    """Return the ends of the interval of the shift of the logarithms, and p."""
+class Tested(NamedTuple):
+    """The ends of the 95 % interval of a shift of logarithms, the p of none, and that for many comparisons at once."""
+
+    low: float
+    high: float
+    p: float
+    p_apart: float | None
+
+
+def independent(a: Floats, b: Floats) -> Tested:
+    """Test the shift from `a` to `b`, logarithms of the medians of processes that have nothing in common."""
+    apart = _p_apart(a, b)
     if min(a.size, b.size) >= _LEAST_FOR_RANKS:
-        return _ranks(a, b)
+        return Tested(*_ranks(a, b), apart)
     error, freedom = _welch(a, b)
     shift = float(b.mean() - a.mean())
-    if error < _NO_SPREAD:
-        return shift, shift, _ranks(a, b)[2]
+    if error < NO_SPREAD:
+        return Tested(shift, shift, _ranks(a, b)[2], apart)
     half = t_quantile(1.0 - SIGNIFICANCE / 2.0, freedom) * error
-    return shift - half, shift + half, t_two_sided(shift / error, freedom)
+    return Tested(shift - half, shift + half, t_two_sided(shift / error, freedom), apart)
 
 
 def _ranks(a: Floats, b: Floats) -> tuple[float, float, float]:
     """Return Hodges & Lehmann's interval of the shift and the p of Wilcoxon's test; ties count against a difference."""
     shifts = np.sort((b[:, None] - a).ravel())
-    shifts[np.abs(shifts) < _NO_SPREAD] = 0.0
+    shifts[np.abs(shifts) < NO_SPREAD] = 0.0
     fewer = min(int((shifts <= 0).sum()), int((shifts >= 0).sum()))
     rank = _rank(a.size, b.size)
     ends = shifts[max(rank - 1, 0)], shifts[min(shifts.size - rank, shifts.size - 1)]
@@ -183,10 +200,11 @@ def _p_apart(a: Floats, b: Floats) -> float | None:
     if a.max() >= b.min() and b.max() >= a.min():
         return None
     error, freedom = _welch(a, b)
-    return t_two_sided(float(b.mean() - a.mean()) / error, freedom) if error >= _NO_SPREAD else None
+    return t_two_sided(float(b.mean() - a.mean()) / error, freedom) if error >= NO_SPREAD else None
 
 
-def _decided(change: float, low: float, high: float, p: float, p_apart: float | None) -> Difference:
+def decided(change: float, low: float, high: float, p: float, p_apart: float | None) -> Difference:
+    """Return what a test of logarithms decides; the interval is stretched to hold the change that is printed."""
     low, high = min(low, change), max(high, change)
     ends = _percent(change), _percent(low), _percent(high), p
     if p < SIGNIFICANCE and not low <= 0 <= high:
@@ -195,7 +213,7 @@ def _decided(change: float, low: float, high: float, p: float, p_apart: float | 
 
 
 def _why_not(change: float, p: float) -> str:
-    if abs(change) < _NO_SPREAD:
+    if abs(change) < NO_SPREAD:
         return "the medians are equal"
     if p < SIGNIFICANCE:
         return f"the medians differ the other way round than most processes do (p = {p:.2g})"

@@ -1,11 +1,13 @@
 """Hold comparing, the median's interval and tables of cells against kinds of processes whose truth is known.
 
-    python -m tests.benchmarks.bench_kinds [--quick] [--seed N] [kinds|designs|tables|precision …]
+    python -m tests.benchmarks.bench_kinds [--quick] [--seed N] [kinds|designs|rounds|tables|precision …]
 
 kinds:   coverage of the median's interval, false alarms, and how often a slow-down is found, by kind and number of
          processes. The kinds are of process medians: what samples inside a process do is in bench_statistics.py.
 designs: false alarms where something lasts longer than a round (bursts, a wandering clock, a level per run, drift), for
          one run after the other, cells in turn, and several runs a side in turn.
+rounds:  the interleaved design, both sides in each round in an order by chance, compared round by round: coverage of
+         the difference, false alarms, and how often a slow-down is found.
 tables:  how many tables of 20 unchanged cells claim anything, and how often one of 20 that is 10 % slower is found.
 precision: how often the interval holds the median where processes are added until it is narrow enough.
 """
@@ -21,6 +23,7 @@ import numpy.typing as npt
 from harness.statistics.comparing import Difference, compare
 from harness.statistics.latency import median_interval
 from harness.statistics.many import p_among_many, stand_out
+from harness.statistics.paired import compare_rounds
 
 Floats = npt.NDArray[np.float64]
 Kind = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -180,6 +183,54 @@ def _runs(rng, repetitions, level) -> float:
     return hits / repetitions
 
 
+def rising(rng: np.random.Generator, times: Floats) -> Floats:
+    """15 % slower from the first round to the last."""
+    return 0.15 * times / max(times.max(), 1.0)
+
+
+def walking(rng: np.random.Generator, times: Floats) -> Floats:
+    """A clock that leaps by 2 % from process to process."""
+    return np.cumsum(0.02 * rng.standard_normal(times.size))
+
+
+def round_levels(rng: np.random.Generator, times: Floats) -> Floats:
+    """A level of 5 % for each round, as two cells with minutes between the rounds have it."""
+    return np.repeat(0.05 * rng.standard_normal(times.size // 2), 2)
+
+
+STRONG = {"15 % slower at the end": rising, "a clock that leaps": walking, "a level per round": round_levels}
+
+
+def rounds(rng: np.random.Generator, repetitions: int) -> None:
+    print(
+        "\nBoth sides in each round, order by chance: coverage of the difference, false alarms, found, in %\n"
+    )
+    print(f"{'kind':32} {'n':>3} {'covers':>7} {'alarms':>7} {'+3 %':>6} {'+5 %':>6} {'+10 %':>6}")
+    for name, make in KINDS.items():
+        _round_lines(name, lambda n, make=make: make(rng, (2, n)), repetitions)
+    for name, level in (LASTING | STRONG).items():
+        _round_lines(name, lambda n, level=level: _one_run(rng, level, n), repetitions)
+
+
+def _one_run(rng: np.random.Generator, level, n: int) -> Floats:
+    found = rng.permuted(level(rng, SECONDS * np.arange(2 * n)).reshape(n, 2), axis=1).T
+    return found + 0.005 * rng.standard_normal((2, n))
+
+
+def _round_lines(name: str, draw: Callable[[int], Floats], repetitions: int) -> None:
+    for n in SIZES:
+        covered, found = 0, np.zeros(4)
+        for _ in range(repetitions):
+            first, second = draw(n)
+            for k, slower in enumerate((0, 0.03, 0.05, 0.1)):
+                seen = compare_rounds(cell(first), cell(second + np.log1p(slower)))
+                found[k] += seen.decision != "~" if k == 0 else seen.decision == "slower"
+                covered += k == 0 and seen.low is not None and seen.low <= 0 <= seen.high
+        shares = " ".join(f"{100 * share:6.1f}" for share in found / repetitions)
+        covers = "      -" if n < 3 else f"{100 * covered / repetitions:7.1f}"
+        print(f"{name:32} {n:3} {covers}  {shares}", flush=True)
+
+
 def tables(rng: np.random.Generator, repetitions: int) -> None:
     print(
         "\nTables of 20 cells, in %: unchanged ones that claim anything alone and together (wanted: at most 6), and"
@@ -238,7 +289,7 @@ def _reach(medians: Floats) -> float:
     return 100 * max(high - middle, middle - low) / middle
 
 
-PARTS = {"kinds": kinds, "designs": designs, "tables": tables, "precision": precision}
+PARTS = {"kinds": kinds, "designs": designs, "rounds": rounds, "tables": tables, "precision": precision}
 
 
 def main() -> None:
