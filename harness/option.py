@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -22,6 +22,15 @@ MOST = 1e15
 _SHOWN = 40
 
 Form = Literal["", "duration", "path", "percent", "size"]
+
+WHAT = "What is measured"
+HOW_LONG = "How long"
+ACCURACY = "Accuracy"
+PHONES = "Phones and boards"
+FARM = "Farm of many hosts"
+OUTPUT = "Run and output"
+GROUPS = (WHAT, ACCURACY, HOW_LONG, PHONES, FARM, OUTPUT)
+"""Headings of the help, in order."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Option:
         noun: What a number counts, for the error.
         switch_off: The help of the flag that sets what is true to false.
         override: Whether it may differ from cell to cell of a plan.
+        group: The heading that it stands below in the help.
+        default: What holds where nothing is given, in words, where the field's own value does not say it.
     """
 
     help: str
@@ -55,6 +66,8 @@ class Option:
     noun: str = ""
     switch_off: str = ""
     override: bool = True
+    group: str = ""
+    default: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,11 +77,13 @@ class DeclaredOption:
     Attributes:
         name: The field's name.
         kind: The field's type.
+        value: What it holds where nothing is given; None where that depends.
         option: What else is known.
     """
 
     name: str
     kind: Any
+    value: Any
     option: Option
 
     @property
@@ -130,7 +145,17 @@ def declared(holder: type) -> tuple[DeclaredOption, ...]:
 
 
 def _declared(holder: type) -> Iterator[DeclaredOption]:
+    values = _values(holder)
     for name, annotation in get_type_hints(holder, include_extras=True).items():
         if get_origin(annotation) is Annotated:
             kind, *notes = get_args(annotation)
-            yield from (DeclaredOption(name, kind, note) for note in notes if isinstance(note, Option))
+            value = values.get(name)
+            yield from (DeclaredOption(name, kind, value, note) for note in notes if isinstance(note, Option))
+
+
+def _values(holder: type) -> dict[str, Any]:
+    """Return what the fields of a table hold where nothing is given: of a dataclass or a struct of msgspec."""
+    if is_dataclass(holder):
+        return {field.name: field.default for field in fields(holder) if field.default is not MISSING}
+    names, values = getattr(holder, "__struct_fields__", ()), getattr(holder, "__struct_defaults__", ())
+    return dict(zip(names[len(names) - len(values) :], values, strict=True))

@@ -10,7 +10,7 @@ from math import ceil
 from typing import Annotated, Literal
 
 from harness.errors import UsageError
-from harness.option import Option, declared
+from harness.option import ACCURACY, HOW_LONG, WHAT, Option, declared
 
 DEFAULT_MIN_RUNS = 50
 DEFAULT_MIN_SECONDS = 1.0
@@ -30,29 +30,42 @@ CocoEngine = Literal["hotcoco", "pycocotools"]
 class UserSettings:
     """What a user may choose, in the order of `harness run --help`."""
 
-    limit: Annotated[int | None, Option("Only the first so many images.", least=1, noun="image")] = None
+    limit: Annotated[int | None, Option(
+        "Only the first so many images.", least=1, noun="image", group=ACCURACY, default="all")] = None
     classes: Annotated[tuple[str, ...], Option(
-        "Evaluate only these categories of the data set: names, with commas.", metavar="NAME,…", override=False)] = ()
-    accuracy: Annotated[bool, Option("Run models over their datasets.", switch_off="Only latency.")] = True
-    latency: Annotated[bool, Option("Time models.", switch_off="Only accuracy.")] = True
+        "Evaluate only these categories of the data set: names, with commas.", metavar="NAME,…", override=False,
+        group=ACCURACY, default="all")] = ()
+    accuracy: Annotated[bool, Option(
+        "Run models over their datasets.", switch_off="Only latency.", group=WHAT)] = True
+    latency: Annotated[bool, Option("Time models.", switch_off="Only accuracy.", group=WHAT)] = True
     min_seconds: Annotated[float, Option(
-        "At least so many seconds of steady inferences a cell.", least=0)] = DEFAULT_MIN_SECONDS
-    min_runs: Annotated[int, Option("At least so many steady inferences a cell.", least=1)] = DEFAULT_MIN_RUNS
-    repetitions: Annotated[int, Option("Independent processes a cell.", least=1, most=10_000)] = 5
+        "At least so many seconds of steady inferences a cell.", least=0, metavar="SECONDS",
+        group=HOW_LONG)] = DEFAULT_MIN_SECONDS
+    min_runs: Annotated[int, Option(
+        "At least so many steady inferences a cell.", least=1, group=HOW_LONG)] = DEFAULT_MIN_RUNS
+    repetitions: Annotated[int, Option(
+        "Independent processes a cell.", least=1, most=10_000, group=HOW_LONG,
+        default="5, or the device profile's")] = 5
     precision: Annotated[float | None, Option(
-        "Measure until the median is known to ± so many percent …", form="percent", least=0.001)] = None
-    max_seconds: Annotated[float, Option("… or for so many seconds a cell.", least=0.001)] = 60.0
-    mlperf: Annotated[bool, Option("Stop and estimate quantiles as MLPerf's LoadGen does.")] = False
+        "Measure until the median is known to ± so many percent …", form="percent", least=0.001, group=HOW_LONG,
+        default="as many processes as --repetitions")] = None
+    max_seconds: Annotated[float, Option(
+        "… or for so many seconds a cell.", least=0.001, metavar="SECONDS", group=HOW_LONG)] = 60.0
+    mlperf: Annotated[bool, Option(
+        "Stop and estimate quantiles as MLPerf's LoadGen does.", group=HOW_LONG)] = False
     switch_models: Annotated[bool, Option(
-        "Also time each model right after another one: what switching costs.")] = False
+        "Also time each model right after another one: what switching costs.", group=WHAT)] = False
     sustained: Annotated[float | None, Option(
-        "Measure for so long (10m) and show latency over time.", form="duration", least=1)] = None
+        "Measure for so long (10m) and show latency over time.", form="duration", least=1, group=HOW_LONG,
+        default="a cell takes --min-seconds")] = None
     operators: Annotated[bool, Option(
-        "Record the time of each operator too, in one more process that is not timed; see report --operators.")] = False
-    seed: Annotated[int, Option("Of the order of the cells.", override=False)] = 0
+        "Record the time of each operator too, in one more process that is not timed; see report --operators.",
+        group=WHAT)] = False
+    seed: Annotated[int, Option("Of the random order of the cells.", override=False, group=HOW_LONG)] = 0
     memory_limit_mb: Annotated[int | None, Option(
-        "MiB of memory that a worker may use.", "--memory-limit", least=1)] = None
-    coco_engine: Annotated[CocoEngine, Option("What computes the COCO figures; both give the same.")] = "hotcoco"
+        "MiB of memory that a worker may use.", "--memory-limit", least=1, group=HOW_LONG, default="no limit")] = None
+    coco_engine: Annotated[CocoEngine, Option(
+        "What computes the COCO figures; both give the same.", metavar="NAME", group=ACCURACY)] = "hotcoco"
 # fmt: on
 
 

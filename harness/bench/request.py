@@ -13,7 +13,7 @@ from harness import schema
 from harness.bench.rules import Override, Rule
 from harness.cards import ResizeMethod
 from harness.errors import UsageError
-from harness.option import Option, declared
+from harness.option import ACCURACY, FARM, HOW_LONG, OUTPUT, PHONES, WHAT, Option, declared
 from harness.paths import absolute, expand_user, is_file, resolved
 from harness.recognize.find import split_name
 from harness.schema import Strict
@@ -33,15 +33,19 @@ class NmsAxes(Strict, frozen=True, kw_only=True):
 
     kind: Annotated[tuple[NmsKind, ...], Option(
         "Suppression to set; may be repeated. Each combination with the next four is a row of its own.",
-        keyword="nms")] = ()
+        keyword="nms", metavar="KIND", group=WHAT, default="the model's own")] = ()
     score_threshold: Annotated[tuple[float, ...], Option(
-        "NMS: lowest score; several with commas.", least=0, most=1)] = ()
+        "NMS: lowest score; several with commas.", least=0, most=1,
+        group=WHAT, default="the model's own")] = ()
     iou_threshold: Annotated[tuple[float, ...], Option(
-        "NMS: most overlap; several with commas.", least=0, most=1)] = ()
+        "NMS: most overlap; several with commas.", least=0, most=1,
+        group=WHAT, default="the model's own")] = ()
     max_detections: Annotated[tuple[int, ...], Option(
-        "NMS: boxes an image; several with commas.", least=1, most=MOST_BOXES)] = ()
+        "NMS: boxes an image; several with commas.", least=1, most=MOST_BOXES,
+        group=WHAT, default="the model's own")] = ()
     detections_per_class: Annotated[tuple[int, ...], Option(
-        "NMS: boxes a class; several with commas.", least=1, most=MOST_BOXES)] = ()
+        "NMS: boxes a class; several with commas.", least=1, most=MOST_BOXES,
+        group=WHAT, default="the model's own")] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is set."""
@@ -52,9 +56,12 @@ class Tls(Strict, frozen=True, kw_only=True):
     """Files in PEM format: the authority that signed both sides, and this side's certificate and key."""
 
     ca: Annotated[str | None, Option(
-        "Farm: the authority that signed both sides (PEM).", keyword="tls_ca", form="path")] = None
-    cert: Annotated[str | None, Option("Farm: this side's certificate (PEM).", keyword="tls_cert", form="path")] = None
-    key: Annotated[str | None, Option("Farm: this side's key (PEM).", keyword="tls_key", form="path")] = None
+        "The authority that signed both sides (PEM).", keyword="tls_ca", form="path", group=FARM,
+        default="no TLS")] = None
+    cert: Annotated[str | None, Option(
+        "This side's certificate (PEM).", keyword="tls_cert", form="path", group=FARM, default="no TLS")] = None
+    key: Annotated[str | None, Option(
+        "This side's key (PEM).", keyword="tls_key", form="path", group=FARM, default="no TLS")] = None
 
     def __bool__(self) -> bool:
         """Whether TLS is asked for."""
@@ -65,9 +72,10 @@ class FarmChoice(Strict, frozen=True, kw_only=True):
     """The farm to measure on; without a scheduler, this computer alone."""
 
     scheduler: Annotated[str | None, Option(
-        "A farm's Dask scheduler (extra `cluster`).", metavar="ADDRESS")] = None
+        "A farm's Dask scheduler (extra `cluster`).", metavar="ADDRESS", group=FARM,
+        default="this computer alone")] = None
     wait_s: Annotated[float, Option(
-        "Farm: wait so long for a device that went away (5m).", keyword="farm_wait", form="duration", least=0
+        "Wait so long for a device that went away.", keyword="farm_wait", form="duration", least=0, group=FARM
     )] = DEFAULT_FARM_WAIT_S
     tls: Tls = msgspec.field(default_factory=Tls)
 
@@ -91,35 +99,45 @@ class Request:
     models: tuple[str, ...] = ()
     devices: Annotated[tuple[str, ...], Option(
         "A profile, a serial, adb:HOST:PORT, ssh://USER@HOST[:PORT], coral-usb or all-android; may be repeated.",
-        "-d --device", "device")] = ("local",)
+        "-d --device", "device", metavar="DEVICE", group=WHAT)] = ("local",)
     delegates: Annotated[tuple[str, ...], Option(
-        "What executes the graph; may be repeated.", "--delegate")] = ()
+        "What executes the graph, such as cpu:4, gpu, nnapi, edgetpu or external:PATH; may be repeated.", "--delegate",
+        metavar="DELEGATE", group=WHAT, default="the device profile's")] = ()
     delegate_options: Annotated[tuple[tuple[str, str], ...], Option(
         "What an external delegate or the Edge TPU's library is told; may be repeated.",
-        "--delegate-option")] = ()
+        "--delegate-option", group=WHAT, default="nothing")] = ()
     dataset: Annotated[str | None, Option(
-        "Dataset: a folder (COCO, exports, VOC, YOLO), data.yaml or a card.", form="path")] = None
+        "Dataset: a folder (COCO, YOLO, VOC, an export), data.yaml or a card.", form="path", group=ACCURACY,
+        default="the one of the model's card")] = None
     resize: Annotated[ResizeMethod | None, Option(
-        "How images are resized, whatever the cards say; YOLO's published figures use opencv-bilinear.")] = None
+        "How images are resized, whatever the cards say; YOLO's published figures use opencv-bilinear.",
+        metavar="METHOD", group=ACCURACY, default="as the card says")] = None
     benchmark_binary: Annotated[str | None, Option(
-        "TFLite's native benchmark_model to measure with.", form="path")] = None
+        "TFLite's native benchmark_model to measure with.", form="path", group=PHONES,
+        default="the profile's, or the published one")] = None
     eval_binary: Annotated[str | None, Option(
-        "TFLite's eval_coco_object_detection, for accuracy there.", form="path")] = None
+        "TFLite's eval_coco_object_detection, for accuracy there.", form="path", group=PHONES,
+        default="outputs are evaluated here")] = None
     cpu_mask: Annotated[str | None, Option(
-        "CPUs for the native tool, as taskset takes it (default: the fastest).",
+        "CPUs for the native tool, as taskset takes it.", metavar="MASK", group=PHONES, default="the fastest",
         pattern=r"(0[xX])?0*[1-9a-fA-F][0-9a-fA-F]{0,255}", example="a mask in hexadecimal such as f0")] = None
     max_start_temp: Annotated[float | None, Option(
-        "Phones: wait until the battery is at most so warm (°C).", least=-40, most=100)] = None
+        "Wait until the phone's battery is at most so warm.", metavar="°C", least=-40, most=100, group=PHONES,
+        default="do not wait")] = None
     device_wait: Annotated[float, Option(
-        "Phones, boards: wait so long for one that went away (0: do not).", metavar="SECONDS",
-        form="duration", least=0)] = DEFAULT_DEVICE_WAIT_S
+        "Wait so long for a device that went away (0: do not).", form="duration", least=0,
+        group=PHONES)] = DEFAULT_DEVICE_WAIT_S
     quick: Annotated[bool, Option(
-        "A look, no measurement: one process, one CPU delegate and 20 images, unless said otherwise.")] = False
-    name: Annotated[str | None, Option("What the run is called in `harness runs`.", metavar="TEXT")] = None
+        "A look, no measurement: one process, one CPU delegate and 20 images, unless said otherwise.",
+        group=HOW_LONG)] = False
+    name: Annotated[str | None, Option(
+        "What the run is called in `harness runs`.", metavar="TEXT", group=OUTPUT, default="nothing")] = None
     keep: Annotated[int | None, Option(
-        "Phones, boards: most to keep there of files for the next runs (default: 4GB); the least used go first.",
-        metavar="SIZE", form="size", least=0)] = None
-    output: Annotated[str | None, Option("Folder for the runs (default: results/).", form="path")] = None
+        "Most to keep there of files for the next runs; the least used go first.",
+        metavar="SIZE", form="size", least=0, group=PHONES, default="4GB")] = None
+    output: Annotated[str | None, Option(
+        "Folder for the runs.", form="path", group=OUTPUT,
+        default="results/ of the workspace that you are in, else ./results")] = None
     workspace: str | None = None
     settings: Settings = field(default_factory=Settings)
     repetitions: int | None = None

@@ -19,6 +19,7 @@ convert           `harness convert`
 edit              `harness edit`
 edgetpu           `harness edgetpu`
 worker            `harness worker`
+loudness          --quiet and --verbose, which every command takes
 common            what all commands share: context, examples, output options
 options           options made from the tables that declare them
 types             option values: durations, percentages, numbers, KEY=VALUE

@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     "fail_if",
     multiple=True,
     metavar="EXPR",
-    help="A change that is not accepted, such as 'latency_median_ms > 5%', 'map < -0.005' or 'fps < -10%'.",
+    help="A change that is not accepted, such as 'latency_median_ms > 5%', 'map < -0.005' or 'fps < -10%'. "
+    "[default: no gate]",
 )
 @click.option(
     "--junit",
     type=OutputFile(outputs.JUNIT_ENDINGS),
     metavar="FILE",
-    help="Write the findings as JUnit XML too.",
+    help="Write the findings as JUnit XML too. [default: not written]",
 )
 @click.option(
     "--dataset",
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
     multiple=True,
     type=PATH,
     metavar="PATH",
-    help="Where the dataset is now, if it was moved since: the mAPs are compared image by image.",
+    help="Where the dataset is now, if it was moved since: the mAPs are compared image by image. "
+    "[default: where the runs found it]",
 )
 @format_option()
 @click.pass_context

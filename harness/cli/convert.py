@@ -65,30 +65,48 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 @click.argument("source")
 @click.option("--mode", type=click.Choice(get_args(ModeName)), required=True, help="What to make.")
 @click.option(
-    "-o", "--output", type=OutputFile(outputs.MODEL_ENDINGS), metavar="FILE", help="The .tflite to write."
+    "-o",
+    "--output",
+    type=OutputFile(outputs.MODEL_ENDINGS),
+    metavar="FILE",
+    help="The .tflite to write. [default: the file of the card]",
 )
 @click.option(
     "--representative",
     type=PATH,
     metavar="DIR",
-    help="Images (or .npy) to calibrate with.",
+    help="Images (or .npy) to calibrate with. [default: none; int8 needs them]",
 )
-@click.option("--card", "card", metavar="MODEL", help="Card that says how images are prepared and decoded.")
-@click.option("--size", type=Size(), help="Input size, where the graph leaves it open: 320 or 320x240.")
-@click.option("--input", "inputs", multiple=True, metavar="NAME", help="The input (default: found).")
-@click.option("--outputs", metavar="A,B", help="The outputs (default: found).")
-@click.option("--stats", type=Stats(), help="quantized_input_stats MEAN,STD (default: from the preparation).")
 @click.option(
-    "--input-type", type=click.Choice(get_args(InputType)), default="uint8", help="Of an int8 model."
+    "--card",
+    "card",
+    metavar="MODEL",
+    help="Card that says how images are prepared and decoded. [default: worked out]",
+)
+@click.option(
+    "--size",
+    type=Size(),
+    help="Input size, where the graph leaves it open: 320 or 320x240. [default: the graph's]",
+)
+@click.option("--input", "inputs", multiple=True, metavar="NAME", help="The input. [default: found]")
+@click.option("--outputs", metavar="A,B", help="The outputs. [default: found]")
+@click.option("--stats", type=Stats(), help="quantized_input_stats MEAN,STD. [default: from the preparation]")
+@click.option(
+    "--input-type",
+    type=click.Choice(get_args(InputType)),
+    default="uint8",
+    show_default=True,
+    help="Of an int8 model.",
 )
 @click.option(
     "--output-type",
     type=click.Choice(get_args(OutputType)),
     default="float32",
+    show_default=True,
     help="Of an int8 model.",
 )
-@click.option("--dataset", type=Place(), help="COCO dataset for mAP of the result.")
-@click.option("--limit", type=int, help="Evaluate only the first so many images.")
+@click.option("--dataset", type=Place(), help="COCO dataset for mAP of the result. [default: no mAP]")
+@click.option("--limit", type=int, help="Evaluate only the first so many images. [default: all]")
 @click.option("--force", is_flag=True, help="Convert although the check of the images found an error.")
 @format_option()
 @click.pass_context

@@ -24,7 +24,11 @@ from harness.errors import JobError
 @click.argument("model", metavar="MODEL")
 @click.argument("images", metavar="IMAGE…", nargs=-1, required=True, type=PATH)
 @click.option(
-    "-o", "--output", type=PATH, metavar="DIR", help="Draw the boxes, and write the pictures there."
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="DIR",
+    help="Draw the boxes, and write the pictures there. [default: draw nothing]",
 )
 @click.option(
     "--score-threshold",

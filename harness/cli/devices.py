@@ -35,7 +35,11 @@ FARM_COLUMNS = (*COLUMNS, "host", "kinds")
         "harness devices --clean SERIAL  remove what the harness keeps and left on a phone or board",
     ),
 )
-@click.option("--clean", metavar="DEVICE", help="Remove what the harness keeps and left on a phone or board.")
+@click.option(
+    "--clean",
+    metavar="DEVICE",
+    help="Remove what the harness keeps and left on a phone or board. [default: remove nothing]",
+)
 @click.option("--yes", is_flag=True, help="With --clean: do not ask.")
 @farm_options
 @format_option()

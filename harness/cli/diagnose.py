@@ -36,13 +36,13 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
         "harness diagnose float.tflite int8.tflite --dataset coco/ --html why.html",
         "harness diagnose float.tflite int8.tflite --dataset coco/ --representative calibration/ --try",
         "harness diagnose int8.tflite --dataset coco/                 only the quantized model",
-        "harness diagnose float.tflite int8.tflite --dataset coco/ -d pixel-8 --delegate nnapi   the phone's",
-        "harness diagnose float.tflite --dataset coco/ -d pixel-8 --delegate gpu   one file, here and there",
+        "harness diagnose float.tflite int8.tflite --dataset coco/ -d pixel-4 --delegate nnapi   the phone's",
+        "harness diagnose float.tflite --dataset coco/ -d pixel-4 --delegate gpu   one file, here and there",
     ),
 )
 @click.argument("model", metavar="[FLOAT]")
 @click.argument("quantized", metavar="QUANT", required=False)
-@click.option("--dataset", type=PATH, help="COCO dataset: a folder or a TOML card.")
+@click.option("--dataset", type=PATH, help="COCO dataset: a folder or a TOML card. [default: the card's own]")
 @click.option(
     "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, help="Images, at most."
 )
@@ -53,20 +53,28 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
     show_default=True,
     help="Images that the tensors are compared on, fewer for large models; 0 leaves that out.",
 )
-@click.option("-d", "--device", help="Where the quantized side runs: a device profile's name or address.")
-@click.option("--delegate", help="What executes the quantized side (default: this computer's CPU).")
-@click.option("--benchmark-binary", type=Place(), help="TFLite's native benchmark_model to run it with.")
+@click.option(
+    "-d",
+    "--device",
+    help="Where the quantized side runs: a device profile's name or address. [default: this computer]",
+)
+@click.option("--delegate", help="What executes the quantized side. [default: this computer's CPU]")
+@click.option(
+    "--benchmark-binary",
+    type=Place(),
+    help="TFLite's native benchmark_model to run it with. [default: the profile's, or the published one]",
+)
 @click.option(
     "--pipeline-config",
     type=Place(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="The training's pipeline.config: what it says is held against the model.",
+    help="The training's pipeline.config: what it says is held against the model. [default: not compared]",
 )
 @click.option(
     "--representative",
     type=Place(path_type=Path, exists=True),
     metavar="DIR|FILE",
-    help="The images, or a .npy or .npz file, that the quantized model was calibrated with.",
+    help="The images, or a .npy or .npz file, that the quantized model was calibrated with. [default: not compared]",
 )
 @click.option("--try", "try_", is_flag=True, help="Carry out the remedies that can be, and measure each.")
 @click.option(
@@ -77,12 +85,17 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
     metavar="DIR",
     help="New folder for what --try makes.",
 )
-@click.option("--html", type=OutputFile(outputs.PAGE_ENDINGS), metavar="FILE", help="Write a page too.")
+@click.option(
+    "--html",
+    type=OutputFile(outputs.PAGE_ENDINGS),
+    metavar="FILE",
+    help="Write a page too. [default: not written]",
+)
 @click.option(
     "--pictures",
     type=Place(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Draw the images that the sides differ most on: float left, quantized right.",
+    help="Draw the images that the sides differ most on: float left, quantized right. [default: not drawn]",
 )
 @format_option()
 @click.pass_context

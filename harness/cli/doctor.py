@@ -49,9 +49,13 @@ ALL_COLUMNS = (
     "devices",
     multiple=True,
     metavar="DEVICE",
-    help="A profile, a serial, adb:HOST:PORT, ssh://USER@HOST or all-android (default: every phone that is attached).",
+    help="A profile, a serial, adb:HOST:PORT, ssh://USER@HOST or all-android. [default: every phone that is attached]",
 )
-@click.option("--output", metavar="DIR", help="The folder that the results shall go to.")
+@click.option(
+    "--output",
+    metavar="DIR",
+    help="The folder that the results shall go to. [default: where `harness run` puts them]",
+)
 @format_option()
 @click.pass_context
 def command(ctx: click.Context, devices: tuple[str, ...], output: str | None, format_: str) -> None:

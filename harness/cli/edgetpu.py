@@ -41,7 +41,7 @@ _MODEL = click.option(
     "--model",
     "model",
     metavar="MODEL",
-    help="The model from before the compiler: how much of its work is mapped.",
+    help="The model from before the compiler: how much of its work is mapped. [default: not compared]",
 )
 _SUMMARY = click.option("--summary", is_flag=True, help="One row a model: counts, memory, shares, advice.")
 
@@ -109,11 +109,27 @@ def log_command(
     ),
 )
 @click.argument("model", metavar="MODEL")
-@click.option("-o", "--output", type=PATH, metavar="DIR", help="Folder (default: the model's).")
+@click.option("-o", "--output", type=PATH, metavar="DIR", help="Folder. [default: the model's]")
 @click.option("-a", "--multiple-subgraphs", is_flag=True, help="Map every part that can be (experimental).")
-@click.option("--min-runtime", type=click.IntRange(1), metavar="N", help="Oldest runtime that shall run it.")
-@click.option("--segments", type=click.IntRange(1), metavar="N", help="Cut it for a pipeline of N Edge TPUs.")
-@click.option("--timeout", "timeout_s", type=click.IntRange(1), metavar="S", help="Give up after S seconds.")
+@click.option(
+    "--min-runtime",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Oldest runtime that shall run it. [default: the compiler's]",
+)
+@click.option(
+    "--segments",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Cut it for a pipeline of N Edge TPUs. [default: one piece]",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.IntRange(1),
+    metavar="S",
+    help="Give up after S seconds. [default: never]",
+)
 @_SUMMARY
 @format_option()
 @click.pass_context

@@ -37,12 +37,25 @@ def _output(endings: Collection[str]) -> Callable[[F], F]:
 def _nms_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that `nms` and `attach` share."""
     for option in (
-        click.option("--detections-per-class", type=int, metavar="N", help="Boxes a class (regular NMS)."),
-        click.option("--max-detections", type=int, metavar="N", help="Boxes an image."),
         click.option(
-            "--iou-threshold", type=float, metavar="X", help="Overlap above which the lower score goes."
+            "--detections-per-class",
+            type=int,
+            metavar="N",
+            help="Boxes a class (regular NMS). [default: as it is]",
         ),
-        click.option("--score-threshold", type=float, metavar="X", help="Lowest score that is kept."),
+        click.option("--max-detections", type=int, metavar="N", help="Boxes an image. [default: as it is]"),
+        click.option(
+            "--iou-threshold",
+            type=float,
+            metavar="X",
+            help="Overlap above which the lower score goes. [default: as it is]",
+        ),
+        click.option(
+            "--score-threshold",
+            type=float,
+            metavar="X",
+            help="Lowest score that is kept. [default: as it is]",
+        ),
         click.option("--regular/--fast", "regular", default=None, help="NMS class by class, or all at once."),
     ):
         command = option(command)
@@ -119,11 +132,17 @@ def cut_command(ctx: click.Context, /, model: str, force: bool, output: Path, fo
     "--anchors",
     type=PATH,
     metavar="FILE",
-    help="A .npy file [N, 4]: y and x of the centre, height, width (default: where the card says).",
+    help="A .npy file [N, 4]: y and x of the centre, height, width. [default: where the card says]",
 )
-@click.option("--order", metavar="ROLES", help="What the outputs are, such as boxes,scores.")
+@click.option(
+    "--order", metavar="ROLES", help="What the outputs are, such as boxes,scores. [default: as the card says]"
+)
 @click.option("--background/--no-background", default=None, help="Whether score column 0 is the background.")
-@click.option("--activation", type=click.Choice(["none", "sigmoid"]), help="What the scores still need.")
+@click.option(
+    "--activation",
+    type=click.Choice(["none", "sigmoid"]),
+    help="What the scores still need. [default: as the card says]",
+)
 @_nms_options
 @_output(outputs.MODEL_ENDINGS)
 @format_option()

@@ -47,34 +47,36 @@ if TYPE_CHECKING:
     "--image-ids",
     type=PATH,
     metavar="FILE",
-    help="Evaluate these images only: one id or file name a line, or a JSON list.",
+    help="Evaluate these images only: one id or file name a line, or a JSON list. [default: all images]",
 )
 @click.option(
     "--against",
     type=PATH,
     metavar="FILE",
-    help="Detections of another model on the same images: print the paired difference from it instead.",
+    help="Detections of another model on the same images: print the paired difference from it instead. "
+    "[default: no comparison]",
 )
 @click.option("--breakdown", is_flag=True, help="Print AP by class and size and the kinds of errors instead.")
 @click.option(
     "--curves",
     type=OutputFile(outputs.CSV_ENDINGS),
     metavar="FILE",
-    help="Write the precision-recall curves as CSV.",
+    help="Write the precision-recall curves as CSV. [default: not written]",
 )
 @click.option(
     "--worst",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Draw the N images with the most errors, from --images DIR to -o DIR, and print those instead.",
+    help="Draw the N images with the most errors, from --images DIR to -o DIR, and print those instead. "
+    "[default: draw nothing]",
 )
-@click.option("--images", type=PATH, metavar="DIR", help="Folder of the images, for --worst.")
+@click.option("--images", type=PATH, metavar="DIR", help="Folder of the images, for --worst. [default: none]")
 @click.option(
     "-o",
     "--output",
     type=PATH,
     metavar="PLACE",
-    help="Write to a file instead of stdout; with --worst, the folder of the drawings.",
+    help="Write to a file instead of stdout; with --worst, the folder of the drawings. [default: stdout]",
 )
 @format_option()
 @click.pass_context

@@ -13,6 +13,8 @@ import rich_click as click
 
 from harness.cli import streams
 from harness.cli.common import CONTEXT, examples
+from harness.cli.loudness import add_loudness
+from harness.cli.printing import Loudness, loudness, set_loudness
 from harness.cli.signals import end_on_signals
 from harness.errors import HarnessError, near_misses
 from harness.text import clean_lines
@@ -67,6 +69,7 @@ class Listed(click.RichCommand):
     def load(self) -> click.Command:
         """Import the command itself."""
         command: click.Command = importlib.import_module(self.module).command
+        add_loudness(command)
         return command
 
 
@@ -100,7 +103,7 @@ class LazyGroup(click.RichGroup):
     context_settings=CONTEXT,
     epilog=examples(
         "harness run                         the bundled example on this computer",
-        "harness run ssd.tflite -d pixel-8   one model on one device",
+        "harness run ssd.tflite -d pixel-4   one model on one device",
         "harness report latest               the last results again",
         "harness COMMAND --help              every command has examples",
     ),
@@ -108,13 +111,16 @@ class LazyGroup(click.RichGroup):
 @click.option(
     "--workspace",
     metavar="DIR",
-    help="Folder with devices/ and models/ (default: the nearest one upward, else the bundled one).",
+    help="Folder with devices/ and models/. [default: the nearest one upward, else the bundled one]",
 )
 @click.version_option(__version__, prog_name="harness", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, workspace: str | None) -> None:
     """Find out which detector to ship: latency, memory and COCO accuracy of TFLite models on real devices."""
     ctx.obj = workspace
+
+
+add_loudness(cli)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -125,6 +131,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """
     end_on_signals()
     streams.prepare()
+    set_loudness(Loudness.NORMAL)
     _spare_package_metadata()
     try:
         result = cli.main(args if args is None else list(args), prog_name="harness", standalone_mode=False)
@@ -148,16 +155,23 @@ def _status_of(error: BaseException) -> int:
         _complain("interrupted")
         return INTERRUPTED
     if isinstance(error, HarnessError):
+        if loudness() is Loudness.VERBOSE:
+            _show_where(error)
         _complain(f"error: {error}")
         return error.exit_status
     if isinstance(error, click.ClickException):
         _complain(_wrong_use(error))
         return error.exit_code
+    _show_where(error)
+    _complain(REPORT_FAULT)
+    return 1
+
+
+def _show_where(error: BaseException) -> None:
+    """Print the traceback."""
     import traceback
 
     traceback.print_exception(type(error), error, error.__traceback__)
-    _complain(REPORT_FAULT)
-    return 1
 
 
 def _cause(error: BaseException) -> BaseException:

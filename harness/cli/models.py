@@ -115,13 +115,15 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
     ),
 )
 @click.argument("name", metavar="MODEL")
-@click.option("--dataset", type=Place(), help="Labelled images: a folder or a TOML card.")
+@click.option(
+    "--dataset", type=Place(), help="Labelled images: a folder or a TOML card. [default: the card's own]"
+)
 @click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many images.")
 @click.option(
     "--write",
     type=OutputFile(outputs.CARD_ENDINGS),
     metavar="CARD.toml",
-    help="Write the winning card to a new file.",
+    help="Write the winning card to a new file. [default: not written]",
 )
 @format_option()
 @click.pass_context

@@ -51,7 +51,33 @@ def given_of(options: Mapping[str, Any], *holders: type) -> dict[str, Any]:
 
 def _option(one: DeclaredOption) -> Callable[[F], F]:
     spellings = (*one.option.spelling.split()[:-1], one.spelling)
-    return click.option(*spellings, one.keyword, help=one.option.switch_off or one.option.help, **_kind(one))
+    return click.option(
+        *spellings, one.keyword, help=_help(one), panel=one.option.group or None, **_kind(one)
+    )
+
+
+def _help(one: DeclaredOption) -> str:
+    """Return the line of the help: what it does, which values there are, and what holds where nothing is given."""
+    default = "" if one.kind is bool else one.option.default or shown(one)
+    choices = ", ".join(get_args(one.many or one.scalar)) if one.option.metavar and _has_choices(one) else ""
+    notes = (f"One of {choices}." if choices else "", f"[default: {default}]" if default else "")
+    return " ".join((one.option.switch_off or one.option.help, *filter(None, notes)))
+
+
+def shown(one: DeclaredOption) -> str:
+    """Return the value that a field holds where nothing is given, as it is written on the command line."""
+    value = one.value
+    if value in (None, ()):
+        return ""
+    if one.option.form == "duration":
+        return f"{value / 60:g}m" if value % 60 == 0 and value > 60 else f"{value:g}s"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _has_choices(one: DeclaredOption) -> bool:
+    return get_origin(one.many or one.scalar) is Literal
 
 
 def _kind(one: DeclaredOption) -> dict[str, Any]:
@@ -72,7 +98,7 @@ def _type(one: DeclaredOption) -> Any:
     kind = one.many or one.scalar
     if one.option.form:
         return _FORMS[one.option.form]()
-    if get_origin(kind) is Literal:
+    if _has_choices(one):
         return click.Choice(list(get_args(kind)))
     if get_origin(kind) is tuple:
         return KeyValue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,28 @@ from harness.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+class Loudness(IntEnum):
+    """How much is said beside the data."""
+
+    QUIET = -1
+    NORMAL = 0
+    VERBOSE = 1
+
+
+_loudness = Loudness.NORMAL
+
+
+def set_loudness(loudness: Loudness) -> None:
+    """Say so much from now on; each command line begins with `NORMAL`."""
+    global _loudness  # noqa: PLW0603 - threads of a run speak too, and click's context is each thread's own
+    _loudness = loudness
+
+
+def loudness() -> Loudness:
+    """Return how much is said."""
+    return _loudness
 
 
 def emit(
@@ -111,5 +134,11 @@ def warn(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a remark to stderr."""
+    """Print a remark to stderr, unless `--quiet` was given."""
+    if _loudness > Loudness.QUIET:
+        tell(text)
+
+
+def tell(text: str) -> None:
+    """Print to stderr what has to be known, with `--quiet` too."""
     console_err().print(clean(text), soft_wrap=True)

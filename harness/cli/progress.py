@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from harness.cli.printing import console_err, note
+from harness.cli.printing import Loudness, console_err, loudness, note
 from harness.text import clean
 
 PLAIN_INTERVAL_S = 5.0
@@ -29,10 +29,12 @@ class Progress(Protocol):
 def progress() -> Iterator[Progress]:
     """Show progress on stderr: a bar with the time left on a terminal, else a plain line now and then.
 
+    With `--quiet` nothing is shown, with `--verbose` each step on a line of its own.
+
     Nothing is drawn between two calls: no thread wakes up while an inference is being timed.
     """
-    if not sys.stderr.isatty():
-        yield PlainProgress()
+    if loudness() is not Loudness.NORMAL or not sys.stderr.isatty():
+        yield PlainProgress(0 if loudness() is Loudness.VERBOSE else PLAIN_INTERVAL_S)
         return
     from rich import progress as rich_progress
 

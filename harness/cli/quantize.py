@@ -34,26 +34,32 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     ),
 )
 @click.argument("model")
-@click.option("--mode", type=click.Choice(get_args(ModeName)), help="How to quantize.")
+@click.option(
+    "--mode", type=click.Choice(get_args(ModeName)), help="How to quantize. [needed unless --check-only]"
+)
 @click.option(
     "--representative",
     type=PATH,
     metavar="DIR",
-    help="Images (or .npy) to calibrate with.",
+    help="Images (or .npy) to calibrate with. [default: none; int8 needs them]",
 )
 @click.option(
     "--keep-float",
     multiple=True,
     metavar="REGEX",
-    help="Leave the operators in float that write tensors of such names; can be given again.",
+    help="Leave the operators in float that write tensors of such names; can be given again. [default: quantize all]",
 )
 @click.option(
-    "-o", "--output", type=OutputFile(outputs.MODEL_ENDINGS), metavar="FILE", help="The file to write."
+    "-o",
+    "--output",
+    type=OutputFile(outputs.MODEL_ENDINGS),
+    metavar="FILE",
+    help="The file to write. [needed unless --check-only]",
 )
 @click.option(
-    "--dataset", type=Place(), help="COCO dataset for mAP before and after (default: the card's own)."
+    "--dataset", type=Place(), help="COCO dataset for mAP before and after. [default: the card's own]"
 )
-@click.option("--limit", type=int, help="Evaluate only the first so many images.")
+@click.option("--limit", type=int, help="Evaluate only the first so many images. [default: all]")
 @click.option("--no-accuracy", is_flag=True, help="Do not measure mAP.")
 @click.option(
     "--check-only", is_flag=True, help="Check the representative data and stop; status 1 for an error."

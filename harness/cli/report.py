@@ -45,15 +45,19 @@ REPORT_FORMATS = (*FORMATS, "parquet", "html")
     "--sort",
     metavar="COLUMN",
     shell_complete=completion.columns,
-    help="Sort by a column; -COLUMN for descending. Unknown values come last.",
+    help="Sort by a column; -COLUMN for descending. Unknown values come last. [default: as measured]",
 )
-@click.option("--columns", metavar="A,B,…", help="Only these columns, in this order.")
+@click.option(
+    "--columns",
+    metavar="A,B,…",
+    help="Only these columns, in this order. [default: a short table; all in other formats]",
+)
 @click.option(
     "--group-by",
     metavar="COLUMN",
     shell_complete=completion.columns,
     help="A table for each value of a column: models down, device and delegate across, latency and mAP in each cell. "
-    "In json, csv and parquet: the same rows, equal values together.",
+    "In json, csv and parquet: the same rows, equal values together. [default: one table]",
 )
 @click.option(
     "--with-published", is_flag=True, help="Show published figures too, marked as such and never ranked."

@@ -11,13 +11,14 @@ import rich_click as click
 
 from harness.bench.request import FarmChoice, NmsAxes, Request, Tls
 from harness.cli import completion
-from harness.cli.common import CONTEXT, examples, format_option
+from harness.cli.common import CONTEXT, examples, format_option, option_groups
 from harness.cli.farm_options import farm_options
 from harness.cli.options import given_of, options_of
-from harness.cli.printing import console_err, note, warn
+from harness.cli.printing import console_err, note, tell, warn
 from harness.cli.progress import Progress, progress
 from harness.cli.run_progress import Shown
 from harness.cli.signals import ignore_signals
+from harness.option import GROUPS, OUTPUT
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.command(
     "run",
     context_settings=CONTEXT,
+    panels=option_groups(*GROUPS),
     epilog=examples(
         "harness run                                       the bundled example on this computer",
         "harness run ssd.tflite --dataset coco/            a bare model: its card is worked out and shown",
@@ -45,18 +47,27 @@ if TYPE_CHECKING:
 @options_of(NmsAxes)
 @options_of(Settings, after="operators")
 @options_of(Request, after="dataset")
-@click.option("--dry-run", is_flag=True, help="Show the cells and the time they take; measure nothing.")
 @click.option(
-    "--resume", is_flag=False, flag_value="latest", metavar="[RUN]", help="Go on with an interrupted run."
+    "--dry-run", is_flag=True, panel=OUTPUT, help="Show the cells and the time they take; measure nothing."
+)
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    metavar="[RUN]",
+    panel=OUTPUT,
+    help="Go on with an interrupted run: this one, or the last.",
 )
 @farm_options
 @options_of(FarmChoice, after="scheduler")
-@format_option()
+@format_option(panel=OUTPUT)
 @click.pass_context
 def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     """Measure models on devices: latency, memory and COCO accuracy.
 
-    MODEL is a card's name, a card's path or a bare .tflite file; without one, the bundled example is measured.
+    MODEL is a card's name, a card's path or a .tflite file, and NAME=FILE gives a file a name. Without one, the bundled
+    example is measured. What was measured goes to results/ of the workspace that you are in (a folder with devices/ and
+    models/), else to ./results; `harness report results` shows all of it.
     """
     from harness import session
 
@@ -119,8 +130,8 @@ def _say_how_to_resume(folder: Path) -> None:
     from harness.session import resume_command
 
     with contextlib.suppress(OSError):
-        note(f"Interrupted. What was measured is in {folder}; go on with:")
-        note(f"  {resume_command(folder)}")
+        tell(f"Interrupted. What was measured is in {folder}; go on with:")
+        tell(f"  {resume_command(folder)}")
 
 
 def _show_what_was_inferred(prepared: Prepared) -> None:

@@ -39,7 +39,7 @@ MOST_NAMES = 3
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
-    help="The folder of the runs (default: the workspace's results/).",
+    help="The folder of the runs. [default: results/ of the workspace that you are in, else ./results]",
 )
 @format_option()
 @click.pass_context

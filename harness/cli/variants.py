@@ -35,11 +35,15 @@ TABLE = (
 def measuring_options(command: F) -> F:
     """Add the options that say what is measured."""
     for option in (
-        click.option("--repetitions", type=int, help="Independent processes that time a file."),
+        click.option(
+            "--repetitions",
+            type=int,
+            help="Independent processes that time a file. [default: the device profile's]",
+        ),
         click.option("--no-accuracy", is_flag=True, help="Only latency."),
         click.option("--no-latency", is_flag=True, help="Only accuracy."),
-        click.option("--limit", type=int, help="Only the first so many images."),
-        click.option("--dataset", type=Place(), help="COCO dataset for mAP (default: the card's own)."),
+        click.option("--limit", type=int, help="Only the first so many images. [default: all]"),
+        click.option("--dataset", type=Place(), help="COCO dataset for mAP. [default: the card's own]"),
     ):
         command = option(command)
     return command

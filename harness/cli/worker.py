@@ -32,13 +32,14 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
     ),
 )
 @click.argument("address", default=DEFAULT_ADDRESS, metavar="[ADDRESS]")
-@click.option("--name", help="What this host is called on the farm (default: its host name).")
+@click.option("--name", help="What this host is called on the farm. [default: its host name]")
 @click.option(
     "-d",
     "--device",
     "devices",
     multiple=True,
-    help="Offer this device on the network, too: a profile, ssh://… or adb:HOST:PORT; may be repeated.",
+    help="Offer this device on the network, too: a profile, ssh://… or adb:HOST:PORT; may be repeated. "
+    "[default: what is attached]",
 )
 @click.option("--with-scheduler", is_flag=True, help="Start the scheduler at ADDRESS, too.")
 @click.option(
@@ -48,11 +49,15 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
     show_default=True,
     help="Where that scheduler shows Dask's dashboard; '' for nowhere.",
 )
-@click.option("--listen", metavar="HOST", help="This host's own address, where it is not found by itself.")
-@click.option("--folder", type=PATH, help="For files of runs (default: in the cache).")
-@click.option("--tls-ca", type=Place(), help="TLS: the authority that signed both sides (PEM).")
-@click.option("--tls-cert", type=Place(), help="TLS: this side's certificate (PEM).")
-@click.option("--tls-key", type=Place(), help="TLS: this side's key (PEM).")
+@click.option(
+    "--listen",
+    metavar="HOST",
+    help="This host's own address, where it is not found by itself. [default: found]",
+)
+@click.option("--folder", type=PATH, help="For files of runs. [default: in the cache]")
+@click.option("--tls-ca", type=Place(), help="The authority that signed both sides (PEM). [default: no TLS]")
+@click.option("--tls-cert", type=Place(), help="This side's certificate (PEM). [default: no TLS]")
+@click.option("--tls-key", type=Place(), help="This side's key (PEM). [default: no TLS]")
 @click.pass_context
 def command(
     ctx: click.Context,

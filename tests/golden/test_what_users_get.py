@@ -261,7 +261,7 @@ def test_every_expected_file_belongs_to_a_command():
 def test_every_command_of_the_help_has_a_row():
     page = (HERE / "expected" / "help.txt").read_text(encoding="utf-8")
     listed = re.findall(
-        r"^([a-z]+) [A-Z]", page.partition("\nCommands\n")[2].partition("\nExamples:\n")[0], re.M
+        r"^([a-z]+) [A-Z]", page.partition("\nCommands:\n")[2].partition("\nExamples:\n")[0], re.M
     )
     assert len(listed) > 10
     assert {f"help-{name}" for name in listed} <= {row.name for row in COMMANDS}
