@@ -64,14 +64,36 @@ def make_folder(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file another name on the same disk; the folder is made where it is not there.
+    """Give a file another name on the same disk, with all of it forced there; the folder is made where it is not there.
 
     Raises:
         OutputError: It cannot be moved.
     """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
+        _force(source)
         source.replace(target)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give a folder or a file another name, durably, as it is.
+
+    Raises:
+        OutputError: It cannot be moved.
+    """
+    with writing(target):
+        source.rename(target)
+        for folder in {source.parent, target.parent}:
+            make_durable(folder)
+
+
+def _force(path: Path) -> None:
+    """Force a file that another process wrote to the disk: a name there without its content would be a loss."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_folder(folder: Path) -> None:

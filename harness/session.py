@@ -35,6 +35,7 @@ from harness.errors import (
     is_host_fault,
 )
 from harness.paths import absolute, resolved
+from harness.records.damaged import DamagedCell, find_damaged, set_aside
 from harness.records.ownership import Ownership, clear_dead_runs, own, why_unlocked
 from harness.records.records import (
     FORMAT,
@@ -69,6 +70,7 @@ class Prepared:
         results: Folder for the run, proven to be writable.
         remarks: What the user should know before the figures.
         resumes: The run that is continued, which is this process's; None for a new one.
+        damaged: Cells of that run which are set aside, and measured again.
         farm: The farm that measures, with engines of its own; None for this computer.
     """
 
@@ -79,6 +81,7 @@ class Prepared:
     results: Path
     remarks: tuple[str, ...] = ()
     resumes: Ownership | None = None
+    damaged: tuple[DamagedCell, ...] = ()
     farm: Farm | None = None
 
     @property
@@ -254,7 +257,9 @@ def _prepare_again(folder: Path, farm: FarmChoice | None) -> Prepared:
         prepared.farm.refuse_other_devices(folder)
     _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
     _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
-    return prepared
+    damaged = find_damaged(folder)
+    remarks = (*prepared.remarks, *(cell.remark for cell in damaged))
+    return replace(prepared, remarks=remarks, damaged=damaged)
 
 
 def _as_json(facts: object) -> Any:
@@ -290,6 +295,8 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
             at_the_end.callback(let_go, prepared)
             at_the_end.callback(owner.release)
             at_the_end.callback(store.drop_scratch)
+            for cell in prepared.damaged:
+                set_aside(cell)
             _measure(prepared, store, observer)
             _review(prepared, store)
     except KeyboardInterrupt as error:  # also a second one, while things were put away

@@ -135,10 +135,10 @@ class Performer:
                     lambda done, of: self.observer.images(task, done, of),
                 ),
             )
-            name = self.store.take_detections(cell.id, found.detections)
+            name, crc32 = self.store.take_detections(cell.id, found.detections)
             if found.unreadable:
                 check_host(self.store, cell)
-            facts = with_known_faults(cell, _inferred_accuracy(planned, found, name))
+            facts = with_known_faults(cell, _inferred_accuracy(planned, found, name, crc32))
             if facts.status == Status.OK:
                 facts = self._evaluated(facts, cell)
             return replace(facts, reasons=(*facts.reasons, *remark))
@@ -208,7 +208,9 @@ def _planned_accuracy(cell: Cell) -> AccuracyFacts:
     )
 
 
-def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detections: str) -> AccuracyFacts:
+def _inferred_accuracy(
+    planned: AccuracyFacts, found: DatasetInference, detections: str, crc32: int
+) -> AccuracyFacts:
     """Add what is known before there are figures; `detections` is the file's name in the cell's folder."""
     return replace(
         planned,
@@ -219,4 +221,5 @@ def _inferred_accuracy(planned: AccuracyFacts, found: DatasetInference, detectio
         delegate=found.delegate,
         runtime=found.runtime,
         detections=detections,
+        detections_crc32=crc32,
     )

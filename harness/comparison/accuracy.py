@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.comparison.match import RecordPair
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RecordError
 from harness.paths import found_in, is_file
 from harness.records.records import AccuracyFacts, StoredRecord, load_run
 from harness.vocabulary import NO_ACCURACY
@@ -115,11 +115,10 @@ def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> Accu
     if problem:
         return AccuracyDifference(None, reason=problem)
     change = _map(pair.new) - _map(pair.base)
-    files = pair.base.detections, pair.new.detections
-    for side, file in zip(("base", "new"), files, strict=True):
-        if file is None or not is_file(file):
-            return AccuracyDifference(change, reason=f"the detections of the {side} were not kept")
-    assert files[0] is not None and files[1] is not None
+    try:
+        files = _detections(pair.base, "base"), _detections(pair.new, "new")
+    except RecordError as error:
+        return AccuracyDifference(change, reason=str(error))
     if filecmp.cmp(files[0], files[1], shallow=False):
         return AccuracyDifference(0.0, 0.0, 0.0, 1.0, reason="the same detections to the last digit")
     truth = annotations.find(pair.new) or annotations.find(pair.base)
@@ -136,6 +135,18 @@ def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> Accu
     if evaluated[0]:
         truth = truth.of_categories([id_ for id_, name in truth.categories.items() if name in evaluated[0]])
     return _paired(truth, files[0], files[1], pair)
+
+
+def _detections(stored: StoredRecord, side: str) -> Path:
+    """Return the file with one side's detections.
+
+    Raises:
+        RecordError: It was not kept, or is damaged.
+    """
+    file = stored.intact_detections()
+    if file is None or not is_file(file):
+        raise RecordError(f"the detections of the {side} were not kept")
+    return file
 
 
 def _evaluated(stored: StoredRecord) -> frozenset[str]:

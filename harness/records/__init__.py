@@ -6,5 +6,7 @@ samples    timed inferences
 telemetry  the machine around one process
 status     the status of a cell, from its facts
 ownership  whose a run's folder is
+sealed     a checksum in a JSON file
+damaged    cells that are damaged, and how a resumed run goes on without them
 store      a run's folder while it is written
 """

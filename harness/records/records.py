@@ -5,6 +5,7 @@
     RUN/cells/CELL/detections.json  COCO result format
     RUN/cells/CELL/operators.json   times of its operators, where they were asked for
     RUN/cells/CELL/record.json      the cell; replaced after each of its processes, `complete` at the last one
+    RUN/damaged/CELL/               a cell that a resumed run found damaged, as it was; it is measured again
 
 Every file is whole or absent (`harness.atomic`), so a run can be killed at any instant, read, and resumed.
 Latency summaries are computed from the samples when a record is read (`harness.statistics.latency`); the COCO
@@ -17,6 +18,7 @@ Format history (`FORMAT`):
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -28,7 +30,8 @@ from harness.errors import RecordError, cannot_read
 from harness.paths import exists, found_in
 from harness.profiles import COMPUTERS
 from harness.records.checks import Check
-from harness.records.samples import Samples, load_samples, read_whole
+from harness.records.samples import DAMAGED, Samples, checksum_of, load_samples, read_whole
+from harness.records.sealed import is_intact, lay_out, seal
 from harness.records.telemetry import Telemetry, Whole
 from harness.schema import look_into
 from harness.settings import Settings
@@ -170,7 +173,8 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images.
 
     `n_images` were evaluated; those of `unreadable_ids` could not be read, for the reasons of `unreadable`. `checks`
-    say what contradicts the figures.
+    say what contradicts the figures. `detections` names the file with the detections, `detections_crc32` is its
+    checksum.
     """
 
     status: Status
@@ -187,6 +191,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     delegate: DelegateFacts | None = None
     runtime: str | None = None
     detections: str | None = None
+    detections_crc32: Whole | None = None
     device_lost: bool = False
     ap_per_category: dict[str, float | None] = msgspec.field(default_factory=dict)
     classes: ClassMatch | None = None
@@ -273,7 +278,7 @@ def save(path: Path, fact: Fact) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(fact), indent=1))
+    atomic.write_bytes(path, seal(lay_out(fact)))
 
 
 @lru_cache(maxsize=64)
@@ -286,10 +291,13 @@ def load(path: Path, kind: type[T]) -> T:
     """Read a fact.
 
     Raises:
-        RecordError: The file is missing, not JSON, or does not fit; names the file and the key.
+        RecordError: The file is missing, not JSON, not as it was written, or does not fit; names the file and the key.
     """
     try:
-        fact = msgspec.json.decode(read_whole(path), type=kind)
+        data = read_whole(path)
+        if not is_intact(data):
+            raise RecordError(f"{path}: {DAMAGED}: its checksum is not that of its content")
+        fact = msgspec.json.decode(data, type=kind)
         if isinstance(fact, Record):
             _check_settings(msgspec.json.encode(fact.settings))
         return fact
@@ -304,6 +312,15 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
     record: Record
     folder: Path
+
+    @property
+    def files(self) -> list[str]:
+        """The names of the record and of every file that it names."""
+        record = self.record
+        several = [process.samples for process in record.processes]
+        several += [part.detections for part in (record.accuracy,) if part is not None]
+        several += [part.operators for part in (record.operators,) if part is not None]
+        return ["record.json", *filter(None, several)]
 
     def samples(self) -> list[Samples]:
         """Read the samples of every process that has some, in order."""
@@ -332,6 +349,28 @@ class StoredRecord(msgspec.Struct, frozen=True):
         if accuracy is None or accuracy.detections is None:
             return None
         return self.folder / _plain(accuracy.detections)
+
+    def intact_detections(self) -> Path | None:
+        """Return the file with the detections; None where there is none, or it was not kept.
+
+        Raises:
+            RecordError: It is not as it was written.
+        """
+        path, facts = self.detections, self.record.accuracy
+        if path is None or facts is None or not os.path.lexists(path):
+            return None
+        if facts.detections_crc32 is not None and checksum_of(path) != facts.detections_crc32:
+            raise RecordError(f"{path}: {DAMAGED}: its checksum is not the one in its record")
+        return path
+
+    def check_files(self) -> None:
+        """Hold every file that the record names against its checksum, but for samples: see `samples`.
+
+        Raises:
+            RecordError: One is damaged; says which.
+        """
+        self.intact_detections()
+        self.operators()
 
 
 def _plain(name: str) -> str:

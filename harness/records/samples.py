@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import RecordError
+from harness.errors import RecordError, cannot_read
 
 SAMPLE = np.dtype([("start_ns", "<i8"), ("duration_ns", "<i8"), ("steady", "?")])
 """start_ns: since the process's first inference began; duration_ns: of `invoke()` alone; steady: after warm-up."""
+
+DAMAGED = "damaged since it was written"
 
 _BLOCK = 2**16
 """Bytes; the samples of most processes fit in one."""
@@ -71,6 +73,18 @@ def checksum(data: bytes | bytearray) -> int:
     return zlib.crc32(data)
 
 
+def checksum_of(path: str | Path) -> int:
+    """Return the CRC-32 of a file.
+
+    Raises:
+        RecordError: It cannot be read.
+    """
+    try:
+        return checksum(read_whole(path))
+    except OSError as error:
+        raise RecordError(cannot_read(path, error)) from error
+
+
 def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     """Read one process's samples.
 
@@ -86,7 +100,7 @@ def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     except OSError as error:
         raise RecordError(f"{path}: samples cannot be read ({error.strerror or error})") from error
     if crc32 is not None and checksum(data) != crc32:
-        raise RecordError(f"{path}: damaged since it was written: its checksum is not the one in its record")
+        raise RecordError(f"{path}: {DAMAGED}: its checksum is not the one in its record")
     try:
         samples = _from_bytes(data)
     except Exception as error:  # see `_from_bytes`

@@ -14,7 +14,7 @@ from harness.paths import is_folder
 from harness.records import records
 from harness.records.ownership import SCRATCH, Ownership, own
 from harness.records.records import OperatorProfile, Record, RunFacts
-from harness.records.samples import checksum
+from harness.records.samples import checksum, read_whole
 
 
 def now() -> str:
@@ -127,11 +127,17 @@ class RunStore:
         records.save(path, profile)
         return path.name
 
-    def take_detections(self, cell: str, file: Path) -> str:
-        """Move a worker's detections into the cell's folder and return the file's name."""
+    def take_detections(self, cell: str, file: Path) -> tuple[str, int]:
+        """Move a worker's detections into the cell's folder.
+
+        Returns:
+            The file's name, and its checksum.
+        """
         target = self._file("cells", cell, "detections.json")
+        with atomic.writing(target):
+            crc32 = checksum(read_whole(file))
         atomic.move(file, target)
-        return target.name
+        return target.name, crc32
 
     def save_record(self, record: Record) -> None:
         """Write a cell's record, in place of an earlier one."""

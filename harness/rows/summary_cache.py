@@ -73,13 +73,13 @@ class _RunSummaries:
     def summary(self, stored: StoredRecord) -> LatencySummary | None:
         """Return the cached summary, or compute it."""
         if not self._enabled:
-            return summary.summarize_record(stored)
+            return _summarized(stored)
         self._switch_to(stored.folder.parent)
         stamp = _stamp(stored)
         entry = self._known.get(stored.folder.name)
         if entry is not None and entry.stamp == stamp:
             return entry.summary
-        found = summary.summarize_record(stored)
+        found = _summarized(stored)
         if _is_settled(stamp):
             self._known[stored.folder.name] = _Entry(stamp, found)
             self._is_new = True
@@ -95,6 +95,12 @@ class _RunSummaries:
         if self._run is not None and self._is_new:
             with contextlib.suppress(OSError):
                 _write(_file(self._run), msgspec.msgpack.encode(_CachedRun(self._code, self._known)))
+
+
+def _summarized(stored: StoredRecord) -> LatencySummary | None:
+    """Summarize a cell all of whose files are as they were written."""
+    stored.check_files()
+    return summary.summarize_record(stored)
 
 
 def _read(run: Path, code: Stamp) -> dict[str, _Entry]:
@@ -118,16 +124,19 @@ def _file(run: Path) -> Path:
 
 
 def _stamp(stored: StoredRecord) -> Stamp:
-    """Stamp the files that a summary is computed from; () where one of them is missing."""
+    """Stamp the files of a cell; () where that is not possible. Detections may have been removed."""
     folder = str(stored.folder)
-    names = ("record.json", *(process.samples for process in stored.record.processes if process.samples))
     try:
-        return tuple([(name, *_change(os.stat(f"{folder}/{name}"))) for name in names])  # noqa: PTH116 (60,000 files)
+        return tuple([(name, *_change(f"{folder}/{name}")) for name in stored.files])
     except (OSError, ValueError):
         return ()
 
 
-def _change(found: os.stat_result) -> tuple[int, int]:
+def _change(path: str | Path) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 (60,000 files)
+    except FileNotFoundError:
+        return 0, 0
     return found.st_mtime_ns, found.st_size
 
 
@@ -137,4 +146,4 @@ def _is_settled(stamp: Stamp) -> bool:
 
 def _code_stamp() -> Stamp:
     files = [Path(module.__file__ or "") for module in _CODE]
-    return tuple((file.name, *_change(file.stat())) for file in files)
+    return tuple((file.name, *_change(file)) for file in files)

@@ -16,6 +16,7 @@ from harness.session import carry_out, prepare_resume
 from harness.settings import Settings
 from harness.tflite.model import describe
 from harness.workspace import find_workspace
+from tests.support.changed_runs import read_unsealed
 
 AXES = NmsAxes(kind=("regular", "fast"), score_threshold=(1e-8, 0.3))
 NAMES = [
@@ -73,7 +74,7 @@ def test_a_run_is_resumed_only_with_the_same_settings(prepared, recorder, tmp_pa
     assert again.request.nms == NmsAxes(kind=("fast",))
     again.resumes.release()
     path = folder / "run.json"
-    facts = json.loads(path.read_text())
+    facts = read_unsealed(path)
     facts["request"]["nms"]["kind"] = ["regular"]
     path.write_text(json.dumps(facts))
     with pytest.raises(IncomparableError):

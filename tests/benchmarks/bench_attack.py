@@ -31,20 +31,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from harness.bench.engines.base import TimedProcess
 from harness.bench.observer import Silent
 from harness.bench.request import Request
 from harness.cli.main import main as harness
 from harness.errors import HostFaultError, OutputError
 from harness.records.ownership import own
-from harness.records.records import DelegateFacts, ProcessFacts, is_finished, load_records
-from harness.records.samples import make_samples
+from harness.records.records import is_finished, load_records
 from harness.session import Prepared, carry_out, prepare
 from harness.settings import Settings
+from tests.support.changed_runs import read_unsealed
 from tests.support.paths import REPOSITORY
 from tests.support.runs_on_disk import RunFactory
+from tests.support.steady_engine import Steady
 
 LIMIT_S = 60.0
 """A report of two cells takes a fraction of a second; on a machine that does much else, some seconds."""
@@ -162,7 +160,10 @@ def _two_cells(folder: Path, run: str) -> RunFactory:
 def record_values(folder: Path, chance: random.Random, faults: int) -> Iterator[str]:
     """Put odd values into a record or into `run.json`, and read the run in every way."""
     run, other = _two_cells(folder, "20261121-090000-0001"), _two_cells(folder, "20261121-090000-0002")
-    files = {run.cells[1] / "record.json": _full_record(run), run.folder / "run.json": _full_run(run)}
+    files: dict[Path, Any] = {
+        run.cells[1] / "record.json": _full_record(run),
+        run.folder / "run.json": _full_run(run),
+    }
     ways = [
         *(("report", run.folder, "--format", name) for name in ("json", "table", "csv", "markdown")),
         *(("report", run.folder, "-o", folder / f"x.{name}") for name in ("html", "parquet")),
@@ -182,7 +183,7 @@ def record_values(folder: Path, chance: random.Random, faults: int) -> Iterator[
 
 def _full_record(run: RunFactory) -> dict[str, Any]:
     """A record with everything in it that one may hold."""
-    data: dict[str, Any] = json.loads((run.cells[1] / "record.json").read_text())
+    data = read_unsealed(run.cells[1] / "record.json")
     data["settings"] = SETTINGS
     data["model"]["card"] = {"dataset": {"path": "p"}, "input": {"width": 3, "height": 4}}
     data["processes"][0]["telemetry"] = {
@@ -194,7 +195,7 @@ def _full_record(run: RunFactory) -> dict[str, Any]:
 
 
 def _full_run(run: RunFactory) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads((run.folder / "run.json").read_text())
+    data = read_unsealed(run.folder / "run.json")
     request = {"dataset": "x", "workspace": "y", "models": ["a"]}
     return {**data, "request": request, "environment": {"packages": {"a": "1"}}, "command": ["a", "b"]}
 
@@ -297,25 +298,6 @@ class FaultyHost:
         self.count += 1
         if self.count > self._left:
             raise OSError(self._errno, os.strerror(self._errno), str(args[0]))
-
-
-class Steady:
-    """An engine that measures at once, and leaves a file in its scratch folder as a worker does."""
-
-    def time(self, cell: Any, repetition: int, scratch: Path) -> TimedProcess:
-        """Return samples."""
-        from harness import atomic
-
-        atomic.write_scratch(scratch / "job.json", "{}")
-        durations = np.full(30, 1_000_000 + repetition, np.int64)
-        facts = ProcessFacts(
-            index=repetition,
-            started_at="2026-11-21T00:00:00Z",
-            status="ok",
-            delegate=DelegateFacts(requested="cpu:1", actual="xnnpack", delegated_nodes=3, total_nodes=4),
-            steady_from=1,
-        )
-        return TimedProcess(facts, make_samples(np.cumsum(durations), durations, 1))
 
 
 def host_faults(folder: Path, chance: random.Random, faults: int) -> Iterator[str]:

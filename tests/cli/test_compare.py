@@ -9,6 +9,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.comparison.rows import COLUMNS
+from tests.support.changed_runs import replace_text
 
 
 @pytest.fixture
@@ -107,8 +108,7 @@ def test_names_in_markdown_are_text(compare, make_run):
         from harness.records import records
 
         path = make_run(run).folder / "cells" / "000" / "record.json"
-        data = path.read_text().replace('"same"', '"<img src=x> @all [a](b) | `c`"')
-        path.write_text(data)
+        replace_text(path, '"same"', '"<img src=x> @all [a](b) | `c`"')
         assert records.load(path, records.Record)
     make_run("left").cell("<b>gone</b> @all [a](b)")
     _, out, _ = compare("left", "right", "--format", "markdown")
@@ -152,7 +152,7 @@ def test_what_is_incomparable_is_an_error_that_names_the_key_and_both_values(com
     make_run("one").cell("a")
     folder = make_run("two").cell("a")
     path = folder / "record.json"
-    path.write_text(path.read_text().replace('"threads": 1', '"threads": 4'))
+    replace_text(path, '"threads": 1', '"threads": 4')
     status, _, err = compare("one", "two")
     assert status == 2
     assert "threads is 1 in one and 4 in the other" in err

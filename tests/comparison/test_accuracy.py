@@ -5,6 +5,7 @@ import pytest
 from harness.comparison.compare import compare_results
 from harness.comparison.expression import parse
 from harness.comparison.gate import judge
+from tests.support.changed_runs import read_unsealed
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_the_runs_own_request_leads_to_the_annotations(sides, edit, dataset):
     import json
 
     run = sides[1].folder / "run.json"
-    run.write_text(json.dumps({**json.loads(run.read_text()), "request": {"dataset": str(dataset)}}))
+    run.write_text(json.dumps({**read_unsealed(run), "request": {"dataset": str(dataset)}}))
     assert compared(sides).comparisons[0].accuracy.low is not None
 
 

@@ -12,6 +12,7 @@ from harness.errors import IncomparableError
 from harness.records.records import is_finished, load_records
 from harness.session import carry_out, prepare, prepare_resume
 from tests.support.adbd import open_network
+from tests.support.changed_runs import replace_text
 from tests.support.farm import RealFarm
 from tests.support.paths import REPOSITORY
 
@@ -186,7 +187,7 @@ def wait_for(what, timeout_s=30.0):
 def test_a_run_goes_on_with_a_device_only_as_it_was(two_hosts, quiet, tmp_path):
     outcome = carry_out(prepare(two_hosts.request(tmp_path, "fake-1@a")), quiet)
     path = next(outcome.folder.glob("cells/*/record.json"))
-    path.write_text(path.read_text().replace('"abi": "', '"abi": "other-'))
+    replace_text(path, '"abi": "', '"abi": "other-')
     with pytest.raises(IncomparableError, match=r"fake-1@a: device.abi is 'other-.*' in one and "):
         prepare_resume(outcome.folder)
 

@@ -8,6 +8,7 @@ from harness.records import records
 from harness.records.checks import Check
 from harness.report import export
 from harness.rows import columns, frame
+from tests.support.changed_runs import read_unsealed
 from tests.support.exported import read_back
 from tests.support.paths import RECORDS_FORMATS
 
@@ -28,7 +29,7 @@ def rows(make_run):
     run.cell(status="incorrect")
     run.cell()
     path = run.cells[0] / "record.json"
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = read_unsealed(path)
     data["accuracy"]["checks"] = [CHECK.about("ssd.tflite", "coco").as_row()]
     path.write_text(json.dumps(data), encoding="utf-8")
     return frame.to_rows(records.load_records(run.folder))

@@ -10,10 +10,11 @@ import pytest
 from harness.cli.main import main
 from harness.errors import RecordError
 from harness.records import records
+from harness.records.records import OperatorProfile, OperatorTime
 from harness.records.samples import checksum, load_samples, make_samples, to_bytes
 from harness.records.store import RunStore
 from harness.rows.selection import find_folders
-from tests.support.changed_runs import change_record
+from tests.support.changed_runs import change_record, give_detections, read_unsealed
 
 
 @pytest.fixture
@@ -92,6 +93,52 @@ def test_one_flipped_bit_in_the_samples_is_noticed(run, report):
     assert good["status"] == "ok" and bad["status"] == "failed" and "damaged" in bad["reasons"][0]
 
 
+@pytest.mark.parametrize(
+    ("place", "old", "new"),
+    [
+        ("settings", b'"threads": 1', b'"threads": 3'),
+        ("a summary figure", b'"map": 0.8', b'"map": 0.9'),
+        ("the time of a load", b'"init_ns": 8000000', b'"init_ns": 8000004'),
+        ("a model's size", b'"size_bytes": 1234567', b'"size_bytes": 1234565'),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_changed_value_of_a_record_is_noticed(run, report, place, old, new):
+    path = run.cells[1] / "record.json"
+    data = path.read_bytes()
+    assert old in data, place
+    path.write_bytes(data.replace(old, new, 1))
+    status, out, err = report(run.folder, "--format", "json")
+    assert status == 1 and "record.json: damaged since it was written" in err
+    assert [row["model"] for row in json.loads(out)] == ["good"]
+
+
+def test_one_flipped_bit_in_detections_is_noticed_and_removed_detections_are_no_damage(run, report):
+    for cell in run.cells:
+        give_detections(cell, 1.0, 5)
+        crc32 = checksum((cell / "detections.json").read_bytes())
+        change_record(cell, accuracy={"detections_crc32": crc32})
+    assert report(run.folder)[0] == 0
+    with_a_bit_flipped(run.cells[1] / "detections.json")
+    status, out, err = report(run.folder, "--format", "json")
+    good, bad = json.loads(out)
+    assert status == 1 and "detections.json: damaged since it was written" in err
+    assert good["status"] == "ok" and bad["status"] == "failed"
+    (run.cells[1] / "detections.json").unlink()
+    assert report(run.folder)[0] == 0
+
+
+def test_one_flipped_bit_in_operators_is_noticed_in_every_report(run, report):
+    times = (OperatorTime(kind="CONV_2D", name="a", delegated=False, time_ns=512),)
+    records.save(run.cells[1] / "operators.json", OperatorProfile(operators=times))
+    change_record(run.cells[1], operators={"status": "ok", "operators": "operators.json"})
+    path = run.cells[1] / "operators.json"
+    path.write_bytes(path.read_bytes().replace(b"512", b"513"))
+    status, out, err = report(run.folder, "--format", "json")
+    assert status == 1 and "operators.json: damaged since it was written" in err
+    assert [row["status"] for row in json.loads(out)] == ["ok", "failed"]
+
+
 def test_every_flipped_bit_of_a_header_without_a_checksum_is_a_record_error_or_none(tmp_path):
     path = tmp_path / "process-0.npy"
     whole = to_bytes(make_samples([1, 2, 3], [4, 5, 6], 1))
@@ -113,7 +160,7 @@ def test_the_samples_that_failed_once_are_a_record_error(shared_cases, tmp_path)
 def test_a_record_without_checksums_is_read_as_before(run, report):
     for cell in run.cells:
         path = cell / "record.json"
-        data = json.loads(path.read_text())
+        data = read_unsealed(path)
         for process in data["processes"]:
             del process["samples_crc32"]
         path.write_text(json.dumps(data))

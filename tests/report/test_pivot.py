@@ -6,6 +6,7 @@ from harness.errors import UnknownNameError
 from harness.report import pivot
 from harness.rows import frame
 from harness.rows.columns import NAMES
+from tests.support.changed_runs import replace_text
 
 
 def rows_of(*runs):
@@ -81,7 +82,7 @@ def test_of_a_cell_that_was_measured_twice_the_newest_is_shown_and_the_other_cou
     old, new = make_run("20261101-000000-0001"), make_run("20261102-000000-0002")
     for run, median, day in ((old, 5.0, "01"), (new, 7.0, "02")):
         path = run.cell("a", median_ms=median) / "record.json"
-        path.write_text(path.read_text().replace("2026-11-21T09:00:00Z", f"2026-11-{day}T09:00:00Z"))
+        replace_text(path, "2026-11-21T09:00:00Z", f"2026-11-{day}T09:00:00Z")
     rows = rows_of(old, new)
     assert cells(pivot.make_blocks(rows, "device")[0])["a"]["cpu:1"].startswith("★ 7.0")
     assert cells(pivot.make_blocks(rows[::-1], "device")[0])["a"]["cpu:1"].startswith("★ 7.0")

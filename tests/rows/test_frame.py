@@ -5,6 +5,7 @@ import pytest
 
 from harness.errors import RecordError, UnknownNameError
 from harness.rows import columns, frame
+from tests.support.changed_runs import replace_text
 
 
 def test_a_frame_has_the_public_columns_with_nullable_types(make_run):
@@ -64,7 +65,7 @@ def test_a_record_that_cannot_be_read_is_named_and_hides_no_other(make_run, text
 def test_a_record_of_a_newer_format_is_passed_over_with_the_remedy(make_run):
     run = make_run()
     path = run.cell() / "record.json"
-    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 99'))
+    replace_text(path, '"format": 1', '"format": 99')
     (warning,) = frame.read_results([run.folder]).warnings
     assert "99" in warning
     assert "upgrade" in warning
@@ -91,7 +92,7 @@ def test_a_cell_that_was_interrupted_says_so(make_run):
 def test_processes_that_failed_do_not_count_for_the_latency(make_run):
     run = make_run()
     path = run.cell(n_processes=4, n_samples=50) / "record.json"
-    path.write_bytes(path.read_bytes().replace(b'"index": 0,', b'"index": 0, "x": 1,'))
+    replace_text(path, '"index": 0,', '"index": 0, "x": 1,')
     assert [row["n_samples"] for row in frame.to_rows(frame.read_results([run.folder]).records)] == [200]
     text = path.read_bytes()
     at = text.index(b'"status": "ok"', text.index(b'"index": 0'))

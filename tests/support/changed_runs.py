@@ -9,13 +9,28 @@ from harness.accuracy.coco import evaluate
 from harness.accuracy.detections import load_detections
 from harness.records import records
 from harness.records.records import AccuracyFacts, Record
+from harness.records.sealed import KEY
 from tests.support.paths import DATASET
+
+
+def read_unsealed(path):
+    """Read a stored fact as plain values without its checksum, so that it can be changed and written back."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data.pop(KEY, None)
+    return data
+
+
+def replace_text(path, old, new):
+    """Replace a text in a stored fact, as a program that knows of no checksum may have written it."""
+    plain = json.dumps(read_unsealed(path), ensure_ascii=False, indent=1)
+    assert old in plain, f"{path}: no {old}"
+    path.write_text(plain.replace(old, new), encoding="utf-8")
 
 
 def change_record(folder, **parts):
     """Change top-level keys of a stored record; a mapping is merged into what is there."""
     path = folder / "record.json"
-    data = json.loads(path.read_text(encoding="utf-8"))
+    data = read_unsealed(path)
     for key, value in parts.items():
         data[key] = {**data[key], **value} if isinstance(value, dict) and data.get(key) else value
     path.write_text(json.dumps(data), encoding="utf-8")

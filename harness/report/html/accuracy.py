@@ -16,7 +16,7 @@ from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco_engines import Curves, run
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.detections import load_detections
-from harness.errors import HarnessError
+from harness.errors import HarnessError, RecordError
 from harness.paths import is_file, size_of
 from harness.records import records
 from harness.records.records import StoredRecord
@@ -77,7 +77,7 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
 
 def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
     """Return the cells with detections, the highest mAP first, as many as the rules allow."""
-    known = [(index, one, one.detections) for index, one in stored if one.record.status in MEASURED]
+    known = [(index, one, _intact(one)) for index, one in stored if one.record.status in MEASURED]
     scored = [(index, _map(one), path) for index, one, path in known if path is not None and is_file(path)]
     read = 0
     for index, _, path in sorted(scored, key=lambda entry: -entry[1])[:MOST_CURVES]:
@@ -85,6 +85,14 @@ def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]
         if read > MOST_BYTES:
             return
         yield index, path
+
+
+def _intact(stored: StoredRecord) -> Path | None:
+    """Return the detections of a cell; None also where they are damaged, which stands in its row."""
+    try:
+        return stored.intact_detections()
+    except RecordError:
+        return None
 
 
 def _map(stored: StoredRecord) -> float:
