@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset
+from harness.diagnosis.layers.constants import Constants, compare_constants
 from harness.diagnosis.layers.layers import Layers
 from harness.diagnosis.loss.attribution import Attribution
 from harness.diagnosis.loss.loss import Loss
@@ -42,6 +44,11 @@ class Evidence:
     pipeline_config: Path | None = None
     representative: Path | None = None
     workspace: str | None = None
+
+    @cached_property
+    def constants(self) -> Constants:
+        """The constants of both files, compared; no inference."""
+        return compare_constants(self.pair)
 
     def trial(self, change: Change, model: ComparedModel | None = None, n_images: int | None = None) -> Trial:
         """Compare a model (the quantized one by default) with a change to the model as it is: see `Runs.trial`."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from harness.errors import MissingExtraError
 
@@ -44,6 +45,25 @@ def load_writable(purpose: str) -> ModuleType:
     if not hasattr(classes, "ModelT"):
         raise MissingExtraError(f"{purpose} (package `ai-edge-litert`)", "test")
     return classes
+
+
+def writable_model(data: bytes, purpose: str) -> tuple[ModuleType, Any]:
+    """Return the schema's classes and a file as their objects, to be changed and packed again.
+
+    Buffers that lie behind the model, as newer converters write them, are taken into it: packing moves everything.
+
+    Raises:
+        MissingExtraError: The package that can write is not installed.
+    """
+    import numpy as np
+
+    classes = load_writable(purpose)
+    model: Any = classes.ModelT.InitFromObj(classes.Model.GetRootAs(bytearray(data), 0))
+    for buffer in model.buffers:
+        if getattr(buffer, "offset", 0) > 1:
+            buffer.data = np.frombuffer(data, np.uint8, count=buffer.size, offset=buffer.offset)
+            buffer.offset = buffer.size = 0
+    return classes, model
 
 
 def enum_names(enum: type) -> Mapping[int, str]:

@@ -21,10 +21,19 @@ It returns None where the test found nothing, or could not be made. The causes:
     float16_overflow     values beyond 65504
     delegate_arithmetic  the delegate computes another result than the CPU
     qat_ignored          quantization-aware training was configured, and left no trace
+    other_checkpoint     nearly all weights are another training's
+    batch_norm           batch norm folded with other statistics
+    class_order          the heads' classes in another order
+    few_bits             weights of fewer bits than said
+    layer_weights        single layers' weights clipped, permuted, rescaled, BGR
+    layer_bias           single layers' biases lost or of another size
+    anchors              anchors and other constants behind the heads
 
 What they share:
 
     hypotheses       other cards, tried
+    suspects         constants that are no rounding of the float model's, sorted
+    put_back         the float model's constants in the quantized file, run
     emulations       the float model quantized in parts, run
     ranges           stored ranges against real values
     pipeline_config  the training's `pipeline.config`, read
@@ -54,4 +63,11 @@ CAUSES: dict[str, str] = {
     "float16-overflow": f"{_HERE}.float16_overflow",  # beyond 65504
     "delegate-arithmetic": f"{_HERE}.delegate_arithmetic",  # the delegate computes something else
     "qat-ignored": f"{_HERE}.qat_ignored",  # configured, and not in the graph
+    "other-checkpoint": f"{_HERE}.other_checkpoint",  # most weights are no rounding of the float model's
+    "batch-norm-statistics": f"{_HERE}.batch_norm",  # biases differ, weights do not
+    "class-order": f"{_HERE}.class_order",  # heads' channels permuted
+    "few-bits": f"{_HERE}.few_bits",  # 8-bit numbers that take few values
+    "layer-weights": f"{_HERE}.layer_weights",  # one layer's weights
+    "layer-bias": f"{_HERE}.layer_bias",  # one layer's bias
+    "anchors": f"{_HERE}.anchors",  # anchors, strides, grids
 }

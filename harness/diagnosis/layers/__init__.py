@@ -5,6 +5,8 @@ matching          tensors of the quantized graph matched to those of the float g
 tensors           every tensor compared over real images
 first_break       the first tensor that breaks
 quantization_map  the quantized graph's quantization, by the float graph's tensors
+constants         the constants of both files compared, without inference
+constant_faults   what was done to a constant that is no rounding of the float model's
 emulate           the float model with parts of it quantized
 sensitivity       the cost of single layers
 joined_outputs    tensors in which boxes and scores lie together

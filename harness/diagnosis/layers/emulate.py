@@ -90,8 +90,7 @@ class _Emulation:
     """One model as the schema's objects."""
 
     def __init__(self, data: bytes) -> None:
-        self.classes = schema.load_writable("emulating a quantized model")
-        self.model: Any = self.classes.ModelT.InitFromObj(self.classes.Model.GetRootAs(bytearray(data), 0))
+        self.classes, self.model = schema.writable_model(data, "emulating a quantized model")
         self.graph: Any = self.model.subgraphs[0]
 
     def with_parts(self, parts: QuantizedParts) -> bytes:

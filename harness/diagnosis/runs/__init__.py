@@ -7,5 +7,6 @@ engines       interpreters of this computer
 on_device     detections on another device or delegate
 input_values  the real numbers that a network gets for a pixel
 input_scale   another scale and zero point written to an input
+patched_file  other constants, scales and zero points in a quantized file
 scratch       a temporary folder for the models of trials
 """

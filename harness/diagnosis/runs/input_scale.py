@@ -24,8 +24,7 @@ def with_input_scale(data: bytes, scale: float, zero_point: int, path: Path) -> 
     """
     reader.read_graph(data, path)
     with reader.malformed(path):
-        classes = schema.load_writable("emulating a quantized model")
-        model: Any = classes.ModelT.InitFromObj(classes.Model.GetRootAs(bytearray(data), 0))
+        classes, model = schema.writable_model(data, "emulating a quantized model")
         graph = model.subgraphs[0]
         index = graph.inputs[0]
         old = float(graph.tensors[index].quantization.scale[0])

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from tests.support.faults import by_card, by_model, by_shared
+from tests.support.faults import by_card, by_constants, by_model, by_shared
 from tests.support.faults.workshop import Fault, Workshop
 
 Maker = Callable[[Workshop], Fault]
-BUNDLED: dict[str, Maker] = {make.__name__: make for make in (*by_card.FAULTS, *by_model.FAULTS)}
+BUNDLED: dict[str, Maker] = {
+    make.__name__: make for make in (*by_card.FAULTS, *by_model.FAULTS, *by_constants.FAULTS)
+}
 SHARED: dict[str, Maker] = {make.__name__: make for make in by_shared.FAULTS}
 
 
