@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def compare(
     base: str | Path | Sequence[str | Path],
-    new: str | Path | Sequence[str | Path],
+    new: str | Path | Sequence[str | Path] | None = None,
     *,
+    match: str | Sequence[str] = (),
     fail_if: str | Sequence[str] = (),
     dataset: str | Path | Sequence[str | Path] | None = None,
     junit: str | Path | None = None,
@@ -25,7 +26,10 @@ def compare(
 
     Args:
         base: A run's id, the beginning of one, `latest`, or a folder with one or several runs; or several of them.
-        new: The same of what is judged.
+            `RUN:MODEL` is one model of a run.
+        new: The same of what is judged; None where `base` was measured with `against`, or `match` names two of its
+            models.
+        match: `A=B`: the model A of `base` is held against the model B of `new`.
         fail_if: Changes that are not accepted, such as `latency_median_ms > 5%`; decided in the column `gate`.
         dataset: Where datasets are now, if they were moved since.
         junit: A file to write the findings to as JUnit XML.
@@ -52,17 +56,17 @@ def compare(
     from harness import outputs
     from harness.comparison import compare as comparing
     from harness.comparison import expression, gate, rows
+    from harness.comparison.sides import find_sides
     from harness.report import comparison_summary as summary
-    from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     place = find_workspace(workspace)
     if junit is not None:
         outputs.check(junit, outputs.JUNIT_ENDINGS)
     conditions = [expression.parse(text) for text in several(fail_if)]
-    before, after = (find_folders(several(side), place.results) for side in (base, new))
+    sides = find_sides(several(base), several(new or ()), several(match), place.results)
     datasets = [Path(path) for path in several(dataset or ())]
-    compared = comparing.compare_results(before, after, datasets, place)
+    compared = comparing.compare_sides(sides, datasets, place)
     if not conditions:
         comparing.refuse_nothing_in_common(compared)
     verdict = gate.judge(compared, conditions)

@@ -95,7 +95,9 @@ def _difference(loaded: EvaluationInput, against: Path) -> pd.DataFrame:
 
     base = read_detections(loaded.truth, against)
     result = paired_difference(loaded.truth, base, loaded.table, loaded.chosen)
-    return to_frame([evaluation.against_row(result)], evaluation.AGAINST_COLUMNS)
+    without = evaluation.without_detections(loaded, base)
+    remarks = evaluation.without_remarks(without, result.n_images)
+    return to_frame([evaluation.against_row(result, without)], evaluation.AGAINST_COLUMNS, remarks)
 
 
 def _parts(loaded: EvaluationInput, engine: CocoEngine, curves: Path | None) -> pd.DataFrame:

@@ -23,14 +23,24 @@ if TYPE_CHECKING:
     "compare",
     context_settings=CONTEXT,
     epilog=examples(
+        "harness compare latest --fail-if 'latency_median_ms > 5%'   both sides of a run made with --against",
         "harness compare 20261120 latest                  what changed since that run",
+        "harness compare latest:yolo-fp16 latest:yolo-int8   two models of one run",
+        "harness compare 20261120 latest --match yolo=yolo-v2   a model under another name, the others by theirs",
         "harness compare base/ new/ --fail-if 'latency_median_ms > 5%' --fail-if 'map < -0.005'",
         "harness compare base/ new/ --fail-if 'size_bytes > 0' --junit gate.xml --format markdown",
         "harness compare base/ new/ --format json         one object a matched cell",
     ),
 )
 @click.argument("base", shell_complete=completion.runs)
-@click.argument("new", shell_complete=completion.runs)
+@click.argument("new", required=False, shell_complete=completion.runs)
+@click.option(
+    "--match",
+    "match",
+    multiple=True,
+    metavar="A=B",
+    help="Hold BASE's model A against NEW's model B, whatever they are called; may be repeated.",
+)
 @click.option(
     "--fail-if",
     "fail_if",
@@ -59,7 +69,8 @@ if TYPE_CHECKING:
 def command(
     ctx: click.Context,
     base: str,
-    new: str,
+    new: str | None,
+    match: tuple[str, ...],
     fail_if: tuple[str, ...],
     junit: Path | None,
     datasets: tuple[Path, ...],
@@ -67,9 +78,14 @@ def command(
 ) -> None:
     """Compare two runs, cell by cell: what became slower, faster, better or worse, and what cannot be told.
 
-    BASE and NEW are runs' ids, the beginning of one, `latest`, or folders with one or several runs. Cells are matched
-    by model, device, delegate, threads and dataset; the model's file and the runtime may differ. Of folders with
-    several runs on both sides, the runs are the samples; measured in turn, A B A B, they rule out what lasts longer.
+    BASE and NEW are runs' ids, the beginning of one, `latest`, or folders with one or several runs; RUN:MODEL is one
+    model of a run. Without NEW, BASE holds both sides: it was measured with `harness run NEW --against BASE`, or
+    --match names two of its models. Cells are matched by model, device, delegate, threads and dataset; the model's file
+    and the runtime may differ.
+
+    Cells of one run are paired round by round, which rules out what lasts longer than a round: it is in both. Of
+    folders with several runs on both sides, the runs are the samples; measured in turn, A B A B, they rule out what
+    lasts longer than a run.
 
     All cells are decided together (Benjamini-Hochberg). Nothing is decided where heat, other programs or the clock
     disturbed either side, or with fewer than three processes.
@@ -83,13 +99,13 @@ def command(
     first_inference_ms, peak_memory_mb, size_bytes, delegated_nodes, total_nodes and map.
     """
     from harness.comparison import compare, expression, gate, rows
-    from harness.rows.selection import find_folders
+    from harness.comparison.sides import find_sides
     from harness.workspace import find_workspace
 
     conditions = [expression.parse(text) for text in fail_if]
     workspace = find_workspace(ctx.obj)
-    before, after = (find_folders([name], workspace.results) for name in (base, new))
-    compared = compare.compare_results(before, after, datasets, workspace)
+    sides = find_sides([base], [] if new is None else [new], match, workspace.results)
+    compared = compare.compare_sides(sides, datasets, workspace)
     if not conditions:
         compare.refuse_nothing_in_common(compared)
     verdict = gate.judge(compared, conditions)
@@ -112,7 +128,9 @@ def _print(
         warn(remark)
     if format_ == "table":
         count = compared.decisions.sentence()
-        for line in (*summary.undecided_reasons(rows), *dict.fromkeys(summary.changed_things(rows)), count):
+        changed = dict.fromkeys(summary.changed_things(rows))
+        pairing = summary.pairing_of(compared)
+        for line in (*summary.undecided_reasons(rows), *changed, count, *pairing):
             if line:
                 note(line)
     for finding in verdict.findings:

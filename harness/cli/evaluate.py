@@ -140,7 +140,10 @@ def _show_difference(loaded: EvaluationInput, against: Path, output: Path | None
 
     base = read_detections(loaded.truth, against)
     result = paired_difference(loaded.truth, base, loaded.table, loaded.chosen)
-    emit([evaluation.against_row(result)], evaluation.AGAINST_COLUMNS, format_, output)
+    without = evaluation.without_detections(loaded, base)
+    for sentence in evaluation.without_remarks(without, result.n_images):
+        warn(sentence)
+    emit([evaluation.against_row(result, without)], evaluation.AGAINST_COLUMNS, format_, output)
 
 
 def _show_parts(

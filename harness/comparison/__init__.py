@@ -1,5 +1,6 @@
 """Compare two runs and decide by a gate, which knows when the data cannot decide.
 
+sides       the two sides of a comparison, as a user names them
 match       the cells of two runs, matched
 measures    the columns that can be compared with a known uncertainty
 accuracy    the difference of two mAPs on the same images

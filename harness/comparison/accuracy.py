@@ -27,6 +27,7 @@ class AccuracyDifference:
     """The difference of the new cell's mAP to the base's.
 
     `low` and `high` bound `change` (new less base) with 95 % over images; unknown is None and `reason` says why.
+    `other_images` says that both have a mAP, but not of the same images.
     """
 
     change: float | None
@@ -35,6 +36,7 @@ class AccuracyDifference:
     p: float | None = None
     decision: AccuracyDecision = "~"
     reason: str = ""
+    other_images: bool = False
 
 
 @dataclass
@@ -112,8 +114,9 @@ def _annotations_file(path: Path) -> Path:
 def accuracy_difference(pair: RecordPair, annotations: AnnotationFinder) -> AccuracyDifference:
     """Compare the mAPs of two cells on the same images."""
     problem = _problem(pair)
-    if problem:
-        return AccuracyDifference(None, reason=problem)
+    apart = problem or _other_images(pair)
+    if apart:
+        return AccuracyDifference(None, reason=apart, other_images=not problem)
     change = _map(pair.new) - _map(pair.base)
     try:
         files = _detections(pair.base, "base"), _detections(pair.new, "new")
@@ -165,6 +168,24 @@ def _problem(pair: RecordPair) -> str:
     return ""
 
 
+def _other_images(pair: RecordPair) -> str:
+    """Say how the images differ that the two were run over, whatever they were asked for; nothing where none does."""
+    base, new = pair.base.record.accuracy, pair.new.record.accuracy
+    assert base is not None and new is not None
+    if base.annotations_sha256 != new.annotations_sha256:
+        names = f"{base.dataset} and {new.dataset}"
+        return f"the two mAPs are of different annotations ({names}): evaluate both on one dataset"
+    if _n_planned(base) != _n_planned(new):
+        counts = f"{_n_planned(base)} images of the base, {_n_planned(new)} of the new"
+        return f"the two mAPs are of other images ({counts}): give both the same --limit"
+    return ""
+
+
+def _n_planned(accuracy: AccuracyFacts) -> int:
+    """Return how many images a cell was run over: the first by id, those that were unreadable too."""
+    return accuracy.n_images + len(accuracy.unreadable_ids)
+
+
 def _why(accuracy: AccuracyFacts | None) -> str:
     if accuracy is None:
         return ": it was not measured"
@@ -192,9 +213,10 @@ def _paired(truth: GroundTruth, base: Path, new: Path, pair: RecordPair) -> Accu
 
 
 def _images(truth: GroundTruth, pair: RecordPair) -> list[int]:
-    """Return the images that `harness run --limit` evaluates: the first by id, less those that were unreadable."""
-    ids = sorted(image.id for image in truth.images)[: pair.new.record.settings.get("limit")]
+    """Return the images that both were run over: the first by id, less those that were unreadable."""
     parts = (pair.base.record.accuracy, pair.new.record.accuracy)
+    assert parts[1] is not None
+    ids = sorted(image.id for image in truth.images)[: _n_planned(parts[1])]
     left_out = {number for part in parts if part is not None for number in part.unreadable_ids}
     return [number for number in ids if number not in left_out]
 

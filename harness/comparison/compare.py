@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.comparison import measures
+from harness.comparison import design, measures
 from harness.comparison.accuracy import AccuracyDifference, AnnotationFinder, accuracy_difference
-from harness.comparison.match import Matching, RecordPair, match
+from harness.comparison.match import Matching, RecordPair, match, name_of
+from harness.comparison.sides import Sides
 from harness.comparison.together import Decisions, decide_together
 from harness.errors import RecordError, UsageError
 from harness.records.records import StoredRecord
@@ -47,6 +48,11 @@ class CellComparison:
     disturbed: tuple[str, ...] = ()
 
     @cached_property
+    def by_round(self) -> bool:
+        """Whether the two were measured in turn, so that each round is a sample."""
+        return design.by_round(self.pair)
+
+    @cached_property
     def latency(self) -> Difference:
         """The difference of the median latencies."""
         return self.difference("latency_median_ms")
@@ -63,8 +69,9 @@ class CellComparison:
             problem = _problem(row, column)
             if problem:
                 return Difference(None, None, None, None, "~", f"the {side} {problem}")
+        compare = measures.difference_in_turn if self.by_round else measures.difference
         try:
-            found = measures.difference(column, *self.pair.sides.values())
+            found = compare(column, *self.pair.sides.values())
         except RecordError as error:
             return Difference(None, None, None, None, "~", str(error))
         disturbance = self.disturbance(column)
@@ -131,16 +138,29 @@ def compare_results(
         RecordError: A folder holds no run at all.
     """
     found = [frame.read_results(side) for side in (base, new)]
-    matching = match(found[0].records, found[1].records)
+    warnings = (*found[0].warnings, *found[1].warnings)
+    return compare_sides(Sides(found[0].records, found[1].records, warnings=warnings), datasets, workspace)
+
+
+def compare_sides(
+    sides: Sides, datasets: Iterable[Path] = (), workspace: Workspace | None = None
+) -> RunComparison:
+    """Compare what was chosen as the two sides; further arguments are those of `compare_results`.
+
+    Raises:
+        UnknownNameError: A side has no model of a name that was given.
+    """
+    matching = match(sides.base, sides.new, sides.names, only=sides.only)
     annotations = AnnotationFinder(tuple(datasets), workspace)
     damaged: list[str] = []
     compared = tuple(_compare(pair, annotations, damaged) for pair in matching.pairs)
-    return RunComparison(compared, matching, (*found[0].warnings, *found[1].warnings, *damaged))
+    return RunComparison(compared, matching, (*sides.warnings, *damaged))
 
 
 def _compare(pair: RecordPair, annotations: AnnotationFinder, damaged: list[str]) -> CellComparison:
     """Compare two cells; what is damaged of them is added to `damaged`."""
-    sides = {side: _Side.of(records) for side, records in pair.sides.items()}
+    in_turn = design.by_round(pair)
+    sides = {side: _Side.of(records, in_turn=in_turn) for side, records in pair.sides.items()}
     damaged += [text for side in sides.values() for text in side.damaged]
     disturbed = [f"the {name} is {said}" for name, side in sides.items() for said in side.disturbed]
     base, new = (side.row for side in sides.values())
@@ -156,18 +176,18 @@ class _Side:
     damaged: tuple[str, ...] = ()
 
     @staticmethod
-    def of(records: Sequence[StoredRecord]) -> _Side:
+    def of(records: Sequence[StoredRecord], *, in_turn: bool = False) -> _Side:
         """Summarize one side; of several runs each counts once for the median."""
         rows, damaged = frame.checked_rows(records)
-        found = [finding for stored in records for finding in _disturbances(stored)]
+        found = [finding for stored in records for finding in _disturbances(stored, in_turn=in_turn)]
         row = rows[-1] | (_median_of([row["latency_median_ms"] for row in rows]) if len(rows) > 1 else {})
         disturbed = dict.fromkeys(f"{verdict}: {reason}" for verdict, reason in found)
         return _Side(row, tuple(disturbed), tuple(damaged))
 
 
-def _disturbances(stored: StoredRecord) -> tuple[Finding, ...]:
+def _disturbances(stored: StoredRecord, *, in_turn: bool) -> tuple[Finding, ...]:
     try:
-        return disturbances(stored.record, summarize_record(stored))
+        return disturbances(stored.record, summarize_record(stored), in_turn=in_turn)
     except RecordError:
         return ()
 
@@ -200,8 +220,6 @@ def refuse_nothing_in_common(compared: RunComparison) -> None:
 
 
 def _names(side: Sequence[StoredRecord]) -> str:
-    from harness.comparison.match import name_of
-
     names = [name_of(stored.record) for stored in side]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f"{'; '.join(names[:3])}{more}" or "no cell at all"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Literal
 
 from harness.comparison.match import RecordPair
 from harness.records.records import StoredRecord
 
-Order = Literal["in turn", "base first", "new first"]
+Order = Literal["by round", "in turn", "base first", "new first"]
 
 CANNOT_EXCLUDE = (
     "{first} was measured before {second}, not in turn: what lasts longer than a run (heat, another program, a clock's "
-    "level, an update) may be the difference; several runs a side, measured A B A B, rule that out"
+    "level, an update) may be the difference; one run of both rules that out: harness run NEW --against BASE"
 )
+BY_ROUND = "both sides were measured in turn in one run and are compared round by round: what lasts longer is in both"
 
 
 def order(pair: RecordPair) -> Order | None:
     """Return in which order the two sides were measured; None where nothing was timed."""
+    if by_round(pair):
+        return "by round"
     first, second = (sorted(_starts(side)) for side in pair.sides.values())
     if not (first and second):
         return None
@@ -26,8 +30,28 @@ def order(pair: RecordPair) -> Order | None:
     return "new first" if second[-1] < first[0] else "in turn"
 
 
+def by_round(pair: RecordPair) -> bool:
+    """Whether each run measured both sides in turn, so that they can be paired: round by round, or run by run."""
+    if not pair.same_runs:
+        return False
+    if len(pair.sides["base"]) > 1:
+        return True
+    starts = [
+        {process.index: process.started_at for process in side[0].record.processes}
+        for side in pair.sides.values()
+    ]
+    rounds = [sorted((starts[0][k], starts[1][k])) for k in sorted(starts[0].keys() & starts[1].keys())]
+    return bool(rounds) and all(one[1] <= after[0] for one, after in pairwise(rounds))
+
+
 def _starts(side: Sequence[StoredRecord]) -> Iterator[str]:
     return (process.started_at for stored in side for process in stored.record.processes)
+
+
+def pairing(pairs: Iterable[RecordPair]) -> Iterator[str]:
+    """Return how cells of one run are compared, one sentence for all."""
+    if any(map(by_round, pairs)):
+        yield BY_ROUND
 
 
 def remarks(pairs: Iterable[RecordPair]) -> Iterator[str]:

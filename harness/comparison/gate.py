@@ -106,7 +106,7 @@ def judge(compared: RunComparison, conditions: Sequence[Condition]) -> GateResul
         for comparison in compared.comparisons
     )
     gone = [(name_of(stored.record), "missing from the new run") for stored in compared.matching.missing]
-    gone += [(name_of(odd.pair.new.record), str(odd.error())) for odd in compared.matching.incomparable]
+    gone += [(odd.pair.name, str(odd.error())) for odd in compared.matching.incomparable]
     others = [
         Finding(cell, condition, Outcome.UNDECIDED, why) for cell, why in gone for condition in conditions
     ]
@@ -122,7 +122,7 @@ def judge_cell(comparison: CellComparison, condition: Condition) -> Finding:
     """Judge one matched cell by one condition."""
     estimate = estimate_of(comparison, condition)
     outcome = decide(estimate, condition)
-    cell = name_of(comparison.pair.new.record)
+    cell = comparison.pair.name
     status = comparison.base["status"]
     if estimate.change is None and status == comparison.new["status"] and status not in MEASURED:
         return Finding(cell, condition, Outcome.PASS, f"not judged: {status} before and after", judged=False)

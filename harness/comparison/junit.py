@@ -29,9 +29,10 @@ def to_junit(compared: RunComparison, verdict: GateResult) -> bytes:
         suite.append(_case(finding))
     if not cases:
         suite.extend(_plain_cases(compared))
-    left_open = "\n".join(design.remarks(one.pair for one in compared.comparisons))
-    if left_open:
-        ET.SubElement(suite, "system-out").text = _safe(left_open)
+    pairs = [one.pair for one in compared.comparisons]
+    said = "\n".join((*design.pairing(pairs), *design.remarks(pairs)))
+    if said:
+        ET.SubElement(suite, "system-out").text = _safe(said)
     root = ET.Element("testsuites", dict(suite.attrib))
     root.append(suite)
     ET.indent(root)
@@ -65,10 +66,8 @@ def _case(finding: Finding) -> ET.Element:
 
 
 def _plain_cases(compared: RunComparison) -> Iterable[ET.Element]:
-    from harness.comparison.match import name_of
-
     for one in compared.comparisons:
-        case = _empty_case(name_of(one.pair.new.record), "compared")
+        case = _empty_case(one.pair.name, "compared")
         doubts = {side: doubt(getattr(one, side)) for side in ("base", "new")}
         words = [f"the {side} is {word}" for side, word in doubts.items() if word]
         if words:

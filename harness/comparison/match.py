@@ -2,7 +2,11 @@
 
 Cells match by the model's name, the device, the delegate, the threads and the dataset. The model's hash and the
 runtime's version may differ: the cost of a new file or a new runtime is what a gate measures, and both are shown.
-Conditions that would make the difference one of the measurement and not of the model (`COMPARED`) must be equal.
+Conditions that would make the difference one of the measurement and not of the model (`COMPARED`) must be equal. What
+only the accuracy depends on, its images, is held against each other there (`harness.comparison.accuracy`).
+
+Two models are matched where that is asked for, or where a run measured one against the other; their input sizes may
+differ, too. Cells of one run are paired by round, since its processes were measured in turn.
 
 Where both sides hold several runs of a cell, all runs that measured it alike count: the run is the highest level that
 varies, so it is the unit. What lasts longer than a run (a clock's level, another program) is then part of the spread.
@@ -10,11 +14,11 @@ varies, so it is the unit. What lasts longer than a run (a clock's level, anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import IncomparableError
+from harness.errors import IncomparableError, UnknownNameError
 from harness.records.records import Record, StoredRecord
 from harness.vocabulary import MEASURED
 
@@ -30,12 +34,26 @@ class RecordPair:
         new: The newest of the new.
         earlier_bases: Further runs of the reference, oldest first; only where both sides have some.
         earlier_news: The same of the new.
+        chosen: Whether the two models were named, and not matched by having one name.
     """
 
     base: StoredRecord
     new: StoredRecord
     earlier_bases: tuple[StoredRecord, ...] = ()
     earlier_news: tuple[StoredRecord, ...] = ()
+    chosen: bool = False
+
+    @property
+    def name(self) -> str:
+        """The cell's name, with the base's model where that has another."""
+        base, new = self.base.record.model.name, self.new.record.model.name
+        return name_of(self.new.record) if base == new else f"{name_of(self.new.record)} (against {base})"
+
+    @property
+    def same_runs(self) -> bool:
+        """Whether each run measured both sides, so that what lasts longer is in both."""
+        runs = [[stored.record.run_id for stored in side] for side in self.sides.values()]
+        return sorted(runs[0]) == sorted(runs[1]) and len(set(runs[0])) == len(runs[0])
 
     @property
     def sides(self) -> dict[str, tuple[StoredRecord, ...]]:
@@ -61,7 +79,7 @@ class Incomparable:
 
     def __str__(self) -> str:
         """Name the cell, the key and both values."""
-        return f"{name_of(self.pair.new.record)}: {self.error()}"
+        return f"{self.pair.name}: {self.error()}"
 
     def error(self) -> IncomparableError:
         """Return it as an error."""
@@ -87,20 +105,62 @@ class Matching:
     remarks: tuple[str, ...] = ()
 
 
-def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching:
+Names = Sequence[tuple[str, str]]
+"""Models that are held against each other: the base's name and the new's."""
+
+
+def match(
+    base: Iterable[StoredRecord], new: Iterable[StoredRecord], names: Names = (), *, only: bool = False
+) -> Matching:
     """Match the cells of two runs, or of two folders of runs.
 
     Of a cell that only one side measured several times, the newest complete measurement counts.
+
+    Args:
+        base: The reference.
+        new: What is judged.
+        names: Models to match that have different names.
+        only: Whether no other cells are matched.
+
+    Raises:
+        UnknownNameError: A side has no model of such a name.
     """
+    bases, news = list(base), list(new)
+    parts = [_match(_of_model(bases, old), _of_model(news, now), chosen=True) for old, now in names]
+    if not only:
+        named = [{pair[side] for pair in names} for side in (0, 1)]
+        rest = (
+            [stored for stored in side if stored.record.model.name not in taken]
+            for side, taken in zip((bases, news), named, strict=True)
+        )
+        parts.append(_match(*rest))
+    return _together(parts)
+
+
+def _of_model(records: Sequence[StoredRecord], name: str) -> list[StoredRecord]:
+    found = [stored for stored in records if stored.record.model.name == name]
+    if not found:
+        raise UnknownNameError("model", name, {stored.record.model.name for stored in records})
+    return found
+
+
+def _together(parts: Sequence[Matching]) -> Matching:
+    """Put the matchings of several groups of cells into one."""
+    names = ("pairs", "incomparable", "missing", "added", "remarks")
+    return Matching(*(tuple(one for part in parts for one in getattr(part, name)) for name in names))
+
+
+def _match(base: Iterable[StoredRecord], new: Iterable[StoredRecord], *, chosen: bool = False) -> Matching:
+    """Match cells by all that identifies them; by all but the model where that was chosen."""
     remarks: list[str] = []
-    first, second = (_by_key(side) for side in (base, new))
+    first, second = (_by_key(side, chosen=chosen) for side in (base, new))
     pairs: list[RecordPair] = []
     for key in [key for key in first if key in second]:
-        pairs += [_pair(first.pop(key), second.pop(key), remarks)]
+        pairs.append(_pair(first.pop(key), second.pop(key), remarks, chosen=chosen))
     for old in list(first):
         found = next((other for other in second if _near(old, other)), None)
         if found is not None:
-            pairs += [_pair(first.pop(old), second.pop(found), remarks)]
+            pairs.append(_pair(first.pop(old), second.pop(found), remarks, chosen=chosen))
     odd = [problem for pair in pairs if (problem := _problem(pair))]
     bad = {id(problem.pair) for problem in odd}
     good = tuple(pair for pair in pairs if id(pair) not in bad)
@@ -110,24 +170,28 @@ def match(base: Iterable[StoredRecord], new: Iterable[StoredRecord]) -> Matching
     return Matching(good, tuple(odd), missing, added, tuple(remarks))
 
 
-def _by_key(records: Iterable[StoredRecord]) -> dict[tuple[Any, ...], list[StoredRecord]]:
+def _by_key(records: Iterable[StoredRecord], *, chosen: bool) -> dict[tuple[Any, ...], list[StoredRecord]]:
     """Return the measurements of each cell, the newest complete one last."""
     found: dict[tuple[Any, ...], list[StoredRecord]] = {}
     for stored in sorted(records, key=lambda stored: (stored.record.complete, stored.record.started_at)):
-        found.setdefault(_full_key(stored.record), []).append(stored)
+        _, *rest = _full_key(stored.record)
+        key = ("", *rest) if chosen else _full_key(stored.record)
+        found.setdefault(key, []).append(stored)
     return found
 
 
-def _pair(bases: list[StoredRecord], news: list[StoredRecord], remarks: list[str]) -> RecordPair:
+def _pair(
+    bases: list[StoredRecord], news: list[StoredRecord], remarks: list[str], *, chosen: bool
+) -> RecordPair:
     alike = [[stored for stored in side if _alike(stored, side[-1])] for side in (bases, news)]
     if min(map(len, alike)) < 2:
-        return RecordPair(_newest(bases, remarks), _newest(news, remarks))
+        return RecordPair(_newest(bases, remarks), _newest(news, remarks), chosen=chosen)
     for used, side in zip(alike, (bases, news), strict=True):
         _newest([stored for stored in side if stored not in used[:-1]], remarks)
     counts = " against ".join(str(len(side)) for side in alike)
     remarks.append(f"{name_of(news[-1].record)}: {counts} runs are compared, each one sample")
     (*earlier_bases, base), (*earlier_news, new) = alike
-    return RecordPair(base, new, tuple(earlier_bases), tuple(earlier_news))
+    return RecordPair(base, new, tuple(earlier_bases), tuple(earlier_news), chosen)
 
 
 def _alike(stored: StoredRecord, newest: StoredRecord) -> bool:
@@ -169,6 +233,8 @@ def _near(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
 def _problem(pair: RecordPair) -> Incomparable | None:
     for key, take in COMPARED.items():
         first, second = take(pair.base.record), take(pair.new.record)
+        if pair.chosen and key in OF_THE_MODEL:
+            continue
         if first != second and None not in (first, second):
             return Incomparable(pair, key, first, second)
     return None
@@ -181,22 +247,11 @@ def _input_size(record: Record) -> str | None:
     return f"{given.get('width')}×{given.get('height')}"
 
 
-def _limit(record: Record) -> object:
-    """Return the requested number of evaluated images; None where there is no accuracy."""
-    if record.accuracy is None:
-        return None
-    limit = record.settings.get("limit")
-    return "all images" if limit is None else limit
-
-
 def _setting(name: str) -> Callable[[Record], Any]:
     return lambda record: record.settings.get(name) or False
 
 
 COMPARED: dict[str, Callable[[Record], Any]] = {
-    "dataset": lambda record: record.accuracy and record.accuracy.dataset,
-    "annotations_sha256": lambda record: record.accuracy and record.accuracy.annotations_sha256,
-    "limit": _limit,
     "threads": lambda record: record.threads,
     "input size": _input_size,
     "device_kind": lambda record: record.device.kind,
@@ -206,3 +261,5 @@ COMPARED: dict[str, Callable[[Record], Any]] = {
     "sustained": _setting("sustained"),
 }
 """Conditions that must be equal where both records state them."""
+OF_THE_MODEL = frozenset({"input size"})
+"""Those of them that two models may differ in that were chosen to be compared."""

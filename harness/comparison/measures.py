@@ -7,19 +7,19 @@ number of all processes together and does not tell what the next process would h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from harness.records.records import ProcessFacts, StoredRecord, SummaryFacts
 from harness.rows import process_summaries as stats_summaries
-from harness.rows.summary import steady_durations
+from harness.rows.summary import steady_by_process
 from harness.statistics import comparing
 from harness.statistics.comparing import Difference
 from harness.statistics.latency import Durations
+from harness.statistics.paired import compare_rounds
 
 Kind = Literal["samples", "process", "exact", "paired"]
 
@@ -101,18 +101,51 @@ def difference(column: str, base: Sequence[StoredRecord], new: Sequence[StoredRe
     return comparing.compare(first, second)
 
 
-def _values(measure: Measure, stored: StoredRecord) -> npt.NDArray[np.int64]:
+def difference_in_turn(column: str, base: Sequence[StoredRecord], new: Sequence[StoredRecord]) -> Difference:
+    """Compare a column of cells that the same runs measured: round by round, of several runs run by run.
+
+    Arguments and errors are those of `difference`.
+    """
+    measure = MEASURES[column]
+    if len(base) == 1:
+        numbers = [_numbers(measure, side[0]) for side in (base, new)]
+        groups = [{k: _whole([value]) for k, value in side.items()} for side in numbers]
+        return compare_rounds(*_aligned(*groups))
+    runs = [{one.record.run_id: _values(measure, one) for one in side} for side in (base, new)]
+    return compare_rounds(*_aligned(*runs), unit="runs")
+
+
+_K = TypeVar("_K", int, str)
+
+
+def _aligned(
+    first: dict[_K, Durations], second: dict[_K, Durations]
+) -> tuple[list[Durations], list[Durations]]:
+    """Return what each side gave in each round, in order; nothing where a round has nothing of it."""
+    keys = sorted(first.keys() | second.keys())
+    return [first.get(key, _whole([])) for key in keys], [second.get(key, _whole([])) for key in keys]
+
+
+def _whole(values: Iterable[float]) -> Durations:
+    return np.array([round(value) for value in values], dtype=np.int64)
+
+
+def _values(measure: Measure, stored: StoredRecord) -> Durations:
     """Return one whole number a process."""
-    return np.array([round(value) for value in _numbers(measure, stored)], dtype=np.int64)
+    return _whole(_numbers(measure, stored).values())
 
 
-def _numbers(measure: Measure, stored: StoredRecord) -> Sequence[float]:
+def _numbers(measure: Measure, stored: StoredRecord) -> dict[int, float]:
+    """Return the numbers of the processes that gave one, by the number of the process."""
+    processes = stored.record.processes
     if measure.of_process is not None:
-        found: list[Any] = [measure.of_process(process) for process in stored.record.processes]
-        return [value for value in found if value is not None]
+        found = {process.index: measure.of_process(process) for process in processes}
+        return {index: float(value) for index, value in found.items() if value is not None}
     assert measure.of_samples is not None
     assert measure.of_summary is not None
-    told = stats_summaries.summaries_of(stored.record)
+    told = stats_summaries.summaries_by_process(stored.record)
     if told:
-        return [value for summary in told if (value := measure.of_summary(summary)) is not None]
-    return [measure.of_samples(durations) for durations in steady_durations(stored) if durations.any()]
+        values = {index: measure.of_summary(summary) for index, summary in told.items()}
+        return {index: value for index, value in values.items() if value is not None}
+    steady = steady_by_process(stored)
+    return {index: measure.of_samples(durations) for index, durations in steady.items() if durations.any()}

@@ -19,6 +19,7 @@ KEYS = ("model", "device", "delegate_requested", "threads", "dataset")
 """The columns that identify a matched cell."""
 OWN_COLUMNS = (
     "run_id",
+    "model",
     "model_sha256",
     "quantization",
     "size_bytes",

@@ -13,7 +13,8 @@ figures are kept because they need the annotations, which may be elsewhere.
 
 Format history (`FORMAT`):
     1   2026-11: first version. Since then, without a new number, because older programs pass over keys that they do
-        not know: `operators` of a record; `unreadable_ids` and `checks` of its accuracy.
+        not know: `operators` and `against` of a record; `unreadable_ids` and `checks` of its accuracy; `watched_s`
+        of a process.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     """One process that measured a cell. Times in ns, memory in bytes; unknown is None.
 
     `steady_from` is the index of the first steady sample; None when no steady state was found. `device_lost` says that
-    it failed because the device went away; a resumed run measures it again.
+    it failed because the device went away; a resumed run measures it again. `watched_s` is the time from the first
+    inference's beginning to the last one's end: what sets in later is in none of its figures.
     `samples` names the file with the samples, `samples_crc32` is its checksum; `summary` stands in their place where
     a tool gives no samples.
     """
@@ -124,6 +126,7 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     samples_crc32: Whole | None = None
     summary: SummaryFacts | None = None
     duration_s: float | None = None
+    watched_s: float | None = None
     device_lost: bool = False
     telemetry: Telemetry = Telemetry()
 
@@ -233,7 +236,10 @@ class OperatorFacts(Fact, frozen=True, kw_only=True):
 
 
 class Record(Fact, frozen=True, kw_only=True):
-    """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come."""
+    """Everything known of one cell. Until `complete`, some of its processes or its accuracy are still to come.
+
+    `against` names the model of the same run that it was measured in turn with, and is to be compared with.
+    """
 
     format: Whole
     run_id: str
@@ -251,6 +257,7 @@ class Record(Fact, frozen=True, kw_only=True):
     processes: tuple[ProcessFacts, ...] = ()
     accuracy: AccuracyFacts | None = None
     operators: OperatorFacts | None = None
+    against: str | None = None
 
 
 class RunFacts(Fact, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ def short_rows(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def _short(row: Row) -> dict[str, Any]:
     return {
-        "model": row["model"],
+        "model": _models(row),
         "device": row["device"],
         "delegate": row["delegate_requested"],
         "median ms": f"{_speed(row, 'base')} → {_speed(row, 'new')}",
@@ -64,6 +64,11 @@ def _short(row: Row) -> dict[str, Any]:
         "Δ mAP": map_change(row),
         "gate": row["gate"],
     }
+
+
+def _models(row: Row) -> str:
+    base, new = row["base_model"], row["new_model"]
+    return str(new) if base == new else f"{base} → {new}"
 
 
 def _speed(row: Row, side: str) -> str:
@@ -106,9 +111,19 @@ def remarks(compared: RunComparison) -> Iterator[str]:
     yield from compared.warnings
     yield from compared.matching.remarks
     yield from design.remarks(one.pair for one in compared.comparisons)
+    yield from (
+        f"mAP not compared: {one.pair.name}: {one.accuracy.reason}"
+        for one in compared.comparisons
+        if one.accuracy.other_images
+    )
     yield from (f"not compared: {odd}" for odd in compared.matching.incomparable)
     yield from (f"missing from the new run: {name_of(s.record)}" for s in compared.matching.missing)
     yield from (f"only in the new run: {name_of(s.record)}" for s in compared.matching.added)
+
+
+def pairing_of(compared: RunComparison) -> Iterator[str]:
+    """Return how cells of one run are compared; nothing where the two sides are of different runs."""
+    yield from design.pairing(one.pair for one in compared.comparisons)
 
 
 def undecided_reasons(rows: Sequence[Row]) -> Iterator[str]:
@@ -123,7 +138,7 @@ def changed_things(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         cell = f"{row['model']}, {row['delegate_requested']}{_status(row)}: "
         whose = {
-            "model_sha256": f"{row['model']}: ",
+            "model_sha256": f"{_models(row)}: ",
             "runtime": "",
             "delegate_actual": cell,
             "delegated_nodes": cell,
@@ -156,7 +171,8 @@ def to_markdown(compared: RunComparison, verdict: GateResult, rows: Sequence[Row
     parts += ["", *(f"- {_text(note)}" for note in notes)] if notes else []
     parts += [""]
     count = compared.decisions.sentence()
-    parts += [*([f"{count}."] if count else [])]
+    pairing = [f"{_text(said.capitalize())}." for said in pairing_of(compared)]
+    parts += [*([f"{count}."] if count else []), *pairing]
     parts += ["Change of the printed medians of independent processes; `~` cannot be told from noise."]
     return "\n".join(parts) + "\n"
 

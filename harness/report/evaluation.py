@@ -56,7 +56,10 @@ BREAKDOWN_COLUMNS = (
 )
 """`part` is `class`, `size` or `error`; `count`, `ap50_gain` and `meaning` are of errors, the rest of the others."""
 WORST_COLUMNS = ("image_id", "image", "found", "missed", "wrong", "score_threshold", "file")
-AGAINST_COLUMNS = ("base_map", "new_map", "difference", "low", "high", "p", "decision", "n_images")
+AGAINST_COLUMNS = (
+    *("base_map", "new_map", "difference", "low", "high", "p", "decision", "n_images"),
+    *("n_images_without_base", "n_images_without_new"),
+)
 SIGNIFICANCE = 0.05
 CURVE_COLUMNS = ("class", "iou", "recall", "precision")
 
@@ -178,8 +181,11 @@ def _worst_row(image: WorstImage, name: str, file: Path) -> dict[str, Any]:
     return {"image_id": image.image_id, "image": name, **counts, **rest}
 
 
-def against_row(result: PairedDifference) -> dict[str, Any]:
-    """Return the object that `--against` prints; `decision` is about the detections that are evaluated."""
+def against_row(result: PairedDifference, without: tuple[int, int]) -> dict[str, Any]:
+    """Return the object that `--against` prints; `decision` is about the detections that are evaluated.
+
+    `without`: in how many images the base and the new detect nothing.
+    """
     return {
         "base_map": result.first,
         "new_map": result.second,
@@ -189,7 +195,28 @@ def against_row(result: PairedDifference) -> dict[str, Any]:
         "p": result.p,
         "decision": _decision(result),
         "n_images": result.n_images,
+        "n_images_without_base": without[0],
+        "n_images_without_new": without[1],
     }
+
+
+def without_detections(loaded: EvaluationInput, base: DetectionTable) -> tuple[int, int]:
+    """Return in how many of the evaluated images the base, and the new, detects nothing at all."""
+    ids = [image.id for image in loaded.truth.images] if loaded.chosen is None else loaded.chosen
+    counts = [len(set(ids) - set(table.image_ids.tolist())) for table in (base, loaded.table)]
+    return counts[0], counts[1]
+
+
+def without_remarks(without: tuple[int, int], n_images: int) -> Iterator[str]:
+    """Say that one side has no detections in images where they count as nothing found."""
+    if without[0] == without[1]:
+        return
+    for side, count in zip(("base", "new"), without, strict=True):
+        if count:
+            yield (
+                f"the {side} has no detection in {count:,} of {n_images:,} images, which counts as nothing found: if "
+                "it was not run on them, name those of both with --image-ids"
+            )
 
 
 def _decision(result: PairedDifference) -> str:

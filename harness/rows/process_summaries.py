@@ -21,7 +21,13 @@ from harness.vocabulary import CUT_SHORT
 
 def summaries_of(record: Record) -> list[SummaryFacts]:
     """Return the summaries of the processes that ended well."""
-    return [p.summary for p in record.processes if p.summary is not None and p.status not in CUT_SHORT]
+    return list(summaries_by_process(record).values())
+
+
+def summaries_by_process(record: Record) -> dict[int, SummaryFacts]:
+    """Return the same by the number of the process, which is that of its round."""
+    kept = ((p.index, p.summary) for p in record.processes if p.status not in CUT_SHORT)
+    return {index: summary for index, summary in kept if summary is not None}
 
 
 def summarize_processes(summaries: Sequence[SummaryFacts]) -> LatencySummary | None:

@@ -26,12 +26,17 @@ def steady_durations(stored: StoredRecord) -> list[Durations]:
     Raises:
         RecordError: A file of samples is missing or is not one of ours.
     """
+    return list(steady_by_process(stored).values())
+
+
+def steady_by_process(stored: StoredRecord) -> dict[int, Durations]:
+    """Return the same by the number of the process, which is that of its round."""
     kept = [process for process in stored.record.processes if process.samples]
-    return [
-        samples["duration_ns"][steady]
+    return {
+        process.index: samples["duration_ns"][steady]
         for process, samples in zip(kept, stored.samples(), strict=True)
         if process.status not in CUT_SHORT and (steady := samples["steady"]).any()
-    ]
+    }
 
 
 def summarize_record(stored: StoredRecord) -> LatencySummary | None:

@@ -360,8 +360,14 @@ DISTURBANCES: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]]
 """Those that say that something else than the model changed the times, which no interval between processes knows of."""
 
 
-def disturbances(record: Record, summary: LatencySummary | None) -> tuple[Finding, ...]:
-    """Return what disturbed the times of a cell, as `judge` says it."""
+def disturbances(
+    record: Record, summary: LatencySummary | None, *, in_turn: bool = False
+) -> tuple[Finding, ...]:
+    """Return what disturbed the times of a cell, as `judge` says it.
+
+    `in_turn`: a drift over the rounds is in what it was measured in turn with, too, and disturbs no comparison of both.
+    """
     if record.status not in MEASURED:
         return ()
-    return tuple(finding for check in DISTURBANCES for finding in check(record, summary))
+    checks = [check for check in DISTURBANCES if not (in_turn and check is _drifting)]
+    return tuple(finding for check in checks for finding in check(record, summary))

@@ -402,7 +402,7 @@ def test_a_model_is_compared_with_another_on_the_same_images(evaluate, files):
 
 def test_the_decision_needs_a_small_p():
     decided = [
-        against_row(PairedDifference(0.3, 0.3 + change, change, None, None, p, 50))["decision"]
+        against_row(PairedDifference(0.3, 0.3 + change, change, None, None, p, 50), (0, 0))["decision"]
         for change, p in ((-0.1, 0.01), (0.1, 0.01), (0.1, 0.06))
     ]
     assert decided == ["worse", "better", "~"]

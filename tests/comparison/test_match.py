@@ -48,9 +48,6 @@ def test_cells_of_one_side_only_are_missing_or_added(sides):
 @pytest.mark.parametrize(
     ("part", "key", "values"),
     [
-        ({"settings": {"limit": 50}}, "limit", ("all images", 50)),
-        ({"accuracy": {"dataset": "other"}}, "dataset", ("shapes", "other")),
-        ({"accuracy": {"annotations_sha256": "c" * 64}}, "annotations_sha256", ("b" * 64, "c" * 64)),
         ({"threads": 4}, "threads", (1, 4)),
         ({"device": {"soc": "another"}}, "soc", ("some", "another")),
         ({"device": {"kind": "adb"}}, "device_kind", ("local", "adb")),
