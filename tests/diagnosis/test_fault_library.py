@@ -55,7 +55,7 @@ def test_the_cause_is_found_in_a_real_model(workshop, shared_data, name):
 
 
 def test_the_library_knows_nothing_of_the_diagnosis(repository):
-    for file in (repository / "tests" / "support" / "faults").glob("*.py"):
+    for file in (repository / "tests" / "support" / "faults").rglob("*.py"):
         assert "harness.diagnosis" not in file.read_text(encoding="utf-8"), file.name
 
 

@@ -22,6 +22,10 @@ class Net:
     def __init__(self, data: bytes) -> None:
         self.model = s.ModelT.InitFromObj(s.Model.GetRootAs(bytearray(data), 0))
         self.graph = self.model.subgraphs[0]
+        for buffer in self.model.buffers:  # large constants may lie behind the flatbuffer
+            if buffer.data is None and buffer.offset > 1:
+                buffer.data = np.frombuffer(data[buffer.offset : buffer.offset + buffer.size], np.uint8)
+                buffer.offset = buffer.size = 0
 
     @property
     def tensors(self) -> list[Any]:
