@@ -6,7 +6,6 @@ import re
 import shlex
 
 import pytest
-import rich_click as click
 
 from harness.cli.main import COMMANDS
 from tests.support.paths import REPOSITORY
@@ -49,10 +48,9 @@ def test_an_example_is_a_command_line_that_is_understood(line, tmp_path, monkeyp
     monkeypatch.chdir(a_folder_with_what_examples_name(tmp_path))
     name, *args = shlex.split(line)[1:]
     command = importlib.import_module(COMMANDS[name].module).command
-    with command.make_context(name, args) as context:
-        if isinstance(command, click.Group) and context._protected_args:
-            below, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
-            found.make_context(below, rest, parent=context)
+    if args and args[0] in getattr(command, "commands", {}):
+        name, command = args[0], command.commands[args.pop(0)]
+    command.make_context(name, args).close()
 
 
 def a_folder_with_what_examples_name(folder):
