@@ -34,7 +34,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from harness.install import install_extra
 from harness.vocabulary import Status
 
 
@@ -121,7 +120,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the optional extra {extra!r}: {install_extra(extra)}")
+        install = f"pip install 'ondevice-harness[{extra}]'"
+        super().__init__(f"{what} needs the optional extra {extra!r}: {install}")
 
 
 class JobError(HarnessError):

@@ -3,6 +3,7 @@
 The builders of networks are imported late: a process that has imported LiteRT's schema cannot import TensorFlow.
 """
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,21 @@ from tests.support.observers import Recorder
 from tests.support.paths import REPOSITORY, SHARED_DATA, SHARED_MODELS
 from tests.support.quantizing import quantized
 from tests.support.runs_on_disk import RunFactory
+from tests.support.slow import is_slow, place
 
 # A shell's background job is started with Ctrl-C ignored, and what tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How fast an example is says how busy the machine is, and nothing of the code.
-settings.register_profile("harness", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast an example is says how busy the machine is, and nothing of the code. The same examples each time: what fails
+# fails again. Others are drawn with HARNESS_PROPERTY_EXAMPLES, for as long as one likes.
+EXAMPLES = os.environ.get("HARNESS_PROPERTY_EXAMPLES")
+settings.register_profile(
+    "harness",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=EXAMPLES is None,
+    max_examples=int(EXAMPLES or 60),
+)
 settings.load_profile("harness")
 
 
@@ -38,11 +48,21 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
-def pytest_collection_modifyitems(items):
-    """Mark the fast tests: see `tests/support/fast.py`."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Say how many processes `-n auto` starts: half of the time tests wait for what hangs or dies."""
+    return max(4, os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Mark the fast and the slow tests (`tests/support/fast.py`, `slow.py`); processes begin with the longest files."""
     for item in items:
         if is_fast(item.path):
             item.add_marker(pytest.mark.fast)
+        if is_slow(item.path, getattr(item, "originalname", item.name)):
+            item.add_marker(pytest.mark.slow)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place(item.path))
 
 
 @pytest.fixture(scope="session")

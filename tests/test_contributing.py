@@ -9,6 +9,8 @@ from harness.detectors.registry import DECODERS
 from harness.diagnosis.causes import CAUSES
 from harness.drivers.registry import DRIVERS
 from tests.support.paths import REPOSITORY
+from tests.support.slow import FILES as FILES_THAT_ARE_SLOW
+from tests.support.slow import TESTS as TESTS_THAT_ARE_SLOW
 
 TEXT = (REPOSITORY / ".github" / "CONTRIBUTING.md").read_text(encoding="utf-8")
 FILES = sorted(set(re.findall(r"`((?:\.ci|devices|harness|models|tests|findings)/[\w./-]*)`", TEXT)))
@@ -42,3 +44,16 @@ def test_the_links_lead_to_files():
 def test_ci_runs_what_it_says():
     workflow = (REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     assert "run: .ci/run" in workflow and "pytest -q -m fast" in workflow
+
+
+def test_ci_runs_the_tests_as_it_says():
+    assert TEXT.count("pytest -q -n auto  # run all tests\n") == 1
+    assert "'run all tests' .github/CONTRIBUTING.md" in (REPOSITORY / ".ci" / "run").read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.mark.parametrize("name", [*FILES_THAT_ARE_SLOW, *TESTS_THAT_ARE_SLOW])
+def test_what_is_listed_as_slow_is_there(name):
+    text = (REPOSITORY / "tests" / name).read_text(encoding="utf-8")
+    assert all(f"def {test}(" in text for test in TESTS_THAT_ARE_SLOW.get(name, ()))

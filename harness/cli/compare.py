@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     "match",
     multiple=True,
     metavar="A=B",
-    help="Hold BASE's model A against NEW's model B, whatever they are called; may be repeated. "
-    "[default: models of one name]",
+    help="Hold BASE's model A against NEW's model B, whatever they are called; may be repeated.",
 )
 @click.option(
     "--fail-if",

@@ -18,7 +18,7 @@ from harness.accuracy.coco import evaluate, refuse_unknown_ids
 from harness.accuracy.detections import DetectionWriter, load_detections
 from harness.errors import DatasetError, UsageError
 
-EXAMPLES = int(os.environ.get("HARNESS_PROPERTY_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("HARNESS_PROPERTY_EXAMPLES", "80"))
 """More: HARNESS_PROPERTY_EXAMPLES=5000 pytest tests/accuracy/test_coco.py"""
 ENGINES = ("hotcoco", "pycocotools")
 PUBLISHED = (0.505, 0.697, 0.573, 0.586, 0.519, 0.501, 0.387, 0.594, 0.595, 0.640, 0.566, 0.564)

@@ -213,7 +213,7 @@ def measured(variant, place, scratch, chosen=()):
     )
 
 
-PROPERTY = settings(max_examples=40, phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
+PROPERTY = settings(max_examples=16, phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
 """To shrink an example takes minutes, and says no more."""
 
 

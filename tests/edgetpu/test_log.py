@@ -251,7 +251,7 @@ def test_islands_subgraphs_streaming_and_a_cut_table_are_pointed_out():
 _LINES = [*VERSION_16.splitlines(), *ISSUE_342.splitlines(), *LOG_FILE.splitlines()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.text(max_size=400)
     | st.lists(st.sampled_from(_LINES) | st.text(max_size=60), max_size=30).map("\n".join)

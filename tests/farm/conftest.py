@@ -38,3 +38,13 @@ def own_farm(tmp_path):
     farm.start_scheduler()
     yield farm
     farm.close()
+
+
+@pytest.fixture
+def two_hosts(own_farm):
+    """A farm of one's own with two hosts, a and b, which offer the same fake device."""
+    own_farm.offer("fake-1")
+    for name in ("a", "b"):
+        own_farm.start_worker(name)
+    own_farm.wait_for_hosts(2)
+    return own_farm

@@ -6,15 +6,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 from harness.bench.request import FarmChoice, Request
 from harness.farm.link import Link
+from harness.session import carry_out
 from harness.settings import Settings
 from tests.support.paths import REPOSITORY
 
 FAKES = ("fake-1", "fake-2")
+LONG = {"min_seconds": 2.0}
+"""A step of two seconds, in the middle of which something is lost."""
 
 
 def free_port():
@@ -156,3 +160,18 @@ def wait_until(what, why=lambda: "", timeout_s=60.0):
             return
         time.sleep(0.05)
     raise AssertionError(f"it never came true: {why()}")
+
+
+def in_background(prepared, observer):
+    """Carry a run out in a thread; its outcome is in the list when the thread has ended."""
+    outcomes = []
+    thread = threading.Thread(target=lambda: outcomes.append(carry_out(prepared, observer)), daemon=True)
+    thread.start()
+    return thread, outcomes
+
+
+def ended(thread, outcomes, timeout_s=120.0):
+    """Wait for a run in the background and return its outcome."""
+    thread.join(timeout_s)
+    assert outcomes, "the run did not end"
+    return outcomes[0]

@@ -220,7 +220,7 @@ def apply(data, changes):
     return bytes(result)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=damage())
 def test_damaged_models_are_read_or_refused(sound, tmp_path, changes):
     path = tmp_path / "damaged.tflite"
@@ -228,7 +228,7 @@ def test_damaged_models_are_read_or_refused(sound, tmp_path, changes):
     ask_everything(path)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=400))
 def test_random_bytes_behind_the_magic_are_read_or_refused(tmp_path, content):
     path = tmp_path / "random.tflite"

@@ -346,7 +346,7 @@ NOISE = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), st.sampled_from(sorted(CLAIMS)), st.sampled_from((RESTORED, REVERTED)))
 def test_no_claim_survives_a_line_that_takes_back_after_it(data, delegate, taken_back):
     claims = data.draw(st.lists(st.sampled_from([*CLAIMS[delegate], *NOISE]), min_size=1, max_size=6))
