@@ -15,6 +15,7 @@ Each module and room imports only from those above it in these lists. The ground
 
     vocabulary     the words of status, verdict and other closed sets
     version        the version of this package
+    install        how to install what is missing
     errors         the one tree of exceptions
     units          the printed form of numbers
     text           text from outside, made harmless

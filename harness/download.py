@@ -130,7 +130,15 @@ def _attempt(url: str, target: Path, watch: _Watch, on_progress: OnProgress | No
             raise FetchError(watch.fired) from error
         if isinstance(error, final):  # a malformed address, here or in a redirect, is a ValueError
             raise FetchError(str(error)) from error
-        raise _TryAgainError(f"the connection failed: {error}") from error
+        raise _TryAgainError(f"the connection failed: {_innermost(error)}") from error
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the failure that the libraries wrapped in their own, which repeat the address."""
+    inner = getattr(error, "reason", None) or next(
+        (one for one in error.args if isinstance(one, Exception)), None
+    )
+    return _innermost(inner) if isinstance(inner, BaseException) else error
 
 
 def _session(watch: _Watch) -> requests.Session:

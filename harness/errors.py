@@ -34,6 +34,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from harness.install import install_extra
 from harness.vocabulary import Status
 
 
@@ -120,8 +121,7 @@ class MissingExtraError(UsageError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        install = f"pip install 'ondevice-harness[{extra}]'"
-        super().__init__(f"{what} needs the optional extra {extra!r}: {install}")
+        super().__init__(f"{what} needs the optional extra {extra!r}: {install_extra(extra)}")
 
 
 class JobError(HarnessError):

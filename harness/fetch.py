@@ -185,10 +185,16 @@ def _obtain(model: cards.Model, folder: Path, on_progress: OnProgress | None) ->
         else:
             extract_member(body, source.member, file, MAX_BYTES)
     except FetchError as error:
-        raise FetchError(f"{model.name}: {source.url}: {error}") from error
+        raise FetchError(f"{model.name}: {source.url}: {error}; {_by_hand(model)}") from error
     if source.format == "tflite":
         _check_is_model(model, file)
     return file
+
+
+def _by_hand(model: cards.Model) -> str:
+    """Say where a file that was got in another way belongs."""
+    what = model.card.source.member or "it"
+    return f"or get {what} in another way and put it at {model.download}"
 
 
 def _check_is_model(model: cards.Model, file: Path) -> None:

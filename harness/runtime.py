@@ -17,6 +17,7 @@ from threading import RLock
 from typing import Any
 
 from harness.delegates import CPU, CPU_REFERENCE
+from harness.install import pip_install
 
 RUNTIMES = (
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
@@ -60,7 +61,8 @@ def load_runtime() -> Runtime:
         except (ImportError, metadata.PackageNotFoundError) as error:
             failures.append(f"{name}: {error}")
     raise RuntimeMissingError(
-        f"no TFLite runtime: pip install ai-edge-litert (or tflite-runtime up to Python 3.11); {'; '.join(failures)}"
+        f"no TFLite runtime: {pip_install('ai-edge-litert')} (or tflite-runtime up to Python 3.11); "
+        f"{'; '.join(failures)}"
     )
 
 

@@ -105,4 +105,4 @@ def test_incomparable_records_are_told_apart_by_key_and_both_values() -> None:
 
 
 def test_a_missing_extra_says_what_to_install() -> None:
-    assert "pip install 'ondevice-harness[ssh]'" in str(MissingExtraError("ssh devices", "ssh"))
+    assert " -m pip install -e " in str(MissingExtraError("ssh devices", "ssh"))

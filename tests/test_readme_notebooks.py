@@ -1,4 +1,4 @@
-"""The notebooks of the README run as they stand there."""
+"""The notebooks of results/README.md run as they stand there."""
 
 import re
 import shutil
@@ -9,8 +9,8 @@ import pytest
 @pytest.fixture
 def notebooks(repository):
     """The code of the section, in order."""
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    section = text.partition("### work in a notebook")[2].partition("\n## ")[0].partition("\n### ")[0]
+    text = (repository / "results" / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## In a notebook")[2].partition("\n## ")[0].partition("\n### ")[0]
     return re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
 
 

@@ -28,7 +28,7 @@ from harness.settings import Settings
 
 
 class PlanKeys(GivenSettings, frozen=True, kw_only=True):
-    """The keys of a plan beside the settings; they are documented in the README."""
+    """The keys of a plan beside the settings; they are documented in results/README.md."""
 
     models: tuple[str, ...]
     devices: tuple[str, ...] = ("local",)

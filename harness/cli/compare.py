@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     "match",
     multiple=True,
     metavar="A=B",
-    help="Hold BASE's model A against NEW's model B, whatever they are called; may be repeated.",
+    help="Hold BASE's model A against NEW's model B, whatever they are called; may be repeated. "
+    "[default: models of one name]",
 )
 @click.option(
     "--fail-if",

@@ -44,10 +44,11 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
 
 def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:
     from harness.report.content import nested
+    from harness.report.inspection_difference import sheet
     from harness.tflite.inspect.difference import COLUMNS, difference
 
     rows = list(difference(first, second))
     if rows or format_ != "table":
-        show(nested(rows, COLUMNS), format_)
+        show(nested(rows, COLUMNS, {"table": lambda: sheet(first, second)}), format_)
     else:
         note("no difference: the two files are the same")

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import rich_click as click
 
 from harness import outputs, units
-from harness.cards import Model, list_cards
+from harness.cards import Model, ModelCard, Published, list_cards
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.printing import emit, note, show
 from harness.cli.types import OutputFile, Place
 from harness.errors import HarnessError, JobError, UsageError
-from harness.paths import resolved
+from harness.paths import resolved, size_of
 from harness.recognize.find import find_model
 from harness.report.consoles import WIDTH
 from harness.report.content import Content
+from harness.report.model_table import ModelTable
 from harness.workspace import find_workspace
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from harness.fetch import Fetched
     from harness.recognize.probe import ReadingScore
 
-COLUMNS = ("name", "file", "available", "quantization", "input", "decoder", "license", "source")
+COLUMNS = (
+    *("name", "file", "available", "quantization", "input", "decoder", "license", "source", "size_bytes"),
+    *("published_map", "published_on", "published_latency_ms", "published_latency_on"),
+)
 FETCH_COLUMNS = ("name", "file", "sha256", "size_bytes", "downloaded", "pinned")
 FETCH_TABLE = ("name", "downloaded", "file")
 PROBE_COLUMNS = ("reading", "map", "ap50", "n_detections", "best")
@@ -187,7 +191,7 @@ def _write_card(model: Model, best: ReadingScore, path: Path, limit: int) -> Non
 def _list(workspace: str | None, format_: str) -> None:
     models = list_cards(find_workspace(workspace))
     rows = [row(model) for model in models]
-    show(Content(rows, COLUMNS, own={"table": lambda: _table(models, rows)}), format_)
+    show(Content(rows, COLUMNS, own={"table": lambda: ModelTable(rows, list(map(_state, models)))}), format_)
     missing = [model for model in models if not model.available]
     if missing and format_ == "table":
         note(f"{len(missing)} of {len(models)} are not on this computer; `harness models show NAME` says why")
@@ -205,6 +209,25 @@ def row(model: Model) -> dict[str, Any]:
         "decoder": card.decoder.name,
         "license": card.license or None,
         "source": card.source.url or card.source.path,
+        "size_bytes": size_of(model.file) if model.available else None,
+        **_published_columns(card),
+    }
+
+
+def _published_columns(card: ModelCard) -> dict[str, Any]:
+    """Return the first published mAP and latency, each with what it was measured on."""
+    first: dict[str, Published] = {}
+    for figure in card.published:
+        first.setdefault(figure.metric, figure)
+    accuracy, latency = first.get("map"), first.get("latency")
+    if latency is not None and latency.unit != "ms":
+        latency = None
+    on = "" if latency is None else ", ".join(filter(None, (latency.device, latency.delegate)))
+    return {
+        "published_map": accuracy and accuracy.value,
+        "published_on": accuracy and (accuracy.dataset or None),
+        "published_latency_ms": latency and latency.value,
+        "published_latency_on": on or None,
     }
 
 
@@ -221,28 +244,13 @@ def _quantization(model: Model) -> str | None:
         return None
 
 
-def _table(models: list[Model], rows: list[dict[str, Any]]) -> Any:
-    """Return the list as a table that stays readable on 100 columns: a short state instead of paths."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("name", "state", "quantization", "input", "decoder"):
-        table.add_column(column, no_wrap=column != "quantization", overflow="fold")
-    for model, cells in zip(models, rows, strict=True):
-        table.add_row(
-            *_texts(model.name, _state(model), cells["quantization"], cells["input"], cells["decoder"])
-        )
-    return table
-
-
 def _state(model: Model) -> str:
-    """Return in few words whether the file is here, and if not, why."""
+    """Return in few words why the file is not here; nothing where it is."""
     if model.available:
-        return "here"
+        return ""
     if model.download is None:
         return "file missing"
-    return "not fetched" if model.card.source.format == "tflite" else "to be converted"
+    return "not fetched" if model.card.source.format == "tflite" else "to convert"
 
 
 def _sheet(model: Model, cells: dict[str, Any]) -> Any:

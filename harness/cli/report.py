@@ -50,7 +50,7 @@ REPORT_FORMATS = (*FORMATS, "parquet", "html")
 @click.option(
     "--columns",
     metavar="A,B,…",
-    help="Only these columns, in this order. [default: a short table; all in other formats]",
+    help="Only these columns, in this order, or `all`. [default: what people read; in json, csv and parquet all]",
 )
 @click.option(
     "--group-by",
@@ -104,10 +104,12 @@ def command(
 
 def _view(workspace: Workspace, with_published: bool, options: Mapping[str, str | None]) -> ResultsView:
     from harness.report.results import ResultsView
+    from harness.rows.columns import NAMES
     from harness.rows.published import published_rows
 
+    names = [name.strip() for name in (options["columns"] or "").split(",") if name.strip()]
     return ResultsView(
-        columns=[name.strip() for name in (options["columns"] or "").split(",") if name.strip()],
+        columns=NAMES if names == ["all"] else names,
         sort=options["sort"],
         group_by=options["group_by"],
         beside=published_rows(workspace) if with_published else (),

@@ -148,7 +148,10 @@ class Link:
         try:
             await self.client(timeout_s=FIRST_S)
         except DeviceGoneError as error:
-            raise FarmError(f"{error}; start one there with `dask scheduler`, see the README") from error
+            remedy = (
+                "start one with `harness worker --with-scheduler` on this computer, or `dask scheduler` there"
+            )
+            raise FarmError(f"{error}; {remedy}") from error
         await self._refresh()
         self._watching = asyncio.create_task(self._watch())
 

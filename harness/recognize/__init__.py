@@ -1,6 +1,7 @@
 """Recognize a bare .tflite: its card, each entry with its evidence.
 
 find           the model that a user names
+exports        models of other kinds, and what makes a .tflite of them
 bundle         MediaPipe's task bundles
 card           the card of a model file, inferred
 family         a recognized family: its decoder, labels and preparation

@@ -10,6 +10,7 @@ from harness.cards import Model, list_cards, load_card
 from harness.errors import ModelError, UnknownNameError, UsageError
 from harness.names import safe_name
 from harness.paths import exists, expand_user, is_file
+from harness.recognize.exports import export_hint
 from harness.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[ImageFile | P
         return find_model(rest, workspace, pictures).named(name)
     if path.suffix == ".toml":
         return load_card(path)
+    _refuse_other_kinds(path)
     if path.suffix in {".tflite", ".lite", ".task"} or is_file(path):
         if not is_file(path):
             raise ModelError(f"{path}: no such model file")
@@ -52,6 +54,17 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[ImageFile | P
     if text in names:
         return names[text]
     raise UnknownNameError("model", text, names, hint="Give a card's name, a card's path or a .tflite file.")
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Say how what is no .tflite becomes one.
+
+    Raises:
+        ModelError: It is a model of another kind.
+    """
+    hint = export_hint(path)
+    if hint:
+        raise ModelError(f"{path}: {hint}")
 
 
 def split_name(text: str) -> tuple[str | None, str]:
@@ -91,6 +104,7 @@ def find_file(text: str, workspace: str | Path | None) -> Path:
         UnknownNameError: No card of that name.
     """
     path = expand_user(text)
+    _refuse_other_kinds(path)
     if path.suffix != ".toml" and (path.suffix in {".tflite", ".lite"} or exists(path)):
         return path
     model = find_model(text, find_workspace(workspace))

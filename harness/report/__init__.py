@@ -12,12 +12,14 @@ quick_rows          tables of thousands of rows, fast
 pivot               models down, devices and delegates across
 pivot_table         pivots on a terminal
 device_table        devices
+model_table         model cards
 operator_tables     times of operators
 comparison_summary  a comparison on a terminal and in a pull request
 evaluation          the results of `harness evaluate`
 class_match         how classes were matched, before the figures
 detected_objects    what a model finds in images
 inspection_sheet    an inspection
+inspection_difference  two inspections side by side
 diagnosis_sheet     a diagnosis
 notebook            a run as an object for notebooks
 html                the page

@@ -125,16 +125,52 @@ class ResultTable:
         lines = self._page.lines
         layout = Layout(lines, options.max_width)
         several_runs = len({line.row["run_id"] for line in lines}) > 1
-        blocks: dict[tuple[str, str], list[Line]] = {}
-        for line in lines:
-            blocks.setdefault(_block(line), []).append(line)
-        for own in blocks.values():
+        for own in _blocks(lines):
             yield _title(own, with_run=several_runs)
             yield from layout.tables(own)
             yield ""
         yield from (_text(line, "dim") for line in _legend(lines, layout.fields))
         yield from (_text(clean(note), "yellow") for note in self._page.footnotes)
         yield from (_text(f"records: {clean(source)}", "dim") for source in self._sources)
+
+    def markdown(self) -> str:
+        """Return the same in Markdown: all columns that are known, then the legend, the notes and the places."""
+        lines = self._page.lines
+        texts = {field: {field.show(line) for line in lines if line.has_figures} for field in FIELDS}
+        fields = [field for field in FIELDS if texts[field] - {units.MISSING, REFERENCE}]
+        several_runs = len({line.row["run_id"] for line in lines}) > 1
+        parts = []
+        for own in _blocks(lines):
+            parts += [f"**{_title(own, with_run=several_runs)}**\n", *_markdown_tables(own, fields)]
+        below = [
+            *_legend(lines, fields),
+            *self._page.footnotes,
+            *(f"records: {one}" for one in self._sources),
+        ]
+        return "\n".join([*parts, "".join(f"- {plain.markdown_text(text)}\n" for text in below)])
+
+
+def _markdown_tables(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[str]:
+    """Yield the table of the rows with figures, and that of those without, where there are any."""
+    figures = [line for line in lines if line.has_figures]
+    others = [line for line in lines if not line.has_figures]
+    if figures:
+        titles = ["", "model", "delegate", *(field.title.replace("\n", " ").strip() for field in fields), ""]
+        cells = [_markdown_cells(line, fields) for line in figures]
+        yield plain.markdown_table(titles, cells, ["---", "---", "---", *["---:"] * len(fields), "---"])
+    if others:
+        cells = [[_model(line), _delegate(line), line.row["status"], _reason(line)] for line in others]
+        yield plain.markdown_table(["model", "delegate", "status", "reason"], cells, ["---"] * 4)
+
+
+def _markdown_cells(line: Line, fields: Sequence[Field]) -> list[str]:
+    return [
+        STAR if line.optimal else "",
+        _model(line),
+        _delegate(line),
+        *(field.show(line) for field in fields),
+        line.label,
+    ]
 
 
 class Layout:
@@ -282,9 +318,12 @@ def _form(name: str, value: Any) -> str:
     return FORMS.get(BY_NAME[name].unit, plain.cell)(value)
 
 
-def _block(line: Line) -> tuple[str, str]:
-    """Return the key of a line's block: one device in one run."""
-    return line.row["device"], line.row["run_id"]
+def _blocks(lines: Iterable[Line]) -> Iterable[list[Line]]:
+    """Return the lines block by block: one device in one run each."""
+    blocks: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        blocks.setdefault((line.row["device"], line.row["run_id"]), []).append(line)
+    return blocks.values()
 
 
 def _title(lines: Sequence[Line], *, with_run: bool) -> Text:

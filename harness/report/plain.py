@@ -46,8 +46,20 @@ def to_csv(rows: Rows, columns: Sequence[str]) -> str:
 
 def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
     """Render as a GitHub table, with numbers aligned right."""
-    lines = [columns, [_rule(rows, c) for c in columns]]
-    lines += [[_markdown_cell(row.get(c)) for c in columns] for row in rows]
+    return markdown_table(
+        columns, [[row.get(c) for c in columns] for row in rows], [_rule(rows, c) for c in columns]
+    )
+
+
+def markdown_table(titles: Sequence[str], cells: Sequence[Sequence[Any]], rules: Sequence[str]) -> str:
+    """Render cells as a GitHub table.
+
+    Args:
+        titles: Of the columns.
+        cells: Of the rows, a value a column.
+        rules: How the columns are aligned: `---` left, `---:` right.
+    """
+    lines = [titles, rules, *([_markdown_cell(one) for one in row] for row in cells)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -103,8 +115,12 @@ def _csv_cell(plain: Any) -> Any:
 
 
 def _markdown_cell(raw: Any) -> str:
-    text = "" if value(raw) is None else clean(cell(raw))
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return "" if value(raw) is None else markdown_text(cell(raw))
+
+
+def markdown_text(text: str) -> str:
+    """Return a text that is nothing but text in a cell of a table."""
+    return clean(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _rule(rows: Rows, column: str) -> str:

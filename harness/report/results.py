@@ -25,7 +25,7 @@ class ResultsView:
     """The part of the results to show, and its order.
 
     Attributes:
-        columns: Only these public columns; empty for all (for a table: those that fit).
+        columns: Only these public columns; empty for all (for a table and Markdown: what a person reads).
         sort: A column; with a leading `-` descending.
         group_by: A column; a table or Markdown is then a pivot for each of its values.
         beside: Published rows, which follow the own ones.
@@ -54,7 +54,7 @@ def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) 
     own: dict[str, Callable[[], Form]] = {
         "html": lambda: _page(found, in_order, view),
         "table": lambda: _table(found, rows, view, for_people),
-        "markdown": lambda: Content(rows, for_people),
+        "markdown": lambda: _markdown(found, rows, view, for_people),
     }
     if view.group_by is not None:
         own |= {format: _pivot(rows, view.group_by, view, format) for format in PIVOT_FORMATS}
@@ -100,6 +100,18 @@ def _table(
     if view.columns:
         return chosen_columns(rows, chosen)
     return ResultTable(for_table(rows), map(_short, found.runs))
+
+
+def _markdown(
+    found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView, chosen: Sequence[str]
+) -> Form:
+    """Return the result table in Markdown, or the values of the chosen columns."""
+    if view.columns:
+        return Content(rows, chosen)
+    from harness.report.console import ResultTable
+    from harness.rows.published import for_table
+
+    return ResultTable(for_table(rows), map(_short, found.runs)).markdown()
 
 
 def _pivot(rows: Sequence[Mapping[str, Any]], by: str, view: ResultsView, format: str) -> Callable[[], Form]:

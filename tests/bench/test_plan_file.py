@@ -72,8 +72,8 @@ def test_every_setting_that_is_given_stands_in_the_request_under_its_keyword(one
     assert found == value
 
 
-def test_the_readme_names_the_keys_of_the_settings(repository):
-    text = (repository / "README.md").read_text(encoding="utf-8").partition("### measure many cells")[2]
+def test_the_readme_of_results_names_the_keys_of_the_settings(repository):
+    text = (repository / "results" / "README.md").read_text(encoding="utf-8").partition("## Plans")[2]
     block = text.partition("```toml")[2].partition("```")[0]
     words = set(re.findall(r"[a-z_]+", block))
     assert {one.name for one in declared(Settings)} <= words

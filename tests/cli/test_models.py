@@ -92,6 +92,11 @@ def test_json_has_exactly_the_promised_keys_and_null_for_what_is_unknown(harness
         "decoder": "ssd-postprocess",
         "license": "Apache-2.0",
         "source": f"{address}/net.tflite",
+        "size_bytes": None,
+        "published_map": 0.24,
+        "published_on": "COCO",
+        "published_latency_ms": None,
+        "published_latency_on": None,
     }
 
 
@@ -101,10 +106,10 @@ def test_listing_is_what_is_done_when_nothing_is_said(harness):
 
 def test_the_table_says_why_a_file_is_not_here_and_fits_100_columns(harness):
     status, out, err = harness("list")
-    states = {line.split()[0]: " ".join(line.split()[1:-3]) for line in out.splitlines() if "320x240" in line}
+    states = {line.split()[0]: " ".join(line.split()[3:-3]) for line in out.splitlines() if "320x240" in line}
     assert states == {
         "gone": "not fetched",
-        "graph": "to be converted",
+        "graph": "to convert",
         "local": "file missing",
         "net": "not fetched",
     }

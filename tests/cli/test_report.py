@@ -117,7 +117,7 @@ def test_chosen_columns_are_printed_in_their_order(workspace):
 
 @pytest.mark.parametrize(
     ("name", "start"),
-    [("x.json", b"[{"), ("x.csv", b"run_id,"), ("x.md", b"| run_id"), ("x.parquet", b"PAR1")],
+    [("x.json", b"[{"), ("x.csv", b"run_id,"), ("x.md", b"**local"), ("x.parquet", b"PAR1")],
 )
 def test_the_ending_of_the_file_says_the_format(workspace, tmp_path, name, start):
     done = report(workspace, "-o", tmp_path / name)
@@ -192,3 +192,12 @@ def test_what_does_not_go_together_is_wrong_use(workspace, args):
     with pytest.raises(HarnessError) as error:
         report(workspace, *args)
     assert error.value.exit_status == 2
+
+
+def test_markdown_is_the_table_that_people_read_and_all_columns_are_its_values(workspace):
+    readable = report(workspace, "--format", "markdown").stdout
+    assert (
+        readable.startswith("**local") and "| model | delegate |" in readable and "\n- records: " in readable
+    )
+    raw = report(workspace, "--format", "markdown", "--columns", "all").stdout
+    assert raw.startswith("| run_id | started_at | model |")

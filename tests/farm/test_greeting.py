@@ -82,7 +82,7 @@ def test_what_is_no_scheduler_is_said_in_time(answer, listen):
 @pytest.mark.parametrize("answer", [silent, web])
 def test_a_farm_that_is_none_is_a_sentence_that_says_what_to_start(answer, listen, capfd):
     begin = time.monotonic()
-    with pytest.raises(FarmError, match="start one there with `dask scheduler`"):
+    with pytest.raises(FarmError, match="start one with `harness worker --with-scheduler`"):
         Link(f"tcp://{listen(answer)}")
     assert time.monotonic() - begin < FIRST_S + PATIENCE_S
     assert "Traceback" not in capfd.readouterr().err

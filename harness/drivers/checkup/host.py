@@ -15,6 +15,7 @@ from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_
 from harness.drivers.coral.device import clock_in_words, describe_tpu
 from harness.drivers.local_gpu import find_gpu
 from harness.errors import HarnessError
+from harness.install import install_extra, pip_install
 from harness.paths import found_in
 from harness.workspace import Workspace, ensure_writable
 
@@ -56,7 +57,7 @@ def _runtime() -> Check:
             except metadata.PackageNotFoundError:
                 found = package
             return Check(HOST, "runtime", State.OK, found)
-    remedy = "pip install ai-edge-litert, or tflite-runtime where there is no wheel of it"
+    remedy = f"{pip_install('ai-edge-litert')}, or tflite-runtime where there is no wheel of it"
     return Check(HOST, "runtime", State.FAILED, "none installed", remedy)
 
 
@@ -67,7 +68,7 @@ def _usb() -> Check:
     waiting = [phone.serial or phone.where for phone in usb_phones() if phone.serial not in held]
     if not waiting:
         return Check(HOST, "usb", State.OK, "no phone is attached that would need libusb1")
-    remedy = "pip install 'ondevice-harness[usb]', or start an adb server (`adb start-server`)"
+    remedy = f"{install_extra('usb')}, or start an adb server (`adb start-server`)"
     return Check(HOST, "usb", State.FAILED, f"{', '.join(waiting)} attached, libusb1 not installed", remedy)
 
 
