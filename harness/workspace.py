@@ -22,7 +22,7 @@ class Workspace:
 
     Attributes:
         root: The folder with `devices/` and `models/`.
-        bundled: True for the copy inside an installed wheel, which is not written to.
+        bundled: True for what came with the program, in a wheel or a checkout, where no results go.
     """
 
     root: Path
@@ -40,7 +40,7 @@ class Workspace:
 
     @property
     def results(self) -> Path:
-        """Folder of the runs: beside the workspace, or below the working folder for the bundled copy."""
+        """Folder of the runs: in the workspace, or below the working folder where that is in none."""
         return (working_folder() if self.bundled else self.root) / "results"
 
 
@@ -81,7 +81,7 @@ def bundled_workspace() -> Workspace:
     if _is_workspace(bundled):
         return Workspace(bundled, bundled=True)
     if _is_workspace(PACKAGE.parent):
-        return Workspace(PACKAGE.parent)
+        return Workspace(PACKAGE.parent, bundled=True)
     raise WorkspaceError(f"in {bundled} and {PACKAGE.parent}, which came with the program")
 
 

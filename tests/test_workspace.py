@@ -69,7 +69,7 @@ def test_the_copy_in_the_wheel_comes_before_the_checkout(nowhere: Path, tmp_path
 def test_the_checkout_of_an_editable_install_comes_last(nowhere: Path, tmp_path: Path) -> None:
     checkout = make(tmp_path / "site")
     found = find_workspace()
-    assert (found.root, found.bundled) == (checkout, False)
+    assert (found.root, found.bundled) == (checkout, True)
 
 
 def test_when_nothing_is_found_the_error_says_where_it_was_looked_for(nowhere: Path, tmp_path: Path) -> None:
@@ -116,3 +116,10 @@ def test_the_home_folder_is_expanded_and_a_stranger_is_left_alone(monkeypatch: p
     monkeypatch.setenv("HOME", os.sep + "home-of-mine")
     assert expand_user("~/x") == Path(os.sep, "home-of-mine", "x")
     assert expand_user("~no-such-user-here/x") == Path("~no-such-user-here/x")
+
+
+def test_results_outside_any_workspace_go_below_the_working_folder_though_the_program_is_a_checkout(
+    nowhere: Path, tmp_path: Path
+) -> None:
+    make(tmp_path / "site")
+    assert find_workspace().results == nowhere / "results"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.paths import is_file
+
 _CONVERT = "`harness convert {path} --mode float32 -o {stem}.tflite` makes a .tflite of it"
 _TORCH = (
     "a PyTorch checkpoint; export it where it was trained: Ultralytics writes a .tflite with "
@@ -32,6 +34,6 @@ def export_hint(path: Path) -> str:
     'an ONNX model'
     """
     text = _HOW.get(path.suffix.lower(), "")
-    if not text and (path / "saved_model.pb").is_file():
+    if not text and is_file(path / "saved_model.pb"):
         text = f"a SavedModel; {_CONVERT}"
     return text.format(path=path, name=path.name, stem=path.stem)

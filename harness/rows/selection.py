@@ -21,7 +21,7 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
 
     Args:
         names: Run ids, unique beginnings of one, `latest` (the newest in which not every cell was skipped), or folders
-            (of one run or of several).
+            (of one run or of several); the name of the folder `results` alone is that folder, from anywhere.
         results: The folder in which runs are looked up by id.
 
     Raises:
@@ -43,6 +43,8 @@ def _find(name: str, results: Path) -> Path:
         return runs[name]
     if is_folder(name):
         return Path(name)
+    if name.rstrip("/") == results.name and is_folder(results):  # from a folder below the workspace
+        return results
     return _by_beginning(name, runs, results)
 
 
