@@ -335,11 +335,15 @@ def _ended_by(error: Exception, plan: Plan, folder: Path) -> str:
 
 def resume_command(folder: Path) -> str:
     """Return the command that goes on with a run, as a shell takes it, from the folder that this process is in."""
+    return f"harness run --resume {run_name(folder)}"
+
+
+def run_name(folder: Path) -> str:
+    """Return what a run is called in a command, as a shell takes it, from the folder that this process is in."""
     try:
-        name = folder.name if _is_usual(folder) else shell_path(absolute(folder))
+        return folder.name if _is_usual(folder) else shell_path(absolute(folder))
     except UsageError:  # the current folder is gone
-        name = shell_path(folder)
-    return f"harness run --resume {name}"
+        return shell_path(folder)
 
 
 def _is_usual(folder: Path) -> bool:

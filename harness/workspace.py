@@ -59,9 +59,9 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
             raise WorkspaceError(f"{root}: not a workspace; expected the folders devices/ and models/ in it")
         return Workspace(resolved(root))
     here = resolved(working_folder())
-    for folder in (here, *here.parents):
-        if _is_workspace(folder):
-            return Workspace(folder)
+    found = enclosing_workspace(here)
+    if found is not None:
+        return found
     try:
         return bundled_workspace()
     except WorkspaceError as error:
@@ -69,6 +69,12 @@ def find_workspace(explicit: str | Path | None = None) -> Workspace:
             f"no workspace: looked for a folder with devices/ and models/ in {here} and above it, and {error}; "
             "give one with --workspace"
         ) from error
+
+
+def enclosing_workspace(place: Path) -> Workspace | None:
+    """Return the nearest workspace at a place or above it; None where there is none."""
+    whole = resolved(place)
+    return next((Workspace(folder) for folder in (whole, *whole.parents) if _is_workspace(folder)), None)
 
 
 def bundled_workspace() -> Workspace:

@@ -57,7 +57,7 @@ def a_folder_with_what_examples_name(folder):
     """Files and folders under the names that the examples use."""
     for name in ("coco", "train", "calibration", "photos", "saved_model", "VOC2007", "why", "found"):
         (folder / name).mkdir()
-    for name in ("ptq.log", "qat.log", "pipeline.config", "data.yaml", "found.json", "ids.txt"):
+    for name in ("ptq.log", "qat.log", "pipeline.config", "data.yaml", "found.json", "ids.txt", "old.tflite"):
         (folder / name).touch()
     return folder
 

@@ -29,6 +29,7 @@ class RunKeywords(UserSettings):
     device: str | Sequence[str] = "local"
     delegates: str | Sequence[str] = ()
     delegate_options: Mapping[str, str] | None = None
+    against: PathLike | None = None
     dataset: PathLike | None = None
     resize: ResizeMethod | None = None
     nms: NmsKind | Sequence[NmsKind] = ()

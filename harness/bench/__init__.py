@@ -3,6 +3,7 @@
 request      what a user asks for: options, a plan file, Python
 plan_file    a plan as a TOML file
 nms_axis     one model with several settings of its suppression
+against      the base that is measured in turn with them
 subjects     the models and their data, found
 stations     the devices, reached
 odd_models   models that are there and cannot be measured

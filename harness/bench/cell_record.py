@@ -31,6 +31,7 @@ def new_record(cell: Cell, info: DeviceInfo, run_id: str) -> Record:
         threads=cell.delegate.threads,
         reasons=("not measured yet",),
         settings=asdict(cell.settings),
+        against=cell.against,
     )
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from harness.bench.against import MIN_SECONDS, REPETITIONS
 from harness.bench.plan import Cell
 from harness.bench.request import Request, with_settings
 from harness.bench.skips import why_no_samples, why_skip
@@ -15,7 +16,7 @@ from harness.delegates import CPU, CPU_REFERENCE, KINDS, OPTION, Delegate, avail
 from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
 from harness.profiles import Profile
-from harness.settings import Settings
+from harness.settings import DEFAULT_MIN_SECONDS, Settings
 from harness.tflite.runnable import check_runnable
 
 
@@ -35,6 +36,7 @@ def make_cells(
         raise UsageError("nothing is left to measure: every cell is excluded")
     _refuse_options_for_none(cells, request)
     _refuse_cpu_alone(cells)
+    _refuse_single_processes(cells)
     _refuse_without_samples(wanted, cells, request)
     return tuple(_with_other(cell, cells) for cell in cells)
 
@@ -46,7 +48,7 @@ def _cross(
     for station in stations:
         delegates = _delegates(request, station.profile)
         for subject, delegate in itertools.product(subjects, delegates):
-            names = (subject.model.name, station.device.name, str(delegate))
+            names = (subject.stands_for or subject.model.name, station.device.name, str(delegate))
             if not any(rule.fits(*names) for rule in request.exclude):
                 yield subject, station, delegate
 
@@ -66,7 +68,7 @@ def _delegates(request: Request, profile: Profile) -> list[Delegate]:
 
 
 def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegate, request: Request) -> Cell:
-    names = (subject.model.name, station.device.name, str(delegate))
+    names = (subject.stands_for or subject.model.name, station.device.name, str(delegate))
     bound = bind_tpu(delegate, station.profile.data.connection)
     settings = _settings(request, station.profile, names)
     skip = None
@@ -83,6 +85,7 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
         skip,
         subject.matching,
         problem=subject.problem,
+        against=subject.against,
     )
 
 
@@ -149,10 +152,37 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
         repetitions=request.repetitions or profile.data.repetitions,
         cores=available_cores(),
     )
+    if request.against is not None:
+        settings = _for_rounds(settings, request)
     for override in request.override:
         if override.fits(*names):
             settings = with_settings(settings, override.set.given())
     return settings
+
+
+def _for_rounds(settings: Settings, request: Request) -> Settings:
+    """Return settings with as many rounds as a comparison takes, each as long as ever, unless others are asked for."""
+    if request.repetitions is None:
+        settings = replace(settings, repetitions=max(settings.repetitions, REPETITIONS))
+    if settings.min_seconds == DEFAULT_MIN_SECONDS:
+        settings = replace(settings, min_seconds=MIN_SECONDS)
+    return settings
+
+
+def _refuse_single_processes(cells: Sequence[Cell]) -> None:
+    """Refuse to hold cells of one process each against each other.
+
+    Raises:
+        UsageError: Names the setting.
+    """
+    for cell in cells:
+        if cell.against is None or not (cell.settings.mlperf or cell.settings.sustained is not None):
+            continue
+        name = "--mlperf" if cell.settings.mlperf else "--sustained"
+        raise UsageError(
+            f"use just one of --against and {name}: {name} measures one process a cell, and a comparison takes several "
+            "in turn"
+        )
 
 
 def _with_options(delegate: Delegate, request: Request) -> Delegate:

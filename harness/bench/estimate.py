@@ -23,7 +23,7 @@ SECONDS_PER_MB = 0.006
 MOST_RECORDS = 200
 
 
-COLUMNS = ("cell", "model", "device", "delegate", "processes", "n_images", "seconds", "skip")
+COLUMNS = ("cell", "model", "against", "device", "delegate", "processes", "n_images", "seconds", "skip")
 """Of a plan that is shown before it is carried out."""
 
 
@@ -38,6 +38,7 @@ def plan_rows(plan: Plan, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
         {
             "cell": cell.id,
             "model": cell.model.name,
+            "against": cell.against,
             "device": cell.device,
             "delegate": str(cell.delegate),
             "processes": cell.settings.processes if cell.wants_latency else 0,

@@ -33,6 +33,7 @@ class Cell:
         matching: How the model's classes were matched with the data set's; None without a data set.
         other: The model that is run in between with `switch_models`.
         problem: Why the model cannot be measured anywhere; None where it can.
+        against: The model that it is measured in turn with and held against; None for none.
     """
 
     index: int
@@ -46,6 +47,7 @@ class Cell:
     matching: Matching | None = None
     other: Model | None = None
     problem: str | None = None
+    against: str | None = None
 
     @property
     def is_tried(self) -> bool:
@@ -57,6 +59,11 @@ class Cell:
         """A name that sorts in plan order and is safe as a folder's name."""
         words = (self.model.name, self.device, str(self.delegate))
         return f"{self.index:04d}-" + "-".join(_safe(word) for word in words)
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Its model, device and delegate: no other cell of a plan has all three."""
+        return self.model.name, self.device, str(self.delegate)
 
     @property
     def wants_accuracy(self) -> bool:
@@ -105,10 +112,35 @@ class Plan:
         The repetitions of the cells are interleaved in rounds, each in an order of its own, so that drift of the
         machine does not favour one cell (Google Benchmark's random interleaving). The order of a round depends on
         nothing but the seed and its number, so a resumed run goes on as it would have gone.
+
+        Cells that are held against each other follow each other, so that as little as can be changes between them. Of
+        two rounds the second has the order of the first reversed: what is first or second of a round is so equally
+        often.
         """
         chance = random.Random(f"{self.seed}/{turn}")  # noqa: S311 - an order, not a secret
-        timed = [cell for cell in self.cells if cell.wants_latency]
-        return tuple(chance.sample(timed, len(timed)))
+        groups = self._groups()
+        return tuple(
+            cell for group in chance.sample(groups, len(groups)) for cell in self._balanced(group, turn)
+        )
+
+    def compared_with(self, cell: Cell) -> tuple[Cell, ...]:
+        """Return the other cells that are timed in turn with one, because they are held against each other."""
+        group = next((group for group in self._groups() if cell in group), ())
+        return tuple(other for other in group if other is not cell)
+
+    def _groups(self) -> list[list[Cell]]:
+        """Return the cells that are timed, each base with those that are held against it."""
+        timed = {cell.place: cell for cell in self.cells if cell.wants_latency}
+        found: dict[str, list[Cell]] = {}
+        for cell in timed.values():
+            base = cell if cell.against is None else timed.get((cell.against, *cell.place[1:]), cell)
+            found.setdefault(base.id, []).append(cell)
+        return list(found.values())
+
+    def _balanced(self, group: list[Cell], turn: int) -> list[Cell]:
+        chance = random.Random(f"{self.seed}/{turn // 2}/{group[0].id}")  # noqa: S311 - an order, not a secret
+        order = chance.sample(group, len(group))
+        return order[::-1] if turn % 2 else order
 
 
 def plan_facts(plan: Plan) -> dict[str, object]:
@@ -130,4 +162,5 @@ def _cell_facts(cell: Cell) -> dict[str, object]:
         "settings": asdict(cell.settings),
         "skip": cell.skip,
         **({} if cell.problem is None else {"problem": cell.problem}),
+        **({} if cell.against is None else {"against": cell.against}),
     }

@@ -34,6 +34,7 @@ class PlanKeys(GivenSettings, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ("local",)
     delegates: tuple[str, ...] = ()
     delegate_options: dict[str, str] = msgspec.field(default_factory=dict)
+    against: str | None = None
     dataset: str | None = None
     resize: ResizeMethod | None = None
     scheduler: str | None = None
@@ -107,6 +108,7 @@ def load_plan(path: Path) -> Request:
         devices=data.devices,
         delegates=data.delegates,
         delegate_options=tuple(data.delegate_options.items()),
+        against=None if data.against is None else _beside(path, data.against),
         dataset=None if data.dataset is None else str(path.parent / data.dataset),
         resize=data.resize,
         settings=with_settings(Settings(), settings),

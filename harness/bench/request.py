@@ -94,6 +94,7 @@ class Request:
         nms: Settings of the models' suppression to cross; each combination is a cell.
         farm: The device farm that measures; `devices` are then those of the farm.
         command: The command line, for the record.
+        against: The base that is measured in turn with the models: one model, or a plan.
     """
 
     models: tuple[str, ...] = ()
@@ -106,6 +107,9 @@ class Request:
     delegate_options: Annotated[tuple[tuple[str, str], ...], Option(
         "What an external delegate or the Edge TPU's library is told; may be repeated.",
         "--delegate-option", group=WHAT, default="nothing")] = ()
+    against: Annotated[str | None, Option(
+        "Also measure this model, or those of this plan, in turn with the others: the base of harness compare.",
+        metavar="MODEL|PLAN", form="path", group=WHAT, default="nothing")] = None
     dataset: Annotated[str | None, Option(
         "Dataset: a folder (COCO, YOLO, VOC, an export), data.yaml or a card.", form="path", group=ACCURACY,
         default="the one of the model's card")] = None
@@ -192,6 +196,10 @@ def _checked(request: Request) -> Request:
     for kind, holder in holders:
         for one in declared(kind):
             one.check(getattr(holder, one.name))
+    if request.against is not None and not request.models:
+        raise UsageError(
+            "--against is the base of a comparison: name the MODEL that is held against it, or a PLAN"
+        )
     return request
 
 
@@ -234,6 +242,7 @@ def request_facts(request: Request) -> dict[str, Any]:
     paths = [one.name for one in declared(Request) if one.option.form == "path"]
     for name in (*paths, "workspace"):
         facts[name] = None if facts[name] is None else str(resolved(facts[name]))
+    facts["against"] = None if request.against is None else _from_anywhere(request.against)
     return facts
 
 

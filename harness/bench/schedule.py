@@ -74,7 +74,11 @@ def next_round(plan: Plan, progress: Mapping[str, CellProgress]) -> tuple[Task, 
         plan: The cells of one device.
         progress: How far each is, by its id.
     """
-    timed = [cell for cell in plan.cells if wants_process(cell, progress[cell.id])]
+    timed = [
+        cell
+        for cell in plan.cells
+        if wants_process(cell, progress[cell.id]) or _accompanies(cell, plan, progress)
+    ]
     loaded = [cell for cell in timed if cell.settings.sustained is not None and progress[cell.id].n_processes]
     if loaded:
         return (Task(loaded[0], "latency", progress[loaded[0].id].n_processes),)
@@ -82,6 +86,17 @@ def next_round(plan: Plan, progress: Mapping[str, CellProgress]) -> tuple[Task, 
         return _up_to_a_load(_repetition(plan, timed, progress))
     operators = tuple(Task(c, "operators") for c in plan.cells if wants_operators(c, progress[c.id]))
     return operators or tuple(Task(c, "accuracy") for c in plan.cells if wants_accuracy(c, progress[c.id]))
+
+
+def _accompanies(cell: Cell, plan: Plan, progress: Mapping[str, CellProgress]) -> bool:
+    """Whether a cell is timed once more only because one that it is held against is, for its precision."""
+    own = progress[cell.id]
+    if not (cell.settings.seeks_precision and cell.wants_latency) or own.failed:
+        return False
+    others = [(other, progress[other.id]) for other in plan.compared_with(cell)]
+    return any(
+        wants_process(other, found) and own.n_processes <= found.n_processes for other, found in others
+    )
 
 
 def _repetition(plan: Plan, timed: Sequence[Cell], progress: Mapping[str, CellProgress]) -> tuple[Task, ...]:

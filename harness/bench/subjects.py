@@ -12,6 +12,7 @@ from harness.accuracy.classes import Choice, Matching, match_classes
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.image_files import ImageFile
 from harness.accuracy.prepare import Preparation
+from harness.bench.against import Base, find_base
 from harness.bench.nms_axis import expand
 from harness.bench.odd_models import OddModels
 from harness.bench.request import NmsAxes, Request
@@ -46,6 +47,8 @@ class Subject:
         dataset: Its data; None for none.
         matching: How its classes were matched with the data set's; None without one.
         problem: Why it cannot be measured anywhere; None where it can.
+        against: The model that it is measured in turn with and held against; None for none.
+        stands_for: Of a base, the model whose rules of the plan hold for it too.
     """
 
     model: Model
@@ -53,6 +56,8 @@ class Subject:
     dataset: Dataset | None
     matching: Matching | None = None
     problem: str | None = None
+    against: str | None = None
+    stands_for: str | None = None
 
 
 def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
@@ -65,7 +70,9 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     pictures = _pictures(request, known)
     odd = OddModels()
     found = [odd.asked(name, lambda name: find_model(name, workspace, pictures)) for name in request.models]
-    models = _told_apart([_resized(model, request.resize) for model in found or _example(workspace)])
+    new = _told_apart(found or _example(workspace))
+    base = Base() if request.against is None else find_base(request.against, new, workspace, pictures)
+    models = [_resized(model, request.resize) for model in base.around(new)]
     _check_distinct(models)
     pairs = [(model, odd.described(model, _described)) for model in models]
     described, remarks = _with_nms([pair for pair in pairs if pair[0].name not in odd.problems], request.nms)
@@ -84,7 +91,19 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     ]
     order = [model.name for model in models]
     subjects.sort(key=lambda subject: order.index(_without_axes(subject.model.name, order)))
-    return subjects, list(dict.fromkeys(remarks))
+    linked = [_linked(subject, base, order) for subject in subjects]
+    return linked, list(dict.fromkeys((*base.remarks, *remarks)))
+
+
+def _linked(subject: Subject, base: Base, names: Sequence[str]) -> Subject:
+    """Return a subject with what it is held against, or stands for, under the same settings of NMS."""
+    name = subject.model.name
+    root = _without_axes(name, names)
+    against, stands_for = (
+        None if other is None else other + name[len(root) :]
+        for other in (base.counterpart(root), base.stands_for(root))
+    )
+    return replace(subject, against=against, stands_for=stands_for)
 
 
 def _without_axes(name: str, names: Sequence[str]) -> str:
@@ -134,7 +153,11 @@ def match_subject(model: Model, facts: ModelDescription, dataset: Dataset, choic
 
 def _pictures(request: Request, known: dict[Path, Dataset]) -> list[ImageFile]:
     """Return pictures to look at the outputs of a bare model for: the first ones that accuracy is measured on."""
-    bare = [name for name in request.models if Path(name).suffix in {".tflite", ".lite", ".task"}]
+    bare = [
+        name
+        for name in (*request.models, request.against or "")
+        if Path(name).suffix in {".tflite", ".lite", ".task"}
+    ]
     if not request.dataset or not bare or not request.settings.accuracy:
         return []
     path = Path(request.dataset)

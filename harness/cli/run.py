@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         "harness run my-card --delegate cpu:4 --limit 500  one delegate, the first 500 images",
         "harness run a.tflite b.tflite --no-accuracy       latency only",
         "harness run ssd.tflite --nms regular --nms fast --score-threshold 1e-8,0.3   NMS as an axis: four rows",
+        "harness run new.tflite --against old.tflite       both in turn, round by round, for harness compare",
         "harness run plan.toml --dry-run                   what a plan would measure, and how long",
         "harness run --resume                              go on with the run that was interrupted last",
         "harness run plan.toml --scheduler rack1:8786      the same plan on a device farm",
@@ -94,7 +95,10 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         raise interrupted from None
     from harness.cli.report import print_results
 
-    if not print_results([outcome.folder], format_) or outcome.failed:
+    whole = print_results([outcome.folder], format_)
+    if prepared.request.against is not None:
+        note(f"both sides against each other: harness compare {session.run_name(outcome.folder)}")
+    if not whole or outcome.failed:
         ctx.exit(1)
 
 

@@ -61,15 +61,26 @@ def find_sides(base: Sequence[str], new: Sequence[str], matches: Sequence[str], 
 def _within(base: Sequence[str], names: tuple[tuple[str, str], ...], results: Path) -> Sides:
     """Return the two sides of runs that hold both."""
     found = _find(base, results).found
+    kept = found.records
     if not names:
-        against = ((stored.record.against, stored.record.model.name) for stored in found.records)
-        names = tuple(dict.fromkeys((old, now) for old, now in against if old is not None))
+        kept, names = _measured_in_turn(found.records)
     if not names:
         raise UsageError(
             f"{' '.join(base)}: one run, and none of its models was measured with --against: name a second run, or two "
             "of its models with --match A=B"
         )
-    return Sides(found.records, found.records, names, only=True, warnings=found.warnings)
+    return Sides(kept, kept, names, only=True, warnings=found.warnings)
+
+
+def _measured_in_turn(
+    records: Sequence[StoredRecord],
+) -> tuple[tuple[StoredRecord, ...], tuple[tuple[str, str], ...]]:
+    """Return the records that were measured with `--against`, those of the bases too, and the names of each pair."""
+    news = [stored.record for stored in records if stored.record.against is not None]
+    names = dict.fromkeys((record.against or "", record.model.name) for record in news)
+    of_runs = {(record.run_id, name) for record in news for name in (record.model.name, record.against)}
+    kept = (stored for stored in records if (stored.record.run_id, stored.record.model.name) in of_runs)
+    return tuple(kept), tuple(names)
 
 
 def _split_match(text: str) -> tuple[str, str]:

@@ -146,6 +146,7 @@ def reach(request: Request) -> Farm:
     try:
         hosts = link.describe_hosts()
         devices = _planned_devices(request, hosts)
+        _refuse_any_device(request, devices)
         farm = Farm(link, devices, request, tuple(filter(None, (warning, *_remarks(link, hosts)))))
         for offer in farm.offers.values():
             farm.tools(offer)
@@ -179,6 +180,20 @@ def _planned_devices(request: Request, hosts: Sequence[HostAnswer]) -> tuple[Pla
                 raise UsageError(f"device {device.name!r} is named twice")
             found[device.name] = device
     return tuple(found.values())
+
+
+def _refuse_any_device(request: Request, devices: Sequence[PlannedDevice]) -> None:
+    """Refuse to measure two sides in turn on whichever device is free.
+
+    Raises:
+        UsageError: Names what was asked for.
+    """
+    loose = next((device.name for device in devices if device.is_any), None)
+    if request.against is not None and loose is not None:
+        raise UsageError(
+            f"--against: {loose} is any device of a kind, so the two sides could be measured on two of them; name one "
+            "as harness devices --scheduler shows it"
+        )
 
 
 def _find_devices(text: str, offers: Sequence[Offer], hosts: Sequence[HostAnswer]) -> list[PlannedDevice]:

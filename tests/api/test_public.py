@@ -31,7 +31,7 @@ NAMES = [
     *("quantize", "run"),
 ]
 TABLES = (Request, Settings, NmsAxes, FarmChoice, Tls)
-NOT_OF_PYTHON = {"help", "format_"}
+NOT_OF_PYTHON = {"help", "format_", "quiet", "verbose"}
 """Options that only make sense where something is printed."""
 
 

@@ -195,3 +195,11 @@ def test_every_view_says_that_rounds_are_compared(two_models, compared):
     assert "compared round by round" in text and "yolo-a → yolo-b" in text
     document = to_junit(found, verdict).decode()
     assert "compared round by round" in document and "(against yolo-a)" in document and "<failure" in document
+
+
+def test_of_a_folder_only_what_was_measured_in_turn_is_compared(two_models, make_run, compared, edit):
+    edit(two_models.cells[1], against="yolo-a")
+    make_run("other").cell("yolo-a", "cpu:4")
+    found = compared(str(two_models.folder.parent))
+    assert [pair.name for pair in found.matching.pairs] == ["yolo-b on local, cpu:1 (against yolo-a)"]
+    assert not found.matching.missing and not found.matching.added

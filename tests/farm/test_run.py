@@ -1,13 +1,14 @@
 """A run on a real farm: the same plan, the same rows, the same laws; files once a host; shares of the images."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from harness.errors import FarmError, UnknownNameError, UsageError
 from harness.farm.link import Link
 from harness.records.records import load_records, load_run
-from harness.session import carry_out, prepare, prepare_resume
+from harness.session import carry_out, let_go, prepare, prepare_resume
 
 DEVICES = ("fake-1@a", "fake-2@a", "fake-1@b", "fake-2@b")
 
@@ -170,3 +171,12 @@ def test_the_run_remembers_its_farm_so_that_it_can_be_resumed(farm, quiet, tmp_p
     assert load_run(outcome.folder).request["farm"]["scheduler"] == farm.address
     cells = json.loads((outcome.folder / "run.json").read_text())["plan"]["cells"]
     assert [cell["device"] for cell in cells] == ["fake-1@a"]
+
+
+def test_two_sides_are_not_measured_on_whichever_device_is_free(farm, tmp_path):
+    request = replace(farm.request(tmp_path, "any:fake-1"), against="shapes-float16")
+    with pytest.raises(UsageError, match="any:fake-1 is any device of a kind"):
+        prepare(request)
+    both = prepare(replace(farm.request(tmp_path, "fake-1@a"), against="shapes-float16"))
+    let_go(both)
+    assert len({cell.device for cell in both.plan.cells}) == 1

@@ -78,6 +78,9 @@ COMMANDS = (
     Row("run-latency",           0, "run shapes-float32 --delegate cpu:1 --no-accuracy --repetitions 1 --min-runs 20 "
                                     "--min-seconds 0.01 --format json --output made",
                                     (RUN, VERSION, MEASURED, CONCLUDED)),
+    Row("run-against",           1, f"run {FLOAT} --against shapes-full-integer --delegate cpu:1 {TOOL} "
+                                    "--repetitions 8 --output made && compare made --fail-if 'size_bytes > 0'", (RUN,)),
+    Row("run-against-nothing",   2, "run --against shapes-float16"),
     Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run"),
     Row("run-skipped",           1, "run shapes-float32 --delegate hexagon --format csv --output made", (RUN,)),
     Row("run-wrong-model",       2, "run shapes-float23 --output made"),
@@ -125,6 +128,8 @@ COMMANDS = (
 
     Row("compare-table",         0, f"compare {REAL} {REAL_NEW}"),
     Row("compare-json",          0, f"compare {REAL} {REAL_NEW} --format json"),
+    Row("compare-two-models",    0, f"compare {REAL}:shapes-float32 {REAL}:shapes-full-integer --format json"),
+    Row("compare-one-run",       2, f"compare {REAL}"),
     Row("compare-csv",           0, f"compare {BEFORE} {AFTER} --format csv"),
     Row("compare-pass",          0, f"{GATE} 'latency_median_ms > 50%'"),
     Row("compare-fail",          1, f"{GATE} 'latency_median_ms > 5%' --format markdown --junit gate.xml",
