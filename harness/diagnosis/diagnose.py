@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import Dataset
-from harness.diagnosis.causes import CAUSES
+from harness.diagnosis.causes import CAUSES, DECISIVE, LAST_RESORT
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
 from harness.diagnosis.layers.first_break import compare_layers
@@ -105,6 +105,8 @@ def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None
     untested: list[tuple[str, str]] = []
     for done, (name, module) in enumerate(CAUSES.items()):
         on_step(done, len(CAUSES), f"cause: {name}")
+        if name in LAST_RESORT and any(finding.confidence == "certain" for finding in found):
+            continue
         test: Callable[[Evidence], Finding | None] = import_module(module).examine
         try:
             finding = test(evidence)
@@ -112,4 +114,6 @@ def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None
             untested.append((name, str(error)))
         else:
             found += [finding] if finding is not None else []
+            if finding is not None and name in DECISIVE:
+                break
     return Diagnosis(evidence, tuple(rank(found)), tuple(untested))

@@ -63,6 +63,9 @@ def test_it_breaks_detectors_in_all_the_ways_that_a_cause_is_named_for(workshop)
     from harness.diagnosis.causes import CAUSES
 
     made = {library.BUNDLED[name](workshop).causes[0] for name in library.BUNDLED}
-    shared = {"channel-order"}  # drawn shapes have colours of every kind: only photographs tell red from blue
+    shared = {
+        "channel-order",
+        "decoder-settings",
+    }  # drawn shapes have colours of every kind: only photographs tell red from blue; boxes of one format
     assert made | shared == set(CAUSES)
     assert len(made) >= 14

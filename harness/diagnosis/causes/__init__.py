@@ -4,6 +4,8 @@
 
 It returns None where the test found nothing, or could not be made. The causes:
 
+    wrong_pair           files in the wrong order, the same file twice, two networks
+    reference_fails      the float side itself finds next to nothing
     input_normalization  the network gets images normalized otherwise than in training
     channel_order        blue is fed where red belongs
     input_geometry       images are resized otherwise, or to another size
@@ -27,7 +29,13 @@ It returns None where the test found nothing, or could not be made. The causes:
     few_bits             weights of fewer bits than said
     layer_weights        single layers' weights clipped, permuted, rescaled, BGR
     layer_bias           single layers' biases lost or of another size
+    stored_scale         bytes are moved and change their scale; fixed scales that are others
+    clipped_range        a single layer's range is too short, or its zero point off
+    operator_options     operators state other options: corners of a resize, strides, box scales
+    decoder_settings     the cards read the outputs in different ways
     anchors              anchors and other constants behind the heads
+    float16_underflow    weights too small for float16
+    not_in_quantization  the float model with all that is quantized does far better
 
 What they share:
 
@@ -46,6 +54,8 @@ from __future__ import annotations
 _HERE = "harness.diagnosis.causes"
 CAUSES: dict[str, str] = {
     # name                  module                             what is wrong
+    "wrong-pair": f"{_HERE}.wrong_pair",  # swapped, the same, or two networks
+    "reference-fails": f"{_HERE}.reference_fails",  # data, labels or the float side's card
     "input-normalization": f"{_HERE}.input_normalization",  # real = (pixel - mean) / std is another one
     "channel-order": f"{_HERE}.channel_order",  # RGB against BGR
     "input-geometry": f"{_HERE}.input_geometry",  # size, aspect, letterbox against stretch
@@ -69,5 +79,15 @@ CAUSES: dict[str, str] = {
     "few-bits": f"{_HERE}.few_bits",  # 8-bit numbers that take few values
     "layer-weights": f"{_HERE}.layer_weights",  # one layer's weights
     "layer-bias": f"{_HERE}.layer_bias",  # one layer's bias
+    "stored-scale": f"{_HERE}.stored_scale",  # RESHAPE, CONCATENATION, LOGISTIC, SOFTMAX, outputs
+    "clipped-range": f"{_HERE}.clipped_range",  # one layer cut off
+    "operator-options": f"{_HERE}.operator_options",  # what the files state of their operators
+    "decoder-settings": f"{_HERE}.decoder_settings",  # what the cards state of the outputs
     "anchors": f"{_HERE}.anchors",  # anchors, strides, grids
+    "float16-underflow": f"{_HERE}.float16_underflow",  # below 6e-5
+    "not-in-quantization": f"{_HERE}.not_in_quantization",  # card, runtime or file
 }
+DECISIVE = frozenset({"wrong-pair", "reference-fails"})
+"""Causes beside which nothing else is claimed: what the others would be tested on means nothing."""
+LAST_RESORT = frozenset({"not-in-quantization"})
+"""Causes that are tested only where no other one is certain."""

@@ -79,6 +79,13 @@ class Emulations:
         merged: dict[int, QuantizationParameters | None] = {**parts.activations, **better}
         return replace(parts, activations={index: how for index, how in merged.items() if how is not None})
 
+    def constants_of(self, outputs: Iterable[int]) -> list[int]:
+        """Return the float model's constants of the layers that compute some tensors of the quantized graph."""
+        wanted = set(outputs)
+        places = [pair.place for pair in self.quantization.pairs if pair.quantized in wanted]
+        graph, constants = self.model.graph.primary, self.quantization.parts().weights
+        return [i for place in places for i in graph.operators[place].inputs if i in constants]
+
     def with_weights(self, better: Mapping[int, Floats | None]) -> QuantizedParts:
         """Return all parts, with other weights; None leaves a constant in float."""
         parts = self.quantization.parts()

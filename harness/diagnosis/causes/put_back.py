@@ -38,15 +38,16 @@ def try_patch(
     evidence: Evidence,
     constants: Mapping[int, Floats] | None = None,
     activations: Mapping[int, Affine] | None = None,
+    options: Mapping[int, Mapping[str, float | int | bool]] | None = None,
 ) -> PairedDifference:
-    """Return the gain of other constants, scales and zero points in the quantized file.
+    """Return the gain of other constants, scales, zero points and operators' options in the quantized file.
 
     Raises:
         HarnessError: The changed file cannot be made or run.
     """
     model = evidence.pair.quantized
     with scratch_folder() as folder:
-        data = patched(read_bytes(model.file), model.graph, model.file, constants, activations)
+        data = patched(read_bytes(model.file), model.graph, model.file, constants, activations, options)
         return evidence.trial(Change("other constants", file=folder.write("patched.tflite", data))).difference
 
 

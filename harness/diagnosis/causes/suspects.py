@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.diagnosis.causes.float16_underflow import is_underflow
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.constant_faults import ConstantFault, class_order, name_fault
 from harness.diagnosis.layers.constants import ConstantPair
@@ -46,7 +47,8 @@ def find_suspects(evidence: Evidence) -> Suspects:
     """Return the faults of the constants; no inference."""
     found = evidence.constants
     anchors = tuple(name_fault(pair) for pair in found.differing("anchors", "constant"))
-    faults = [name_fault(pair) for pair in found.differing("weights", "bias")]
+    wrong = [pair for pair in found.differing("weights", "bias") if not is_underflow(pair)]
+    faults = [name_fault(pair) for pair in wrong]
     classes = _classes(faults)
     faults = [fault for fault in faults if fault not in classes]
     few = [fault for fault in faults if fault.kind == "few bits"]

@@ -7,6 +7,8 @@ first_break       the first tensor that breaks
 quantization_map  the quantized graph's quantization, by the float graph's tensors
 constants         the constants of both files compared, without inference
 constant_faults   what was done to a constant that is no rounding of the float model's
+stored_scales     scales and zero points that contradict their operators
+stated            what both files state of their operators
 emulate           the float model with parts of it quantized
 sensitivity       the cost of single layers
 joined_outputs    tensors in which boxes and scores lie together

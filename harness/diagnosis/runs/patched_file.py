@@ -14,6 +14,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 import numpy.typing as npt
+from flatbuffers import flexbuffers
 
 from harness.tflite import reader, schema
 from harness.tflite.graph import Graph, Operator, Tensor
@@ -85,8 +86,9 @@ def patched(
     path: Path,
     constants: Mapping[int, Floats] | None = None,
     activations: Mapping[int, Affine] | None = None,
+    options: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> bytes:
-    """Return a file with other constants, and other scales and zero points of activations.
+    """Return a file with other constants, other scales and zero points of activations, and other options.
 
     Args:
         data: The file.
@@ -94,13 +96,17 @@ def patched(
         path: Named in errors.
         constants: Tensor → the real values that it shall hold.
         activations: Tensor → how it shall be stored.
+        options: Place of an operator → its options by name, as the schema calls them; PostProcess' own for that one.
 
     Raises:
         ModelError: The file is damaged.
         MissingExtraError: The package that can write models is not installed.
     """
     with reader.malformed(path):
-        return _Patch(data, graph).with_changes(dict(constants or {}), dict(activations or {}))
+        patch = _Patch(data, graph)
+        for place, values in (options or {}).items():
+            patch.set_options(place, values)
+        return patch.with_changes(dict(constants or {}), dict(activations or {}))
 
 
 class _Patch:
@@ -125,6 +131,15 @@ class _Patch:
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self.model.Pack(builder), reader.MAGIC)
         return bytes(builder.Output())
+
+    def set_options(self, place: int, values: Mapping[str, Any]) -> None:
+        operator = self.model.subgraphs[0].operators[place]
+        if self.graph.primary.operators[place].custom:
+            known = dict(flexbuffers.Loads(self.graph.primary.operators[place].options))
+            operator.customOptions = np.frombuffer(bytes(flexbuffers.Dumps({**known, **values})), np.uint8)
+            return
+        for name, value in values.items():
+            setattr(operator.builtinOptions, name, value)
 
     def biases(self, constants: Mapping[int, Floats]) -> dict[int, tuple[Operator, npt.NDArray[Any]]]:
         """Return the real values of all integer biases, as given or as their kernels read them now."""

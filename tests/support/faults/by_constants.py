@@ -1,8 +1,9 @@
 """Faults of a quantized file's constants: from another checkpoint, in another order, lost, coarse."""
 
 import numpy as np
+from flatbuffers import flexbuffers
 
-from tests.support.faults import quantizing
+from tests.support.faults import models, quantizing
 from tests.support.faults.graph import Net, edited
 from tests.support.faults.workshop import Fault, Workshop
 
@@ -103,6 +104,72 @@ def small_anchors(shop: Workshop) -> Fault:
     return _broken(shop, "small anchors", "anchors", change)
 
 
+def sigmoid_of_another_scale(shop: Workshop) -> Fault:
+    """LOGISTIC's output says 1/512, and its kernel gives 1/256."""
+
+    def change(net: Net) -> None:
+        net.quantized(net.first("LOGISTIC").outputs[0], 1 / 512, -128)
+
+    return _broken(shop, "sigmoid scale", "stored-scale", change)
+
+
+def one_range_too_short(shop: Workshop) -> Fault:
+    """One residual sum is calibrated for a quarter of its values."""
+
+    def cut(found: quantizing.Ranges) -> None:
+        name = next(name for name in found if name.endswith("add_2_1/Add"))
+        found[name]["max"] = found[name]["max"] * 0.25
+
+    card = shop.card(
+        "short-range", "shapes-float32", quantizing.quantize(shop.float32, shop.ranges, change=cut)
+    )
+    return shop.fault("one range too short", "clipped-range", card)
+
+
+def other_box_scales(shop: Workshop) -> Fault:
+    """PostProcess divides box codes by half of what the float file's does."""
+
+    def change(net: Net) -> None:
+        post = net.first("TFLite_Detection_PostProcess")
+        known = dict(flexbuffers.Loads(bytes(bytearray(post.customOptions))))
+        known |= {"y_scale": 5.0, "x_scale": 5.0}
+        post.customOptions = np.frombuffer(bytes(flexbuffers.Dumps(known)), np.uint8)
+
+    return _broken(shop, "other box scales", "operator-options", change)
+
+
+def small_codes_in_half(shop: Workshop) -> Fault:
+    """Box heads of a millionth of the size: float16 has no bits left for them."""
+    data = models.with_large_codes(shop.float32, 1e-6)
+    reference = shop.card("small-codes", "shapes-float32", data)
+    card = shop.card("small-codes-in-half", "shapes-float32", models.with_float16_weights(data))
+    return shop.fault("float16 underflow", "float16-underflow", card, reference=reference)
+
+
+def heads_joined_in_another_order(shop: Workshop) -> Fault:
+    """The scores of the feature maps are joined in another order than the boxes: no constant is wrong."""
+
+    def change(net: Net) -> None:
+        makers = {index: o for o in net.operators for index in o.outputs}
+        scores = makers[net.first("LOGISTIC").inputs[0]]
+        scores.inputs = scores.inputs[::-1]
+
+    return _broken(shop, "heads in another order", "not-in-quantization", change)
+
+
+def named_in_the_wrong_order(shop: Workshop) -> Fault:
+    """The quantized model is named first."""
+    card = shop.models / "shapes-full-integer.toml"
+    return shop.fault("files exchanged", "wrong-pair", shop.float_card, reference=card)
+
+
+def labels_of_neither_fit(shop: Workshop) -> Fault:
+    """Both cards take class numbers for categories that start at 1: the float side fails as well."""
+    reference = shop.card("float-label-less", "shapes-float32", labels__offset=4)
+    card = shop.card("int8-label-less", "shapes-full-integer", labels__offset=4)
+    return shop.fault("labels of both wrong", "reference-fails", card, reference=reference)
+
+
 FAULTS = (
     weights_of_another_training,
     statistics_of_another_training,
@@ -111,4 +178,11 @@ FAULTS = (
     scales_reversed,
     bias_lost,
     small_anchors,
+    sigmoid_of_another_scale,
+    one_range_too_short,
+    other_box_scales,
+    small_codes_in_half,
+    heads_joined_in_another_order,
+    named_in_the_wrong_order,
+    labels_of_neither_fit,
 )

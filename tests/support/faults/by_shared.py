@@ -48,6 +48,10 @@ def yolo_labels(shop: Workshop) -> Fault:
     return _yolo(shop, "YOLO class and 1 as category", "label-offset", labels__map=None, labels__offset=1)
 
 
+def yolo_box_format(shop: Workshop) -> Fault:
+    return _yolo(shop, "YOLO read as corners", "decoder-settings", "yolov5n-int8", decoder__box_format="xyxy")
+
+
 def yolo_nms(shop: Workshop) -> Fault:
     return _yolo(
         shop,
@@ -104,6 +108,7 @@ FAULTS = (
     yolo_normalized,
     yolo_labels,
     yolo_nms,
+    yolo_box_format,
     ssd_bgr,
     ssd_letterboxed,
     ssd_labels,
