@@ -218,6 +218,8 @@ def _pair(
         second = (integers * steps).astype(np.float32)
     else:
         second = real_values(sources.after, target)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return None  # a cause of its own: overflow
     output = sources.after.primary.tensors[found.quantized].quantization
     return ConstantPair(
         layer=short(found.name),
