@@ -91,16 +91,15 @@ def _from_tar(archive: Path, member: str, target: Path, max_bytes: int) -> None:
             if info.offset_data + info.size > _SKIP_FACTOR * max_bytes:
                 raise FetchError(f"{archive.name}: larger unpacked than {_SKIP_FACTOR * max_bytes:,} bytes")
         info = _only(found, archive, member, lambda: names)
-        stream.left = None
         source = file.extractfile(info) if info.isreg() else None
         if source is None:
             raise _not_plain(archive, member)
-        with source:
+        with source, stream.lifted():
             _copy(source, target, max_bytes, f"{archive.name}: member {member!r}")
 
 
-class _Headers(io.RawIOBase):
-    """An unpacked tar, of which only so much is read until its directory is known.
+class Headers(io.RawIOBase):
+    """An unpacked tar, of whose headers only so much is read.
 
     `tarfile` reads a long name or a pax header whole, however long it says that it is, and a map of holes to its end.
 
@@ -111,6 +110,15 @@ class _Headers(io.RawIOBase):
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream, self._name = stream, name
         self.left: int | None = MAX_HEADER_BYTES
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Let a block read the content of a member, which counts for nothing here."""
+        kept, self.left = self.left, None
+        try:
+            yield
+        finally:
+            self.left = kept
 
     def read(self, size: int = -1) -> bytes:
         """Read, as far as the budget goes."""
@@ -140,7 +148,7 @@ class _Headers(io.RawIOBase):
 
 
 @contextmanager
-def _decompressed(archive: Path) -> Iterator[_Headers]:
+def _decompressed(archive: Path) -> Iterator[Headers]:
     """Open a tar, compressed or not; told by its first bytes."""
     with archive.open("rb") as file:
         head = file.read(6)
@@ -151,7 +159,7 @@ def _decompressed(archive: Path) -> Iterator[_Headers]:
     }
     opener = next((way for magic, way in openers.items() if head.startswith(magic)), None)
     with opener(archive) if opener else archive.open("rb") as stream:
-        yield _Headers(stream, archive.name)
+        yield Headers(stream, archive.name)
 
 
 def _plain(name: str) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO
 
+from harness.archive import Headers
 from harness.drivers.local_file import replaced
-from harness.errors import DeviceError, cannot_read
+from harness.errors import DeviceError, FetchError, cannot_read
 
 COPY_BYTES = 1 << 20
 PACK_SCRIPT = r"""
@@ -69,17 +70,31 @@ def unpacked(device: str, local: Path, names: Sequence[str]) -> Iterator[IO[byte
     """Give a temporary file for a tar archive, and unpack from it the named files, and nothing else.
 
     Raises:
-        DeviceError: It is no archive, or a file cannot be written.
+        DeviceError: It is no archive, its headers are longer than such ones are, or a file cannot be written.
     """
     with tempfile.TemporaryFile(dir=local) as archive:
         yield archive
+        size = archive.seek(0, os.SEEK_END)
         archive.seek(0)
+        stream = Headers(archive, "its tar")
         try:
-            with tarfile.open(fileobj=archive, mode="r|") as tar:
+            with tarfile.open(fileobj=stream, mode="r:") as tar:
                 for member in tar:
-                    content = tar.extractfile(member) if member.name in names and member.isfile() else None
-                    if content is not None:
-                        with replaced(device, local / member.name) as file:
-                            copyfileobj(content, file, COPY_BYTES)
-        except tarfile.TarError as error:
+                    if member.name in names and member.isfile():
+                        _refuse_holes(member, size)
+                        with replaced(device, local / member.name) as file, stream.lifted():
+                            copyfileobj(_content(tar, member), file, COPY_BYTES)
+        except (tarfile.TarError, FetchError, ValueError, OverflowError) as error:
             raise DeviceError(device, f"what came from the device is no archive ({error})") from error
+
+
+def _refuse_holes(member: tarfile.TarInfo, most: int) -> None:
+    """Refuse a file that says that it is larger than its archive: one of holes, which would fill this disk."""
+    if member.size > most:
+        raise tarfile.TarError(f"{member.name} is {member.size:,} bytes long there, of {most:,} in all")
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    content = tar.extractfile(member)
+    assert content is not None  # it is a file
+    return content
