@@ -98,7 +98,8 @@ def _force(path: Path) -> None:
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder and all in it, as far as that goes: what stays is in nobody's way."""
-    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # to close a folder may fail, which `rmtree` does not ignore
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

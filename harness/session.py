@@ -299,11 +299,11 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
                 set_aside(cell)
             _measure(prepared, store, observer)
             _review(prepared, store)
+        return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
     except KeyboardInterrupt as error:  # also a second one, while things were put away
         raise RunInterrupted(store.folder) from error
-    except (OutputError, HostFaultError) as error:
+    except (OutputError, HostFaultError, RecordError) as error:
         raise HostFaultError(_ended_by(error, prepared.plan, store.folder)) from error
-    return Outcome(store.folder, tuple(stored.record for stored in load_records(store.folder)))
 
 
 def _begin(prepared: Prepared) -> Ownership:

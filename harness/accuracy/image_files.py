@@ -6,6 +6,7 @@ with a file is told as one kind of error.
 
 from __future__ import annotations
 
+import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from harness.accuracy.pixel_modes import UnknownPixelsError, to_rgb
+from harness.errors import HostFaultError, cannot_read, is_host_fault
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -91,8 +93,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
     Raises:
         UnreadableImageError: It is not an image that Pillow can decode; also where the block finds that out.
+        HostFaultError: This computer cannot read it: its disk fails, or a right is missing. No fault of the image.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise UnreadableImageError(path, "is no file")
         with warnings.catch_warnings():
             # What spoils the pixels is raised; what is wrong with the metadata spoils nothing.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\b")
@@ -102,6 +107,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except UnknownPixelsError as error:
         raise UnreadableImageError(path, str(error)) from error
     except _BROKEN as error:
+        if isinstance(error, OSError) and is_host_fault(error):
+            raise HostFaultError(cannot_read(path, error)) from error
         raise UnreadableImageError(path, str(error) or type(error).__name__) from error
 
 

@@ -27,7 +27,10 @@ class Place(click.Path):
         """Read it."""
         if not value:
             self.fail("found '', expected the name of a file or folder", param, ctx)
-        return super().convert(value, param, ctx)
+        try:
+            return super().convert(value, param, ctx)
+        except ValueError as error:  # a NUL in it
+            self.fail(f"found {value!r}, which no file can be called ({error})", param, ctx)
 
 
 class OutputFile(Place):
