@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.bench.cells import make_cells
+from harness.bench.cells import make_cells, nothing_to_switch_to
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import find_engine
@@ -135,7 +135,7 @@ def prepare(request: Request) -> Prepared:
     stations = reach_stations(request, workspace)
     with _closed_on_error(stations):
         cells = make_cells(request, subjects, stations)
-        remarks += shared_computer(stations, cells)
+        remarks += [*shared_computer(stations, cells), *nothing_to_switch_to(cells)]
         engines = tuple(find_engine(station, request) for station in stations)
         remarks += _place_of_runs(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))

@@ -90,21 +90,34 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
 
 
 def _with_other(cell: Cell, cells: Sequence[Cell]) -> Cell:
-    """With `--switch-models`: the next model of the plan on the same device and delegate.
+    """With `--switch-models`: the next model of the plan on the same device and delegate that can be used.
 
     Raises:
-        UsageError: There is none, so there is nothing to switch to.
+        UsageError: No other was named, so there is nothing to switch to.
     """
     if not (cell.settings.switch_models and cell.wants_latency):
         return cell
     place = (cell.device, str(cell.delegate))
     same = [one for one in cells if (one.device, str(one.delegate)) == place and one.wants_latency]
     others = [one.model for one in same[same.index(cell) :] + same if one.facts.sha256 != cell.facts.sha256]
+    named = {one.model.name for one in cells if (one.device, str(one.delegate)) == place}
+    if not others and len(named) > 1:
+        return cell  # see `nothing_to_switch_to`
     if not others:
         raise UsageError(
             f"--switch-models: {cell.model.name} is the only model on {cell.device} with {cell.delegate}: name two"
         )
     return replace(cell, other=others[0])
+
+
+def nothing_to_switch_to(cells: Sequence[Cell]) -> list[str]:
+    """Return a sentence for each cell that is timed without the switch that was asked for: its others are odd."""
+    alone = [c for c in cells if c.settings.switch_models and c.wants_latency and c.other is None]
+    return [
+        f"--switch-models: {cell.model.name} is timed on {cell.device} with {cell.delegate}, and no switch: none of "
+        "the other models can be used there"
+        for cell in alone
+    ]
 
 
 def _refuse_options_for_none(cells: Sequence[Cell], request: Request) -> None:

@@ -45,7 +45,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
     reader = TelemetryReader()
     starts, durations, steady_from = _measure(interpreter, feeds, job)
     telemetry, peak = reader.read(), peak_memory_bytes()
-    after_other = switching.after_other(job, runtime, interpreter, feeds)
+    after_other, problem = switching.after_other(job, runtime, interpreter, feeds)
     samples = make_samples(starts, durations, durations.size if steady_from is None else steady_from)
     atomic.write_scratch(Path(job.output) / "samples.npy", to_bytes(samples))
     checked = check.check_outputs(job, runtime, interpreter, feeds)
@@ -60,6 +60,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
         peak_memory_bytes=peak,
         memory_before_load_bytes=before,
         after_other_ns=tuple(after_other),
+        after_other_problem=problem,
     )
     write_result(result, job.output)
 

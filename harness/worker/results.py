@@ -88,6 +88,7 @@ class LatencyResult:
         peak_memory_bytes: Of the process, after the last inference.
         memory_before_load_bytes: The same, before the model was loaded.
         after_other_ns: Inferences right after one of another model; empty without one.
+        after_other_problem: Why there are none although one was asked for; empty otherwise.
     """
 
     runtime: str
@@ -100,6 +101,7 @@ class LatencyResult:
     peak_memory_bytes: int | None = None
     memory_before_load_bytes: int | None = None
     after_other_ns: tuple[int, ...] = ()
+    after_other_problem: str = ""
 
 
 @dataclass(frozen=True)

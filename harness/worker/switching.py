@@ -11,19 +11,24 @@ import gc
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from harness.errors import JobError, ModelError, blamed_on_model
 from harness.runtime import Runtime
 from harness.worker import library
 from harness.worker.check import Feed
+from harness.worker.events import Stage, emit
 from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob
 
 N_SWITCHES = 20
 
 
-def after_other(job: LatencyJob, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> list[int]:
-    """Alternate with the other model and time this one each time.
+def after_other(
+    job: LatencyJob, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]
+) -> tuple[list[int], str]:
+    """Alternate with the other model and time this one each time; what is odd about the other is no fault of this one.
 
     Args:
         job: With the other model, or without one: then nothing is measured.
@@ -32,10 +37,23 @@ def after_other(job: LatencyJob, runtime: Runtime, interpreter: Any, feeds: Sequ
         feeds: Its inputs.
 
     Returns:
-        Durations in ns of `invoke()` right after the other model's.
+        Durations in ns of `invoke()` right after the other model's, and why there are none.
     """
     if job.other_model is None:
-        return []
+        return [], ""
+    name = Path(job.other_model).name
+    emit(Stage(f"{name} was running in between (--switch-models)"))
+    try:
+        with blamed_on_model("the runtime refuses it"):
+            return _alternate(job, runtime, interpreter, feeds), ""
+    except (ModelError, JobError) as error:
+        return [], f"no switch was timed: {name} cannot be used here ({error})"
+    finally:
+        emit(Stage(""))
+
+
+def _alternate(job: LatencyJob, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> list[int]:
+    assert job.other_model is not None
     other = library.make(runtime, replace(job, model=job.other_model)).interpreter
     (first, *_) = make_feeds(other, replace(job, inputs=None))
     other.set_tensor(*first)

@@ -1,5 +1,7 @@
 """Whatever is wrong with an image file is one kind of error, with Pillow's words."""
 
+import errno
+import os
 import struct
 import zlib
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.accuracy import image_files
 from harness.accuracy.image_files import (
     ImageFile,
     UnreadableImageError,
@@ -15,6 +18,7 @@ from harness.accuracy.image_files import (
     read_header,
     read_image,
 )
+from harness.errors import HostFaultError
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -139,3 +143,22 @@ def test_empty_and_foreign_files_are_unreadable(tmp_path, content):
 )
 def test_one_factor_for_both_sides_is_a_scaled_picture(size, annotated, fit):
     assert is_scaled(size, annotated) is fit
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])
+def test_what_this_computer_cannot_read_is_no_unreadable_image(tmp_path, monkeypatch, number):
+    def fails(path):
+        raise OSError(number, os.strerror(number))
+
+    (tmp_path / "a.jpg").write_bytes(b"")
+    monkeypatch.setattr(image_files.Image, "open", fails)
+    with pytest.raises(HostFaultError, match=rf"a\.jpg: cannot be read \({os.strerror(number)}\)"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_pipe_or_a_folder_in_the_place_of_an_image_is_unreadable_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    (tmp_path / "b.jpg").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(UnreadableImageError, match="is no file"):
+            read_image(tmp_path / name)

@@ -1,6 +1,7 @@
 """A model that is there and cannot be measured costs itself: the others are measured, and its rows say why."""
 
 import contextlib
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from harness.bench.detect import detect_objects
 from harness.bench.plan_file import make_request
 from harness.bench.subjects import find_subjects
 from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError, blamed_on_model
+from harness.records.records import load_records
 from harness.tflite.inspect.model import inspect
 from harness.workspace import find_workspace
 from tests.support.odd_models import ODD, garbage, make
@@ -89,6 +91,53 @@ def test_a_run_measures_the_good_and_says_why_the_others_failed(tmp_path):
         assert rows[name]["status"] == "failed"
         assert words in rows[name]["reasons"][0]
         assert "Traceback" not in " ".join(rows[name]["reasons"])
+
+
+@pytest.fixture
+def switched(tmp_path):
+    """A function that runs models with `--switch-models` and returns their rows, and the frame."""
+
+    def run(*models):
+        frame = harness.run(
+            list(map(str, models)),
+            delegates="cpu:1",
+            repetitions=1,
+            min_runs=2,
+            min_seconds=0.01,
+            accuracy=False,
+            switch_models=True,
+            output=tmp_path / "runs",
+            workspace=REPOSITORY,
+        )
+        return {row["model"]: row for row in frame.to_dict("records")}, frame
+
+    return run
+
+
+def test_switching_models_beside_odd_ones_is_among_the_good_ones(switched, tmp_path):
+    (odd := tmp_path / "garbage.tflite").write_bytes(garbage())
+    rows, frame = switched("shapes-float16", odd, "shapes-full-integer")
+    assert rows["garbage"]["status"] == "failed"
+    for name, other in (("shapes-float16", "shapes-full-integer"), ("shapes-full-integer", "shapes-float16")):
+        assert rows[name]["status"] == "ok"
+        (stored,) = (s for s in load_records(Path(frame.attrs["folder"])) if s.record.model.name == name)
+        assert stored.record.processes[0].telemetry.after_other_model.model == other
+
+
+def test_a_good_model_among_odd_ones_is_timed_without_a_switch_and_that_is_said(switched, tmp_path):
+    (odd := tmp_path / "garbage.tflite").write_bytes(garbage())
+    rows, frame = switched("shapes-float16", odd)
+    assert rows["shapes-float16"]["status"] == "ok"
+    assert any("none of the other models can be used there" in text for text in frame.attrs["remarks"])
+
+
+def test_another_model_that_only_the_runtime_finds_odd_costs_the_switch_and_no_more(switched, tmp_path):
+    (odd,) = make(tmp_path, "no-inputs")
+    rows, _ = switched("shapes-float16", odd)
+    assert rows["no-inputs"]["status"] == "failed"
+    assert rows["shapes-float16"]["status"] == "ok"
+    (reason,) = (text for text in rows["shapes-float16"]["reasons"] if "switch" in text)
+    assert "no switch was timed: no-inputs.tflite cannot be used here (" in reason
 
 
 def test_what_says_something_of_this_computer_is_blamed_on_no_model():

@@ -51,7 +51,7 @@ class PythonWorker:
         job = latency_job(cell, prepare_inputs(cell, scratch.parent), repetition, scratch)
         answer = self.carry_out(job, LatencyResult, scratch, START_TIMEOUT_S + 2 * job.max_seconds)
         result = answer.result
-        remarks = tuple(filter(None, [result.check.remark]))
+        remarks = tuple(filter(None, [result.check.remark, result.after_other_problem]))
         facts = ProcessFacts(
             index=repetition,
             started_at=started,
@@ -158,7 +158,7 @@ def _gpu_facts(delegate: Delegate, execution: Execution, log: GpuLog) -> Delegat
 def _telemetry(cell: Cell, result: LatencyResult) -> Telemetry:
     """Return the machine around a process, and its inferences right after another model's where it has one."""
     machine, switched = result.telemetry, None
-    if cell.other is not None:
+    if cell.other is not None and result.after_other_ns:
         switched = AfterOtherModel(model=cell.other.name, durations_ns=result.after_other_ns)
     return Telemetry(
         before=_state(machine.before),
