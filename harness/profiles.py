@@ -70,6 +70,8 @@ class Connection(Strict, frozen=True, kw_only=True):
         return {name: value for name, value in said.items() if value not in {"", None}}
 
 
+ALL_CORES = f"{CPU}:all"
+"""In a profile of this computer: a CPU thread for each of its cores."""
 CONNECTION_KEYS: dict[ConnectionKind, tuple[str, ...]] = {
     "adb": ("serial", "host", "port", "root"),
     "ssh": ("host", "port", "user", "identity", "jump", "root", "python"),
@@ -113,6 +115,11 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     match: Match | None = None
 
+    def delegates_with(self, threads: int) -> tuple[str, ...]:
+        """Return the delegates, with so many threads where all cores are meant; none twice."""
+        all_cores = f"{CPU}:{threads}"
+        return tuple(dict.fromkeys(all_cores if text == ALL_CORES else text for text in self.delegates))
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -139,7 +146,11 @@ def load_profile(path: Path) -> Profile:
     if data.repetitions < 1:
         raise SchemaError(f"{path}: key 'repetitions': found {data.repetitions}, expected at least 1")
     _check_connection(data.connection, path)
-    for text in (*data.delegates, *(fact.delegate for fact in data.facts)):
+    if ALL_CORES in data.delegates and not data.connection.is_computer:
+        raise SchemaError(
+            f"{path}: key 'delegates': found {ALL_CORES!r}, which is of this computer alone; give a number of threads"
+        )
+    for text in (*data.delegates_with(threads=1), *(fact.delegate for fact in data.facts)):
         try:
             parse_delegate(text)
         except UsageError as error:

@@ -144,3 +144,10 @@ def test_profiles_are_listed_by_name(tmp_path: Path) -> None:
     write(workspace.devices, name="zzz")
     write(workspace.devices, MINIMAL.replace("bench", "alpha"), name="yyy")
     assert [profile.name for profile in list_profiles(workspace)] == ["alpha", "bench"]
+
+
+def test_all_cores_are_of_this_computer_alone(tmp_path):
+    path = tmp_path / "pi.toml"
+    path.write_text('name = "pi"\ndelegates = ["cpu:all"]\n[connection]\nkind = "ssh"\nhost = "pi"\n')
+    with pytest.raises(SchemaError, match=r"cpu:all.*give a number of threads"):
+        load_profile(path)

@@ -113,9 +113,15 @@ def _prepare(given: Mapping[str, Any]) -> Prepared:
 
 
 def _planned(prepared: Prepared) -> pd.DataFrame:
-    from harness.bench.estimate import COLUMNS, estimate_plan, plan_rows
+    from harness.bench.estimate import COLUMNS, plan_rows
+    from harness.bench.tryout import plan_seconds
     from harness.session import let_go
 
-    let_go(prepared)
-    rows = plan_rows(prepared.plan, estimate_plan(prepared.plan, prepared.results))
+    try:
+        seconds = plan_seconds(
+            prepared.plan, prepared.stations, prepared.engines, prepared.request, prepared.results
+        )
+    finally:
+        let_go(prepared)
+    rows = plan_rows(prepared.plan, seconds)
     return to_frame(rows, COLUMNS, prepared.remarks)

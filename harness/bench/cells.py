@@ -19,6 +19,9 @@ from harness.profiles import Profile
 from harness.settings import DEFAULT_MIN_SECONDS, Settings
 from harness.tflite.runnable import check_runnable
 
+EXAMPLE_THREADS = 2
+"""The bundled example is so small that more threads only slow it down."""
+
 
 def make_cells(
     request: Request, subjects: Sequence[Subject], stations: Sequence[Station]
@@ -60,7 +63,8 @@ def _delegates(request: Request, profile: Profile) -> list[Delegate]:
     """
     if request.delegates:
         return [parse_delegate(text) for text in request.delegates]
-    own = [parse_delegate(text) for text in profile.data.delegates]
+    threads = available_cores() if request.models else EXAMPLE_THREADS
+    own = [parse_delegate(text) for text in profile.data.delegates_with(threads)]
     chosen = [one for one in own if one.kind != CPU_REFERENCE or not request.models] or own
     if not request.quick:
         return chosen

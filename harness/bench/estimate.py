@@ -8,18 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from harness.accuracy.dataset import ImageEntry
 from harness.bench.plan import Cell, Plan
 from harness.errors import RecordError
 from harness.records.records import Record, load
 from harness.records.samples import load_samples
+from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
 from harness.vocabulary import Status
 
-START_S = 0.6
-"""Starting a worker and loading a model, measured on two cores of a 2021 server."""
-WARM_UP_SHARE = 1.3
-PREPARE_S = 0.004
-SECONDS_PER_MB = 0.006
-"""Where a model was never measured here: its size says little, but it is all that is known."""
+START_S = 0.4
+"""Starting a worker, loading a model and checking its outputs, on two cores of a 2021 server."""
+WARM_UP_SHARE = 1.15
+PREPARE_S, PREPARE_S_PER_PIXEL = 0.003, 3e-8
+"""Reading, decoding and scaling an image, on one core."""
+EVALUATE_S = 0.5
+"""The COCO figures with their interval."""
+SECONDS_PER_MB = 0.03
+"""Of an inference where the model was never tried here: its size says little, but it is all that is known."""
 MOST_RECORDS = 200
 
 
@@ -27,9 +32,14 @@ COLUMNS = ("cell", "model", "against", "device", "delegate", "processes", "n_ima
 """Of a plan that is shown before it is carried out."""
 
 
-def estimate_plan(plan: Plan, results: Path) -> dict[str, float]:
-    """Estimate the seconds that each cell of a plan takes, by its id."""
-    return {cell.id: estimate_seconds(cell, results) for cell in plan.cells}
+def estimate_plan(plan: Plan, invoke_s: Mapping[str, float]) -> dict[str, float]:
+    """Estimate the seconds that each cell of a plan takes, by its id.
+
+    Args:
+        plan: The plan.
+        invoke_s: The seconds of one inference, by the cell's id, where that is known.
+    """
+    return {cell.id: estimate_seconds(cell, invoke_s.get(cell.id)) for cell in plan.cells}
 
 
 def plan_rows(plan: Plan, seconds: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -58,22 +68,41 @@ def whole_seconds(plan: Plan, seconds: Mapping[str, float]) -> float:
     return max(devices.values())
 
 
-def estimate_seconds(cell: Cell, results: Path) -> float:
-    """Estimate a cell's time from its settings and, where the model was measured before, from its latency then."""
+def estimate_seconds(cell: Cell, invoke_s: float | None) -> float:
+    """Estimate a cell's time, from its settings and the time of an inference."""
     if not (cell.wants_latency or cell.wants_accuracy):
         return 0.0
-    invoke_s = _known_latency_s(cell, results) or cell.facts.size_bytes / 1e6 * SECONDS_PER_MB
-    total = 0.0
-    settings = cell.settings
+    if invoke_s is None:
+        invoke_s = cell.facts.size_bytes / 1e6 * SECONDS_PER_MB
+    total = cost_of_inferences(cell, invoke_s)
     if cell.wants_latency:
-        measuring = max(settings.seconds_a_process, settings.runs_a_process * invoke_s)
-        total += settings.processes * (START_S + WARM_UP_SHARE * measuring)
+        total += cell.settings.processes * START_S
+    if cell.wants_operators:
+        total += START_S + max(DEFAULT_MIN_SECONDS, DEFAULT_MIN_RUNS * invoke_s)
     if cell.wants_accuracy and cell.dataset is not None:
-        total += START_S + len(cell.dataset.images) * (invoke_s + PREPARE_S) / settings.cores
+        total += START_S + EVALUATE_S + sum(map(_prepare_s, cell.dataset.images)) / cell.settings.cores
     return total
 
 
-def _known_latency_s(cell: Cell, results: Path) -> float | None:
+def cost_of_inferences(cell: Cell, invoke_s: float) -> float:
+    """Return the seconds that the inferences of a cell take: those that are timed, and one of each image."""
+    settings, total = cell.settings, 0.0
+    if cell.wants_latency:
+        steady = max(settings.seconds_a_process, settings.runs_a_process * invoke_s)
+        total += settings.processes * min(WARM_UP_SHARE * steady, settings.patience_s)
+    if cell.wants_accuracy and cell.dataset is not None:
+        # All cores are busy with images, so several threads of one inference are no gain.
+        core_s = invoke_s * min(cell.delegate.threads or 1, settings.cores)
+        total += len(cell.dataset.images) * core_s / settings.cores
+    return total
+
+
+def latency_key(cell: Cell) -> tuple[str, str, str]:
+    """Return what the time of an inference depends on."""
+    return cell.device, cell.facts.sha256, str(cell.delegate)
+
+
+def known_seconds(cell: Cell, results: Path) -> float | None:
     """The median of the newest earlier measurement of this model file with this delegate on this device."""
     paths = sorted(results.glob(f"*/cells/*{cell.id[4:]}/record.json"), reverse=True)[:MOST_RECORDS]
     for path in paths:
@@ -87,3 +116,8 @@ def _known_latency_s(cell: Cell, results: Path) -> float | None:
         except RecordError:
             continue
     return None
+
+
+def _prepare_s(image: ImageEntry) -> float:
+    width, height = image.size or (0, 0)
+    return PREPARE_S + PREPARE_S_PER_PIXEL * width * height

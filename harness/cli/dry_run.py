@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 def print_plan(prepared: Prepared, format_: str) -> None:
     """Print one row a cell and the whole time, which is that of the slowest device."""
-    from harness.bench.estimate import COLUMNS, estimate_plan, plan_rows, whole_seconds
+    from harness.bench.estimate import COLUMNS, plan_rows, whole_seconds
+    from harness.bench.tryout import plan_seconds
 
-    seconds = estimate_plan(prepared.plan, prepared.results)
+    seconds = plan_seconds(
+        prepared.plan, prepared.stations, prepared.engines, prepared.request, prepared.results
+    )
     rows = plan_rows(prepared.plan, seconds)
     show(Content(rows, COLUMNS, in_table=COLUMNS[1:]), format_)
     about = units.duration(whole_seconds(prepared.plan, seconds))

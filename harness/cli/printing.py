@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UsageError
-from harness.report.consoles import WIDTH, make_console, to_text
+from harness.report.consoles import UNBOUNDED, WIDTH, make_console, to_text
 from harness.report.content import Content, render
 from harness.text import clean
 
@@ -107,8 +108,10 @@ def emit_table(table: Any, output: Path | None = None) -> None:
     """Print something that rich can render, or write it to a file as plain text."""
     if output is not None:
         emit_text(to_text(table), output)
-        return
-    console_out().print(table, crop=False)
+    elif sys.stdout.isatty():
+        console_out().print(table, crop=False)
+    else:
+        emit_text(to_text(table, int(os.environ.get("COLUMNS") or UNBOUNDED)))
 
 
 def console_out() -> Console:
@@ -122,8 +125,6 @@ def console_err() -> Console:
 
 
 def _console(file: Any) -> Console:
-    import os
-
     known = file.isatty() or "COLUMNS" in os.environ
     return make_console(file=file, width=None if known else WIDTH)
 

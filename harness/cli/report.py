@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from click.core import ParameterSource
 
 from harness.cli import completion
 from harness.cli.common import CONTEXT, examples, format_option, output_option
-from harness.cli.printing import emit, show, warn
+from harness.cli.printing import Loudness, emit, loudness, show, warn
 from harness.report.content import FORMATS, format_for
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def print_results(
     from harness.rows import columns as public
     from harness.rows import frame
 
-    view = view or ResultsView()
+    view = replace(view or ResultsView(), all_notes=loudness() is Loudness.VERBOSE)
     public.check_names(view.columns)
     found = frame.read_results(folders)
     in_order, damaged = frame.checked_rows(found.records)

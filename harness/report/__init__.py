@@ -6,7 +6,9 @@ plain               rows as JSON, CSV and Markdown
 export              results as files
 results             results as table, pivot, page or rows
 console             the result table
+published_table     published figures on a terminal
 lines               rows with marks, labels and footnotes
+shown               whether the mAPs of two rows differ, by their detections
 notes               doubts about rows, as few footnotes
 quick_rows          tables of thousands of rows, fast
 pivot               models down, devices and delegates across

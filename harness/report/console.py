@@ -15,6 +15,7 @@ from harness.report import plain
 from harness.report.lines import Line, make_page
 from harness.report.quick_rows import Piece, QuickRows, RenderedOnce
 from harness.rows.columns import BY_NAME, INTEGER, LIST, NUMBER
+from harness.rows.pareto import HOLLOW, STAR, MoreAccurate, more_accurate
 from harness.text import clean
 
 if TYPE_CHECKING:
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-STAR = "★"
 REFERENCE = "ref"
 _MARK_WIDTH, _NAME_WIDTH, _LEAST_NAME_WIDTH, _DELEGATE_WIDTH = 1, 24, 8, 16
-MANY = 500
-"""Number of rows from which rich's Table takes seconds, so that our own renderer writes the rows."""
 _ROOMY, _TIGHT = 2, 1
 """Blanks between columns: roomy if all fits, tight before any important column is left out."""
 
@@ -93,6 +91,9 @@ FIELDS = (
     Field("speed\nvs f32", 0, _speed_change),
 )
 
+MAP_INTERVAL = (
+    "mAP 95 % int.: over images, less what few images make an mAP too high: the figure may be its upper end"
+)
 FORMS: dict[str, Callable[[Any], str]] = {
     "bytes": units.size,
     "nodes": units.count,
@@ -114,10 +115,19 @@ class ResultTable:
     Args:
         rows: Rows with the public columns.
         sources: The places of the records, one line each.
+        is_shown: Tells of two rows whether the first is shown to be the more accurate one.
+        all_notes: Print every footnote, however many lines they take.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], sources: Iterable[object] = ()) -> None:
-        self._page = make_page(rows)
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        sources: Iterable[object] = (),
+        is_shown: MoreAccurate = more_accurate,
+        *,
+        all_notes: bool = False,
+    ) -> None:
+        self._page = make_page(rows, is_shown, all_notes=all_notes)
         self._sources = tuple(sources)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -126,12 +136,13 @@ class ResultTable:
         layout = Layout(lines, options.max_width)
         several_runs = len({line.row["run_id"] for line in lines}) > 1
         for own in _blocks(lines):
-            yield _title(own, with_run=several_runs)
+            yield from _parted(_title(own, with_run=several_runs), options.max_width, "bold")
             yield from layout.tables(own)
             yield ""
-        yield from (_text(line, "dim") for line in _legend(lines, layout.fields))
+        for parts in _legend(lines, layout.fields):
+            yield from _parted(parts, options.max_width, "dim")
         yield from (_text(clean(note), "yellow") for note in self._page.footnotes)
-        yield from (_text(f"records: {clean(source)}", "dim") for source in self._sources)
+        yield from (_whole(f"records: {clean(source)}", "dim") for source in self._sources)
 
     def markdown(self) -> str:
         """Return the same in Markdown: all columns that are known, then the legend, the notes and the places."""
@@ -141,9 +152,12 @@ class ResultTable:
         several_runs = len({line.row["run_id"] for line in lines}) > 1
         parts = []
         for own in _blocks(lines):
-            parts += [f"**{_title(own, with_run=several_runs)}**\n", *_markdown_tables(own, fields)]
+            parts += [
+                f"**{' · '.join(_title(own, with_run=several_runs))}**\n",
+                *_markdown_tables(own, fields),
+            ]
         below = [
-            *_legend(lines, fields),
+            *map(" · ".join, _legend(lines, fields)),
             *self._page.footnotes,
             *(f"records: {one}" for one in self._sources),
         ]
@@ -165,7 +179,7 @@ def _markdown_tables(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator
 
 def _markdown_cells(line: Line, fields: Sequence[Field]) -> list[str]:
     return [
-        STAR if line.optimal else "",
+        line.mark,
         _model(line),
         _delegate(line),
         *(field.show(line) for field in fields),
@@ -183,9 +197,8 @@ class Layout:
 
     def __init__(self, lines: Sequence[Line], width: int) -> None:
         figures = [line for line in lines if line.has_figures]
-        self._marked = any(line.optimal for line in lines)
+        self._marked = any(line.mark for line in lines)
         self._short = False
-        self._many = len(lines) >= MANY
         self._heading: RenderedOnce | None = None
         self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
@@ -196,34 +209,34 @@ class Layout:
         self.fields, self._gap = self._choose(known, width - min(name, _NAME_WIDTH))
         left = width - self._taken(self.fields, self._gap)
         self._name_width = max(min(name, left), _LEAST_NAME_WIDTH)
+        spare = max(left - self._name_width, 0)
+        self._delegate_width = min(
+            self._delegate_width + spare, _widest([*map(_delegate, lines), "delegate"])
+        )
 
-    def tables(self, lines: Sequence[Line]) -> Iterator[Table | QuickRows | RenderedOnce]:
+    def tables(self, lines: Sequence[Line]) -> Iterator[QuickRows | RenderedOnce]:
         """Yield the table of the rows with figures, and that of those without, where there are any."""
         figures = [line for line in lines if line.has_figures]
-        if figures:
-            yield self._headings() if self._many else self._with_figures(figures)
-        if figures and self._many:
-            yield QuickRows([self._figures(line) for line in figures], self._gap)
         others = [line for line in lines if not line.has_figures]
-        if others and not (self._many and self.fields):
-            yield self._without_figures(others)
-        elif others:
+        if figures or not self.fields:
+            self._heading = self._heading or RenderedOnce(self._headings(others))
+            yield self._heading
+        if figures:
+            yield QuickRows([self._figures(line) for line in figures], self._gap)
+        if others:
             width = _widest(clean(line.row["status"]) for line in others)
             yield QuickRows([self._reasons(line, width) for line in others], self._gap)
 
-    def _headings(self) -> RenderedOnce:
-        self._heading = self._heading or RenderedOnce(self._with_figures([]))
-        return self._heading
-
     def _pieces(self, line: Line) -> list[Piece]:
-        mark = [Piece(STAR if line.optimal else "", _MARK_WIDTH, style="bold green")] if self._marked else []
-        return [*mark, Piece(_model(line), self._name_width), Piece(_delegate(line), self._delegate_width)]
+        mark = [Piece(line.mark, _MARK_WIDTH, style="bold green", whole=True)] if self._marked else []
+        names = ((_model(line), self._name_width), (_delegate(line), self._delegate_width))
+        return [*mark, *(Piece(text, width, whole=True) for text, width in names)]
 
     def _figures(self, line: Line) -> tuple[list[Piece], str]:
         shown = [Piece(f.show(line), self._widths[f], right=True, style=f.style) for f in self.fields]
         width = self._labels[self._short]
         label = [Piece(_labels(self._short)(line), width, style="yellow")] if width else []
-        return [*self._pieces(line), *shown, *label], "bold" if line.optimal else ""
+        return [*self._pieces(line), *shown, *label], "bold" if line.mark == STAR else ""
 
     def _reasons(self, line: Line, width: int) -> tuple[list[Piece], str]:
         pieces = [Piece(clean(line.row["status"]), width, style="red"), Piece(_reason(line), 0)]
@@ -250,44 +263,20 @@ class Layout:
         widths += [self._labels[self._short]] if self._labels[self._short] else []
         return (_MARK_WIDTH + gap if self._marked else 0) + sum(width + gap for width in widths)
 
-    def _with_figures(self, lines: Sequence[Line]) -> Table:
-        table = self._start(show_header=True)
-        for field in self.fields:
-            width = self._widths[field]
-            table.add_column(field.title, width=width, justify="right", style=field.style, no_wrap=True)
-        label_width, label = self._labels[self._short], _labels(self._short)
-        if label_width:
-            table.add_column("", width=label_width, style="yellow", no_wrap=True)
-        for line in lines:
-            cells = [
-                *(field.show(line) for field in self.fields),
-                *([label(line)] if label_width else []),
-            ]
-            table.add_row(*self._head(line), *map(_text, cells), style="bold" if line.optimal else "")
-        return table
-
-    def _without_figures(self, lines: Sequence[Line]) -> Table:
-        table = self._start(show_header=not self.fields)
-        table.add_column("status\n", style="red", no_wrap=True)
-        table.add_column("reason\n", overflow="fold")
-        for line in lines:
-            table.add_row(*self._head(line), _text(clean(line.row["status"])), _text(_reason(line)))
-        return table
-
-    def _start(self, *, show_header: bool) -> Table:
+    def _headings(self, others: Sequence[Line]) -> Table:
         from rich.table import Table
 
-        padding = (0, self._gap, 0, 0)
-        table = Table(box=None, show_header=show_header, padding=padding, pad_edge=False, header_style="bold")
+        table = Table(box=None, padding=(0, self._gap, 0, 0), pad_edge=False, header_style="bold")
         if self._marked:
-            table.add_column("", width=_MARK_WIDTH, style="bold green")
-        table.add_column("model\n", width=self._name_width, overflow="fold")
-        table.add_column("delegate\n", width=self._delegate_width, overflow="fold")
+            table.add_column("", width=_MARK_WIDTH)
+        table.add_column("model\n", width=self._name_width)
+        table.add_column("delegate\n", width=self._delegate_width)
+        for field in self.fields:
+            table.add_column(field.title, width=self._widths[field], justify="right", no_wrap=True)
+        if not self.fields and others:
+            table.add_column("status\n", width=_widest(clean(line.row["status"]) for line in others))
+            table.add_column("reason\n")
         return table
-
-    def _head(self, line: Line) -> list[Text]:
-        mark = [_text(STAR if line.optimal else "")] if self._marked else []
-        return [*mark, _text(_model(line)), _text(_delegate(line))]
 
 
 def _reason(line: Line) -> str:
@@ -318,20 +307,31 @@ def _form(name: str, value: Any) -> str:
     return FORMS.get(BY_NAME[name].unit, plain.cell)(value)
 
 
-def _blocks(lines: Iterable[Line]) -> Iterable[list[Line]]:
-    """Return the lines block by block: one device in one run each."""
-    blocks: dict[tuple[str, str], list[Line]] = {}
+def _blocks(lines: Iterable[Line]) -> list[list[Line]]:
+    """Return the lines of each block: one device in one run, and one data set, which the title names.
+
+    Rows without an mAP stand with those of the first data set.
+    """
+    places: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
-        blocks.setdefault((line.row["device"], line.row["run_id"]), []).append(line)
-    return blocks.values()
+        places.setdefault((line.row["device"], line.row["run_id"]), []).append(line)
+    return [block for own in places.values() for block in _by_dataset(own)]
 
 
-def _title(lines: Sequence[Line], *, with_run: bool) -> Text:
+def _by_dataset(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    data = _distinct(measured_on(line) for line in lines if line.row["map"] is not None) or [""]
+    for on in data:
+        yield [
+            line for line in lines if (data[0] if line.row["map"] is None else clean(measured_on(line))) == on
+        ]
+
+
+def _title(lines: Sequence[Line], *, with_run: bool) -> list[str]:
     device, kind, run = (clean(lines[0].row[name]) for name in ("device", "device_kind", "run_id"))
     parts = [device if kind == device else f"{device} ({kind})", *([run] if with_run else [])]
     parts += _distinct(line.row["runtime"] for line in lines)
     parts += _distinct(measured_on(line) for line in lines if line.row["map"] is not None)
-    return _text(" · ".join(parts), "bold")
+    return parts
 
 
 def measured_on(line: Line) -> str:
@@ -352,16 +352,26 @@ def _distinct(values: Iterable[Any]) -> list[str]:
     return [clean(value) for value in dict.fromkeys(values) if value]
 
 
-def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[str]:
+def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[list[str]]:
     titles = " ".join(field.title for field in fields)
-    if any(line.optimal for line in lines):
-        yield f"{STAR} Pareto-optimal: no other row of the device is both faster and more accurate"
+    marks = {line.mark for line in lines}
+    if STAR in marks:
+        yield [f"{STAR} Pareto-optimal: no other row of the device is both faster and more accurate"]
+    if HOLLOW in marks:
+        yield [
+            f"{HOLLOW} so by its figures, but not shown: within the intervals another row may be as good in both"
+        ]
     parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
     parts += ["p90: of the inferences of these processes" if "p90" in titles else ""]
     parts += ["vs f32: against float32, same delegate" if "f32" in titles else ""]
-    text = " · ".join(filter(None, parts))
-    if text:
-        yield text
+    parts += [MAP_INTERVAL if "mAP\n95" in titles and any(map(_is_at_upper_end, lines)) else ""]
+    if any(parts):
+        yield list(filter(None, parts))
+
+
+def _is_at_upper_end(line: Line) -> bool:
+    high, value = line.row["map_high"], line.row["map"]
+    return high is not None and value is not None and high <= value
 
 
 def _model(line: Line) -> str:
@@ -376,6 +386,26 @@ def _widest(texts: Iterable[str]) -> int:
     from rich.cells import cell_len
 
     return max(map(cell_len, set(texts)), default=0)
+
+
+def _parted(parts: Iterable[str], width: int, style: str) -> list[Text]:
+    """Return parts joined by dots, in lines that begin with a part."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(lines[-1]) + 3 + cell_len(part) <= width:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return [_text(line, style) for line in lines]
+
+
+def _whole(text: str, style: str) -> Text:
+    """Return a text with a path, which can be copied as it is: a terminal breaks it, and nothing else does."""
+    from rich.text import Text
+
+    return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
 def _text(text: str, style: str = "") -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 from harness.report import notes
@@ -12,7 +13,8 @@ from harness.rows import pareto
 from harness.rows.pareto import Change
 from harness.vocabulary import MEASURED, Status, Verdict
 
-MOST_NOTES = 6
+MOST_LINES, NARROW = 6, 80
+"""Lines of footnotes below a table, on a terminal that is so narrow."""
 SHORT: dict[str, str] = {Verdict.TOO_FEW_SAMPLES: "few samples", Verdict.TRUSTED: ""}
 """Short forms of labels that are too long for a column; the footnote spells them out."""
 
@@ -23,13 +25,13 @@ class Line:
 
     Attributes:
         row: The public columns.
-        optimal: Whether it is Pareto-optimal on its device.
+        mark: `★` where it is Pareto-optimal on its device, `☆` where that is not shown.
         change: The change against float32.
         label: The doubt about it, with the numbers of its footnotes.
     """
 
     row: Mapping[str, Any]
-    optimal: bool
+    mark: str
     change: Change
     label: str
 
@@ -59,17 +61,28 @@ class Page:
     footnotes: tuple[str, ...]
 
 
-def make_page(rows: Sequence[Mapping[str, Any]]) -> Page:
-    """Make the lines and footnotes of rows."""
+def make_page(
+    rows: Sequence[Mapping[str, Any]],
+    is_shown: pareto.MoreAccurate = pareto.more_accurate,
+    *,
+    all_notes: bool = False,
+) -> Page:
+    """Make the lines and footnotes of rows.
+
+    Args:
+        rows: Rows with the public columns.
+        is_shown: Tells of two rows whether the first is shown to be the more accurate one.
+        all_notes: Give every footnote, however many lines they take.
+    """
     figures = [index for index, row in enumerate(rows) if row["status"] in MEASURED]
-    labels, footnotes = _remarks([rows[index] for index in figures])
+    labels, footnotes = _remarks([rows[index] for index in figures], all_notes=all_notes)
     label_of = dict(zip(figures, labels, strict=True))
-    marks, changes = pareto.optimal(rows), pareto.changes(rows)
+    marks, changes = pareto.marks(rows, is_shown), pareto.changes(rows)
     lines = (Line(row, marks[i], changes[i], label_of.get(i, "")) for i, row in enumerate(rows))
     return Page(tuple(lines), tuple(footnotes))
 
 
-def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+def _remarks(rows: Sequence[Mapping[str, Any]], *, all_notes: bool) -> tuple[list[str], list[str]]:
     """Return the label of each row, and the footnotes.
 
     A doubt about all rows is stated once, below; a status that is not ok stands beside its figures in any case.
@@ -77,12 +90,26 @@ def _remarks(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     found = notes.gather(rows)
     words = [notes.label(row) for row in rows]
     common = words[0] if len(rows) > 1 and len(set(words)) == 1 else ""
-    general = [note for note in found if len(rows) > 1 and len(note.rows) == len(rows)]
-    special = [note for note in found if note not in general][: max(MOST_NOTES - len(general), 0)]
+    general = [note for note in found if 1 < len(note.rows) == len(rows)]
+    special = [note for note in found if note not in general]
+    texts = [_sentence(note, len(rows), common if n else "") for n, note in enumerate(general)]
+    if not general and SHORT.get(common, common):
+        texts = [f"{common}: all {len(rows)} rows"]
+    first = len(texts)
+    texts += [f"[{n}] {_sentence(note, len(rows), common)}" for n, note in enumerate(special, 1)]
+    fit = len(texts) if all_notes else _how_many_fit(texts)
     beside = ["" if common in set(Verdict) else word for word in words]
-    labels = [_label(word, index, special) for index, word in enumerate(beside)]
-    hidden = len(found) - len(general) - len(special)
-    return labels, [*_general(general, common), *_numbered(special, common), *_rest(hidden)]
+    labels = [_label(word, index, special[: max(fit - first, 0)]) for index, word in enumerate(beside)]
+    return labels, [*texts[:fit], *_rest(len(texts) - fit)]
+
+
+def _how_many_fit(texts: Sequence[str]) -> int:
+    """Return how many notes fit into `MOST_LINES` of a narrow terminal, with one for the count of the others."""
+    heights = [len(wrap(text, NARROW)) for text in texts]
+    if sum(heights) <= MOST_LINES:
+        return len(texts)
+    taken = [sum(heights[: n + 1]) for n in range(len(heights))]
+    return max(sum(lines < MOST_LINES for lines in taken), 1)
 
 
 def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
@@ -90,27 +117,19 @@ def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
     return " ".join(filter(None, (SHORT.get(word, word), f"[{numbers}]" if numbers else "")))
 
 
-def _general(found: Sequence[Note], word: str) -> list[str]:
-    """Return the sentences that apply to all rows, the word that they share first."""
-    shared = f"all rows are {word}" if SHORT.get(word, word) else ""
-    starts = [shared or "all rows", *["all rows"] * len(found)]
-    lines = [
-        f"{start}{', the first' if note.varies else ''}: {note.text}"
-        for start, note in zip(starts, found, strict=False)
-    ]
-    return lines or ([shared] if shared else [])
-
-
-def _numbered(found: Sequence[Note], common: str) -> list[str]:
-    """Return the footnotes, without a word that all rows share."""
-    lines = []
-    for number, note in enumerate(found, start=1):
-        others = len(note.rows) - 1
-        also = f" ({'alike' if note.varies else 'and'} in {others} more)" if others else ""
-        word = f"{note.label}: " if SHORT.get(note.label, note.label) and note.label != common else ""
-        lines.append(f"[{number}] {word}{note.text}{also}")
-    return lines
+def _sentence(note: Note, n_rows: int, common: str) -> str:
+    """Return a footnote: the verdict, unless it is the common one, how many rows, and a reason."""
+    word = note.label if SHORT.get(note.label, note.label) and note.label != common else ""
+    count = len(note.rows)
+    all_rows = "both rows" if n_rows == 2 else f"all {n_rows} rows"
+    where = all_rows if 1 < count == n_rows else f"{count} of {n_rows} rows" if count > 1 else ""
+    start = ": ".join(filter(None, (word, where)))
+    return f"{start}{', e.g. ' if note.varies else ': ' if start else ''}{note.text}"
 
 
 def _rest(hidden: int) -> list[str]:
-    return [f"… and {hidden} more reasons; --format json has them all"] if hidden else []
+    if not hidden:
+        return []
+    return [
+        f"… and {hidden} more note{'s' if hidden > 1 else ''}: --verbose shows {'them' if hidden > 1 else 'it'}"
+    ]

@@ -83,7 +83,9 @@ class Run:
         """Return the table of `harness report`; every name in it is escaped."""
         from harness.report.console import ResultTable
         from harness.report.consoles import make_console
+        from harness.report.shown import PairedAccuracy
 
         console = make_console(width=WIDTH, record=True, file=io.StringIO())
-        console.print(ResultTable(frame.to_rows(self.results.records), self.results.runs))
+        rows = frame.to_rows(self.results.records)
+        console.print(ResultTable(rows, self.results.runs, PairedAccuracy(self.results.records)))
         return console.export_html(code_format=_PAGE, inline_styles=True)

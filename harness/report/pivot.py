@@ -15,16 +15,17 @@ from harness import units
 from harness.report import plain
 from harness.rows import pareto
 from harness.rows.columns import check_names
+from harness.rows.pareto import HOLLOW, STAR
 from harness.rows.published import PUBLISHED
 from harness.text import clean
 from harness.vocabulary import MEASURED, Status, Verdict
 
 Row = Mapping[str, Any]
 
-STAR, FASTEST, BEST, DOUBT = "★", "↓", "↑", "~"
+FASTEST, BEST, DOUBT = "↓", "↑", "~"
 LEGEND = (
-    f"each cell: median ms, mAP · {STAR} Pareto-optimal on its device · {FASTEST} fastest and {BEST} most accurate "
-    f"of the block · {DOUBT} not trusted without reading on: see harness report"
+    f"each cell: median ms, mAP · {STAR} Pareto-optimal on its device, {HOLLOW} not shown · {FASTEST} fastest and "
+    f"{BEST} most accurate of the block · {DOUBT} not trusted without reading on: see harness report"
 )
 
 
@@ -43,20 +44,23 @@ class Block:
     rows: tuple[dict[str, str], ...]
 
 
-def make_blocks(rows: Sequence[Row], by: str) -> list[Block]:
+def make_blocks(
+    rows: Sequence[Row], by: str, is_shown: pareto.MoreAccurate = pareto.more_accurate
+) -> list[Block]:
     """Make one block a value of a column, in the order of the rows.
 
     Args:
         rows: Rows with the public columns.
         by: A public column. By `device` the delegates are across, by `delegate_requested` the devices, by any other
             both.
+        is_shown: Tells of two rows whether the first is shown to be the more accurate one.
 
     Raises:
         UnknownNameError: No such column; near misses are listed.
     """
     check_names([by])
     shown = _newest([row for row in rows if row["status"] != PUBLISHED or _has_figures(row)], by)
-    marks = dict(zip(map(id, shown), pareto.optimal(shown), strict=True))
+    marks = dict(zip(map(id, shown), pareto.marks(shown, is_shown), strict=True))
     groups: dict[str, list[Row]] = {}
     for row in shown:
         groups.setdefault(_title(row, by), []).append(row)
@@ -95,15 +99,15 @@ def to_markdown(blocks: Iterable[Block], by: str) -> str:
     return "\n".join([*parts, f"{LEGEND}\n"])
 
 
-def _block(title: str, rows: Sequence[Row], by: str, marks: Mapping[int, bool]) -> Block:
+def _block(title: str, rows: Sequence[Row], by: str, marks: Mapping[int, str]) -> Block:
     names = _names(rows)
     across = list(dict.fromkeys(_heading(row, by) for row in rows))
     fastest, best = _leaders(rows)
     found: dict[str, dict[str, str]] = {}
     for row in rows:
         line = found.setdefault(names[id(row)], {"model": names[id(row)]})
-        marked = {"star": marks[id(row)], "fastest": id(row) in fastest, "best": id(row) in best}
-        line[_heading(row, by)] = _cell(row, **marked)
+        leads = {"fastest": id(row) in fastest, "best": id(row) in best}
+        line[_heading(row, by)] = _cell(row, marks[id(row)], **leads)
     return Block(title, ("model", *across), tuple(found.values()))
 
 
@@ -163,7 +167,7 @@ def _leaders(rows: Sequence[Row]) -> tuple[set[int], set[int]]:
     )
 
 
-def _cell(row: Row, *, star: bool, fastest: bool, best: bool) -> str:
+def _cell(row: Row, mark: str, *, fastest: bool, best: bool) -> str:
     if row["status"] == PUBLISHED:
         return _figures(row["latency_mean_ms"], row["map"])
     if row["status"] not in MEASURED:
@@ -173,7 +177,7 @@ def _cell(row: Row, *, star: bool, fastest: bool, best: bool) -> str:
         row["latency_median_ms"], row["map"], doubt, FASTEST if fastest else "", BEST if best else ""
     )
     word = f" {row['status']}" if row["status"] != Status.OK else ""
-    return f"{STAR + ' ' if star else ''}{text}{word}"
+    return f"{mark + ' ' if mark else ''}{text}{word}"
 
 
 def _figures(

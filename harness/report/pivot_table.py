@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness import units
-from harness.report.pivot import LEGEND, STAR, Block
+from harness.report.pivot import LEGEND, Block
+from harness.rows.pareto import STAR
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

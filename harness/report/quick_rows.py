@@ -1,4 +1,7 @@
-"""Render rows of a table as lines of known widths, as rich's Table does, in a tenth of its time."""
+"""Render rows of a table as lines of known widths, in a tenth of the time of rich's Table.
+
+A name that is too long for its column is not broken: the names of its row stand on a line of their own, above the rest.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class Piece(NamedTuple):
-    """One cell: its text, the width of its column (0: the rest of the line), its alignment and its style."""
+    """One cell: its text, the width of its column (0: the rest of the line), its alignment and its style.
+
+    `whole` pieces begin a row and are not broken.
+    """
 
     text: str
     width: int
     right: bool = False
     style: str = ""
+    whole: bool = False
 
 
 class QuickRows:
@@ -39,7 +46,13 @@ class QuickRows:
         from rich.segment import Segment
 
         plain = console.color_system is None
-        for pieces, style in self._rows:
+        for row, style in self._rows:
+            pieces = row
+            if any(piece.whole and _length(piece.text) > piece.width for piece in row):
+                for names in self._names(row, options.max_width, console):
+                    yield Segment(names, self._style(f"{style} {row[0].style}".strip(), console))
+                    yield Segment.line()
+                pieces = [piece._replace(text="") if piece.whole else piece for piece in row]
             taken = sum(piece.width + self._gap for piece in pieces)
             columns = [
                 self._column(piece, piece.width or max(options.max_width - taken + self._gap, 1), console)
@@ -55,11 +68,18 @@ class QuickRows:
                     yield Segment(part, self._style(f"{style} {piece.style}".strip(), console))
                 yield Segment.line()
 
-    def _column(self, piece: Piece, width: int, console: Console) -> list[str]:
-        from rich.cells import cell_len
+    def _names(self, pieces: Sequence[Piece], width: int, console: Console) -> list[str]:
+        """Return the names of a row on as few lines as they fit on."""
+        lines = [""]
+        for piece in (piece for piece in pieces if piece.whole):
+            if lines[-1].strip() and _length(lines[-1]) + _length(piece.text) > width:
+                lines.append("  ")
+            lines[-1] += piece.text + " " * (max(piece.width - _length(piece.text), 0) + self._gap)
+        return [part for line in lines for part in _folded(line.rstrip(), width, console)]
 
+    def _column(self, piece: Piece, width: int, console: Console) -> list[str]:
         text = piece.text
-        length = len(text) if text.isascii() else cell_len(text)
+        length = _length(text)
         if length > width:
             return self._wrap(text, width, console)
         blanks = " " * (width - length) if piece.width else ""
@@ -67,17 +87,30 @@ class QuickRows:
 
     def _wrap(self, text: str, width: int, console: Console) -> list[str]:
         from rich.cells import set_cell_size
-        from rich.text import Text
 
         if (text, width) not in self._wrapped:
-            lines = Text(text).wrap(console, width, overflow="fold")
-            self._wrapped[text, width] = [set_cell_size(line.plain.rstrip(), width) for line in lines]
+            self._wrapped[text, width] = [
+                set_cell_size(line, width) for line in _folded(text, width, console)
+            ]
         return self._wrapped[text, width]
 
     def _style(self, name: str, console: Console) -> Style:
         if name not in self._styles:
             self._styles[name] = console.get_style(name or "none")
         return self._styles[name]
+
+
+def _folded(text: str, width: int, console: Console) -> list[str]:
+    """Break a text between words where it can be, in words where it must."""
+    from rich.text import Text
+
+    return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
+
+
+def _length(text: str) -> int:
+    from rich.cells import cell_len
+
+    return len(text) if text.isascii() else cell_len(text)
 
 
 class RenderedOnce:

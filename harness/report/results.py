@@ -29,12 +29,14 @@ class ResultsView:
         sort: A column; with a leading `-` descending.
         group_by: A column; a table or Markdown is then a pivot for each of its values.
         beside: Published rows, which follow the own ones.
+        all_notes: Print every footnote below a table.
     """
 
     columns: Sequence[str] = ()
     sort: str | None = None
     group_by: str | None = None
     beside: Sequence[Row] = field(default=())
+    all_notes: bool = False
 
 
 def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) -> Content:
@@ -57,7 +59,7 @@ def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) 
         "markdown": lambda: _markdown(found, rows, view, for_people),
     }
     if view.group_by is not None:
-        own |= {format: _pivot(rows, view.group_by, view, format) for format in PIVOT_FORMATS}
+        own |= {format: _pivot(found, rows, view, format) for format in PIVOT_FORMATS}
     return Content(rows, chosen, own=own)
 
 
@@ -95,11 +97,20 @@ def _table(
 ) -> Form:
     """Return the result table, or that of the chosen columns."""
     from harness.report.console import ResultTable, chosen_columns
-    from harness.rows.published import for_table
+    from harness.report.published_table import PublishedTable
+    from harness.report.shown import PairedAccuracy
+    from harness.rows.published import PUBLISHED
 
     if view.columns:
         return chosen_columns(rows, chosen)
-    return ResultTable(for_table(rows), map(_short, found.runs))
+    own = [row for row in rows if row["status"] != PUBLISHED]
+    table = ResultTable(own, map(_short, found.runs), PairedAccuracy(found.records), all_notes=view.all_notes)
+    theirs = [row for row in rows if row["status"] == PUBLISHED]
+    if not theirs:
+        return table
+    from rich.console import Group
+
+    return Group(table, "", PublishedTable(theirs))
 
 
 def _markdown(
@@ -109,23 +120,31 @@ def _markdown(
     if view.columns:
         return Content(rows, chosen)
     from harness.report.console import ResultTable
+    from harness.report.shown import PairedAccuracy
     from harness.rows.published import for_table
 
-    return ResultTable(for_table(rows), map(_short, found.runs)).markdown()
+    is_shown = PairedAccuracy(found.records)
+    return ResultTable(
+        for_table(rows), map(_short, found.runs), is_shown, all_notes=view.all_notes
+    ).markdown()
 
 
-def _pivot(rows: Sequence[Mapping[str, Any]], by: str, view: ResultsView, format: str) -> Callable[[], Form]:
+def _pivot(
+    found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView, format: str
+) -> Callable[[], Form]:
     """Return a table for each value of a column."""
+    by = view.group_by or ""
 
     def make() -> Form:
         from harness.report import pivot
         from harness.report.pivot_table import PivotTable
+        from harness.report.shown import PairedAccuracy
 
         if view.columns:
             raise UsageError(
                 "--columns does not go with --group-by in a table: leave one of them out, or use json"
             )
-        blocks = pivot.make_blocks(rows, by)
+        blocks = pivot.make_blocks(rows, by, PairedAccuracy(found.records))
         return pivot.to_markdown(blocks, by) if format == "markdown" else PivotTable(blocks, by)
 
     return make

@@ -19,6 +19,9 @@ from typing import Any
 from harness.vocabulary import MEASURED, Quantization, Status
 
 Row = Mapping[str, Any]
+MoreAccurate = Callable[[Row, Row], bool]
+"""Whether the mAP of the first of two rows is shown to be the higher one."""
+STAR, HOLLOW = "★", "☆"
 
 QUANTIZATION_WORDS = (
     "float32", "float16", "fp32", "fp16", "float", "f32", "f16",
@@ -63,9 +66,52 @@ def optimal(rows: Sequence[Row]) -> list[bool]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for index, row in enumerate(rows):
         if _takes_part(row):
-            groups.setdefault(tuple(row[name] for name in _ONE_FRONT), []).append(index)
+            groups.setdefault(_group_of(row), []).append(index)
     best = {index for group in groups.values() for index in _front(rows, group)}
     return [index in best for index in range(len(rows))]
+
+
+def more_accurate(first: Row, second: Row) -> bool:
+    """Whether the intervals of two mAPs lie apart, the first one above."""
+    low, high = first["map_low"], second["map_high"]
+    return low is not None and high is not None and low > high
+
+
+def marks(rows: Sequence[Row], is_shown: MoreAccurate = more_accurate) -> list[str]:
+    """Return `★` for a row whose place on the front is shown, `☆` for one on it by its figures only, else nothing.
+
+    It is shown where every other row of the device is slower with all of its interval, or has the lower mAP by
+    `is_shown`.
+    """
+    on_front = optimal(rows)
+    groups = _groups(rows)
+    return [
+        _mark(row, groups[_group_of(row)], is_shown) if best else ""
+        for row, best in zip(rows, on_front, strict=True)
+    ]
+
+
+def _mark(row: Row, others: Iterable[Row], is_shown: MoreAccurate) -> str:
+    rivals = (other for other in others if other is not row and not _is_faster(row, other))
+    return STAR if all(is_shown(row, rival) for rival in rivals) else HOLLOW
+
+
+def _is_faster(first: Row, second: Row) -> bool:
+    """Whether the intervals of two medians lie apart, the first one below."""
+    high, low = first["latency_median_high_ms"], second["latency_median_low_ms"]
+    return high is not None and low is not None and high < low
+
+
+def _groups(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
+    found: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if _takes_part(row):
+            found.setdefault(_group_of(row), []).append(row)
+    return found
+
+
+def _group_of(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _ONE_FRONT)
 
 
 def changes(rows: Sequence[Row]) -> list[Change]:

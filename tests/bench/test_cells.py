@@ -87,3 +87,11 @@ def test_a_quick_look_is_one_process_of_one_delegate_and_says_so(repository, tmp
     given = {"quick": True, "limit": 5, "repetitions": 2, "delegates": ("cpu:1",)}
     (cell,) = prepare(with_given(Request(models=("shapes-float32",), **place), given)).plan.cells
     assert (str(cell.delegate), cell.settings.repetitions) == ("cpu:1", 2) and len(cell.dataset.images) == 5
+
+
+def test_a_model_of_the_user_s_is_measured_on_one_thread_and_on_all_cores(prepared, monkeypatch):
+    monkeypatch.setattr("harness.bench.cells.available_cores", lambda: 6)
+    assert delegates(prepared(models=("shapes-float32",), delegates=())) == ["cpu:1", "cpu:6"]
+    assert delegates(prepared(models=(), delegates=())) == ["cpu:1", "cpu:2", "cpu-reference:1"]
+    monkeypatch.setattr("harness.bench.cells.available_cores", lambda: 1)
+    assert delegates(prepared(models=("shapes-float32",), delegates=())) == ["cpu:1"]

@@ -12,7 +12,7 @@ from harness.tflite.inspect.model import COLUMNS
 def harness(monkeypatch, capsys, repository):
     """Run the command from the checkout; return its status, stdout and stderr."""
     monkeypatch.chdir(repository)
-    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
 
     def run(*args):
         with pytest.raises(SystemExit) as ended:

@@ -33,6 +33,7 @@ MEASURED = "measured"  # what the clock and the memory meter gave
 CONCLUDED = "concluded"  # the verdict on that, and its reasons
 MACHINE = "machine"  # what this computer says of itself
 PATHS = "paths"  # where a path is folded in a table: it depends on its length
+TRIED = "tried"  # the time that a plan takes, told from a few inferences
 HELP = "help"  # boxes and padding, which rich-click draws
 
 
@@ -67,9 +68,10 @@ COMMANDS = (
     Row("no-such-command",       2, "reprot"),
     Row("no-such-option",        2, "report --formt json"),
 
-    Row("run-dry-table",         0, "run --dry-run"),
-    Row("run-dry-json",          0, "run --dry-run --format json shapes-float32 --nms regular --nms fast --limit 7"),
-    Row("run-dry-plan",          0, "run plan.toml --dry-run --repetitions 3 --no-accuracy"),
+    Row("run-dry-table",         0, "run --dry-run", (TRIED,)),
+    Row("run-dry-json",          0, "run --dry-run --format json shapes-float32 --nms regular --nms fast --limit 7",
+                                    (TRIED,)),
+    Row("run-dry-plan",          0, "run plan.toml --dry-run --repetitions 3 --no-accuracy", (TRIED,)),
     Row("run-json",              0, f"run shapes-float32 shapes-full-integer --delegate cpu:1 {TOOL} --format json "
                                     "--output made", (RUN,)),
     Row("run-table",             0, f"run shapes-full-integer --delegate cpu-reference:1 {TOOL} --output made", (RUN,)),
@@ -81,7 +83,7 @@ COMMANDS = (
     Row("run-against",           1, f"run {FLOAT} --against shapes-full-integer --delegate cpu:1 {TOOL} "
                                     "--repetitions 8 --output made && compare made --fail-if 'size_bytes > 0'", (RUN,)),
     Row("run-against-nothing",   2, "run --against shapes-float16"),
-    Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run"),
+    Row("run-bare-model",        0, f"run {INT8} --no-accuracy --dry-run", (TRIED,)),
     Row("run-skipped",           1, "run shapes-float32 --delegate hexagon --format csv --output made", (RUN,)),
     Row("run-wrong-model",       2, "run shapes-float23 --output made"),
     Row("run-wrong-delegate",    2, "run shapes-float32 --delegate gpuu --output made"),
@@ -213,6 +215,7 @@ def harness(workspace, monkeypatch, capsys):
     settings = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb", "HARNESS_CACHE": str(workspace / "cache")}
     for name, value in {**settings, "PYTHONPATH": str(REPOSITORY)}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("harness.bench.cells.available_cores", lambda: 2)
     _install(workspace / "packages", monkeypatch)
 
     def call(line):
@@ -373,6 +376,12 @@ def _without_machine(text):
     return text.replace(words, "<facts>") if words else text
 
 
+def _without_tried(text):
+    text = re.sub(r'"seconds": [\d.]+', '"seconds": "<seconds>"', text)
+    text = re.sub(r"^(\S+ +local .*?) +[\d.]+$", r"\1 <seconds>", text, flags=re.M)
+    return re.sub(r"about .* in all", "about <time> in all", text)
+
+
 def _without_paths(text):
     return re.sub(r"^(card|file) .*\n(?: {14}.*\n)*", r"\1 <path>\n", text, flags=re.M)
 
@@ -387,6 +396,7 @@ _NORMALIZERS = {
     RUN: _without_run,
     MEASURED: _without_measured,
     CONCLUDED: _without_concluded,
+    TRIED: _without_tried,
     PATHS: _without_paths,
     MACHINE: _without_machine,
     HELP: _without_boxes,

@@ -14,10 +14,10 @@ from harness.report import console, notes
 from harness.rows import columns, frame
 
 
-def render(rows, width=100, sources=(), **settings_):
+def render(rows, width=100, sources=(), all_notes=False, **settings_):
     file = io.StringIO()
     terminal = Console(file=file, width=width, markup=False, emoji=False, highlight=False, **settings_)
-    terminal.print(console.ResultTable(rows, sources))
+    terminal.print(console.ResultTable(rows, sources, all_notes=all_notes))
     return file.getvalue()
 
 
@@ -73,10 +73,14 @@ def test_a_wide_terminal_shows_the_speed_against_float32(example):
 def test_pareto_optimal_rows_carry_a_sign_that_needs_no_colour(example):
     text = render(rows_of(example), no_color=True)
     marked = {
-        tuple(line.split()[1:3]) for line in text.splitlines() if line.startswith("★") and "cpu" in line
+        tuple(line.split()[:3]) for line in text.splitlines() if line.startswith(("★", "☆")) and "cpu" in line
     }
-    assert marked == {(f"shapes-{name}", "cpu:4") for name in ("float32", "dynamic-range", "full-integer")}
-    assert "★ Pareto-optimal:" in text
+    assert marked == {
+        ("★", "shapes-full-integer", "cpu:4"),  # faster than all with its whole interval
+        ("☆", "shapes-dynamic-range", "cpu:4"),  # more accurate by its figure only
+        ("☆", "shapes-float32", "cpu:4"),
+    }
+    assert "★ Pareto-optimal:" in text and "☆ so by its figures, but not shown" in text
 
 
 def test_no_color_leaves_no_colour_and_a_file_no_escapes(example, monkeypatch):
@@ -159,7 +163,7 @@ def test_what_holds_of_all_rows_is_said_once(make_run):
         run.cell(f"model-{index}", n_processes=1)
     text = render(rows_of(run))
     assert text.count("few samples") == 0
-    assert text.count("all rows are too-few-samples: ") == 1
+    assert text.count("too-few-samples: all 4 rows") == 1
 
 
 def test_what_holds_of_some_rows_only_keeps_its_number(make_run):
@@ -168,7 +172,7 @@ def test_what_holds_of_some_rows_only_keeps_its_number(make_run):
         reasons = ("all of them", *(["just this"] if index == 1 else []))
         run.cell(f"model-{index}", status="partial", reasons=reasons)
     text = render(rows_of(run))
-    assert "all rows are partial: all of them\n" in text
+    assert "partial: all 3 rows: all of them\n" in text
     assert "\n[1] just this\n" in text
     ends = [line.split("partial")[1].strip() for line in text.splitlines() if "model-" in line]
     assert ends == ["", "[1]", ""]
@@ -180,8 +184,10 @@ def test_footnotes_are_bounded_and_the_rest_is_counted(make_run):
     for index in range(9):
         run.cell(f"m{index}", status="partial", reasons=(f"reason {'abcdefghi'[index]}",))
     text = render(rows_of(run))
-    assert text.count("reason ") == 6
-    assert "… and 3 more reasons; --format json has them all" in text
+    below = text.partition("\n\n")[2].splitlines()
+    assert text.count("reason ") == 5 and len(below) == 6 + 2  # below the legend
+    assert "… and 4 more notes: --verbose shows them" in text
+    assert render(rows_of(run), all_notes=True).count("reason ") == 9
 
 
 def test_the_table_says_where_the_records_are(example):

@@ -52,7 +52,7 @@ def test_what_the_title_says_does_not_stand_across_too(rows, by, across):
 def test_a_cell_has_latency_and_map_and_the_best_and_the_optimal_are_marked(rows):
     found = cells(pivot.make_blocks(rows, "device")[0])
     assert {name: row["cpu:1"] for name, row in found.items()} == {
-        "big": "★ 20.0, 0.300↑",
+        "big": "☆ 20.0, 0.300↑",
         "small": "★ 10.0↓, 0.200",
         "bad": "30.0, 0.100",
     }
@@ -103,7 +103,7 @@ def test_published_figures_stand_in_columns_of_their_own_and_are_not_ranked(rows
     }  # fmt: skip
     found = cells(pivot.make_blocks([*rows, theirs], "device")[0])
     assert found["big"]["cpu:1 (published)"] == "0.100, 0.900"
-    assert found["big"]["cpu:1"] == "★ 20.0, 0.300↑"
+    assert found["big"]["cpu:1"] == "☆ 20.0, 0.300↑"
 
 
 def test_a_group_of_rows_stands_together_and_keeps_its_order(rows):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.rows.pareto import QUANTIZATION_WORDS, Change, changes, family, optimal
+from harness.rows.pareto import QUANTIZATION_WORDS, Change, changes, family, marks, optimal
 
 
 def row(latency=1.0, map_=0.5, **others):
@@ -92,3 +92,17 @@ def test_of_several_float32_versions_the_one_of_the_same_run_counts_and_doubt_is
 def test_unknown_figures_give_an_unknown_change():
     base = row(None, None, model="ssd-fp32", quantization="float32")
     assert changes([base, row()])[1] == Change()
+
+
+def test_a_place_on_the_front_is_shown_by_intervals_that_lie_apart():
+    def measured(ms, accuracy, half=None):
+        ends = {"latency_median_low_ms": ms - 0.1, "latency_median_high_ms": ms + 0.1}
+        bounds = (None, None) if half is None else (accuracy - half, accuracy + half)
+        return row(ms, accuracy, **ends, map_low=bounds[0], map_high=bounds[1])
+
+    apart = [measured(1.0, 0.2), measured(2.0, 0.3)]
+    assert marks(apart) == ["★", "☆"]  # the second is more accurate, which nothing shows
+    assert marks(apart, lambda first, second: first["map"] > second["map"]) == ["★", "★"]
+    assert marks([measured(1.0, 0.3), measured(1.1, 0.3)]) == ["☆", ""]
+    assert marks([measured(1.0, 0.3), measured(1.3, 0.3)]) == ["★", ""]
+    assert marks([measured(1.0, 0.2, 0.01), measured(2.0, 0.3, 0.01)]) == ["★", "★"]

@@ -16,7 +16,8 @@ from string import Template
 from typing import Any
 
 from harness.report.html import tables
-from harness.report.html.data import make_document
+from harness.report.html.data import make_document, shown_pairs
+from harness.report.shown import PairedAccuracy
 from harness.rows.frame import Results, Row
 
 SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
@@ -42,8 +43,10 @@ def render(
         group_by: A column; the page then has a pivot for each of its values.
         beside: Published rows, which the page shows in a table of their own.
     """
+    is_shown = PairedAccuracy(results.records)
     document = make_document(results, rows, sort)
-    document["pivots"] = tables.pivots([*rows, *beside], group_by)
+    document["shown"] = shown_pairs(rows, is_shown)
+    document["pivots"] = tables.pivots([*rows, *beside], group_by, is_shown)
     document["published"] = tables.published(beside)
     return fill(
         "page.html",

@@ -18,6 +18,8 @@ from harness.records.records import DelegateFacts, Record, RunFacts, StoredRecor
 from harness.report import plain
 from harness.report.console import FORMS
 from harness.report.html import accuracy, cells
+from harness.report.shown import PairedAccuracy, row_key
+from harness.rows import pareto
 from harness.rows.columns import COLUMNS, INTEGER, LIST, NUMBER, Column
 from harness.rows.frame import Results, Row
 from harness.text import clean
@@ -53,6 +55,13 @@ def make_document(results: Results, rows: Sequence[Row], sort: str | None = None
         "warnings": list(map(clean, results.warnings)),
         **accuracy.document(results, detailed),
     }
+
+
+def shown_pairs(rows: Sequence[Row], is_shown: PairedAccuracy) -> list[tuple[int, int]]:
+    """Return the pairs of rows of which the first is shown to be the more accurate by the detections alone."""
+    pareto.marks(rows, is_shown)
+    place = {row_key(row): index for index, row in enumerate(rows)}
+    return [(place[first], place[second]) for first, second in is_shown.pairs]
 
 
 def encode(values: Sequence[Hashable]) -> dict[str, Any]:
@@ -113,7 +122,19 @@ def _newest(stored: Sequence[StoredRecord], most: int) -> list[int]:
 def _title(rows: Sequence[Row]) -> str:
     devices = list(dict.fromkeys(clean(row["device"]) for row in rows))
     names = ", ".join(devices[:3]) + (f" and {len(devices) - 3} more" if len(devices) > 3 else "")
-    return f"On-device detectors: {names}" if rows else "On-device detectors"
+    return f"{_models_in_words(rows)} on {names}" if rows else "On-device detectors"
+
+
+def _models_in_words(rows: Sequence[Row]) -> str:
+    """Name two models, or the families that several are versions of."""
+    models = list(dict.fromkeys(clean(row["model"]) for row in rows))
+    if len(models) <= 2:
+        return " and ".join(models)
+    families = list(dict.fromkeys(pareto.family(name) for name in models))
+    if len(families) == 1:
+        return f"{families[0]} in {len(models)} versions"
+    more = f" and {len(families) - 2} more" if len(families) > 2 else ""
+    return f"{', '.join(families[:2])}{more}" if more else " and ".join(families)
 
 
 def _evidence(record: Record) -> tuple[tuple[str, str], ...]:

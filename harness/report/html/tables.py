@@ -8,18 +8,22 @@ from typing import Any
 from harness import units
 from harness.report import pivot
 from harness.rows.frame import Row
+from harness.rows.pareto import STAR, MoreAccurate, more_accurate
 from harness.text import clean
 
 PUBLISHED_COLUMNS = ("model", "quantization", "device", "delegate", "latency ms", "FPS", "size", "mAP", "AR",
                      "dataset", "source and notes")  # fmt: skip
 
 
-def pivots(rows: Sequence[Row], by: str | None) -> dict[str, Any] | None:
+def pivots(
+    rows: Sequence[Row], by: str | None, is_shown: MoreAccurate = more_accurate
+) -> dict[str, Any] | None:
     """Return one table a value of a column: models down, devices and delegates across.
 
     Args:
         rows: Own rows, and published ones to show beside them.
         by: The column to group by; None for no tables.
+        is_shown: Tells of two rows whether the first is shown to be the more accurate one.
 
     Raises:
         UnknownNameError: No such column; near misses are listed.
@@ -32,9 +36,9 @@ def pivots(rows: Sequence[Row], by: str | None) -> dict[str, Any] | None:
             "columns": block.columns,
             "rows": [[row.get(heading, units.MISSING) for heading in block.columns] for row in block.rows],
         }
-        for block in pivot.make_blocks(rows, by)
+        for block in pivot.make_blocks(rows, by, is_shown)
     ]
-    return {"title": f"By {by}", "legend": pivot.LEGEND, "star": pivot.STAR, "tables": tables}
+    return {"title": f"By {by}", "legend": pivot.LEGEND, "star": STAR, "tables": tables}
 
 
 def published(rows: Sequence[Row]) -> dict[str, Any] | None:

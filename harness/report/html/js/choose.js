@@ -36,6 +36,19 @@ function front(rows) {
   return found;
 }
 
+// Rows of the front whose place is shown: every other row is slower with its whole interval, or shown to be less
+// accurate, by intervals that lie apart or by the detections of both (DATA.shown), as in harness/rows/pareto.py.
+const PAIRS = new Set((DATA.shown || []).map((pair) => pair.join(",")));
+const apart = (low, high) => low !== null && high !== null && low > high;
+const leads = (row, other) =>
+  apart(number(other, "latency_median_low_ms"), number(row, "latency_median_high_ms")) ||
+  apart(number(row, "map_low"), number(other, "map_high")) || PAIRS.has(`${row},${other}`);
+
+function shownFront(rows, optimal) {
+  const inGroup = new Map(groups(rows.filter((row) => takesPart(row))).flatMap((group) => group.map((row) => [row, group])));
+  return new Set([...optimal].filter((row) => inGroup.get(row).every((other) => other === row || leads(row, other))));
+}
+
 // The best of some rows: the most accurate, of those the fastest; without any mAP the fastest.
 function best(rows, speed) {
   const order = (a, b) => (number(b, "map") ?? -1) - (number(a, "map") ?? -1) || bySpeed(speed)(a, b);
@@ -53,6 +66,7 @@ function choose(group, budget, speed) {
   const better = able.filter((row) => number(row, speed) > budget && (ship === null || number(row, "map") > number(ship, "map")));
   return {
     ship,
+    fits,
     isTrusted: trusted.length > 0,
     hasMap: scored.length > 0,
     measured: able.length,

@@ -3,7 +3,7 @@
 const STEPS = 400;
 const BUDGET_ON = [["latency_median_ms", "median"], ["latency_p90_ms", "90th percentile"], ["latency_p99_ms", "99th percentile"]];
 const MOST_PICKS = 24;
-const FRAME_MS = 33.3; // 30 frames a second: where the slider begins, if the cells lie around it
+const FRAME_MS = 33.3; // 30 frames a second: marked, and where the slider begins if the rows lie around it
 
 // Budgets have three digits, as a person would say them, and are spread evenly by ratio.
 function budgetScale() {
@@ -11,9 +11,12 @@ function budgetScale() {
   const low = values.reduce((a, b) => Math.min(a, b), Infinity);
   const high = values.reduce((a, b) => Math.max(a, b), 0);
   if (!high) return null;
-  const [from, to] = [Math.log(low * 0.8), Math.log(high * 1.5)];
+  const [from, to] = [Math.log(low * 0.97), Math.log(high * 1.03)];
+  const frame = Math.round(((Math.log(FRAME_MS) - from) / (to - from)) * STEPS);
   return {
-    value: (step) => Number(Math.exp(from + (step / STEPS) * (to - from)).toPrecision(3)),
+    low,
+    high,
+    value: (step) => step === frame ? FRAME_MS : Number(Math.exp(from + (step / STEPS) * (to - from)).toPrecision(3)),
     step: (value) => Math.round(((Math.log(value) - from) / (to - from)) * STEPS),
   };
 }
@@ -34,12 +37,32 @@ function makeBudget(host, state, changed) {
     shown.textContent = `${milliseconds(state.budget)} ms`;
     slider.setAttribute("aria-valuetext", shown.textContent);
   };
-  slider.value = Math.max(0, Math.min(STEPS, scale.step(FRAME_MS)));
+  slider.value = firstStep(scale);
   update();
   for (const control of [slider, measure]) control.addEventListener("input", () => { update(); changed(); });
   host.append(h("div", { class: "budget-bar" },
-    h("label", { for: "budget-slider" }, "Latency budget"), slider, shown,
+    h("label", { for: "budget-slider" }, "Latency budget"), h("div", { class: "slider" }, slider, frameMark(scale)), shown,
     h("label", { class: "inline", for: "budget-on" }, "for the", measure)));
+}
+
+const isInside = (scale) => FRAME_MS >= scale.low && FRAME_MS <= scale.high;
+
+// A budget that some rows keep and others need not: 30 frames a second, or what the most accurate trusted row takes.
+function firstStep(scale) {
+  if (isInside(scale)) return scale.step(FRAME_MS);
+  const able = ALL.filter((row) => takesPart(row));
+  const trusted = able.filter((row) => text(row, "verdict") === "trusted");
+  const row = best(trusted.length ? trusted : able, "latency_median_ms");
+  return row === null ? STEPS : Math.min(STEPS, scale.step(number(row, "latency_median_ms")) + 1);
+}
+
+function frameMark(scale) {
+  if (isInside(scale)) {
+    const mark = h("span", { class: "frame-mark" }, "33 ms");
+    mark.style.left = `calc(${scale.step(FRAME_MS) / STEPS} * (100% - 16px) + 8px)`; // the thumb's middle stays inside
+    return mark;
+  }
+  return h("span", { class: "frame-note" }, FRAME_MS > scale.high ? "All rows are faster than 33 ms, which is 30 frames a second." : "No row keeps 33 ms, which is 30 frames a second.");
 }
 
 function drawDecision(host, state) {
@@ -62,13 +85,21 @@ function decisionCard(one, state) {
 }
 
 const speedName = (state) => BUDGET_ON.find(([name]) => name === state.speed)[1];
-const rowLink = (row) => h("a", { href: `#row-${row}` }, h("strong", {}, text(row, "model")), ` on ${text(row, "delegate_requested")}`);
+const rowLink = (row) => h("a", { href: `#row-${row}` }, h("strong", {}, soft(text(row, "model"))), ` on ${text(row, "delegate_requested")}`);
 
 function sentence(one, state) {
   const row = one.ship;
   const reached = one.hasMap ? `the highest mAP, ${text(row, "map")}, ` : "the fastest row measured, ";
-  const start = one.isTrusted ? "Ship " : "No trusted row fits. Measure again before you ship the best of the others, ";
-  return h("p", { class: "answer" }, start, rowLink(row), `: ${reached}within ${milliseconds(state.budget)} ms (its ${speedName(state)} is ${text(row, state.speed)} ms).`);
+  if (!one.isTrusted) return [h("p", { class: "answer" }, h("strong", {}, "Nothing can be shipped on these figures yet"), `: ${whyNot(one)} Measure again before you ship the best of them, `, rowLink(row), ` (${text(row, state.speed)} ms${one.hasMap ? `, mAP ${text(row, "map")}` : ""}).`)];
+  return h("p", { class: "answer" }, "Ship ", rowLink(row), `: ${reached}within ${milliseconds(state.budget)} ms (its ${speedName(state)} is ${text(row, state.speed)} ms).`);
+}
+
+// The verdicts of the rows that fit, with their number: why none of them is recommended.
+function whyNot(one) {
+  const words = new Map();
+  for (const row of one.fits) words.set(label(row), (words.get(label(row)) || 0) + 1);
+  if (one.fits.length === 1) return `the only row within the budget is ${[...words.keys()][0]}.`;
+  return `of the ${one.fits.length} rows within the budget none is trusted (${[...words].map(([word, count]) => `${count} ${word}`).join(", ")}).`;
 }
 
 function pickFacts(row) {
@@ -80,7 +111,7 @@ function pickFacts(row) {
 function doubts(one) {
   const reasons = one.isTrusted ? [] : text(one.ship, "reasons").split("\n").filter(Boolean).slice(0, 2);
   if (one.doubtful) reasons.push(`${one.doubtful} more accurate row(s) within the budget cannot be trusted as measured, and are passed over.`);
-  return reasons.length ? h("ul", { class: "small reasons" }, reasons.map((reason) => h("li", {}, reason))) : null;
+  return reasons.length ? h("ul", { class: "small reasons" }, reasons.map((reason) => h("li", {}, whole(reason)))) : null;
 }
 
 function nextStep(one, state) {

@@ -21,7 +21,7 @@ function drawDetail(row) {
 function detailReasons(row) {
   const [reasons, checks] = ["reasons", "checks"].map((name) => text(row, name).split("\n").filter(Boolean));
   return h("section", {}, h("h3", {}, "Verdict "), h("p", {}, badge(row)),
-    reasons.length ? h("ul", {}, reasons.map((reason) => h("li", {}, reason))) : h("p", { class: "quiet" }, "No check found anything to say against it."),
+    reasons.length ? h("ul", {}, reasons.map((reason) => h("li", {}, whole(reason)))) : h("p", { class: "quiet" }, "No check found anything to say against it."),
     checks.length > 0 && h("p", { class: "small" }, "Checks of the accuracy that object: ", h("strong", {}, checks.join(", "))));
 }
 

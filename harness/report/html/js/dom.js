@@ -16,6 +16,12 @@ const h = (tag, attributes, ...children) => fill(document.createElement(tag), at
 const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 const byId = (id) => document.getElementById(id);
 
+// A name may be broken behind its separators, and nowhere else.
+const soft = (name) => name.split(/(?<=[-_./:])(?=[^-_./:])/).flatMap((part, index) => (index ? [h("wbr"), part] : [part]));
+
+// A sentence in which no option such as --repetitions is broken.
+const whole = (sentence) => sentence.split(/(--[a-z-]+)/).map((part) => (part.startsWith("--") ? h("span", { class: "whole" }, part) : part));
+
 // A list of names and values.
 function facts(pairs, className = "facts") {
   return h("dl", { class: className }, pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));

@@ -7,13 +7,13 @@ function initialSort() {
   return { name: wanted.replace(/^-/, ""), descending: wanted.startsWith("-") };
 }
 
-const state = { rows: ALL, optimal: new Set(), picks: new Set(), open: new Set(), sort: initialSort(), page: 0, order: ALL, budget: Infinity, speed: "latency_median_ms" };
+const state = { rows: ALL, optimal: new Set(), shown: new Set(), picks: new Set(), open: new Set(), sort: initialSort(), page: 0, order: ALL, budget: Infinity, speed: "latency_median_ms" };
 
 function start() {
   document.body.dataset.ready = "no";
   const redrawTable = makeTable(byId("table"), state);
   const redrawBudget = () => { drawDecision(byId("picks"), state); drawScatter(byId("scatter"), state); };
-  const redraw = () => { state.optimal = front(state.rows); redrawBudget(); redrawTable(); };
+  const redraw = () => { state.optimal = front(state.rows); state.shown = shownFront(state.rows, state.optimal); redrawBudget(); redrawTable(); };
   const showAll = makeFilters(byId("filters"), state, redraw);
   makeBudget(byId("budget"), state, soon(redrawBudget));
   redraw();
@@ -54,6 +54,7 @@ function openLinked(redrawTable, showAll) {
 
 function drawHead() {
   const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+  byId("title").replaceChildren(...soft(byId("title").textContent));
   byId("subtitle").textContent = [count(DATA.n, "cell"), count(DATA.runs.length, "run"), count(DATA.devices.length, "device"), `made ${DATA.made}`].join(" · ");
   byId("foot").textContent = `Made by ondevice-harness ${DATA.version}. This file asks no network for anything. Latency intervals are 95 % intervals of the median from process to process, quantiles are those of the measured processes; mAP is COCO's.`;
   byId("sections").append(...SECTIONS.filter((id) => !byId(id).hidden).map((id) => h("a", { href: `#${id}` }, byId(`${id}-title`).textContent)));

@@ -16,7 +16,7 @@ function drawScatter(host, state) {
   const series = scatterSeries(measured);
   const plot = h("div", { class: "plot" });
   const tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
-  const note = `★ and the line: no other row of its device is both faster and more accurate. Bars: 95 % intervals. Hollow: not to be trusted as measured. Ringed: what to ship.${
+  const note = `★ and the line: no other row of its device is both faster and more accurate (☆ in the table: by its figures, but not shown). Bars: 95 % intervals. Hollow: not to be trusted as measured. Ringed: what to ship.${
     rows.length < measured.length ? ` ${rows.length} of ${measured.length} cells are drawn (the front and the last ones): filter to see others.` : ""}`;
   host.append(scatterLegend(series), plot, tip, h("p", { class: "quiet small" }, note, " Arrow keys go from point to point."));
   onWidth(plot, (width) => plot.replaceChildren(scatterPlot(width, rows, optimal, series, state, tip)));

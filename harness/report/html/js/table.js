@@ -96,10 +96,11 @@ function tableRow(row, columns, state, again) {
 }
 
 function firstCell(row, isOpen, toggle, state) {
-  const star = state.optimal.has(row) ? h("span", { class: "star" }, "★", h("span", { class: "hidden" }, " Pareto-optimal")) : null;
+  const isShown = state.shown.has(row);
+  const star = state.optimal.has(row) ? h("span", { class: "star" }, isShown ? "★" : "☆", h("span", { class: "hidden" }, isShown ? " Pareto-optimal" : " Pareto-optimal, but not shown")) : null;
   const button = h("button", { type: "button", class: "open", id: `open-${row}`, "aria-expanded": isOpen, "aria-controls": isOpen ? `detail-${row}` : null, onclick: toggle },
-    h("span", { class: "chevron", "aria-hidden": "true" }), h("span", {}, text(row, "model")), h("span", { class: "hidden" }, ": evidence and details"));
-  return h("th", { scope: "row" }, button, star, h("div", { class: "quiet small" }, text(row, "quantization")));
+    h("span", { class: "chevron", "aria-hidden": "true" }), star, h("span", {}, soft(text(row, "model"))), h("span", { class: "hidden" }, ": evidence and details"));
+  return h("th", { scope: "row" }, button, h("div", { class: "quiet small" }, text(row, "quantization")));
 }
 
 function tableCell(row, column) {

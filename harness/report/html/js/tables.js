@@ -3,7 +3,7 @@
 const plainTable = (caption, columns, rows, isNumber) => h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
   h("table", { class: "small plain-table" }, h("caption", {}, caption),
     h("thead", {}, h("tr", {}, columns.map((name, index) => h("th", { scope: "col", class: isNumber(index) ? "n" : null }, name)))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value, index) => h(index ? "td" : "th", { scope: index ? null : "row", class: isNumber(index) ? "n" : null }, value)))))));
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((value, index) => h(index ? "td" : "th", { scope: index ? null : "row", class: isNumber(index) ? "n" : null }, index || typeof value !== "string" ? value : soft(value))))))));
 
 function drawPivots(section, host) {
   section.hidden = !DATA.pivots;

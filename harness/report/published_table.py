@@ -1,0 +1,90 @@
+"""Render published figures on a terminal: in columns of their own, with their sources below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness import units
+from harness.report.quick_rows import Piece, QuickRows
+from harness.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.text import Text
+
+Row = Mapping[str, Any]
+TITLE = "published figures: of others, not measured here and never ranked"
+_GAP, _NAME_WIDTH = 2, 26
+
+
+def _text(column: str) -> Callable[[Row], str]:
+    return lambda row: clean(str(row[column] or units.MISSING))
+
+
+FIELDS: tuple[tuple[str, bool, int, Callable[[Row], str]], ...] = (
+    # heading      right  weight text
+    ("quantization", False, 5, _text("quantization")),
+    ("device",       False, 9, _text("device")),
+    ("delegate",     False, 8, _text("delegate_requested")),
+    ("ms",           True,  9, lambda row: units.milliseconds(row["latency_mean_ms"])),
+    ("FPS",          True,  2, lambda row: units.rate(row["fps"])),
+    ("size",         True,  3, lambda row: units.size(row["size_bytes"])),
+    ("mAP",          True,  9, lambda row: units.metric(row["map"])),
+    ("AR",           True,  1, lambda row: units.metric(row["ar100"])),
+    ("data",         False, 4, _text("dataset")),
+)  # fmt: skip
+"""The columns; where they do not fit, the lightest are left out first."""
+
+
+class PublishedTable:
+    """A table of published rows that rich renders to the console's width.
+
+    Args:
+        rows: Published rows with the public columns; their first reason repeats the figures.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = rows
+        self._notes = {note: n for n, note in enumerate(dict.fromkeys(map(_note, rows)), 1)}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render for the width of the console."""
+        from rich.text import Text
+
+        yield Text(TITLE, style="bold")
+        yield QuickRows(list(self._lines(options.max_width)), _GAP)
+        for note, number in self._notes.items():
+            yield _whole(f"[{number}] {note}")
+
+    def _lines(self, width: int) -> Iterator[tuple[list[Piece], str]]:
+        name = min(max(len(clean(row["model"])) for row in self._rows), _NAME_WIDTH)
+        fields = self._fields(width - name)
+        heads = [Piece(title, size, right) for (title, right, _, _), size in fields]
+        yield [Piece("model", name), *heads], "bold"
+        for row in self._rows:
+            cells = [Piece(show(row), size, right) for (_, right, _, show), size in fields]
+            number = Piece(f"[{self._notes[_note(row)]}]", 4, style="dim")
+            yield [Piece(clean(row["model"]), name, whole=True), *cells, number], ""
+
+    def _fields(self, width: int) -> list[tuple[Any, int]]:
+        """Return the columns that something is known in and that fit, with their widths."""
+        chosen = [field for field in FIELDS if any(field[3](row) != units.MISSING for row in self._rows)]
+        sizes = {
+            field[0]: max(len(field[0]), *(len(field[3](row)) for row in self._rows)) for field in chosen
+        }
+        while len(chosen) > 1 and sum(sizes[field[0]] + _GAP for field in chosen) + 4 + _GAP > width:
+            chosen.remove(min(chosen, key=lambda field: field[2]))
+        return [(field, sizes[field[0]]) for field in chosen]
+
+
+def _note(row: Row) -> str:
+    """Return the notes and the source of a figure."""
+    return clean("; ".join(row["reasons"][1:]))
+
+
+def _whole(text: str) -> Text:
+    """Return a text with an address in it, which no line break of ours takes apart."""
+    from rich.text import Text
+
+    return Text(text, style="dim", no_wrap=True, overflow="ignore")
