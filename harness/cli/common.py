@@ -29,7 +29,8 @@ CONTEXT: dict[str, Any] = {
         "default_string": r"\[default: {}]",
         "options_table_column_types": ["opt_all_metavar", "help"],
         "append_metavars_help_string": "{}",
-        "options_table_help_sections": ["help", "required", "range", "default", "deprecated"],
+        "options_table_help_sections": ["help", "required", "default", "deprecated"],
+        "text_paragraph_linebreaks": "\n\n",
     },
 }
 """`context_settings` of every command: help without frames, an option with its value in one column."""

@@ -44,11 +44,17 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
 @click.argument("quantized", metavar="QUANT", required=False)
 @click.option("--dataset", type=PATH, help="COCO dataset: a folder or a TOML card. [default: the card's own]")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=DEFAULT_LIMIT, show_default=True, help="Images, at most."
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="Images, at most.",
 )
 @click.option(
     "--layer-images",
     type=click.IntRange(min=0),
+    metavar="N",
     default=DEFAULT_LAYER_IMAGES,
     show_default=True,
     help="Images that the tensors are compared on, fewer for large models; 0 leaves that out.",
@@ -56,9 +62,12 @@ NOTHING_TO_DRAW = "no picture was drawn: both sides find the same in every image
 @click.option(
     "-d",
     "--device",
+    metavar="DEVICE",
     help="Where the quantized side runs: a device profile's name or address. [default: this computer]",
 )
-@click.option("--delegate", help="What executes the quantized side. [default: this computer's CPU]")
+@click.option(
+    "--delegate", metavar="DELEGATE", help="What executes the quantized side. [default: this computer's CPU]"
+)
 @click.option(
     "--benchmark-binary",
     type=Place(),

@@ -122,7 +122,9 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
 @click.option(
     "--dataset", type=Place(), help="Labelled images: a folder or a TOML card. [default: the card's own]"
 )
-@click.option("--limit", type=click.IntRange(min=1), default=32, show_default=True, help="How many images.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", default=32, show_default=True, help="How many images."
+)
 @click.option(
     "--write",
     type=OutputFile(outputs.CARD_ENDINGS),

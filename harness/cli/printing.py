@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UsageError
 from harness.report.consoles import UNBOUNDED, WIDTH, make_console, to_text
 from harness.report.content import Content, render
-from harness.text import clean
+from harness.text import clean, clean_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,15 +132,27 @@ def _console(file: Any) -> Console:
 
 def warn(text: str) -> None:
     """Print a warning to stderr."""
-    console_err().print(f"warning: {clean(text)}", style="yellow", soft_wrap=True)
+    console_err().print(_wrapped(f"warning: {clean(text)}"), style="yellow", soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Print a remark to stderr, unless `--quiet` was given."""
     if _loudness > Loudness.QUIET:
-        tell(text)
+        tell(_wrapped(clean(text)))
 
 
 def tell(text: str) -> None:
-    """Print to stderr what has to be known, with `--quiet` too."""
-    console_err().print(clean(text), soft_wrap=True)
+    """Print to stderr what has to be known, with `--quiet` too; as it is, for it may be a command to copy."""
+    console_err().print(clean_lines(text), soft_wrap=True)
+
+
+def _wrapped(text: str) -> str:
+    """Break a text between words where a terminal would break it inside one; other streams get it whole."""
+    if not sys.stderr.isatty():
+        return text
+    inside = text.lstrip(" -")
+    margin = " " * (len(text) - len(inside))
+    width = console_err().width
+    return textwrap.fill(
+        text, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False
+    )

@@ -32,12 +32,13 @@ DEFAULT_ADDRESS = "127.0.0.1:8786"
     ),
 )
 @click.argument("address", default=DEFAULT_ADDRESS, metavar="[ADDRESS]")
-@click.option("--name", help="What this host is called on the farm. [default: its host name]")
+@click.option("--name", metavar="NAME", help="What this host is called on the farm. [default: its host name]")
 @click.option(
     "-d",
     "--device",
     "devices",
     multiple=True,
+    metavar="DEVICE",
     help="Offer this device on the network, too: a profile, ssh://… or adb:HOST:PORT; may be repeated. "
     "[default: what is attached]",
 )

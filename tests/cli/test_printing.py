@@ -1,5 +1,6 @@
 """Data goes to stdout or a file, everything else to stderr."""
 
+import io
 import json
 
 import pytest
@@ -52,3 +53,28 @@ def test_warnings_and_notes_go_to_stderr_as_they_are(capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "warning: [bold]x[/] :smile:\ntwo lines\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_remarks_broken_between_words_and_a_pipe_gets_them_whole(monkeypatch):
+    text = f"  - input.method: {'averylongword ' * 6}/a/path/that/is/longer/than/a/line/of/this/terminal"
+    for kind, n_lines in ((Terminal, 5), (io.StringIO, 1)):
+        stream = kind()
+        monkeypatch.setattr(printing.sys, "stderr", stream)
+        monkeypatch.setenv("COLUMNS", "40")
+        printing.note(text)
+        lines = stream.getvalue().splitlines()
+        assert len(lines) == n_lines and " ".join(" ".join(lines).split()) == " ".join(text.split())
+        assert all(line.startswith("    ") for line in lines[1:])
+
+
+def test_a_command_to_copy_stays_on_its_line(monkeypatch):
+    stream = Terminal()
+    monkeypatch.setattr(printing.sys, "stderr", stream)
+    monkeypatch.setenv("COLUMNS", "40")
+    printing.tell(f"  harness run --resume {'x' * 40}")
+    assert stream.getvalue() == f"  harness run --resume {'x' * 40}\n"
