@@ -31,6 +31,9 @@ boxes             overlap of boxes, in COCO's arithmetic
 matches           which detection found which annotation
 coco              COCO's metrics
 coco_engines      pycocotools and hotcoco behind one interface
+engine_job        what an evaluation needs and gives, as arrays in a folder
+engine_process    the process of a large evaluation
+curves            the curves of an evaluation: large ones in a process of their own
 resample          mAP under many weightings of the images
 bootstrap         intervals of an mAP and of a difference, over images
 few_images        what few images do to an mAP

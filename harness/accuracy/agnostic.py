@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy import coco_engines
+from harness.accuracy import curves
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco import mean
 from harness.accuracy.detections import DetectionTable
@@ -89,5 +89,5 @@ def agnostic_ap50(one: Sample, boxes: Floats | None = None) -> float:
 
 
 def _ap50(truth: GroundTruth, rows: Floats, image_ids: Sequence[int]) -> float:
-    curves = coco_engines.run("hotcoco", truth, DetectionTable(rows), image_ids)
-    return mean(curves.precision[0, :, :, 0, -1]) or 0.0
+    found = curves.run("hotcoco", truth, DetectionTable(rows), image_ids)
+    return mean(found.precision[0, :, :, 0, -1]) or 0.0

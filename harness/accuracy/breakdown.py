@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy import coco_engines
+from harness.accuracy import curves as coco_curves
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco import able_engine, category_names, chosen_images, mean
 from harness.accuracy.coco_engines import Curves, Engine
@@ -119,7 +119,7 @@ def break_down(
     """
     chosen = chosen_images(truth, image_ids)
     able, _ = able_engine(truth, engine)
-    curves = coco_engines.run(able, truth, table, chosen)
+    curves = coco_curves.run(able, truth, table, chosen)
     names = category_names(truth)
     plain, found = _renumbered(truth, table, chosen)
     return Breakdown(
@@ -184,7 +184,7 @@ def _size(truth: GroundTruth, curves: Curves, number: int) -> Part:
 
 
 def _errors(truth: GroundTruth, table: DetectionTable) -> tuple[ErrorKind, ...]:
-    found = coco_engines.tide(truth, table, [row.id for row in truth.images])
+    found = coco_curves.tide(truth, table, [row.id for row in truth.images])
     counts, gains = found["counts"], found["delta_ap"]
     return tuple(
         ErrorKind(name, int(counts[key]), float(gains[key]), meaning)

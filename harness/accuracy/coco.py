@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy import coco_engines
+from harness.accuracy import coco_engines, curves
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco_engines import Curves, Engine
 from harness.accuracy.coco_json import first_few
@@ -64,12 +64,12 @@ def evaluate(
     _refuse_unknown_images(truth, table)
     table, warnings = _known_categories(truth, table)
     engine, doubts = able_engine(truth, engine)
-    curves = coco_engines.run(engine, truth, table, chosen)
+    found = curves.run(engine, truth, table, chosen)
     return Evaluation(
-        figures=figures(curves),
+        figures=figures(found),
         engine=coco_engines.describe(engine),
         n_images=len(chosen),
-        ap_per_category=_ap_per_category(truth, curves),
+        ap_per_category=_ap_per_category(truth, found),
         warnings=(*warnings, *doubts),
     )
 

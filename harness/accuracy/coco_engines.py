@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,10 +17,6 @@ import numpy.typing as npt
 
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.detections import DetectionTable
-from harness.errors import DatasetError
-
-BYTES_PER_CATEGORY = 10 * 101 * 4 * 3 * 8 * 2
-"""Precision and scores, each float64 [T, R, 1, A, M]."""
 
 Engine: TypeAlias = Literal["hotcoco", "pycocotools"]
 
@@ -40,19 +35,15 @@ class Curves:
     recall: npt.NDArray[np.float64]
 
 
-def run(engine: Engine, truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> Curves:
-    """Compute the curves with one of the engines.
+def compute(engine: Engine, truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> Curves:
+    """Compute the curves with one of the engines, in this process.
 
     Args:
         engine: Which one.
         truth: The ground truth.
         table: Detections of images and categories that are in the ground truth.
         image_ids: The images to evaluate; at least one.
-
-    Raises:
-        DatasetError: The curves of so many categories do not fit into this computer's memory.
     """
-    _refuse_too_many(truth)
     return _ENGINES[engine](truth, table, list(image_ids))
 
 
@@ -61,32 +52,10 @@ def describe(engine: Engine) -> str:
     return f"{engine} {version(engine)}"
 
 
-def tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> dict[str, Any]:
+def compute_tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) -> dict[str, Any]:
     """Sort the errors at IoU 0.5 into TIDE's kinds, with hotcoco: `counts` and `delta_ap` by kind."""
-    _refuse_too_many(truth)
     evaluation = _hotcoco_evaluation(truth, table, list(image_ids))
     return dict(evaluation.tide_errors(pos_thr=0.5, bg_thr=0.1))
-
-
-def _refuse_too_many(truth: GroundTruth) -> None:
-    """Refuse what the engines, which are native code, would not fail at but die of."""
-    needed = len(truth.categories) * BYTES_PER_CATEGORY
-    room = room_bytes()
-    if needed > room:
-        raise DatasetError(
-            f"{truth.path}: found {len(truth.categories):,} categories, whose curves take {needed / 1e9:.1f} GB, and "
-            f"{room / 1e9:.1f} GB of memory are free: leave out the categories that have no annotations"
-        )
-
-
-def room_bytes() -> float:
-    """Return the memory that this process may still take."""
-    import psutil
-
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    used = psutil.Process().memory_info().vms
-    free = float(psutil.virtual_memory().available)
-    return free if limit == resource.RLIM_INFINITY else min(free, float(limit - used))
 
 
 def _hotcoco(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from harness.accuracy import coco, coco_engines
+from harness.accuracy import coco, curves
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.evaluation_input import load
 from harness.accuracy.image_files import UnreadableImageError, read_header, read_image
@@ -126,7 +126,7 @@ def test_more_categories_than_fit_into_memory_are_refused_before_native_code_die
 ):
     categories = json.dumps([{"id": k, "name": f"c{k}"} for k in range(1, 2001)]).encode()
     folder = write(tmp_path, lambda data: data.replace(b'[{"id": 1, "name": "circle"}]', categories))
-    monkeypatch.setattr(coco_engines, "room_bytes", lambda: 100e6)
+    monkeypatch.setattr(curves, "room_bytes", lambda: 100e6)
     loaded = load(folder / "instances.json", folder / "found.json")
     with pytest.raises(DatasetError, match=r"found 2,000 categories, whose curves take 0\.4 GB, and 0\.1 GB"):
         coco.evaluate(loaded.truth, loaded.table, loaded.chosen, engine)

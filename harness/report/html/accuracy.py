@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.accuracy.annotations import GroundTruth, read_annotations
-from harness.accuracy.coco_engines import Curves, run
+from harness.accuracy.coco_engines import Curves
+from harness.accuracy.curves import run
 from harness.accuracy.dataset import Dataset, find_dataset
 from harness.accuracy.detections import load_detections
 from harness.errors import HarnessError, RecordError
