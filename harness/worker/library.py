@@ -6,6 +6,7 @@ foreign code: it may crash or hang at every step, so the parent hears of each st
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,20 +120,37 @@ def load(runtime: Runtime, library: str, options: dict[str, str]) -> Any:
     try:
         return runtime.module.load_delegate(library, options)
     except OSError as error:
+        _forget(runtime, error)
         raise LibraryError(
             f"the library {library} cannot be loaded: {_plain(error)}; check its path, its architecture and the "
             "libraries that it needs (`ldd`)"
         ) from error
     except AttributeError as error:
+        _forget(runtime, error)
         raise LibraryError(
             f"the library {library} is no TFLite delegate: it has no entry point {ENTRY_POINT} ({_plain(error)})"
         ) from error
     except (ValueError, RuntimeError) as error:
+        _forget(runtime, error)
         reason = _plain(error).removeprefix(f"Failed to load delegate from {library}").strip()
         given = ", ".join(f"{key}={value}" for key, value in options.items()) or "none"
         raise LibraryError(
             f"the library {library} created no delegate (options: {given}): {reason or SAYS_NOTHING}"
         ) from error
+
+
+def _forget(runtime: Runtime, error: BaseException) -> None:
+    """Keep the runtime from destroying a delegate that was never created, which crashes some libraries.
+
+    It does so whenever its object is collected, and that is held by nothing but what was raised.
+    """
+    raised: BaseException | None = error
+    while raised is not None:
+        for frame, _ in traceback.walk_tb(raised.__traceback__):
+            made = frame.f_locals.get("self")
+            if isinstance(made, runtime.module.Delegate) and getattr(made, "_delegate_ptr", None) is None:
+                made._library = None
+        raised = raised.__context__
 
 
 def describe(job: Job, applied: ReadyInterpreter) -> Execution:

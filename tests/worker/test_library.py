@@ -2,6 +2,7 @@
 
 import dataclasses
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -74,20 +75,6 @@ def test_a_runtime_that_lists_no_nodes_leaves_the_delegate_unknown(job):
     assert execution.actual == "unknown" and execution.delegated_nodes is None
 
 
-@pytest.fixture(autouse=True)
-def spared(runtime, monkeypatch):
-    """Destroy no delegate that was never created: the runtime tries to, which crashes the stand-in and some real ones.
-
-    The worker leaves without; this process stays.
-    """
-    plain = runtime.module.Delegate.__del__
-    monkeypatch.setattr(
-        runtime.module.Delegate,
-        "__del__",
-        lambda self: plain(self) if getattr(self, "_delegate_ptr", None) else None,
-    )
-
-
 @pytest.mark.parametrize(
     ("stage", "text"),
     [
@@ -108,6 +95,25 @@ def test_a_refusal_of_the_runtime_that_has_no_words_gets_some(job, runtime, shar
     model = shared_data / "models" / "ssd_mobilenet_v2_fpnlite_10_256_int8.tflite"
     with pytest.raises(LibraryError, match="could not prepare the graph: the runtime does not say why"):
         make(runtime, dataclasses.replace(job(take="all"), model=str(model)))
+
+
+def test_a_delegate_that_was_never_created_is_not_destroyed_whenever_it_is_collected(job):
+    """The runtime would hand the library a null pointer, which crashes the stand-in and some real ones."""
+    asked = job(fail="create")
+    code = (
+        "import gc\n"
+        "from harness.runtime import load_runtime\n"
+        "from harness.worker.library import LibraryError, load\n"
+        "try:\n"
+        f"    load(load_runtime(), {asked.delegate_library!r}, {asked.delegate_options!r})\n"
+        "except LibraryError as error:\n"
+        "    kept = error\n"
+        "del kept\n"
+        "gc.collect()\n"
+        "print('alive')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (0, "alive\n"), ended.stderr
 
 
 def test_a_missing_library_is_named(runtime):
