@@ -87,11 +87,15 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no fault after so long")
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=f"only these: {', '.join(KINDS)}")
     options = parser.parse_args()
-    begin = time.monotonic()
-    counts = attack(options.faults, options.seed, options.kinds or list(KINDS), options.minutes * 60)
-    for what, count in sorted(counts.items()):
-        print(f"{_ROW}{count:7}  {what}")
-    print(f"{sum(counts.values())} faults in {time.monotonic() - begin:.0f} s, and nothing gave way")
+    begin, total, kinds = time.monotonic(), 0, options.kinds or list(KINDS)
+    whole = sum(KINDS[kind].share for kind in kinds)
+    for kind in kinds:
+        part = max(1, round(options.faults * KINDS[kind].share / whole))
+        counts = attack(part, options.seed, [kind], begin + options.minutes * 60 - time.monotonic())
+        for what, count in sorted(counts.items()):
+            print(f"{_ROW}{count:7}  {what}", flush=True)
+        total += sum(counts.values())
+    print(f"{total} faults in {time.monotonic() - begin:.0f} s, and nothing gave way")
 
 
 def attack(faults: int, seed: int, kinds: list[str], seconds: float = float("inf")) -> Counter[str]:
