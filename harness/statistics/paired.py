@@ -1,8 +1,10 @@
 """Compare the latency of two cells that were measured in rounds: of each round, one process of each.
 
 What lasts longer than a round (heat, a clock's level, another program) is in both processes of the round, and not in
-their ratio. It takes that the order within a round changes by chance: then under no difference either process could
-have been either cell's, whatever lasted, and the ratios are as often below 1 as above.
+their ratio. It takes that the order within a round is by chance, and reversed in every second round: then under no
+difference either process could have been either cell's, the ratios are as often below 1 as above, and a steady drift
+makes as many of them greater as less. (By chance alone three rounds of a drift are one time in four in one order, and
+are then called different.)
 
 Which test, chosen by simulation (`tests/benchmarks/bench_kinds.py rounds`):
 
