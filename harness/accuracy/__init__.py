@@ -36,6 +36,7 @@ engine_process    the process of a large evaluation
 curves            the curves of an evaluation: large ones in a process of their own
 resample          mAP under many weightings of the images
 bootstrap         intervals of an mAP and of a difference, over images
+clips             images that belong together, by the names of their files
 few_images        what few images do to an mAP
 dataset_accuracy  the accuracy of detections on a dataset
 evaluation_input  annotations, detections and image ids as users name them

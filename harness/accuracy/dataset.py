@@ -6,10 +6,12 @@ annotations in it, or a TOML card that says where they are:
     name = "kitchen"
     annotations = "labels/instances.json"
     images = "photos"
+    together = "^(.+)_frame"      # optional: images whose names share what this regular expression finds are one clip
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -18,6 +20,7 @@ from pathlib import Path
 from harness import schema
 from harness.accuracy import layouts
 from harness.accuracy.annotations import GroundTruth, ImageRow, read_annotations
+from harness.accuracy.clips import put_together
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.foreign import voc, yolo
 from harness.accuracy.foreign.convert import Converted
@@ -73,6 +76,7 @@ class Dataset:
         n_annotations: Annotations of `images`.
         remarks: What a user should know of it, in sentences.
         annotated: Ids of the categories that have annotations, in any image; None where that is not known.
+        together: Pattern of what the names of images that belong together share (`clips.put_together`).
     """
 
     name: str
@@ -84,6 +88,7 @@ class Dataset:
     n_annotations: int
     remarks: tuple[str, ...] = ()
     annotated: frozenset[int] | None = None
+    together: str | None = None
 
     @property
     def image_ids(self) -> tuple[int, ...]:
@@ -112,11 +117,12 @@ class Dataset:
 
 
 class DatasetCard(schema.Strict, frozen=True, kw_only=True):
-    """A dataset's TOML card. Paths are relative to the card."""
+    """A dataset's TOML card. Paths are relative to the card; `together` is a pattern of file names."""
 
     name: str
     annotations: str
     images: str
+    together: str | None = None
 
 
 def find_dataset(path: Path, limit: int | None = None) -> Dataset:
@@ -171,11 +177,47 @@ def _converted(path: Path, split: str | None) -> Converted | None:
 
 
 def _from_card(path: Path) -> Dataset:
-    card = schema.convert(schema.load_toml(path), DatasetCard, path)
+    card = _read_card(path)
     folder = path.parent / card.images
     if not is_folder(folder):
         raise DatasetError(f"{path}: key 'images': {folder} is not a folder")
-    return _dataset(card.name, read_annotations(path.parent / card.annotations), folder)
+    found = _dataset(card.name, read_annotations(path.parent / card.annotations), folder)
+    return replace(found, together=card.together)
+
+
+def _read_card(path: Path) -> DatasetCard:
+    card = schema.convert(schema.load_toml(path), DatasetCard, path)
+    try:
+        re.compile(card.together or "")
+    except re.error as error:
+        raise DatasetError(
+            f"{path}: key 'together': {card.together!r} is not a regular expression: {error}"
+        ) from error
+    return card
+
+
+def read_truth(dataset: Dataset) -> GroundTruth:
+    """Read the annotations of a dataset, with what its card says of images that belong together.
+
+    Raises:
+        DatasetError: The file cannot be used.
+    """
+    return _grouped(read_annotations(dataset.annotations), dataset.together)
+
+
+def read_truth_of_card(path: Path) -> GroundTruth:
+    """Read the annotations that a card names, whose images may be absent.
+
+    Raises:
+        DatasetError: The file cannot be used.
+        SchemaError: The card does not fit the schema.
+    """
+    card = _read_card(path)
+    return _grouped(read_annotations(path.parent / card.annotations), card.together)
+
+
+def _grouped(truth: GroundTruth, pattern: str | None) -> GroundTruth:
+    return truth if pattern is None else put_together(truth, pattern)
 
 
 def _sized(dataset: Dataset) -> Dataset:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.accuracy import few_images
-from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.bootstrap import Interval, map_interval
 from harness.accuracy.coco import Evaluation, evaluate
 from harness.accuracy.coco_engines import Engine
 from harness.accuracy.coco_json import first_few
-from harness.accuracy.dataset import Dataset
+from harness.accuracy.dataset import Dataset, read_truth
 from harness.accuracy.detections import DetectionTable, load_detections
 from harness.accuracy.doubts import doubts
 from harness.records.checks import Check
@@ -55,7 +55,7 @@ def evaluate_on(
     Raises:
         DatasetError: The annotations or detections cannot be used.
     """
-    whole, table = read_annotations(dataset.annotations), load_detections(detections)
+    whole, table = read_truth(dataset), load_detections(detections)
     n_foreign, foreign = _foreign(whole, table)
     truth = whole if categories is None else whole.of_categories(categories)
     kept = table if categories is None else _of_categories(table, categories)

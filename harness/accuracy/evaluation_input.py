@@ -11,7 +11,7 @@ from harness.accuracy import coco_lenient, layouts
 from harness.accuracy.annotations import GroundTruth, read_annotations
 from harness.accuracy.coco import chosen_images, refuse_unknown_ids
 from harness.accuracy.coco_json import first_few, read_bytes
-from harness.accuracy.dataset import find_dataset
+from harness.accuracy.dataset import find_dataset, read_truth
 from harness.accuracy.detections import DetectionTable, decode_detections, load_detections
 from harness.accuracy.image_ids import images_meant, read_image_ids
 from harness.accuracy.plausibility import refuse_wrong_units
@@ -48,8 +48,8 @@ def load(
         DatasetError: They cannot be used, or the detections are of other images, categories or units.
         UsageError: There are no ids, or some are not in the annotations.
     """
-    truth = read_annotations(
-        find_dataset(annotations).annotations if _is_dataset(annotations) else annotations
+    truth = (
+        read_truth(find_dataset(annotations)) if _is_dataset(annotations) else read_annotations(annotations)
     )
     table = read_detections(truth, detections)
     if image_ids is None:

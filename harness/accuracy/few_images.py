@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.bootstrap import Interval
+from harness.accuracy.coco import clusters_of
 
 RARE = 10
 """Classes in fewer images: their AP rests on a handful of objects."""
@@ -27,6 +28,7 @@ def remarks(truth: GroundTruth, image_ids: Sequence[int], interval: Interval) ->
         image_ids: The evaluated images.
         interval: The mAP with its interval.
     """
+    yield from _clips(truth, image_ids)
     counts = images_of_classes(truth, image_ids)
     rare, very_rare = (sum(count < limit for count in counts) for limit in (RARE, VERY_RARE))
     if rare:
@@ -40,6 +42,16 @@ def remarks(truth: GroundTruth, image_ids: Sequence[int], interval: Interval) ->
         yield f"{words}: {too_high}; compare models on the same images"
     if interval.map is not None and interval.low is not None and interval.high is not None:
         yield from _lopsided(interval.low, interval.map, interval.high)
+
+
+def _clips(truth: GroundTruth, image_ids: Sequence[int]) -> Iterator[str]:
+    clusters = clusters_of(truth, image_ids)
+    if clusters is not None:
+        n = int(clusters.max()) + 1
+        yield (
+            f"the {len(image_ids)} images are of {n} clips or other groups that belong together: the mAP's interval is "
+            f"that of {n} draws{'' if n > 1 else ', which tells nothing of the next clip'}"
+        )
 
 
 def images_of_classes(truth: GroundTruth, image_ids: Sequence[int]) -> list[int]:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from harness.accuracy import across
-from harness.accuracy.annotations import GroundTruth, read_annotations
-from harness.accuracy.dataset import Dataset
+from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.dataset import Dataset, read_truth
 from harness.accuracy.published import is_published_for
 from harness.bench import preparations
 from harness.bench.accuracy_checks import with_checks, without_checks
@@ -47,7 +47,7 @@ class Evaluated:
     @property
     def truth(self) -> GroundTruth:
         """The annotations of the categories that are evaluated."""
-        truth, matching = read_annotations(self.dataset.annotations), self.cell.matching
+        truth, matching = read_truth(self.dataset), self.cell.matching
         chosen = None if matching is None else matching.categories
         return truth if chosen is None else truth.of_categories(chosen)
 

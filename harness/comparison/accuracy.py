@@ -91,19 +91,17 @@ def _request(stored: StoredRecord) -> dict[str, Any]:
 def _read(path: Path) -> GroundTruth | None:
     """Read the annotations of a dataset, whose images may be absent."""
     from harness.accuracy.annotations import read_annotations
+    from harness.accuracy.dataset import read_truth_of_card
 
     try:
-        return read_annotations(_annotations_file(path))
+        return (
+            read_truth_of_card(path) if path.suffix == ".toml" else read_annotations(_annotations_file(path))
+        )
     except (HarnessError, OSError):
         return None
 
 
 def _annotations_file(path: Path) -> Path:
-    if path.suffix == ".toml":
-        from harness import schema
-        from harness.accuracy.dataset import DatasetCard
-
-        return path.parent / schema.convert(schema.load_toml(path), DatasetCard, path).annotations
     if is_file(path):
         return path
     return next(

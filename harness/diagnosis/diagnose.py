@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
-from harness.accuracy.annotations import read_annotations
-from harness.accuracy.dataset import Dataset
+from harness.accuracy.dataset import Dataset, read_truth
 from harness.diagnosis.causes import CAUSES, DECISIVE, LAST_RESORT
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding
@@ -66,7 +65,7 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
         UsageError: A model, a card or the data cannot be used.
         JobError: A model failed.
     """
-    truth = read_annotations(case.dataset.annotations)
+    truth = read_truth(case.dataset)
     if case.categories is not None:
         truth = truth.of_categories(case.categories)
     runs = Runs(case.dataset, truth, on_step)

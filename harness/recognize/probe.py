@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.classes import Matching, match_classes
 from harness.accuracy.coco import evaluate
-from harness.accuracy.dataset import Dataset, ImageEntry
+from harness.accuracy.dataset import Dataset, ImageEntry, read_truth
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
@@ -113,7 +113,7 @@ def probe(
         raise UsageError(f"dataset {dataset.name!r}: no image has annotations, so no reading can be judged")
     facts = describe(model.file)
     check_runnable(facts)
-    trials = _Trials(model, facts, images, read_annotations(dataset.annotations), on_progress)
+    trials = _Trials(model, facts, images, read_truth(dataset), on_progress)
     best, *others = _ranked(trials.explore("as inferred" if model.origin is None else "as the card says"))
     return [trials.judged(best), *others]
 

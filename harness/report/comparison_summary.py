@@ -99,11 +99,13 @@ def interval(row: Row) -> str:
 
 
 def map_change(row: Row) -> str | None:
-    """Return the difference of the mAPs; with `~` where it cannot be told from chance."""
+    """Return the difference of the mAPs with half of its interval; with `~` where it cannot be told from chance."""
     if row["map_difference"] is None:
         return None
     noise = "~ " if row["map_decision"] == "~" else ""
-    return f"{noise}{units.signed_metric(row['map_difference'])}"
+    low, high = row["map_difference_low"], row["map_difference_high"]
+    half = "" if low is None or low == high else f" ±{units.metric((high - low) / 2)}"
+    return f"{noise}{units.signed_metric(row['map_difference'])}{half}"
 
 
 def remarks(compared: RunComparison) -> Iterator[str]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.accuracy.annotations import GroundTruth, read_annotations
+from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco_engines import Curves
 from harness.accuracy.curves import run
-from harness.accuracy.dataset import Dataset, find_dataset
+from harness.accuracy.dataset import Dataset, find_dataset, read_truth
 from harness.accuracy.detections import load_detections
 from harness.errors import HarnessError, RecordError
 from harness.paths import is_file, size_of
@@ -53,7 +53,7 @@ class Datasets:
     def truth(self, dataset: Dataset) -> GroundTruth:
         """Return the annotations of a dataset."""
         if dataset.annotations not in self.truths:
-            self.truths[dataset.annotations] = read_annotations(dataset.annotations)
+            self.truths[dataset.annotations] = read_truth(dataset)
         return self.truths[dataset.annotations]
 
 
