@@ -13,7 +13,6 @@ from harness.accuracy.clips import put_together
 from harness.accuracy.coco import clusters_of
 from harness.accuracy.dataset import find_dataset, read_truth, read_truth_of_card
 from harness.accuracy.few_images import remarks
-from harness.comparison.accuracy import _read
 from harness.errors import DatasetError
 
 NAMES = ("park-1_frame0.jpg", "park-1_frame1.jpg", "street_frame0.jpg", "single.jpg", "park-1_frame2.jpg")
@@ -43,7 +42,7 @@ def card(tmp_path):
 
 def test_the_frames_that_a_pattern_finds_together_are_one_draw(card):
     path = card("^(.+)_frame")
-    for truth in (read_truth(find_dataset(path)), read_truth_of_card(path), _read(path)):
+    for truth in (read_truth(find_dataset(path)), read_truth_of_card(path)):
         clusters = clusters_of(truth, range(5))
         assert [clusters[0] == clusters[1] == clusters[4], len(set(clusters.tolist()))] == [True, 3]
     assert clusters_of(read_truth(find_dataset(path).limited(3)), range(3)).max() == 1
