@@ -133,7 +133,7 @@ def measured(rng: np.random.Generator, kind: Kind, n_images: int) -> Sequence[fl
     drawn = np.arange(n_images) if clusters is None else clusters
     n_drawn = int(drawn.max()) + 1
     found = [categories(match(truth, table, ids)) for table in tables]
-    # private: what `map_interval` and `paired_difference` do, of one drawing of halves for all three: a third of the time.
+    # private: what `map_interval` and `paired_difference` do, of one drawing of halves for all
     whole, halves = bootstrap._evaluate(found, drawn, RESAMPLES, int(rng.integers(1 << 30)))
     ends = [whole[0], *bootstrap._bounds(whole[0], halves[0], n_drawn)]
     for k in (1, 2):
