@@ -9,7 +9,9 @@
     findings  findings: cause, confidence, numbers, remedy
     causes    the causes: one file each
     remedies  what to do about a cause
+    remainder what no cause explains, and what to do next
     diagnose  everything in order
+    harm      classes that a remedy harms
     attempt   `--try`: remedies carried out and measured
     document  a diagnosis as plain values
     pictures  the images that the two models differ most on

@@ -6,7 +6,7 @@ nothing, or does harm, is dropped. Files of the user are only read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from harness.diagnosis.causes.confidence import gain_text
 from harness.diagnosis.diagnose import Diagnosis
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Requantize
+from harness.diagnosis.harm import HarmedClass, harmed_classes
+from harness.diagnosis.remainder import MOST_LEFT
 from harness.diagnosis.remedies import fixes
 from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import load_model
@@ -23,6 +25,8 @@ from harness.errors import HarnessError, OutputError
 from harness.paths import found_in, is_file, is_folder
 
 KEPT = "kept"
+MOST_HARMED = 3
+"""Classes that are named where a remedy harms more."""
 MOST = 4
 """Remedies that are tried; the causes behind those promise hardly anything."""
 OnStep = Callable[[int, int, str], None]
@@ -131,8 +135,17 @@ def _attempt(evidence: Evidence, state: State, finding: Finding, folder: Path) -
     kept = outcome == KEPT
     remark = f"; {done.remark}" if done.remark else ""
     so_far = _so_far(evidence, found) if kept else ""
-    attempt = Attempt(finding, done.files, difference, f"{gain_text(difference)}: {outcome}{so_far}{remark}")
+    harm = _harm(harmed_classes(evidence.runs, state.detections, found)) if kept else ""
+    sentence = f"{gain_text(difference)}: {outcome}{harm}{so_far}{remark}"
+    attempt = Attempt(finding, done.files, difference, sentence)
     return (State(done.model, found, (*state.fixes, finding)) if kept else state), attempt
+
+
+def _harm(classes: Sequence[HarmedClass]) -> str:
+    """Return the classes that are worse off, as a clause."""
+    told = ", ".join(f"{one.name} (AP {one.before:.3f} → {one.after:.3f})" for one in classes[:MOST_HARMED])
+    more = f" and {len(classes) - MOST_HARMED} more" if len(classes) > MOST_HARMED else ""
+    return f", but harms {told}{more}" if classes else ""
 
 
 def _outcome(difference: PairedDifference) -> str:
@@ -153,4 +166,8 @@ def _so_far(evidence: Evidence, found: Detections) -> str:
     if evidence.loss.float is None:
         return ""
     left = evidence.runs.compare(evidence.loss.float.detections, found).difference
-    return "" if left is None else f"; {left:+.3f} against the float side"
+    lost = evidence.loss.difference
+    if left is None or lost is None or lost.difference is None:
+        return ""
+    much = ", more than a third of what was lost" if left < MOST_LEFT * lost.difference < 0 else ""
+    return f"; {left:+.3f} against the float side{much}"

@@ -15,6 +15,7 @@ from harness.diagnosis.layers.first_break import compare_layers
 from harness.diagnosis.layers.sensitivity import measure_layer_costs
 from harness.diagnosis.loss.attribution import attribute_loss
 from harness.diagnosis.loss.loss import measure_loss
+from harness.diagnosis.remainder import Remainder
 from harness.diagnosis.runs.model_pair import ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
 from harness.errors import HarnessError
@@ -51,11 +52,16 @@ class Diagnosis:
         evidence: The measurements.
         findings: The causes, the one to look at first in front.
         untested: Causes whose examination failed, with the reason.
+        also_seen: What is so as well, and explains nothing of the loss.
+        remainder: The part of the loss that no finding explains; None where nothing was lost, or hardly anything is
+            left.
     """
 
     evidence: Evidence
     findings: tuple[Finding, ...]
     untested: tuple[tuple[str, str], ...] = field(default=())
+    also_seen: tuple[Finding, ...] = field(default=())
+    remainder: Remainder | None = None
 
 
 def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evidence:
@@ -98,14 +104,17 @@ def _with_layers(evidence: Evidence, case: Case) -> Evidence:
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
     """Test every cause, and rank those that were found; one that cannot be tested does not stop the others."""
-    from harness.diagnosis.causes.ranking import rank
+    from harness.diagnosis.causes.ranking import explains, rank
+    from harness.diagnosis.remainder import find_remainder
 
     found: list[Finding] = []
     untested: list[tuple[str, str]] = []
+    tested: list[str] = []
     for done, (name, module) in enumerate(CAUSES.items()):
         on_step(done, len(CAUSES), f"cause: {name}")
         if name in LAST_RESORT and any(finding.confidence == "certain" for finding in found):
             continue
+        tested.append(name)
         test: Callable[[Evidence], Finding | None] = import_module(module).examine
         try:
             finding = test(evidence)
@@ -115,4 +124,13 @@ def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None
             found += [finding] if finding is not None else []
             if finding is not None and name in DECISIVE:
                 break
-    return Diagnosis(evidence, tuple(rank(found)), tuple(untested))
+    ranked = rank(found)
+    findings = tuple(finding for finding in ranked if explains(finding, evidence))
+    named = {*(one.cause for one in found), *(name for name, _ in untested)}
+    return Diagnosis(
+        evidence,
+        findings,
+        tuple(untested),
+        tuple(finding for finding in ranked if finding not in findings),
+        find_remainder(evidence, findings, tuple(name for name in tested if name not in named)),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,16 +14,29 @@ from harness.diagnosis.findings import Finding
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.loss.attribution import Attribution
 from harness.diagnosis.loss.loss import Accuracy, Loss
+from harness.diagnosis.remainder import Remainder
+from harness.vocabulary import FLOAT_WEIGHTS
 
 if TYPE_CHECKING:
     from harness.diagnosis.attempt import Attempt
 
 Object = dict[str, Any]
-COLUMNS = ("float", "quantized", "loss", "attribution", "layers", "causes", "remedies")
+COLUMNS = (
+    "float",
+    "quantized",
+    "loss",
+    "attribution",
+    "layers",
+    "causes",
+    "remedies",
+    "also_seen",
+    "remainder",
+)
 """The keys of the object."""
 ROW_COLUMNS = ("part", "name", "value", "low", "high", "unit", "text")
 """The columns of the rows that CSV and markdown have instead of the object."""
 SIGNIFICANCE = 0.05
+_QUANTIZED = re.compile(r"\bquantized (side|model|file|network|one)\b")
 _GAIN = ("gain", "gain_low", "gain_high")
 _FIGURES = ("map", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar100")
 
@@ -38,8 +52,21 @@ def document(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> Object:
         "layers": None if evidence.layers is None else _layers(evidence.layers),
         "causes": [_cause(rank, finding) for rank, finding in enumerate(diagnosis.findings, 1)],
         "remedies": [_remedy(rank, finding, attempts) for rank, finding in enumerate(diagnosis.findings, 1)],
+        "also_seen": [_seen(finding) for finding in diagnosis.also_seen],
+        "remainder": None if diagnosis.remainder is None else _remainder(diagnosis.remainder),
     }
+    if evidence.loss.quantized.model.description.quantization in FLOAT_WEIGHTS:
+        for part in ("causes", "remedies", "also_seen"):
+            found[part] = [_of_float_file(one) for one in found[part]]
     return _finite(found)  # type: ignore[no-any-return]
+
+
+def _of_float_file(found: Object) -> Object:
+    """Return texts that do not call a float file quantized: causes do, whatever stands on the second side."""
+    texts = {
+        key: _QUANTIZED.sub(r"other \1", value) for key, value in found.items() if isinstance(value, str)
+    }
+    return {**found, **texts}
 
 
 def _side(accuracy: Accuracy) -> Object:
@@ -132,6 +159,26 @@ def _cause(rank: int, finding: Finding) -> Object:
     }
 
 
+def _seen(finding: Finding) -> Object:
+    """Return what is so and explains nothing: without a remedy, for it is none."""
+    return {"cause": finding.cause, "sentence": finding.sentence, **_gain(finding.gain)}
+
+
+def _remainder(found: Remainder) -> Object:
+    return {
+        "map": found.lost,
+        "share": found.share,
+        "part": None if found.part is None else found.part.name,
+        "part_loss": None if found.part is None else found.part.loss,
+        "part_meaning": None if found.part is None else found.part.meaning,
+        "layer": None if found.layer is None else found.layer.name,
+        "layer_loss": None if found.layer is None else found.layer.loss,
+        "looked_for": list(found.looked_for),
+        "sentence": found.step.sentence,
+        "command": None if found.step.command is None else list(found.step.command),
+    }
+
+
 def _gain(found: PairedDifference | None) -> Object:
     if found is None:
         return dict.fromkeys(_GAIN)
@@ -191,6 +238,12 @@ def rows(found: Mapping[str, Any]) -> Iterator[Object]:
         gain, low, high = (cause[key] for key in _GAIN)
         text = f"{cause['confidence']}: {cause['sentence']}"
         yield _row("cause", cause["cause"], gain, low, high, "mAP", text)
+    for seen in found["also_seen"]:
+        gain, low, high = (seen[key] for key in _GAIN)
+        yield _row("also seen", seen["cause"], gain, low, high, "mAP", seen["sentence"])
+    left = found["remainder"]
+    if left is not None:
+        yield _row("remainder", "map", left["map"], None, None, "mAP", remedy_text(left))
     for remedy in found["remedies"]:
         attempt = remedy["tried"] or {}
         gain, low, high = (attempt.get(key) for key in _GAIN)

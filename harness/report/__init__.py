@@ -23,6 +23,7 @@ detected_objects    what a model finds in images
 inspection_sheet    an inspection
 inspection_difference  two inspections side by side
 diagnosis_sheet     a diagnosis
+diagnosis_words     what is left of a loss, in words
 notebook            a run as an object for notebooks
 html                the page
 """

@@ -14,6 +14,7 @@ from rich.text import Text
 from harness import units
 from harness.diagnosis import document
 from harness.report.content import Content
+from harness.report.diagnosis_words import also_seen_lines, layer_name, left_after, remainder_lines, side_name
 from harness.text import clean
 
 WIDTH = 100
@@ -39,8 +40,8 @@ def sheet(found: Values) -> Group:
         ("How bad", _loss_section(found)),
         ("Of what the loss consists", _attribution(found["attribution"])),
         ("Where it arises", _layers_section(found["layers"])),
-        ("Why", _causes_section(found["causes"])),
-        ("What to do", _remedies_section(found["remedies"])),
+        ("Why", _causes_section(found)),
+        ("What to do", _remedies_section(found)),
     ):
         if bodies:
             parts += [Text(title, style="bold"), *(Padding(body, (0, 0, 0, 2)) for body in bodies), Text("")]
@@ -51,7 +52,7 @@ def _loss_section(found: Values) -> list[Any]:
     columns = [("", ""), ("model", ""), ("quantization", ""), ("ran on", "")]
     columns += [("mAP", "right"), ("95 % interval", ""), ("AP50", "right")]
     models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
-    table = _grid(columns, (_model_row(name, model) for name, model in models))
+    table = _grid(columns, (_model_row(side_name(found, name), model) for name, model in models))
     return [table, *(_text(line) for line in (_verdict(found), *found["loss"]["remarks"]) if line)]
 
 
@@ -96,7 +97,7 @@ def verdict(loss: Values) -> str:
         return f"{images} without any annotated object: there is no accuracy to speak of."
     span = f"95 % interval {signed_between(_minus(loss['high']), _minus(loss['low']))}"
     change = f"mAP {signed(_minus(loss['map']))} on {images} ({span})"
-    words = {"worse": "accuracy was lost", "better": "the quantized side is better"}
+    words = {"worse": "accuracy was lost", "better": "the second side is better"}
     return f"{change}: {words.get(loss['decision'], 'no difference that so many images could show')}."
 
 
@@ -191,7 +192,7 @@ def break_sentence(found: Values) -> str:
     images = f"{len(found['layers'])} tensors on {images_of(found['n_images'])}"
     if found["first_break"] is None:
         return f"Compared {images}: {found['rule']}."
-    return f"Compared {images}. It breaks at {clean(found['first_break'])}: {found['rule']}."
+    return f"Compared {images}. It breaks at {layer_name(found['first_break'])}: {found['rule']}."
 
 
 def _layer(layer: Values) -> list[object]:
@@ -207,38 +208,37 @@ def _layer(layer: Values) -> list[object]:
 
 
 def short_name(name: str, width: int = _NAME_WIDTH) -> str:
-    """Return the significant end of a tensor's name: of several joined by `;` the first."""
-    text = clean(name).split(";", maxsplit=1)[0]
-    return text if len(text) <= width else f"…{text[1 - width :]}"
+    """Return the significant end of a tensor's name, for a table."""
+    return layer_name(name, width)
 
 
-def _causes_section(causes: Sequence[Values]) -> list[Any]:
-    if not causes:
-        return [
-            _text("No cause was found: what was tested fits, and no change that was tried brings mAP back.")
-        ]
-    return [_cause(cause) for cause in causes]
+def _causes_section(found: Values) -> list[Any]:
+    causes = [_cause(cause, found["loss"]) for cause in found["causes"]]
+    return [*causes, *map(_text, [*remainder_lines(found), *also_seen_lines(found)])]
 
 
-def _cause(cause: Values) -> Table:
+def _cause(cause: Values, loss: Values) -> Table:
     title = Text.assemble(
         (clean(cause["cause"]), "bold"), "  ", (cause["confidence"], _STYLES.get(cause["confidence"], ""))
     )
     if cause["gain"] is not None:
         span = signed_between(cause["gain_low"], cause["gain_high"])
         title.append(f"  without it mAP {signed(cause['gain'])} ({span})")
+    left = left_after(cause, loss)
+    if left:
+        title.append(f"; {left}", "bold yellow")
     more = "; ".join(number_text(number) for number in further_numbers(cause))
     lines = [_text(line) for line in (cause["sentence"], more, f"Rule: {cause['rule']}") if line]
-    return _item(cause["rank"], [title, *lines])
+    return _item(f"{cause['rank']}.", [title, *lines])
 
 
-def _item(rank: int, lines: Sequence[Text]) -> Table:
+def _item(mark: str, lines: Sequence[Text]) -> Table:
     """Return the lines of a numbered item, wrapped and indented."""
     table = Table.grid(padding=(0, 1))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for number, line in enumerate(lines):
-        table.add_row("" if number else f"{rank}.", line)
+        table.add_row("" if number else mark, line)
     return table
 
 
@@ -267,19 +267,27 @@ def number_text(number: Values) -> str:
     return f"{number['name']} {shown}{' ' + number['unit'] if number['unit'] else ''}"
 
 
-def _remedies_section(remedies: Sequence[Values]) -> list[Any]:
-    return [_remedy(remedy) for remedy in remedies]
+def _remedies_section(found: Values) -> list[Any]:
+    steps = [_remedy(remedy) for remedy in found["remedies"]]
+    left = found["remainder"]
+    return steps if left is None else [*steps, _item("→" if steps else "1.", _step(left))]
 
 
 def _remedy(remedy: Values) -> Table:
+    lines = _step(remedy)
+    if remedy["tried"] is not None:
+        lines.append(_text(attempt_text(remedy["tried"])))
+    return _item(f"{remedy['rank']}.", lines)
+
+
+def _step(remedy: Values) -> list[Text]:
+    """Return a sentence and the command that goes with it."""
     from harness.diagnosis.document import command_text
 
     lines = [_text(remedy["sentence"])]
     if remedy["command"] is not None:
         lines.append(Text(clean(command_text(remedy["command"])), style="cyan", overflow="fold"))
-    if remedy["tried"] is not None:
-        lines.append(_text(attempt_text(remedy["tried"])))
-    return _item(remedy["rank"], lines)
+    return lines
 
 
 def attempt_text(attempt: Values) -> str:

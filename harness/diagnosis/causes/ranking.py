@@ -14,9 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.diagnosis.causes.confidence import LEAST_GAIN, share_of_loss
+from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import EFFORTS, Confidence, Effort, Finding
 
 CONFIDENCE: dict[Confidence, float] = {"certain": 1.0, "likely": 0.8, "possible": 0.5}
+LEAST_SHARE = 0.05
+"""Share of the loss from which a finding explains anything of it."""
 EFFORT: dict[Effort, float] = {"setting": 1.0, "edit": 1.25, "requantize": 2.0, "retrain": 10.0}
 
 
@@ -29,6 +33,20 @@ def worth(finding: Finding) -> float:
     """Return the expected gain of a finding's remedy, in mAP per effort; 0 where no gain was measured."""
     gain = finding.gain.difference if finding.gain is not None else None
     return max(0.0, gain or 0.0) * CONFIDENCE[finding.confidence] / EFFORT[finding.effort]
+
+
+def explains(finding: Finding, evidence: Evidence) -> bool:
+    """Whether a finding explains anything of the loss: a gain below half a point or a twentieth of it does not.
+
+    One that is only `possible` explains nothing either where no loss is proven.
+    """
+    loss, gain = evidence.loss.difference, finding.gain
+    if loss is None or gain is None or gain.difference is None:
+        return True
+    share = share_of_loss(gain.difference, evidence)
+    if share is None:
+        return finding.confidence != "possible" and gain.difference >= LEAST_GAIN
+    return gain.difference >= LEAST_GAIN and share >= LEAST_SHARE
 
 
 def _key(finding: Finding) -> tuple[float, int, int]:

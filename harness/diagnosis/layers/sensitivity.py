@@ -1,6 +1,6 @@
 """Measure the cost of single layers: the mAP of the float model with only one layer quantized.
 
-Quantize-one: the layer's weights and its output are rounded as the quantized graph stores them, everything else
+Quantize-one: the layer's weights, its bias and its output are as the quantized graph stores them, everything else
 stays float (`harness.diagnosis.layers.emulate`). Layers are screened by their effect on the best candidates of a few
 images; mAP is measured for those that disturb them most.
 """
@@ -16,11 +16,11 @@ import numpy as np
 from harness.cards import ModelCard
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import iou
-from harness.diagnosis.layers.emulate import QuantizedParts, emulate
+from harness.diagnosis.layers.emulate import Floats, QuantizedParts, emulate
 from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
-from harness.diagnosis.layers.quantization_map import QuantizationMap, map_quantization
+from harness.diagnosis.layers.quantization_map import QuantizationMap, constant_behind, map_quantization
 from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
 from harness.diagnosis.loss.mixing import best_scores
 from harness.diagnosis.runs.changes import Change
@@ -29,6 +29,7 @@ from harness.diagnosis.runs.runs import OnStep, Runs
 from harness.errors import HarnessError
 from harness.paths import exists
 from harness.tflite import reader
+from harness.tflite.values import real_values
 
 SCREENED_IMAGES, SCREENED_IMAGES_LARGE = 2, 1
 SCREENED_CANDIDATES = 100
@@ -98,9 +99,22 @@ def single_parts(model: ComparedModel, mapping: QuantizationMap) -> dict[int, Qu
             for w in mapping.weights
             if w.pair.float == pair.float and not np.array_equal(w.values, w.float_values)
         }
+        constants |= _changed_biases(model, mapping, pair.place)
         if constants or (kept is not None and came != {kept} and pair.operator not in MOVING):
             found[pair.float] = QuantizedParts({} if kept is None else {pair.float: kept}, constants)
     return found
+
+
+def _changed_biases(model: ComparedModel, mapping: QuantizationMap, place: int) -> dict[int, Floats]:
+    """Return a layer's own bias as the quantized graph has it, where it is another one."""
+    read = model.graph.primary.operators[place].inputs if place >= 0 else ()
+    found = {index: mapping.biases[index] for index in read if index in mapping.biases}
+    sources = {index: constant_behind(model.graph, index) for index in found}
+    return {
+        index: values
+        for index, values in found.items()
+        if (source := sources[index]) is None or not np.array_equal(values, real_values(model.graph, source))
+    }
 
 
 def _base(model: ComparedModel, readers: Readers | None) -> _BaseModel:
@@ -163,8 +177,8 @@ def _measure_costs(models: _SingleLayerModels, parts: dict[int, QuantizedParts],
             by_tensor[index], loss=cost.difference, loss_low=cost.low, loss_high=cost.high
         )
     method = (
-        f"quantize-one: the float model with one layer's weights and output quantized, mAP on {n_images} images, for "
-        f"the {len(chosen)} of {len(parts)} layers with {how}"
+        "quantize-one: the float model with one layer's weights, bias and output quantized, mAP on "
+        f"{n_images} images, for the {len(chosen)} of {len(parts)} layers with {how}"
     )
     return replace(
         layers, layers=tuple(by_tensor[layer.pair.float] for layer in layers.layers), method=method

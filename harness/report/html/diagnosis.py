@@ -27,6 +27,7 @@ from harness.report.diagnosis_sheet import (
     signed_between,
     verdict,
 )
+from harness.report.diagnosis_words import also_seen_lines, left_after, remainder_lines, side_name
 from harness.report.html.build import fill, read_part
 from harness.report.html.levels import chart
 from harness.text import clean
@@ -58,8 +59,8 @@ def render(diagnosis: Diagnosis, attempts: Sequence[Attempt] = ()) -> str:
         "bad": _loss_section(found),
         "parts": _parts_section(found["attribution"]),
         "where": _layers_section(found["layers"]),
-        "why": _causes_section(found["causes"]),
-        "do": _remedies_section(found["remedies"]),
+        "why": _causes_section(found),
+        "do": _remedies_section(found),
         "pictures": _pictures(drawn),
     }
     shown = [(key, title) for key, title in _SECTIONS if bodies[key]]
@@ -124,7 +125,8 @@ def _loss_section(found: Values) -> str:
     columns = [("side", ""), ("model", ""), ("quantization", ""), ("ran on", ""), ("mAP", "n")]
     columns += [("95 % interval", "n"), ("AP50", "n"), ("small", "n"), ("medium", "n"), ("large", "n")]
     models = [(name, found[name]) for name in ("float", "quantized") if found[name] is not None]
-    table = _table("Accuracy of both sides", columns, (_model_row(name, model) for name, model in models))
+    rows = (_model_row(side_name(found, name), model) for name, model in models)
+    table = _table("Accuracy of both sides", columns, rows)
     return f'<p class="answer">{_e(verdict(found["loss"]))}</p>{table}{_paragraphs(found["loss"]["remarks"], "note")}'
 
 
@@ -144,7 +146,7 @@ def _parts_section(found: Values | None) -> str:
     rows = [_part(part, largest) for part in found["parts"]]
     rows.append(["total", _e(signed(found["total"])), "", "", "", "", "the sum of the parts"])
     table = _table("Parts of the loss", columns, rows)
-    told = "alone: only this part is the quantized side's; rest: only this part is the float side's"
+    told = "alone: only this part is the second side's; rest: only this part is the float side's"
     return table + _paragraphs([told], "quiet small") + _paragraphs(attribution_lines(found))
 
 
@@ -217,15 +219,13 @@ def _layer(layer: Values) -> list[str]:
     ]
 
 
-def _causes_section(causes: Sequence[Values]) -> str:
-    if not causes:
-        return _paragraphs(
-            ["No cause was found: what was tested fits, and no change that was tried brings mAP back."]
-        )
-    return f'<ol class="steps">{"".join(map(_cause, causes))}</ol>'
+def _causes_section(found: Values) -> str:
+    steps = "".join(_cause(cause, found["loss"]) for cause in found["causes"])
+    listed = f'<ol class="steps">{steps}</ol>' if steps else ""
+    return listed + _paragraphs(remainder_lines(found)) + _paragraphs(also_seen_lines(found), "quiet small")
 
 
-def _cause(cause: Values) -> str:
+def _cause(cause: Values, loss: Values) -> str:
     badge = f'<span class="badge {_BADGES.get(cause["confidence"], "")}">{_e(cause["confidence"])}</span>'
     gain = ""
     if cause["gain"] is not None:
@@ -237,20 +237,26 @@ def _cause(cause: Values) -> str:
     )
     facts = f'<dl class="facts">{numbers}</dl>' if numbers else ""
     rule = _paragraphs([f"Rule: {cause['rule']}"], "quiet small")
-    title = f"<h3>{cause['rank']}. {_e(cause['cause'])} {badge}</h3>"
+    left = left_after(cause, loss)
+    title = f"<h3>{cause['rank']}. {_e(cause['cause'])} {badge} {_e(left)}</h3>"
     return f'<li class="card">{title}{_paragraphs([cause["sentence"]])}{gain}{facts}{rule}</li>'
 
 
-def _remedies_section(remedies: Sequence[Values]) -> str:
-    return f'<ol class="steps">{"".join(map(_remedy, remedies))}</ol>' if remedies else ""
+def _remedies_section(found: Values) -> str:
+    left = found["remainder"]
+    steps = [*map(_remedy, found["remedies"]), *([] if left is None else [_step("What is left", left, "")])]
+    return f'<ol class="steps">{"".join(steps)}</ol>' if steps else ""
 
 
 def _remedy(remedy: Values) -> str:
+    attempt = _paragraphs([attempt_text(remedy["tried"])]) if remedy["tried"] else ""
+    return _step(f"{remedy['rank']}. {remedy['cause']}", remedy, attempt)
+
+
+def _step(title: str, remedy: Values, attempt: str) -> str:
     command = command_text(remedy["command"])
     shown = f'<pre tabindex="0"><code>{_e(command)}</code></pre>' if command else ""
-    attempt = _paragraphs([attempt_text(remedy["tried"])]) if remedy["tried"] else ""
-    title = f"<h3>{remedy['rank']}. {_e(remedy['cause'])}</h3>"
-    return f'<li class="card">{title}{_paragraphs([remedy["sentence"]])}{shown}{attempt}</li>'
+    return f'<li class="card"><h3>{_e(title)}</h3>{_paragraphs([remedy["sentence"]])}{shown}{attempt}</li>'
 
 
 def _pictures(drawn: Sequence[Picture]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause, share_of_loss
-from harness.diagnosis.causes.ranking import rank, worth
+from harness.diagnosis.causes.ranking import explains, rank, worth
 from harness.diagnosis.findings import Finding, Remedy
 
 
@@ -80,3 +80,29 @@ def test_the_order_is_that_of_gain_per_effort():
     assert [one.cause for one in rank(found[::-1])] == order
     assert worth(found[1]) == pytest.approx(0.1)
     assert worth(found[5]) == 0
+
+
+@pytest.mark.parametrize(
+    ("gain", "confidence", "evidence", "explained"),
+    [
+        (difference(0.3, 0.4, 0.05, 0.15), "likely", HALF, True),
+        (difference(0.3, 0.304, 0.001, 0.007), "possible", HALF, False),  # below half a point
+        (difference(0.3, 0.312, 0.001, 0.02), "likely", HALF, False),  # below a twentieth of 0.3
+        (
+            difference(0.59, 0.6, -0.01, 0.03),
+            "possible",
+            lost(0.6, 0.59, -0.03, 0.01),
+            False,
+        ),  # no loss is proven
+        (
+            difference(0.3, 0.301, 0.0, 0.01),
+            "possible",
+            ALONE,
+            True,
+        ),  # no float model: nothing to compare with
+        (None, "possible", HALF, True),  # not measured
+    ],
+)
+def test_what_explains_hardly_anything_of_the_loss_is_told_apart(gain, confidence, evidence, explained):
+    found = Finding("scale", confidence, "", "", (), gain, "requantize", Remedy(""))
+    assert explains(found, evidence) is explained

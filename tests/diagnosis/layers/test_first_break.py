@@ -23,19 +23,27 @@ def layer(name, snr_db, drop_db, operator="CONV_2D", place=0, not_finite=0.0):
 
 
 def test_the_first_break_is_the_first_tensor_that_is_broken_by_its_own_layer():
-    layers = [layer("a", 40, None), layer("b", 25, 15), layer("c", 9, 4), layer("d", 2, 7), layer("e", 1, 1)]
+    layers = [
+        layer("a", 40, None),
+        layer("b", 25, 15),
+        layer("c", 9, 4),
+        layer("d", -4, 13),
+        layer("e", 1, 1),
+    ]
     found, rule = first_break.first_break(layers)
-    assert found.name == "d" and "10 dB" in rule and "6 dB" in rule
+    assert found.name == "d" and "10 dB" in rule and "13 dB of it by itself" in rule
 
 
-def test_an_error_that_grows_slowly_breaks_where_it_passes_the_line():
-    found, rule = first_break.first_break([layer("a", 14, 4), layer("b", 9.9, 4.1), layer("c", 7, 2.9)])
-    assert found.name == "b" and "no single layer" in rule
+def test_an_error_that_grows_slowly_breaks_nowhere():
+    found, rule = first_break.first_break([layer("a", 14, 4), layer("b", 9.9, 11), layer("c", 7, 2.9)])
+    assert found is None and "grows layer by layer" in rule
 
 
-def test_a_part_of_a_better_tensor_is_told_as_such():
-    found, rule = first_break.first_break([layer("a", 30, None), layer("b", 5, 25, operator="STRIDED_SLICE")])
-    assert found.name == "b" and "part of a tensor" in rule
+def test_a_part_of_a_better_tensor_is_no_break_and_does_not_hide_one():
+    part = layer("b", 5, 25, operator="STRIDED_SLICE")
+    found, rule = first_break.first_break([layer("a", 30, None), part])
+    assert found is None and "parts of tensors" in rule
+    assert first_break.first_break([layer("a", 30, None), part, layer("c", 2, 28)])[0].name == "c"
 
 
 def test_numbers_that_are_no_numbers_are_a_break():
