@@ -112,7 +112,7 @@ def test_a_long_name_keeps_its_telling_end():
     ("lost", "decision", "words"),
     [
         (0.3, "worse", "mAP -0.300 on 2 images (95 % interval -0.400 to -0.200): accuracy was lost."),
-        (-0.3, "better", "the quantized side is better."),
+        (-0.3, "better", "the second side is better."),
         (0.0, "~", "no difference that so many images could show."),
         (None, "~", "2 images without any annotated object"),
         (None, None, "without a float model"),
