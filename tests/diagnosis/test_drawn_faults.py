@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from harness.diagnosis.causes import CAUSES
 from tests.support import fault_scores
 from tests.support.fault_scores import Score
 from tests.support.faults import drawn
@@ -36,6 +37,10 @@ def test_there_are_more_than_25_kinds_each_with_its_answers():
     assert len(drawn.KINDS) >= 25
     assert all(kind.answers for kind in drawn.KINDS.values())
     assert not set(drawn.SOUND) & set(drawn.KINDS)
+
+
+def test_every_answer_is_a_cause_that_can_be_named():
+    assert {answer for kind in drawn.KINDS.values() for answer in kind.answers} <= set(CAUSES)
 
 
 @pytest.mark.parametrize("kind", ["bias-stored", "anchors", "labels", "scale-off"])

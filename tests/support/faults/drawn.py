@@ -55,7 +55,7 @@ KINDS: dict[str, Kind] = {
     "batch-norm":        Kind(("batch-norm-statistics", "other-checkpoint")),
     "batch-norm-layer":  Kind(("layer-weights", "batch-norm-statistics")),
     "few-bits":          Kind(("few-bits",)),
-    "float-broken":      Kind(("float-model", "other-checkpoint")),
+    "float-broken":      Kind(("reference-fails",)),
     # what is said of stored numbers
     "zero-point-off":    Kind(("stored-scale",)),
     "scale-off":         Kind(("clipped-range", "activation-outliers")),
@@ -84,10 +84,10 @@ KINDS: dict[str, Kind] = {
     "letterbox":         Kind(("input-geometry",), ("example", "ssd-v1", "yolov5n")),
     "channel-order":     Kind(("channel-order",), RGB),
     "normalization":     Kind(("input-normalization", "float-card"), RGB),
-    "swapped-arguments": Kind(("swapped-arguments",)),
-    "same-file":         Kind(("same-file",)),
+    "swapped-arguments": Kind(("wrong-pair",)),
+    "same-file":         Kind(("wrong-pair",)),
     "resize-rules":      Kind(("operator-options",), ("yolov5n", "nanodet")),
-    "other-network":     Kind(("other-network",), ("example", "yolov5n")),
+    "other-network":     Kind(("wrong-pair",), ("example", "yolov5n")),
 }
 # fmt: on
 
