@@ -62,7 +62,7 @@ def test_a_fault_changes_the_file_and_a_model_that_is_not_there_is_left_out(work
     assert drawn.Drawer(workshop, ()).draw("weight-scales", 5, 0) is None
 
 
-def a_score(kind="bias-lost", answers=("layer-bias",), lost=-0.3, named=(("bias", "certain"),)):
+def a_score(kind="bias-lost", answers=("bias",), lost=-0.3, named=(("bias", "certain"),)):
     return Score(kind, "example", "a layer", answers, lost, named, "", 1.0)
 
 

@@ -15,6 +15,8 @@ CHANCE, SHARE = 0.01, 0.10
 MOST = 0.5
 """Share of the whole loss that a cause has to account for to be `certain`."""
 BEYOND_CHANCE = "the 95 % interval of the gain lies above 0"
+UNSEEN = "the files do not show the cause"
+"""How the rule of a guess ends."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def grade_cause(gain: PairedDifference, evidence: Evidence, seen: bool) -> Grade
     beyond = low is not None and low > 0 and change >= LEAST_GAIN
     if not seen:
         least = needed_gain(gain.first)
-        rule = f"{BEYOND_CHANCE}, and it is at least {least:.3f}; the files do not show the cause"
+        rule = f"{BEYOND_CHANCE}, and it is at least {least:.3f}; {UNSEEN}"
         return Grade("likely", rule) if beyond and change >= least else None
     share = share_of_loss(change, evidence)
     if beyond and share is not None and share >= MOST:

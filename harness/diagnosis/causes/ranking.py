@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.diagnosis.causes.confidence import LEAST_GAIN, share_of_loss
+from harness.diagnosis.causes.confidence import LEAST_GAIN, UNSEEN, share_of_loss
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import EFFORTS, Confidence, Effort, Finding
 
@@ -29,10 +29,18 @@ def rank(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=_key)
 
 
+def without_lesser_guesses(findings: Sequence[Finding]) -> list[Finding]:
+    """Leave out guesses beside a certain cause that wins more: they are another, poorer reading of the same loss.
+
+    With classes dealt anew, for one, shifted labels win back what the shift happens to put right.
+    """
+    won = [_gain(one) for one in findings if one.confidence == "certain"]
+    return [one for one in findings if not (one.rule.endswith(UNSEEN) and _gain(one) < max(won, default=0.0))]
+
+
 def worth(finding: Finding) -> float:
     """Return the expected gain of a finding's remedy, in mAP per effort; 0 where no gain was measured."""
-    gain = finding.gain.difference if finding.gain is not None else None
-    return max(0.0, gain or 0.0) * CONFIDENCE[finding.confidence] / EFFORT[finding.effort]
+    return max(0.0, _gain(finding)) * CONFIDENCE[finding.confidence] / EFFORT[finding.effort]
 
 
 def explains(finding: Finding, evidence: Evidence) -> bool:
@@ -47,6 +55,10 @@ def explains(finding: Finding, evidence: Evidence) -> bool:
     if share is None:
         return finding.confidence != "possible" and gain.difference >= LEAST_GAIN
     return gain.difference >= LEAST_GAIN and share >= LEAST_SHARE
+
+
+def _gain(finding: Finding) -> float:
+    return 0.0 if finding.gain is None else finding.gain.difference or 0.0
 
 
 def _key(finding: Finding) -> tuple[float, int, int]:

@@ -1,12 +1,13 @@
 """From a measured gain to a confidence, and from findings to an order; figures by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from harness.accuracy.bootstrap import PairedDifference
-from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause, share_of_loss
-from harness.diagnosis.causes.ranking import explains, rank, worth
+from harness.diagnosis.causes.confidence import UNSEEN, allows_guesses, gain_text, grade_cause, share_of_loss
+from harness.diagnosis.causes.ranking import explains, rank, without_lesser_guesses, worth
 from harness.diagnosis.findings import Finding, Remedy
 
 
@@ -106,3 +107,13 @@ def test_the_order_is_that_of_gain_per_effort():
 def test_what_explains_hardly_anything_of_the_loss_is_told_apart(gain, confidence, evidence, explained):
     found = Finding("scale", confidence, "", "", (), gain, "requantize", Remedy(""))
     assert explains(found, evidence) is explained
+
+
+def test_a_guess_is_left_out_beside_a_certain_cause_that_wins_more():
+    certain = finding("class-order", "certain", 0.5, "requantize")
+    guess = replace(finding("label-offset", "likely", 0.1, "setting"), rule=f"…; {UNSEEN}")
+    better = replace(guess, gain=difference(0.1, 0.9, 0.7, 0.9))
+    seen = finding("input-stats", "likely", 0.1, "edit")
+    assert without_lesser_guesses([guess, certain, seen]) == [certain, seen]
+    assert without_lesser_guesses([better, certain]) == [better, certain]
+    assert without_lesser_guesses([guess, seen]) == [guess, seen]
