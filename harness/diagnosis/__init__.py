@@ -7,9 +7,9 @@
     layers    where the error arises, tensor by tensor
     evidence  all measurements together
     findings  findings: cause, confidence, numbers, remedy
+    remainder what no cause explains, and what to do next
     causes    the causes: one file each
     remedies  what to do about a cause
-    remainder what no cause explains, and what to do next
     diagnose  everything in order
     harm      classes that a remedy harms
     attempt   `--try`: remedies carried out and measured
