@@ -69,5 +69,5 @@ def test_unknown_columns_are_errors():
 
 def test_parquet_without_its_extra_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(MissingExtraError, match=r"ondevice-harness\[report\]"):
+    with pytest.raises(MissingExtraError, match=r"\[report\]"):
         export.to_bytes([], columns.NAMES, "parquet")
