@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from harness.errors import JobError
 
@@ -145,7 +145,7 @@ def run(
         ValueError: Nor can it ever be: an argument holds a NUL.
     """
     begin = time.monotonic()
-    child = subprocess.Popen(
+    child = _GroupLeader(
         list(argv),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -155,16 +155,41 @@ def run(
         encoding="utf-8",
         errors="replace",
     )
-    return _wait(child, tuple(argv), begin, timeout_s, on_line)
+    return wait_for(child, tuple(argv), begin, timeout_s, on_line)
 
 
-def _wait(
-    child: subprocess.Popen[str],
-    argv: tuple[str, ...],
-    begin: float,
-    timeout_s: float,
-    on_line: OnLine | None,
+class Child(Protocol):
+    """A process that was started, in a group of its own."""
+
+    stdout: IO[str] | None
+    stderr: IO[str] | None
+    returncode: int | None
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it ended, or raise `subprocess.TimeoutExpired` after so many seconds."""
+
+    def kill_group(self) -> None:
+        """Kill it and whatever it left in its group; nothing where there is nothing."""
+
+
+class _GroupLeader(subprocess.Popen[str]):
+    def kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def wait_for(
+    child: Child, argv: tuple[str, ...], begin: float, timeout_s: float, on_line: OnLine | None
 ) -> Completed:
+    """Hear a process to its end, or kill its group when its time is up.
+
+    Args:
+        child: The process.
+        argv: The command, for the answer.
+        begin: When it was started, on the monotonic clock.
+        timeout_s: How long it may take from then on.
+        on_line: Is given each line of its standard output.
+    """
     output: list[str] = []
     errors: list[str] = []
     readers = [
@@ -178,7 +203,7 @@ def _wait(
         timed_out = True
     finally:
         # Also on Ctrl-C, and also what the command itself left behind: nothing of it may run on.
-        _kill_group(child)
+        child.kill_group()
         child.wait()
         for reader in readers:
             reader.join(5.0)
@@ -200,8 +225,3 @@ def _reader(stream: IO[str] | None, lines: list[str], on_line: OnLine | None) ->
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
-
-
-def _kill_group(child: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)

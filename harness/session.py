@@ -15,6 +15,7 @@ from harness.bench.cells import make_cells, nothing_to_switch_to
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import find_engine
+from harness.bench.engines.worker_process import workers_ready
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
 from harness.bench.plan import Plan, plan_facts
@@ -292,6 +293,7 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
     try:
         # One after the other, also where a second Ctrl-C ends one of them.
         with contextlib.ExitStack() as at_the_end:
+            at_the_end.enter_context(workers_ready(station.device for station in prepared.stations))
             at_the_end.callback(let_go, prepared)
             at_the_end.callback(owner.release)
             at_the_end.callback(store.drop_scratch)

@@ -1,9 +1,11 @@
-"""The process that runs a model: started anew for every measurement, so that a crash or a hang is one failed cell.
+"""The process that runs a model: another one for every measurement, so that a crash or a hang is one failed cell.
 
     jobs       what it is asked to do
     results    what it leaves in `result.json`
     events     what it says meanwhile
     __main__   one job, carried out
+    prepared   a process that has loaded what workers need, and forks them
+    resident   the pages of libraries, which a fork maps again
     parent     the process that a worker ends with
     latency    time a model
     accuracy   run a model over images

@@ -21,9 +21,14 @@ FAILED = 3
 def main() -> int:
     """Read the job, do it, say how it ended."""
     end_with_parent()
-    job = load_job(Path(sys.argv[1]))
+    return carry_out(Path(sys.argv[1]))
+
+
+def carry_out(path: Path) -> int:
+    """Do the job in a file, say how it ended, and return the exit status."""
+    job = load_job(path)
     try:
-        _carry_out(job)
+        _do(job)
     except MemoryError:
         emit(Failed(f"out of memory (limit {job.memory_limit_mb or 'of the machine'} MiB)"))
         return FAILED
@@ -43,7 +48,7 @@ def main() -> int:
     return 0
 
 
-def _carry_out(job: Job) -> None:
+def _do(job: Job) -> None:
     runtime = load_runtime()
     if job.memory_limit_mb is not None:
         # Only now: a runtime that cannot even be loaded would look like one that is not installed.

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.ma
+import numpy.random
 import numpy.typing as npt
 
 from harness import atomic

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
+from harness.bench.engines import prepared
 from harness.bench.engines.base import OnProgress
 from harness.bench.engines.gpu_log import why_refused
 from harness.child_process import environment, parse_event
 from harness.delegates import GPU
-from harness.drivers.base import Completed, Device
-from harness.errors import DeviceTimeoutError, HostFaultError, MeasurementError
+from harness.drivers.base import Completed, Device, OnLine
+from harness.drivers.local import LocalDevice
+from harness.errors import DeviceError, DeviceTimeoutError, HostFaultError, MeasurementError
 from harness.schema import look_into
 from harness.vocabulary import Status
 from harness.worker import results
@@ -91,8 +95,41 @@ def run_worker(
     dump_job(job, path)
     argv = [sys.executable, "-m", "harness.worker", str(path)]
     variables = {**environment(), **ONE_THREAD, PARENT: str(os.getpid())}
-    ended = watch(device.run, argv, variables, job, timeout_s, on_progress)
+    start = partial(_fork, device, path) if isinstance(device, LocalDevice) else device.run
+    ended = watch(start, argv, variables, job, timeout_s, on_progress)
     return read_answer(folder, kind, ended)
+
+
+def workers_ready(devices: Iterable[Device]) -> AbstractContextManager[None]:
+    """Have what workers need loaded once for all of a run's, where one of its devices is this computer."""
+    if not any(isinstance(device, LocalDevice) for device in devices):
+        return nullcontext()
+    return prepared.ready(_all_variables({**environment(), **ONE_THREAD}))
+
+
+def _fork(
+    device: Device,
+    job: Path,
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    on_line: OnLine | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Completed:
+    """Run a worker as `device.run` does, forked by the process that has loaded the runtime where there is one."""
+    try:
+        ended = prepared.run(argv, job, _all_variables(env or {}), timeout_s, on_line)
+    except prepared.NotPreparedError:
+        return device.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
+    if ended.exit_code is None:
+        raise DeviceError(
+            device.name, "the process that starts workers has died, and the worker with it", argv
+        )
+    return ended
+
+
+def _all_variables(more: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **more}
 
 
 def watch(

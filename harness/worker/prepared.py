@@ -1,0 +1,197 @@
+"""A process that has loaded what every worker needs, and forks one for each job it is sent.
+
+Starting Python and loading NumPy and the runtime takes longer than measuring a small model. Here this is done once.
+Nothing of a model, an interpreter or a delegate is loaded before the fork, and no thread runs: a worker that crashes,
+hangs or hits its memory limit is a process of its own, as if it had been started anew.
+
+What a new process would draw afresh, the places of its memory and of its stack, is drawn by each fork as well
+(`_scatter`): processes that shared them would agree with each other more than with those of the next run.
+
+`python -m harness.worker.prepared FD`: the socket FD takes two kinds of messages, of JSON: {"job": number, "path": …,
+"folder": …, "variables": …} with three descriptors (standard output, standard error, and where its fate is told), and
+{"end": number}. The fate is two lines: the number of the process, and its exit status as `subprocess` has it. When the
+socket closes, every worker is killed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import gc
+import json
+import mmap
+import os
+import random
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from harness.worker.__main__ import carry_out
+from harness.worker.parent import PARENT, end_with_parent
+from harness.worker.resident import Ranges, map_pages, own_heap, resident_file_pages
+
+MOST_BYTES = 1 << 18
+"""Of one message: a path, a folder and the variables of the environment."""
+READ_AT_START = ("LD_", "PYTHON", "GLIBC_", "MALLOC_", "OPENBLAS_", "OMP_", "MKL_", "GOTO_", "NPY_", "TF_")
+"""Beginnings of variables that the loader, Python and libraries read once: a job with others needs a new process."""
+_N_DESCRIPTORS = 3
+_SIZES, _MOST_ALIKE = 14, 3
+"""Gaps of 1, 2, 4 … pages, each up to so many times: of all sizes, or what follows would fit into the same hole."""
+_MOST_FRAMES = 64
+
+
+def main() -> int:
+    """Load what workers need, then fork one for each job until the socket closes."""
+    requests = socket.socket(fileno=int(sys.argv[1]))
+    _load()
+    gc.collect()
+    gc.freeze()
+    pages = resident_file_pages()
+    map_pages(pages)  # where the system cannot, nothing is prepared
+    _Nursery(requests, pages).serve()
+    return 0
+
+
+def _load() -> None:
+    """Import what a latency job imports before it reads its peak of memory, and no more: the peak is a figure."""
+    from harness.runtime import load_runtime
+
+    import_module("harness.worker.latency")
+    load_runtime()
+
+
+class _Nursery:
+    """The workers that live, and the loop that starts, ends and buries them."""
+
+    def __init__(self, requests: socket.socket, pages: Ranges) -> None:
+        self._requests, self._pages = requests, pages
+        self._workers: dict[int, tuple[int, int]] = {}
+        """Process by job, and the descriptor where its fate is told."""
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+
+    def serve(self) -> None:
+        """Answer messages until there is nobody to send any."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._requests, selectors.EVENT_READ)
+            selector.register(self._woken, selectors.EVENT_READ)
+            try:
+                while True:
+                    for key, _ in selector.select():
+                        if key.fileobj is self._woken:
+                            self._woken.recv(4096)
+                        elif not self._answer():
+                            return
+                    self._bury()
+            finally:
+                for process, _ in self._workers.values():
+                    _kill(process)
+
+    def _answer(self) -> bool:
+        """Read one message; False when the socket is closed."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._requests, MOST_BYTES, _N_DESCRIPTORS)
+        except ConnectionError:
+            return False
+        if not message:
+            return False
+        request: dict[str, Any] = json.loads(message)
+        if "end" in request:
+            if request["end"] in self._workers:
+                _kill(self._workers[request["end"]][0])
+        else:
+            self._fork(request, *descriptors)
+        return True
+
+    def _fork(self, request: dict[str, Any], out: int, err: int, fate: int) -> None:
+        here = os.getpid()
+        process = os.fork()
+        if process == 0:
+            self._become_worker(request, here, out, err)
+        os.close(out)
+        os.close(err)
+        _tell(fate, process)
+        self._workers[request["job"]] = process, fate
+
+    def _become_worker(self, request: dict[str, Any], parent: int, out: int, err: int) -> NoReturn:
+        """Do the job in the child, and end without going back."""
+        status = 1
+        try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            os.environ.clear()
+            os.environ.update({**request["variables"], PARENT: str(parent)})
+            end_with_parent()
+            os.chdir(request["folder"])
+            map_pages(self._pages)
+            own_heap()
+            status = _scatter(lambda: carry_out(Path(request["path"])))
+        except BaseException:  # as the interpreter does with what nobody caught
+            sys.excepthook(*sys.exc_info())
+        finally:
+            _leave(status)
+
+    def _bury(self) -> None:
+        """Tell the fate of the workers that ended; whatever they left running ends first."""
+        for job, (process, fate) in list(self._workers.items()):
+            if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            _kill(process)
+            _, status = os.waitpid(process, 0)
+            _tell(fate, os.waitstatus_to_exitcode(status))
+            os.close(fate)
+            del self._workers[job]
+
+
+def _scatter(work: Callable[[], int]) -> int:
+    """Run the job at a random depth of the stack, with random gaps in the address space, as a new process has them."""
+    draw = random.SystemRandom()
+    sizes = [1 << k for k in range(_SIZES) for _ in range(draw.randint(0, _MOST_ALIKE))]
+    gaps = [mmap.mmap(-1, size * mmap.PAGESIZE, prot=0) for size in draw.sample(sizes, len(sizes))]
+    status = _deeper(draw.randrange(_MOST_FRAMES), work)
+    del gaps
+    return status
+
+
+def _deeper(frames: int, work: Callable[[], int]) -> int:
+    """Call through C code, `max`, which takes stack; calls of Python by Python take none (since 3.11)."""
+    return int(work()) if frames == 0 else max(_deeper(frames - 1, work) for _ in (0,))
+
+
+def _leave(status: int) -> NoReturn:
+    """End as a process does: Python's and the C libraries' exit functions run, and what was printed is written."""
+    with contextlib.suppress(BaseException):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    ctypes.CDLL(None).exit(status)
+    os._exit(status)
+
+
+def _tell(fate: int, number: int) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more
+        os.write(fate, b"%d\n" % number)
+
+
+def _kill(process: int) -> None:
+    """Kill a worker and what it started; it is not buried yet, so that its number is nobody else's."""
+    for kill in (os.killpg, os.kill):  # one that was just forked leads no group yet
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(process, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Workers that are forked by a prepared process are processes of their own in every respect."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.bench.engines import prepared
+from harness.bench.engines.worker_process import run_worker, workers_ready
+from harness.drivers.local import LocalDevice
+from harness.errors import DeviceError, MeasurementError
+from harness.records.samples import load_samples
+from harness.vocabulary import Status
+from harness.worker.jobs import LatencyJob, dump_job
+from harness.worker.results import LatencyResult
+from tests.support.paths import REPOSITORY
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks workers on Linux only")
+
+MODEL = REPOSITORY / "models" / "shapes" / "shapes_float32.tflite"
+JOB = LatencyJob(str(MODEL), "cpu", 1, None, 5, 0.01, 5.0, 0, "")
+LONG = replace(JOB, min_runs=10**6, min_seconds=600.0, max_seconds=600.0)
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def device():
+    """This computer, with a prepared process."""
+    local = LocalDevice()
+    with workers_ready([local]):
+        yield local
+
+
+@pytest.fixture
+def starts(monkeypatch):
+    """The commands that were started in the usual way."""
+    seen, usual = [], LocalDevice.run
+
+    def run(self, argv, **more):
+        seen.append(argv)
+        return usual(self, argv, **more)
+
+    monkeypatch.setattr(LocalDevice, "run", run)
+    return seen
+
+
+def measure(device, folder, job=JOB, timeout_s=PATIENCE_S):
+    folder.mkdir(exist_ok=True)
+    return run_worker(device, replace(job, output=str(folder)), LatencyResult, folder, timeout_s)
+
+
+def in_background(device, folder):
+    """Begin a long job; returns its process, the thread that waits for it, and the errors that it raised."""
+    errors = []
+
+    def work():
+        try:
+            measure(device, folder, LONG, 600.0)
+        except Exception as error:
+            errors.append(error)
+
+    known = set(workers())
+    thread = threading.Thread(target=work)
+    thread.start()
+    return wait_for(lambda: next(iter(set(workers()) - known), None)), thread, errors
+
+
+def workers():
+    return psutil.Process(prepared_process()).children(recursive=True)
+
+
+def prepared_process():
+    return prepared.Shared.workers.pid
+
+
+def wait_for(condition):
+    until = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return found
+
+
+def test_a_forked_worker_answers_as_one_that_was_started_anew(device, tmp_path, starts):
+    forked = measure(device, tmp_path / "forked")
+    assert not starts
+
+    class Elsewhere:
+        name, run = "elsewhere", device.run
+
+    anew = measure(Elsewhere(), tmp_path / "anew")
+    assert len(starts) == 1
+    same = [
+        (one.result.runtime, one.result.execution, one.result.check, one.result.steady_from is not None)
+        for one in (forked, anew)
+    ]
+    assert same[0] == same[1]
+    peaks = [one.result.peak_memory_bytes for one in (forked, anew)]
+    assert abs(peaks[0] / peaks[1] - 1) < 0.05
+    loads = [one.result.memory_before_load_bytes for one in (forked, anew)]
+    assert abs(loads[0] / loads[1] - 1) < 0.05
+    assert "XNNPACK" in forked.stderr and forked.stderr == anew.stderr
+    assert load_samples(tmp_path / "forked" / "samples.npy").size >= 6
+
+
+def test_every_fork_lies_elsewhere_in_memory(device, tmp_path, monkeypatch):
+    places = set()
+    for number in range(4):
+        process, thread, _ = in_background(device, tmp_path / str(number))
+        wait_for(
+            lambda process=process: any(
+                "shapes_float32" in m.path for m in process.memory_maps(grouped=False)
+            )
+        )
+        places |= {m.addr for m in process.memory_maps(grouped=False) if "shapes_float32" in m.path}
+        process.kill()
+        thread.join()
+    assert len(places) >= 3
+
+
+def test_a_worker_that_dies_takes_nothing_else_along(device, tmp_path):
+    process, thread, errors = in_background(device, tmp_path / "dies")
+    process.send_signal(signal.SIGSEGV)
+    thread.join()
+    assert "SIGSEGV" in str(errors[0])
+    assert measure(device, tmp_path / "next").result.runtime
+
+
+def test_a_worker_is_killed_with_what_it_left_when_its_time_is_up(device, tmp_path):
+    with pytest.raises(MeasurementError) as caught:
+        measure(device, tmp_path / "long", LONG, 1.0)
+    assert caught.value.status == Status.TIMEOUT
+    wait_for(lambda: not workers())
+
+
+def test_what_nobody_caught_is_told_as_by_an_interpreter(device, tmp_path):
+    job = tmp_path / "job.json"
+    job.write_text("{}")
+    ended = prepared.run(["worker"], job, prepared.Shared.workers.environment, PATIENCE_S, None)
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("Traceback") and ended.argv == ("worker",)
+
+
+def test_a_memory_limit_is_the_worker_s_own(device, tmp_path):
+    with pytest.raises(MeasurementError):
+        measure(device, tmp_path / "limited", replace(JOB, memory_limit_mb=1))
+    assert measure(device, tmp_path / "free").result.runtime
+
+
+def test_several_threads_are_served_at_once(device, tmp_path):
+    running = [in_background(device, tmp_path / f"{k}") for k in range(3)]
+    assert len({process.pid for process, _, _ in running}) == 3
+    for process, thread, errors in running:
+        process.terminate()
+        thread.join()
+        assert "SIGTERM" in str(errors[0])
+
+
+def test_a_changed_environment_starts_workers_in_the_usual_way(device, tmp_path, starts, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert measure(device, tmp_path / "changed").result.runtime
+    assert len(starts) == 1
+
+
+def test_other_variables_and_the_folder_reach_each_worker(device, tmp_path, starts, monkeypatch):
+    monkeypatch.chdir(MODEL.parent)
+    job = tmp_path / "job.json"
+    dump_job(replace(JOB, model="shapes_float32.tflite", output=str(tmp_path)), job)
+    ended = prepared.run(
+        ["worker"],
+        job,
+        {**os.environ, **prepared.Shared.workers.environment, "LITERT_MODEL": ""},
+        PATIENCE_S,
+        None,
+    )
+    assert ended.exit_code == 0 and not starts
+
+
+def test_without_a_prepared_process_workers_are_started_as_usual(tmp_path, starts, monkeypatch):
+    monkeypatch.setattr(prepared, "MODULE", "harness.no_such_module")
+    monkeypatch.setattr(
+        prepared, "Shared", type("Nobody", (prepared.Shared,), {"workers": None, "wanted_by": 0})
+    )
+    with workers_ready([LocalDevice()]):
+        assert measure(LocalDevice(), tmp_path / "usual").result.runtime
+    assert len(starts) == 1
+
+
+def test_a_prepared_process_that_dies_loses_the_device_and_no_verdict(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        prepared, "Shared", type("Another", (prepared.Shared,), {"workers": None, "wanted_by": 0})
+    )
+    with workers_ready([LocalDevice()]):
+        process, thread, errors = in_background(LocalDevice(), tmp_path / "lost")
+        os.kill(prepared_process(), signal.SIGKILL)
+        thread.join()
+        assert isinstance(errors[0], DeviceError)
+        wait_for(lambda: not psutil.pid_exists(process.pid))
+
+
+def test_nothing_runs_on_when_the_harness_is_killed(tmp_path):
+    script = f"""
+from pathlib import Path
+from tests.bench.engines.test_prepared import *
+with workers_ready([LocalDevice()]):
+    process, thread, errors = in_background(LocalDevice(), Path({str(tmp_path)!r}) / "work")
+    print(process.pid, prepared_process(), flush=True)
+    thread.join()
+"""
+    child = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    with child:
+        numbers = [int(word) for word in child.stdout.readline().split()]
+        assert len(numbers) == 2 and all(map(psutil.pid_exists, numbers))
+        child.kill()
+    wait_for(lambda: not any(map(alive, numbers)))
+
+
+def alive(number):
+    return psutil.pid_exists(number) and psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+
+
+def test_the_prepared_process_ends_with_the_last_who_wants_it(monkeypatch):
+    monkeypatch.setattr(
+        prepared, "Shared", type("Third", (prepared.Shared,), {"workers": None, "wanted_by": 0})
+    )
+    with workers_ready([LocalDevice()]):
+        with workers_ready([LocalDevice()]):
+            number = prepared_process()
+        assert alive(number)
+    assert not alive(number)
+    assert Path("/proc").is_dir()
