@@ -42,6 +42,8 @@ def carry_out(path: Path) -> int:
     except Exception as error:
         # Whatever the runtime and its libraries raise over an odd model: one failed cell, with the reason in a line.
         said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if job.memory_limit_mb is not None:  # XNNPACK does not say that it was refused memory
+            said = f"{said} (with a memory limit of {job.memory_limit_mb} MiB)"
         emit(HostFault(said) if is_host_fault(error) else Failed(said))
         return FAILED
     emit(Finished())
