@@ -97,7 +97,7 @@ def test_a_second_ctrl_c_does_not_take_the_command_away(start, tmp_path):
 
 
 def test_a_run_that_is_being_measured_is_refused_by_its_name_and_passed_over_as_the_latest(start, tmp_path):
-    child = start(*LONG, "--output", "r")
+    child = start(*LONG[:-1], "30", "--max-seconds", "60", "--repetitions", "20", "--output", "r")
     run = begun(child, tmp_path / "r")
     named = start("--resume", run.name, "--output", "r")
     latest = start("--resume", "--output", "r")
@@ -132,8 +132,8 @@ def test_a_worker_ends_with_the_run_that_was_killed(start, tmp_path):
     workers = []
 
     def measuring():
-        workers[:] = psutil.Process(child.pid).children()
-        return any("harness.worker" in one.cmdline() for one in workers)
+        workers[:] = psutil.Process(child.pid).children(recursive=True)
+        return any({"harness.worker", "harness.worker.prepared"} & set(one.cmdline()) for one in workers[1:])
 
     wait_for(measuring, child)
     child.kill()
