@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ from harness.accuracy.matches import Ints, Matches
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.unsignedinteger[Any]]
+_LANES = 8
+"""Bytes in a word."""
 
 RECALLS: Floats = np.linspace(0.0, 1.0, 101)
 """As pycocotools makes them."""
@@ -73,24 +77,41 @@ def mean_average_precision(found: list[Category], weights: Weights) -> Floats:
         annotations in the images is left out of the mean.
     """
     total, known = np.zeros(len(weights)), np.zeros(len(weights), np.int64)
+    by_image = _by_image(weights)
     for category in found:
-        wanted = weights.take(category.truth_images, axis=1).sum(axis=1)
-        total += _average_precision(category, weights, wanted)
+        wanted = by_image.take(category.truth_images, axis=0).sum(axis=0, dtype=np.int64)[: len(weights)]
+        total += _average_precision(category, by_image, wanted)
         known += wanted > 0
     means: Floats = np.divide(total, known, out=np.full(len(weights), np.nan), where=known > 0)
     return means
 
 
-def _average_precision(category: Category, weights: Weights, wanted: Ints) -> Floats:
+def _by_image(weights: Weights) -> Counts:
+    """Turn the weights round, [I, B + some zeros]: what an image counts is then one row, of whole words of 8 bytes."""
+    n_weightings, n_images = weights.shape
+    most = int(weights.max(initial=0))
+    kind = np.uint8 if most <= np.iinfo(np.uint8).max else np.uint32
+    by_image = np.zeros((n_images, -(-n_weightings // _LANES) * _LANES), kind)
+    by_image[:, :n_weightings] = weights.T
+    return by_image
+
+
+def _average_precision(category: Category, by_image: Counts, wanted: Ints) -> Floats:
     """Return the category's AP over all thresholds, float64 [B]; 0 where nothing is to be found."""
-    counts = weights.take(category.images, axis=1)
-    seen = np.cumsum(counts, axis=1, dtype=np.int32)
+    n, total = len(wanted), np.zeros(len(wanted))
+    places = np.unique(np.concatenate(category.hits))
+    if not len(places):
+        return total
+    counts = by_image.take(category.images, axis=0)
+    seen = _seen(counts, places)[:, :n]
     reached = _recalls_reached(wanted)
-    total = np.zeros(len(weights))
     for (hits, ignored), n_alike in _thresholds(category):
         if len(hits):
-            right = np.cumsum(counts.take(hits, axis=1), axis=1, dtype=np.int32)
-            total += n_alike * _area(right, _judged(seen, counts, hits, ignored), reached)
+            right = _running_sums(counts.take(hits, axis=0)[:, :n])
+            judged = seen.take(np.searchsorted(places, hits), axis=0)
+            if len(ignored):
+                judged -= _passed(counts, ignored, hits)[:, :n]
+            total += n_alike * _area(right, judged, reached)
     total[wanted == 0] = 0.0
     return total / len(category.hits)
 
@@ -103,31 +124,69 @@ def _thresholds(category: Category) -> Iterator[tuple[tuple[Ints, Ints], int]]:
         yield same[0], len(same)
 
 
-def _judged(seen: Weights, counts: Weights, hits: Ints, ignored: Ints) -> Weights:
-    """Count the detections up to each hit, without the ignored ones: int32 [B, H]."""
-    judged = seen.take(hits, axis=1)
-    if len(ignored):
-        passed = np.zeros((len(counts), len(ignored) + 1), np.int32)
-        np.cumsum(counts.take(ignored, axis=1), axis=1, out=passed[:, 1:])
-        judged -= passed.take(np.searchsorted(ignored, hits), axis=1)
-    return judged
+def _seen(counts: Counts, places: Ints) -> Weights:
+    """Count the detections up to each place, itself among them: int32 [P, B].
+
+    Bytes are added eight at a time, as one word, in stretches so short that none of them overflows.
+    """
+    starts = np.concatenate([[0], places[:-1] + 1])
+    if counts.dtype != np.uint8:
+        return _running_sums(np.add.reduceat(counts[: places[-1] + 1], starts, axis=0))
+    stretch = np.iinfo(np.uint8).max // max(int(counts.max(initial=0)), 1)
+    cuts = np.union1d(starts, np.arange(0, places[-1] + 1, stretch))
+    words = np.add.reduceat(counts[: places[-1] + 1].view(np.uint64), cuts, axis=0)
+    return _running_sums(words.view(np.uint8)).take(np.searchsorted(cuts, places + 1) - 1, axis=0)
 
 
-def _area(right: Weights, judged: Weights, reached: npt.NDArray[np.uint8]) -> Floats:
+def _running_sums(counts: Counts) -> Weights:
+    """Add up from row to row: int32 [N, B]. Row by row, a row at once, which `cumsum` along this axis does not."""
+    sums = counts.astype(np.int32)
+    for before, row in pairwise(sums):
+        np.add(row, before, out=row)
+    return sums
+
+
+def _passed(counts: Counts, ignored: Ints, hits: Ints) -> Weights:
+    """Count the ignored detections before each hit: int32 [H, B]."""
+    sums = np.zeros((len(ignored) + 1, counts.shape[1]), np.int32)
+    sums[1:] = _running_sums(counts.take(ignored, axis=0))
+    return sums.take(np.searchsorted(ignored, hits), axis=0)
+
+
+def _area(right: Weights, judged: Weights, reached: _Reached) -> Floats:
     """Average the precision over the 101 recalls: float64 [B].
 
     The precision at a recall is the best at this recall or a higher one; each hit brings it for the recalls
     that it is the first to reach.
     """
-    precision = np.divide(right, np.maximum(judged, 1, out=judged))
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    offsets = np.arange(len(right), dtype=np.int64)[:, None] * reached.shape[1]
-    recalls = reached.take(right + offsets).astype(np.float64)
-    steps = np.diff(recalls, axis=1, prepend=0.0)
-    return np.asarray(np.einsum("bh,bh->b", best, steps) / len(RECALLS))
+    best = np.divide(right, np.maximum(judged, 1, out=judged))
+    for row, after in zip(best[-2::-1], best[:0:-1], strict=True):
+        np.maximum(row, after, out=row)
+    recalls = reached.at(right)
+    steps = recalls.astype(np.float64)
+    steps[1:] -= recalls[:-1]
+    return np.asarray(np.einsum("hb,hb->b", best, steps) / len(RECALLS))
 
 
-def _recalls_reached(wanted: Ints) -> npt.NDArray[np.uint8]:
-    """How many of the 101 recalls are reached with so many hits: uint8 [B, 1 + greatest number wanted]."""
-    recall = np.arange(wanted.max(initial=0) + 1) / np.maximum(wanted, 1)[:, None]
-    return np.searchsorted(RECALLS, recall, side="right").astype(np.uint8)
+@dataclass(frozen=True)
+class _Reached:
+    """How many of the 101 recalls are reached with so many hits.
+
+    Attributes:
+        table: uint8 [V, 1 + greatest number wanted], for each of the V numbers wanted that occur.
+        offsets: int32 [B], where the row of each weighting begins in the table.
+    """
+
+    table: npt.NDArray[np.uint8]
+    offsets: Weights
+
+    def at(self, right: Weights) -> npt.NDArray[np.uint8]:
+        """Return the number for hits, int32 [H, B]."""
+        return self.table.take(right + self.offsets)
+
+
+def _recalls_reached(wanted: Ints) -> _Reached:
+    numbers, rows = np.unique(wanted, return_inverse=True)
+    recall = np.arange(numbers.max(initial=0) + 1) / np.maximum(numbers, 1)[:, None]
+    table = np.searchsorted(RECALLS, recall, side="right").astype(np.uint8)
+    return _Reached(table, (rows.reshape(-1) * table.shape[1]).astype(np.int32))
