@@ -14,6 +14,8 @@ from harness.option import ACCURACY, HOW_LONG, WHAT, Option, declared
 
 DEFAULT_MIN_RUNS = 50
 DEFAULT_MIN_SECONDS = 1.0
+FAR_WINDOW_S = 1.0
+"""Least time of steady inferences of a process on a phone or board, where no other time is asked for."""
 LEAST_PATIENCE_S = 5.0
 MLPERF_MIN_SECONDS = 60.0
 """Least duration of a single-stream run (MLCommons inference policies)."""
@@ -113,3 +115,8 @@ class Settings(UserSettings):
     def patience_s(self) -> float:
         """How long one process is given to settle and to collect its samples."""
         return max(LEAST_PATIENCE_S, 3 * self.seconds_a_process)
+
+    @property
+    def watch_s(self) -> float:
+        """How long one process that has settled may be watched: its share of `max_seconds`, or longer where it must."""
+        return max(self.patience_s, self.max_seconds / self.processes)

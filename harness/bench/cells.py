@@ -15,8 +15,8 @@ from harness.bench.subjects import Subject
 from harness.delegates import CPU, CPU_REFERENCE, KINDS, OPTION, Delegate, available_cores, parse_delegate
 from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
-from harness.profiles import Profile
-from harness.settings import DEFAULT_MIN_SECONDS, Settings
+from harness.profiles import ON_HOST, Profile
+from harness.settings import DEFAULT_MIN_SECONDS, FAR_WINDOW_S, Settings
 from harness.tflite.runnable import check_runnable
 
 EXAMPLE_THREADS = 2
@@ -169,21 +169,26 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
         repetitions=request.repetitions or profile.data.repetitions,
         cores=available_cores(),
     )
-    if request.against is not None:
-        settings = _for_rounds(settings, request)
+    if request.against is not None and request.repetitions is None:
+        settings = replace(settings, repetitions=max(settings.repetitions, REPETITIONS))
     for override in request.override:
         if override.fits(*names):
             settings = with_settings(settings, override.set.given())
-    return settings
+    return _with_windows(settings, request, profile)
 
 
-def _for_rounds(settings: Settings, request: Request) -> Settings:
-    """Return settings with as many rounds as a comparison takes, each as long as ever, unless others are asked for."""
-    if request.repetitions is None:
-        settings = replace(settings, repetitions=max(settings.repetitions, REPETITIONS))
-    if settings.min_seconds == DEFAULT_MIN_SECONDS:
-        settings = replace(settings, min_seconds=MIN_SECONDS)
-    return settings
+def _with_windows(settings: Settings, request: Request, profile: Profile) -> Settings:
+    """Return settings with the time of a cell that its processes take, unless another was asked for.
+
+    On a phone or board each is watched for a second at least, since clocks there change within tenths of one; in a
+    comparison of many rounds each as long as ever.
+    """
+    if settings.min_seconds != DEFAULT_MIN_SECONDS or settings.processes == 1:
+        return settings
+    least = MIN_SECONDS if request.against is not None else DEFAULT_MIN_SECONDS
+    if profile.data.connection.kind not in ON_HOST:
+        least = max(least, settings.processes * FAR_WINDOW_S)
+    return replace(settings, min_seconds=least)
 
 
 def _refuse_single_processes(cells: Sequence[Cell]) -> None:

@@ -46,6 +46,11 @@ def make_samples(start_ns: npt.ArrayLike, duration_ns: npt.ArrayLike, steady_fro
     return samples
 
 
+def watched_s(samples: Samples) -> float | None:
+    """Return the seconds from the beginning of a process's first inference to the end of its last."""
+    return float(samples["start_ns"][-1] + samples["duration_ns"][-1]) / 1e9 if samples.size else None
+
+
 def to_bytes(samples: Samples) -> bytes:
     """Serialize to the NumPy file format."""
     buffer = io.BytesIO()

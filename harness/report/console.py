@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import units
+from harness.profiles import ON_HOST
 from harness.report import plain
 from harness.report.lines import Line, make_page
 from harness.report.quick_rows import Piece, QuickRows, RenderedOnce
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 REFERENCE = "ref"
+LASTING_S = 60.0
+"""A process that was watched for so long shows what a device does under load."""
 _MARK_WIDTH, _NAME_WIDTH, _LEAST_NAME_WIDTH, _DELEGATE_WIDTH = 1, 24, 8, 16
 _ROOMY, _TIGHT = 2, 1
 """Blanks between columns: roomy if all fits, tight before any important column is left out."""
@@ -101,6 +104,7 @@ FORMS: dict[str, Callable[[Any], str]] = {
     "inferences": units.count,
     "images": units.count,
     "ms": units.milliseconds,
+    "s": units.duration,
     "inferences/s": units.rate,
     "images/s": units.rate,
     "MB of 2^20 bytes": units.megabytes,
@@ -367,11 +371,23 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[list[str
     parts += [MAP_INTERVAL if "mAP\n95" in titles and any(map(_is_at_upper_end, lines)) else ""]
     if any(parts):
         yield list(filter(None, parts))
+    yield from _watched(lines)
 
 
 def _is_at_upper_end(line: Line) -> bool:
     high, value = line.row["map_high"], line.row["map"]
     return high is not None and value is not None and high <= value
+
+
+def _watched(lines: Sequence[Line]) -> Iterator[list[str]]:
+    """Say how long phones and boards were watched, which heat up and change their clocks later."""
+    far = [line.row["watched_s"] for line in lines if line.row["device_kind"] not in ON_HOST]
+    short = [seconds for seconds in far if seconds is not None and seconds < LASTING_S]
+    if short:
+        yield [
+            f"each process was watched for at least {min(short):.2g} s: what sets in later (heat, a lower clock) shows "
+            "with --sustained 10m"
+        ]
 
 
 def _model(line: Line) -> str:

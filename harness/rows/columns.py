@@ -116,7 +116,7 @@ def _own_accuracy(field: str) -> Callable[[Cell], Any]:
 
 
 def _processes(
-    field: str, put_together: Callable[[list[int]], float], divisor: float
+    field: str, put_together: Callable[[list[float]], float], divisor: float
 ) -> Callable[[Cell], Any]:
     def take(cell: Cell) -> float | None:
         if not has_own_times(cell.record):
@@ -132,7 +132,7 @@ def _one_of(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _median(values: list[int]) -> float:
+def _median(values: list[float]) -> float:
     from statistics import median
 
     return median(values)
@@ -174,6 +174,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("total_nodes", INTEGER, "nodes", "graph nodes of the model", _record("delegate.total_nodes")),
     Column("threads", INTEGER, "", "CPU threads", _record("threads")),
     Column("runtime", TEXT, "", "the inference runtime and its version", _record("runtime")),
+    Column(
+        "against", TEXT, "", "the model that it was measured in turn with, by `--against`", _record("against")
+    ),
     Column("status", TEXT, "", _one_of(Status), lambda cell: str(cell.record.status)),
     Column(
         "verdict",
@@ -197,6 +200,13 @@ COLUMNS: tuple[Column, ...] = (
         "inferences",
         "steady inferences that the latency is computed from",
         _latency("n_samples"),
+    ),
+    Column(
+        "watched_s",
+        NUMBER,
+        "s",
+        "from a process's first inference to its last, the shortest of the processes; what sets in later is not seen",
+        _processes("watched_s", min, 1),
     ),
     Column("latency_mean_ms", NUMBER, "ms", "mean of the steady inferences", _latency("mean_ms")),
     Column("latency_std_ms", NUMBER, "ms", "their standard deviation", _latency("std_ms")),

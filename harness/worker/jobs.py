@@ -29,6 +29,8 @@ class LatencyJob:
             finds; None for the CPU.
         delegate_options: Options of the library.
         other_model: Path of a model that is run in between, to see what switching costs; None for none.
+        watch_seconds: A process that has settled is watched for three times as long as it took to, so that a state that
+            is not the last shows; but for no longer than this.
     """
 
     model: str
@@ -44,6 +46,7 @@ class LatencyJob:
     delegate_library: str | None = None
     delegate_options: dict[str, str] = field(default_factory=dict)
     other_model: str | None = None
+    watch_seconds: float = 0.0
     kind: str = "latency"
 
 

@@ -33,6 +33,8 @@ Durations = npt.NDArray[np.int64]
 CHUNK_SECONDS = 0.1
 """How long the loop runs before it looks whether it may stop; looking costs some µs, between two inferences."""
 MAX_SAMPLES = 2_000_000
+WATCH = 3.0
+"""Times the warm-up that a process is watched for."""
 
 
 def run(job: LatencyJob, runtime: Runtime) -> None:
@@ -70,7 +72,7 @@ def run(job: LatencyJob, runtime: Runtime) -> None:
 def _measure(
     interpreter: Any, feeds: list[tuple[int, npt.NDArray[np.generic]]], job: LatencyJob
 ) -> tuple[Durations, Durations, int | None]:
-    """Run until enough inferences are steady, or until the time is up.
+    """Run until enough inferences are steady and were watched for long enough, or until the time is up.
 
     Returns:
         Start times and durations in ns of all inferences, the first one included, and the index of the first
@@ -78,22 +80,33 @@ def _measure(
     """
     starts, durations = np.zeros(MAX_SAMPLES, np.int64), np.zeros(MAX_SAMPLES, np.int64)
     done = _chunk(interpreter, feeds, starts, durations, 0, 1)
-    deadline = starts[0] + round(job.max_seconds * 1e9)
+    deadline, watch_ns = round(job.max_seconds * 1e9), 0.0
     steady_from: int | None = None
     gc.collect()
     gc.disable()
     try:
         while True:
-            done = _chunk(interpreter, feeds, starts, durations, done, _next_stop(durations, done, job))
-            out_of_time = time.perf_counter_ns() >= deadline or done >= MAX_SAMPLES
+            stop = _next_stop(starts, durations, done, job, watch_ns)
+            done = _chunk(interpreter, feeds, starts, durations, done, stop)
+            elapsed = time.perf_counter_ns() - int(starts[0])
+            out_of_time = elapsed >= deadline or done >= MAX_SAMPLES
             if out_of_time or _may_be_enough(durations, done, job):
                 # The first inference is a figure of its own and never part of the steady state.
                 found = steady_start(durations[1:done])
                 steady_from = None if found is None else found + 1
-                if out_of_time or _is_enough(durations, steady_from, done, job):
+                watch_ns = _watch_ns(starts, steady_from, job)
+                enough = _is_enough(durations, steady_from, done, job)
+                if (enough and elapsed >= watch_ns) or (out_of_time and not enough) or done >= MAX_SAMPLES:
                     return starts[:done], durations[:done], steady_from
     finally:
         gc.enable()
+
+
+def _watch_ns(starts: Durations, steady_from: int | None, job: LatencyJob) -> float:
+    """Return how long to watch: three times the warm-up that was found, so that a state that does not last shows."""
+    if steady_from is None:
+        return 0.0
+    return min(WATCH * float(starts[steady_from] - starts[0]), job.watch_seconds * 1e9)
 
 
 def _chunk(
@@ -122,13 +135,14 @@ def _chunk(
     return end
 
 
-def _next_stop(durations: Durations, done: int, job: LatencyJob) -> int:
+def _next_stop(starts: Durations, durations: Durations, done: int, job: LatencyJob, watch_ns: float) -> int:
     """Return how far to go: what fits into a chunk of time, at least one inference, at most what is still wanted."""
     typical = max(float(np.median(durations[max(0, done - 20) : done])), 1.0)
     chunk = max(1, int(CHUNK_SECONDS * 1e9 / typical))
     missing_runs = job.min_runs + 1 - done
     missing_time = job.min_seconds * 1e9 - float(durations[1:done].sum())
-    wanted = max(missing_runs, int(np.ceil(missing_time / typical)), 1)
+    to_watch = watch_ns - float(starts[done - 1] + durations[done - 1] - starts[0])
+    wanted = max(missing_runs, int(np.ceil(max(missing_time, to_watch) / typical)), 1)
     return min(done + min(chunk, wanted), MAX_SAMPLES)
 
 

@@ -95,3 +95,29 @@ def test_a_model_of_the_user_s_is_measured_on_one_thread_and_on_all_cores(prepar
     assert delegates(prepared(models=(), delegates=())) == ["cpu:1", "cpu:2", "cpu-reference:1"]
     monkeypatch.setattr("harness.bench.cells.available_cores", lambda: 1)
     assert delegates(prepared(models=("shapes-float32",), delegates=())) == ["cpu:1"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "seconds"),
+    [
+        ("local", {}, 0.2),
+        ("coral", {}, 0.2),
+        ("adb", {}, 1.0),
+        ("ssh", {}, 1.0),
+        ("ssh", {"min_seconds": 0.5}, 0.1),
+        ("ssh", {"against": "m"}, 1.0),
+        ("local", {"against": "m"}, 0.2),
+    ],
+)
+def test_a_process_on_a_phone_or_board_is_watched_for_a_second_unless_another_time_is_asked_for(
+    kind, given, seconds
+):
+    from types import SimpleNamespace
+
+    from harness.bench.cells import _settings
+
+    profile = SimpleNamespace(data=SimpleNamespace(repetitions=5, connection=SimpleNamespace(kind=kind)))
+    request = with_given(Request(models=("m",)), given)
+    settings = _settings(request, profile, ("m", "d", "cpu:1"))
+    assert settings.seconds_a_process == pytest.approx(seconds)
+    assert settings.repetitions == (10 if given.get("against") else 5)

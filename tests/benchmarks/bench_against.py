@@ -132,13 +132,13 @@ def count(title: str, base: Path, new: Path, n: int, rounds: int) -> Counter[str
     for turn in range(1, n + 1):
         with tempfile.TemporaryDirectory() as place:
             cell, latency = compare_once(base, new, rounds, Path(place))
+            free = alone(cell).decision
         word = "disturbed" if cell.disturbed and latency.decision == "~" else latency.decision
         found[word] += 1
         shown = "unknown" if latency.percent is None else f"{latency.percent:+.1f}%"
         ends = (
             "" if latency.low is None else f" ({latency.low:+.1f}…{latency.high:+.1f}%, p = {latency.p:.2g})"
         )
-        free = alone(cell).decision
         print(
             f"  {turn:2}: {shown}{ends}: {word}; by its rounds alone {free}; load {os.getloadavg()[0]:.1f}",
             flush=True,

@@ -357,7 +357,7 @@ def _without_run(text):
 
 def _without_measured(text):
     """Null stays null: that a figure is unknown is not a matter of the clock."""
-    names = r"latency_\w+|fps|init_ms|first_inference_ms|peak_memory_mb|images_per_second|n_samples"
+    names = r"latency_\w+|fps|init_ms|first_inference_ms|peak_memory_mb|images_per_second|n_samples|watched_s"
     return re.sub(rf'"({names})": [\d.e+-]+', r'"\1": "<measured>"', text)
 
 

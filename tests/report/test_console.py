@@ -277,3 +277,17 @@ def test_notes_that_differ_in_numbers_only_are_one():
 def test_the_title_says_over_how_many_classes_the_map_is_an_average(evaluated, known, words):
     row = {"dataset": "d", "n_images": 220, "classes_evaluated": evaluated, "classes_in_dataset": known}
     assert console.measured_on(SimpleNamespace(row=row)).endswith(words)
+
+
+def test_tables_of_phones_and_boards_say_how_long_they_were_watched_and_what_shows_more():
+    row = dict.fromkeys(columns.NAMES) | {
+        "run_id": "r", "model": "m", "delegate_requested": "cpu:1", "status": "ok", "latency_median_ms": 1.5,
+        "reasons": [],
+    }  # fmt: skip
+    texts = [
+        render([row | {"device": kind, "device_kind": kind, "watched_s": seconds}], 100)
+        for kind, seconds in (("adb", 1.2), ("local", 1.2), ("adb", 600.0), ("ssh", None))
+    ]
+    found = ["watched for at least 1.2 s" in " ".join(text.split()) for text in texts]
+    assert found == [True, False, False, False]
+    assert "--sustained 10m" in texts[0]

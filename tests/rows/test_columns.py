@@ -10,7 +10,7 @@ from harness.rows import columns, frame
 PUBLIC = tuple(
     """
 run_id started_at model model_sha256 quantization size_bytes device device_kind delegate_requested delegate_actual
-delegated_nodes total_nodes threads runtime status verdict reasons checks n_samples latency_mean_ms
+delegated_nodes total_nodes threads runtime against status verdict reasons checks n_samples watched_s latency_mean_ms
 latency_std_ms latency_median_ms latency_median_low_ms latency_median_high_ms latency_p90_ms latency_p95_ms
 latency_p99_ms
 latency_min_ms latency_max_ms fps init_ms first_inference_ms peak_memory_mb dataset n_images images_per_second
@@ -22,14 +22,19 @@ ar_small ar_medium ar_large
 
 TEXTS = {
     "run_id", "started_at", "model", "model_sha256", "quantization", "device", "device_kind", "delegate_requested",
-    "delegate_actual", "runtime", "status", "verdict", "dataset", "classes_matched_by",
+    "delegate_actual", "runtime", "against", "status", "verdict", "dataset", "classes_matched_by",
 }  # fmt: skip
 WHOLE = {
     "size_bytes", "delegated_nodes", "total_nodes", "threads", "n_samples", "n_images", "classes_evaluated",
     "classes_in_dataset",
 }  # fmt: skip
 LISTS = {"reasons", "checks", "classes_unknown_to_model", "classes_not_in_dataset"}
-SPEED = [name for name in PUBLIC if name.endswith("_ms")] + ["n_samples", "fps", "peak_memory_mb"]
+SPEED = [name for name in PUBLIC if name.endswith("_ms")] + [
+    "n_samples",
+    "watched_s",
+    "fps",
+    "peak_memory_mb",
+]
 FIGURES = PUBLIC[PUBLIC.index("map") :]
 
 
@@ -58,7 +63,7 @@ def test_every_column_takes_a_plain_value_of_its_type(column, make_run):
     run.cell()
     value = only_row(run)[column.name]
     kinds = {"string": str, "Int64": int, "Float64": float, "object": list}
-    unknown = {"map_low", "map_high", "ap_small", "ar_small"}
+    unknown = {"against", "map_low", "map_high", "ap_small", "ar_small"}
     assert value is None if column.name in unknown else type(value) is kinds[column.dtype]
 
 

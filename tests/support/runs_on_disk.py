@@ -60,6 +60,7 @@ def write_process(
         steady_from=WARM_UP,
         samples=file,
         samples_crc32=checksum(data),
+        watched_s=float(durations_ns.sum()) / 1e9,
     )
 
 

@@ -28,6 +28,7 @@ def latency_job(cell: Cell, inputs: Path | None, repetition: int, output: Path) 
         min_runs=settings.runs_a_process,
         min_seconds=settings.seconds_a_process,
         max_seconds=settings.patience_s,
+        watch_seconds=settings.watch_s,
         seed=settings.seed + repetition,
         output=str(output),
         memory_limit_mb=settings.memory_limit_mb,

@@ -18,7 +18,7 @@ from harness.errors import MeasurementError
 from harness.hashing import hash_file
 from harness.paths import is_file
 from harness.records.records import DelegateFacts, ProcessFacts
-from harness.records.samples import load_samples
+from harness.records.samples import load_samples, watched_s
 from harness.records.store import now
 from harness.records.telemetry import AfterOtherModel, MachineState, Telemetry
 from harness.vocabulary import Status
@@ -49,8 +49,10 @@ class PythonWorker:
         """Time a cell in a process of its own."""
         started = now()
         job = latency_job(cell, prepare_inputs(cell, scratch.parent), repetition, scratch)
-        answer = self.carry_out(job, LatencyResult, scratch, START_TIMEOUT_S + 2 * job.max_seconds)
+        limit_s = START_TIMEOUT_S + 2 * max(job.max_seconds, job.watch_seconds)
+        answer = self.carry_out(job, LatencyResult, scratch, limit_s)
         result = answer.result
+        samples = load_samples(scratch / "samples.npy")
         remarks = tuple(filter(None, [result.check.remark, result.after_other_problem]))
         facts = ProcessFacts(
             index=repetition,
@@ -64,9 +66,10 @@ class PythonWorker:
             peak_memory_bytes=result.peak_memory_bytes,
             steady_from=result.steady_from,
             duration_s=answer.duration_s,
+            watched_s=watched_s(samples),
             telemetry=_telemetry(cell, result),
         )
-        return TimedProcess(facts, load_samples(scratch / "samples.npy"))
+        return TimedProcess(facts, samples)
 
     def infer(self, cell: Cell, scratch: Path, on_progress: OnProgress) -> DatasetInference:
         """Run a cell over its dataset in a process of its own."""
@@ -98,7 +101,7 @@ class PythonWorker:
     def check(self, cell: Cell, scratch: Path) -> OutputCheck:
         """Infer in a process of its own and compare; a process that times a cell does the same after it."""
         job = latency_job(cell, prepare_inputs(cell, scratch.parent), 0, scratch)
-        job = replace(job, min_runs=1, min_seconds=0.0, max_seconds=0.0, other_model=None)
+        job = replace(job, min_runs=1, min_seconds=0.0, max_seconds=0.0, watch_seconds=0.0, other_model=None)
         return self.carry_out(job, LatencyResult, scratch, SHORT_JOB_TIMEOUT_S).result.check
 
     def carry_out(

@@ -155,8 +155,10 @@ def _box(process: ProcessFacts, n: str, levels: Sequence[float | None] | None) -
 
 
 def _telemetry(process: ProcessFacts) -> list[str]:
-    """Return clock and temperature before and after a process, as far as they were read."""
+    """Return how long a process was watched, and its clock and temperature, as far as they are known."""
     states, lines = process.telemetry.states, []
+    if process.watched_s is not None:
+        lines.append(f"process {process.index + 1}: watched for {process.watched_s:.2g} s")
     for values, unit in (([s.mhz for s in states], "MHz"), ([s.celsius for s in states], "°C")):
         if any(value is not None for value in values):
             shown = " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in values)

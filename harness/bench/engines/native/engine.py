@@ -202,8 +202,14 @@ def _process_facts(cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
         peak_memory_bytes=None if output.memory.peak_mb is None else round(output.memory.peak_mb * 2**20),
         summary=None if truth.status == Status.FAILED else _summary_facts(output.steady),
         duration_s=run.duration_s,
+        watched_s=_watched_s(output.steady),
         telemetry=run.report.telemetry,
     )
+
+
+def _watched_s(steady: Statistics | None) -> float | None:
+    """Return the seconds of the inferences that the tool counts, which come after a warm-up of its own."""
+    return None if steady is None else steady.count * steady.mean_ns / 1e9
 
 
 def _noise(run: ToolRun, truth: Truth) -> tuple[str, ...]:
