@@ -46,7 +46,6 @@ OPERATORS = (
     "EXP",
     "SIN",
     "COS",
-    "LOG",
     "ROUND",
     "SIGN",
     "HARD_SWISH",
