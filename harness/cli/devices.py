@@ -14,7 +14,8 @@ from harness import units
 from harness.bench.request import FarmChoice, with_farm
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.farm_options import farm_options
-from harness.cli.printing import note, show
+from harness.cli.printing import Loudness, loudness, note, show
+from harness.drivers.base import DeviceInfo
 from harness.errors import UsageError
 from harness.report.content import Content, Form
 from harness.workspace import Workspace, find_workspace
@@ -61,8 +62,25 @@ def command(ctx: click.Context, /, format_: str, clean: str | None, yes: bool, *
         return
     from harness.drivers.registry import list_devices
 
-    found = list_devices(find_workspace(ctx.obj))
+    workspace = find_workspace(ctx.obj)
+    found = list_devices(workspace)
     _emit([{name: asdict(device)[name] for name in COLUMNS} for device in found], COLUMNS, format_)
+    if format_ == "table":
+        _say_what_is_absent(found, workspace)
+
+
+def _say_what_is_absent(found: Sequence[DeviceInfo], workspace: Workspace) -> None:
+    """Say on stderr what kinds of devices are not there, and with --verbose each profile that nothing answered for."""
+    from harness.drivers.absent import absences, silent_profiles
+
+    for text in absences(found):
+        note(text)
+    silent = list(silent_profiles(found, workspace))
+    if loudness() is Loudness.VERBOSE:
+        for text in silent:
+            note(text)
+    elif silent:
+        note(f"{len(silent)} profiles of devices that are not there; --verbose names each")
 
 
 def _clean(text: str, workspace: Workspace, *, yes: bool, format_: str) -> None:

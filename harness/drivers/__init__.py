@@ -4,6 +4,7 @@
     registry        the drivers by kind of connection; devices opened and listed
     names           devices by the names that users give them
     discovery       parts of the search for phones and for boards
+    absent          kinds of devices that are not there, and why
     shell_device    what phones and boards have in common: retries, time limits, orphans, the store
     shell           commands and scripts in the shell of a phone or a board
     content         files on a device, kept by their hash

@@ -46,3 +46,13 @@ def test_this_computer_is_listed_from_its_profile(repository, tmp_path):
     shutil.copy(repository / "devices" / "local.toml", tmp_path / "devices")
     done = CliRunner().invoke(command, ["--format", "json"], obj=str(tmp_path), catch_exceptions=False)
     assert "local" in {row["name"] for row in json.loads(done.stdout)}
+
+
+def test_what_is_not_there_is_said_beside_the_table(repository, tmp_path):
+    for folder in ("devices", "models"):
+        (tmp_path / folder).mkdir()
+    for name in ("local", "coral-usb"):
+        shutil.copy(repository / "devices" / f"{name}.toml", tmp_path / "devices")
+    done = CliRunner().invoke(command, [], obj=str(tmp_path), catch_exceptions=False)
+    assert "no phone:" in done.stderr or "adb" in done.stdout
+    assert "no Edge TPU:" in done.stderr or "coral" in done.stdout

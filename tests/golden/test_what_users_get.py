@@ -371,6 +371,9 @@ def _without_machine(text):
     facts = re.findall(r'"(model|soc|os|abi)": "([^"]+)"', told[0]) if told else []
     for key, value in facts:
         text = text.replace(f'"{value}"', f'"<{key}>"')
+    text = re.sub(
+        r'("check": "(?:other load|governor|temperature)", )"state": .*?(, "kind")', r'\1"<quiet>"\2', text
+    )
     text = re.sub(r'("check": "gpu", "state": "ok", "found": ")[^"]+', r"\1<drivers>", text)
     words = ", ".join(value for _, value in facts)
     return text.replace(words, "<facts>") if words else text

@@ -2,6 +2,7 @@
 
 check    one check: what was found, and what to do
 host     this computer
+quiet    how quiet this computer is
 phone    a phone
 board    a board
 checkup  devices: reached, described, files and commands tried, then what their kind needs

@@ -1,4 +1,4 @@
-"""Checks of what a run needs on this computer: the runtime, the workspace, a place for results, USB, the Edge TPU."""
+"""Checks of what a run needs on this computer: runtime, workspace, a place for results, USB, the Edge TPU, quiet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from harness.delegates import GPU
 from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import usb_phones
 from harness.drivers.checkup.check import Check, State
+from harness.drivers.checkup.quiet import check_quiet
 from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_kind
 from harness.drivers.coral.device import clock_in_words, describe_tpu
 from harness.drivers.local_gpu import find_gpu
@@ -47,6 +48,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     yield _usb()
     yield check_gpu()
     yield check_edge_tpu()
+    yield from check_quiet(HOST)
 
 
 def _runtime() -> Check:
