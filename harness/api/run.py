@@ -47,6 +47,7 @@ class RunKeywords(UserSettings):
     keep: int | None = None
     output: PathLike | None = None
     dry_run: bool = False
+    progress: bool | None = None
     resume: PathLike | bool = False
     scheduler: str | None = None
     tls_ca: PathLike | None = None
@@ -64,6 +65,7 @@ def run(given: Mapping[str, Any]) -> pd.DataFrame:  # noqa: D417 - the keywords 
         models: Names of cards, paths of cards or .tflite files, or the path of one plan; nothing for the bundled
             example.
         dry_run: Return the cells and the seconds they take instead; measure nothing.
+        progress: Show bars with the time left: None where a person sees them, on a terminal and in a notebook.
         resume: Go on with an interrupted run: its id or folder, or True for the newest.
         workspace: Folder with devices/ and models/; None to look it up.
 
@@ -86,13 +88,17 @@ def run(given: Mapping[str, Any]) -> pd.DataFrame:  # noqa: D417 - the keywords 
     """
     from harness.bench.observer import Silent
     from harness.report import class_match
+    from harness.report.progress import where_seen
+    from harness.report.run_progress import Shown, planned_tasks
     from harness.rows import frame
     from harness.session import carry_out
 
     prepared = _prepare(given)
     if given.get("dry_run"):
         return _planned(prepared)
-    outcome = carry_out(prepared, Silent())
+    with where_seen(given.get("progress")) as shown:
+        observer = Silent() if shown is None else Shown(shown, planned_tasks(prepared))
+        outcome = carry_out(prepared, observer)
     found = frame.read_results([outcome.folder])
     result = frame.to_frame(found.records)
     remarks = [*prepared.remarks, *class_match.lines(prepared.matches), *found.warnings]

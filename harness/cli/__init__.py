@@ -27,7 +27,6 @@ completion        shell completion of names and files
 signals           SIGTERM and SIGHUP, which end a command as Ctrl-C does
 printing          data to stdout or a file, everything else to stderr
 progress          the progress of a long job, on stderr
-run_progress      the progress of `harness run`
 farm_options      options of commands that reach a farm
 farm_progress     the progress of a run on a farm
 dry_run           `harness run --dry-run`: the cells and about how long they take

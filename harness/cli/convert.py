@@ -115,8 +115,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     SOURCE may also be the name of a card whose source has to be converted.
     """
-    from harness.cli.run_progress import Shown
     from harness.conversion import workflow
+    from harness.report.run_progress import Shown
 
     job = make_job(_request(ctx.obj, options), note)
     with progress() as shown:

@@ -14,9 +14,10 @@ import rich_click as click
 from harness import outputs, units
 from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit_bytes, note, show, warn
-from harness.cli.progress import Progress, progress
+from harness.cli.progress import progress
 from harness.cli.types import OutputFile, Place
 from harness.diagnosis.request import DEFAULT_LAYER_IMAGES, DEFAULT_LIMIT, Request, make_case, refuse_outputs
+from harness.report.progress import Progress
 
 if TYPE_CHECKING:
     from harness.diagnosis.attempt import Attempt

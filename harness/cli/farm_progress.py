@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from harness import units
-from harness.cli.progress import Progress
+from harness.report.progress import Progress
 from harness.vocabulary import FAILURES
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from harness.workspace import find_workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.cli.progress import Progress
     from harness.download import OnProgress
     from harness.fetch import Fetched
     from harness.recognize.probe import ReadingScore
+    from harness.report.progress import Progress
 
 COLUMNS = (
     *("name", "file", "available", "quantization", "input", "decoder", "license", "source", "size_bytes"),

@@ -40,8 +40,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     Zeros save room in a compressed file only: the .tflite keeps its size, and dense kernels keep their speed.
     """
-    from harness.cli.run_progress import Shown
     from harness.quantization import variants
+    from harness.report.run_progress import Shown
 
     model, how = subject(ctx.obj, options)
     with progress() as shown:

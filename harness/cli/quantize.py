@@ -72,8 +72,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     MODEL is a .tflite file, a card's name or a card's path. The representative data is checked first.
     """
-    from harness.cli.run_progress import Shown
     from harness.quantization import workflow
+    from harness.report.run_progress import Shown
 
     job = _job(ctx.obj, options)
     if options["check_only"]:

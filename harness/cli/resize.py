@@ -44,8 +44,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     Detectors with constant anchors or grids cannot be resized: the reason is told and no file is written.
     """
-    from harness.cli.run_progress import Shown
     from harness.quantization import variants
+    from harness.report.run_progress import Shown
 
     model, how = subject(ctx.obj, options)
     with progress() as shown:

@@ -15,10 +15,11 @@ from harness.cli.common import CONTEXT, examples, format_option, option_groups
 from harness.cli.farm_options import farm_options
 from harness.cli.options import given_of, options_of
 from harness.cli.printing import console_err, note, tell, warn
-from harness.cli.progress import Progress, progress
-from harness.cli.run_progress import Shown
+from harness.cli.progress import progress
 from harness.cli.signals import ignore_signals
 from harness.option import GROUPS, OUTPUT
+from harness.report.progress import Progress
+from harness.report.run_progress import Shown, planned_tasks
 from harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _command_line() -> tuple[str, ...]:
 def _observer(prepared: Prepared, shown: Progress) -> Any:
     """What shows the progress: of this computer, or of a whole farm."""
     if prepared.farm is None:
-        return Shown(shown)
+        return Shown(shown, planned_tasks(prepared))
     from harness.cli.farm_progress import FarmShown
 
     farm = prepared.farm

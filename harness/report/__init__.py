@@ -1,5 +1,7 @@
 """Render records and rows: table, file, page. Nothing here measures or computes figures.
 
+progress            bars, for a terminal and for a notebook
+run_progress        how far a run is
 content             the content of a command's output, in any format
 consoles            the terminal, and the width of other output
 plain               rows as JSON, CSV and Markdown

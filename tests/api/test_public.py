@@ -79,7 +79,7 @@ def test_no_keyword_is_left_to_chance():
 def test_run_takes_the_keyword_of_every_option_with_its_default():
     parameters = inspect.signature(harness.run).parameters
     keywords = {one.keyword for table in TABLES for one in declared(table)}
-    assert set(parameters) == keywords | {"models", "workspace", "resume", "dry_run"}
+    assert set(parameters) == keywords | {"models", "workspace", "resume", "dry_run", "progress"}
     for one in declared(Settings):
         assert parameters[one.keyword].default == getattr(Settings, one.name)
         assert re.search(

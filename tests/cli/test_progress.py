@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness.cli import progress
-from harness.cli.run_progress import Shown
+from harness.report.progress import where_seen
+from harness.report.run_progress import Shown
 
 
 class Terminal(io.StringIO):
@@ -47,6 +48,34 @@ def test_progress_on_a_terminal_is_a_bar_that_shows_text_as_it_is(monkeypatch, n
     assert "[x] failed" in text
     assert "25%" in text
     assert ("\x1b[38;5;" in text or "\x1b[35m" in text) != no_color
+
+
+def test_several_devices_have_a_bar_each_and_a_total_that_is_known_from_the_start():
+    told = []
+    shown = Shown(SimpleNamespace(update=lambda *what: told.append(what)), {"pixel": 6, "local": 2})
+    cell = SimpleNamespace(
+        device="pixel",
+        delegate="gpu",
+        model=SimpleNamespace(name="ssd"),
+        settings=SimpleNamespace(processes=5),
+    )
+    shown.begin(6)
+    shown.task(SimpleNamespace(kind="latency", repetition=1, cell=cell))
+    assert told == [
+        (0.0, 6, "pixel: ssd gpu latency 2/5", "pixel"),
+        (0.0, 8, "2 devices, pixel: ssd gpu latency 2/5"),
+    ]
+
+
+def test_python_shows_no_progress_where_nobody_sees_it_or_none_is_wanted(monkeypatch):
+    for wanted in (None, False):
+        with where_seen(wanted) as shown:
+            assert shown is None
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with where_seen(None) as shown:
+        shown.update(1, 4, "cell")
+    with where_seen(False) as none:
+        assert none is None
 
 
 def test_a_device_that_went_away_is_said_to_be_waited_for(capsys):
