@@ -17,7 +17,8 @@ from pathlib import Path
 from PIL import ExifTags, Image
 
 from harness.accuracy.pixel_modes import UnknownPixelsError, to_rgb
-from harness.errors import HostFaultError, cannot_read, is_host_fault
+from harness.errors import HostFaultError, UsageError, cannot_read, is_host_fault
+from harness.paths import status
 
 Size = tuple[int, int]
 """Width and height in pixels."""
@@ -95,9 +96,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
         UnreadableImageError: It is not an image that Pillow can decode; also where the block finds that out.
         HostFaultError: This computer cannot read it: its disk fails, or a right is missing. No fault of the image.
     """
+    _refuse_no_file(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            raise UnreadableImageError(path, "is no file")
         with warnings.catch_warnings():
             # What spoils the pixels is raised; what is wrong with the metadata spoils nothing.
             warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\b")
@@ -110,6 +110,16 @@ def opened(path: Path) -> Iterator[Image.Image]:
         if isinstance(error, OSError) and is_host_fault(error):
             raise HostFaultError(cannot_read(path, error)) from error
         raise UnreadableImageError(path, str(error) or type(error).__name__) from error
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse what is there and is no file: a pipe would be waited for."""
+    try:
+        found = status(path)
+    except UsageError as error:
+        raise HostFaultError(str(error)) from error
+    if found is not None and not stat.S_ISREG(found.st_mode):
+        raise UnreadableImageError(path, "is no file")
 
 
 def read_header(path: Path) -> Header:
