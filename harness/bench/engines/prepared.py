@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.child_process import Completed, OnLine, wait_for
+from harness.paths import working_folder
 from harness.worker.prepared import READ_AT_START
 
 MODULE = "harness.worker.prepared"
@@ -79,7 +80,7 @@ class PreparedWorkers:
             request = {
                 "job": number,
                 "path": str(job),
-                "folder": str(Path.cwd()),
+                "folder": str(working_folder()),
                 "variables": dict(environment),
             }
             socket.send_fds(
