@@ -114,6 +114,7 @@ def test_a_process_on_a_phone_or_board_is_watched_for_a_second_unless_another_ti
 ):
     from types import SimpleNamespace
 
+    # private: a device of each kind of connection would be needed to make its cells
     from harness.bench.cells import _settings
 
     profile = SimpleNamespace(data=SimpleNamespace(repetitions=5, connection=SimpleNamespace(kind=kind)))

@@ -24,6 +24,7 @@ def measure(monkeypatch):
         interpreter = SimpleNamespace(invoke=invoke, set_tensor=lambda index, value: None)
         given = {"min_runs": 10, "min_seconds": 0.2, "max_seconds": 5.0, "watch_seconds": 12.0, **changes}
         job = LatencyJob("m.tflite", "cpu", 1, None, seed=0, output="", **given)
+        # private: how long it measures shows on a clock that is simulated only
         starts, durations, steady_from = latency._measure(interpreter, [(0, np.zeros(1))], job)
         return (starts[-1] + durations[-1]) / 1e9, None if steady_from is None else starts[steady_from] / 1e9
 
