@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import rich_click as click
@@ -33,22 +34,42 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
     from harness.recognize.find import find_file
     from harness.tflite.inspect.model import inspect
 
-    found = inspect(find_file(model, ctx.obj))
+    file = find_file(model, ctx.obj)
+    found = inspect(file)
     if other is not None:
-        _emit_difference(found, inspect(find_file(other, ctx.obj)), format_)
+        files = (file, find_file(other, ctx.obj))
+        stated = _stated((model, other), files, ctx.obj)
+        _emit_difference(found, inspect(files[1]), stated, format_)
         return
     from harness.report.inspection_sheet import content
 
     show(content(found), format_)
 
 
-def _emit_difference(first: Mapping[str, Any], second: Mapping[str, Any], format_: str) -> None:
+def _stated(names: tuple[str, str], files: tuple[Path, Path], workspace: str | None) -> list[dict[str, Any]]:
+    """Return what the files and, where cards are named, the cards state otherwise; nothing where one is unreadable."""
+    from harness.diagnosis.stated import rows
+    from harness.errors import HarnessError
+    from harness.recognize.find import find_model
+    from harness.workspace import find_workspace
+
+    try:
+        bare = any(name.endswith((".tflite", ".lite")) for name in names)
+        cards = (None, None) if bare else tuple(find_model(name, find_workspace(workspace)) for name in names)
+        return [dict(row) for row in rows(cards[0], cards[1], files)]
+    except HarnessError:
+        return []
+
+
+def _emit_difference(
+    first: Mapping[str, Any], second: Mapping[str, Any], stated: list[dict[str, Any]], format_: str
+) -> None:
     from harness.report.content import nested
     from harness.report.inspection_difference import sheet
     from harness.tflite.inspect.difference import COLUMNS, difference
 
-    rows = list(difference(first, second))
+    rows = [*difference(first, second), *stated]
     if rows or format_ != "table":
-        show(nested(rows, COLUMNS, {"table": lambda: sheet(first, second)}), format_)
+        show(nested(rows, COLUMNS, {"table": lambda: sheet(first, second, stated)}), format_)
     else:
         note("no difference: the two files are the same")

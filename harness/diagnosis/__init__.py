@@ -10,6 +10,7 @@
     remainder  what no cause explains, and what to do next
     causes     the causes: one file each
     remedies   what to do about a cause
+    stated     what both sides state, compared without running anything
     diagnose   everything in order
     harm       classes that a remedy harms
     attempt    `--try`: remedies carried out and measured

@@ -26,6 +26,8 @@ NEAR_BITS = 16
 """Near-duplicates differ in at most so many of the 256 bits of their difference hashes."""
 MOST_NAMED = 3
 SMALL_SHARE, UPSCALED = 0.1, 0.75
+RANDOM = 0.2
+"""Correlation of neighbouring places below which an image is noise; pictures have 0.7 and more."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,22 @@ def near_duplicates(found: Material) -> list[Finding]:
     ]
 
 
+def noise(found: Material) -> list[Finding]:
+    """Random numbers reach other values deep in a network than pictures do."""
+    rough = [fact for fact in found.readable if abs(fact.smoothness) < RANDOM]
+    if not rough or len(rough) <= SMALL_SHARE * len(found.readable):
+        return []
+    return [
+        Finding(
+            "noise",
+            "error",
+            f"{len(rough)} of {len(found.readable)} images are random numbers ({_named(rough)}): neighbouring pixels "
+            "have nothing to do with each other.",
+            "Calibrate with pictures: ranges of noise do not fit a network's activations.",
+        )
+    ]
+
+
 def size(found: Material) -> list[Finding]:
     """Arrays must have the model's size; images should not have to be enlarged."""
     wanted = (found.spec.width, found.spec.height)
@@ -247,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
     too_few,
     repeated,
     near_duplicates,
+    noise,
     values,
     size,
     blank,

@@ -36,6 +36,7 @@ class ImageFacts:
         luma: Mean brightness, 0…255.
         contrast: Standard deviation of the brightness.
         grey: Whether the channels are equal.
+        smoothness: Correlation of neighbouring places' brightness: near 1 in pictures of anything, 0 in random numbers.
         problem: Why it cannot be read; None when it can, and only then the other numbers mean something.
     """
 
@@ -48,9 +49,12 @@ class ImageFacts:
     luma: float = 0.0
     contrast: float = 0.0
     grey: bool = False
+    smoothness: float = 1.0
     problem: str | None = None
 
 
+EVEN = 1e-6
+"""Power of the brightness below which there is nothing to correlate."""
 FLAT = 3.0
 """Contrast below which an image shows nothing; its difference hash is noise."""
 
@@ -113,7 +117,15 @@ def _facts(name: str, digest: str, size: tuple[int, int], pixels: _Floats) -> Im
         luma=float(luma.mean()),
         contrast=contrast,
         grey=bool(np.abs(colour - colour.mean(axis=-1, keepdims=True)).mean() < GREY_DIFFERENCE),
+        smoothness=_smoothness(luma),
     )
+
+
+def _smoothness(luma: _Floats) -> float:
+    """Return the correlation of each place with its right neighbour; 1 for an even image."""
+    first, second = luma[:, :-1] - luma[:, :-1].mean(), luma[:, 1:] - luma[:, 1:].mean()
+    power = float((first**2).sum() * (second**2).sum())
+    return float((first * second).sum() / power**0.5) if power > EVEN else 1.0
 
 
 def _difference_hash(luma: _Floats) -> npt.NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from harness.text import clean
 MOST_LINES = 25
 """Lines of the whole sheet; every difference is in the other formats."""
 _MOST_OPERATORS = 6
+_MOST_STATED = 6
 _REST = "every difference: --format json"
 
 Found = Mapping[str, Any]
@@ -33,9 +34,15 @@ _FACTS: tuple[tuple[str, Callable[[Found], str]], ...] = (
 )
 
 
-def sheet(first: Found, second: Found) -> RenderableType:
-    """Return what differs between two models: facts, operators, and what delegates take of each."""
-    rows = [row for row in _rows(first, second) if row[1] != row[2]]
+def sheet(first: Found, second: Found, stated: Sequence[Found] = ()) -> RenderableType:
+    """Return what differs between two models: facts, operators, what delegates take of each.
+
+    Args:
+        first: The inspection of the one.
+        second: Of the other.
+        stated: Rows of `key`, `first` and `second`: statements of files and cards that contradict each other.
+    """
+    rows = [*_contradictions(stated), *(row for row in _rows(first, second) if row[1] != row[2])]
     most = MOST_LINES - 5  # the two files, the heading, an empty line and where the rest is
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("", "A", "B"):
@@ -44,6 +51,13 @@ def sheet(first: Found, second: Found) -> RenderableType:
         table.add_row(*(Text(clean(text)) for text in row))
     names = [Text(clean(f"{place}: {found['model']}")) for place, found in (("A", first), ("B", second))]
     return Group(*names, table, Text(""), Text(_REST, style="dim"))
+
+
+def _contradictions(stated: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
+    for row in stated[:_MOST_STATED]:
+        yield str(row["key"]), row["first"] or "", row["second"] or ""
+    if len(stated) > _MOST_STATED:
+        yield "other statements", "", f"{len(stated) - _MOST_STATED} more differ"
 
 
 def _rows(first: Found, second: Found) -> Iterator[tuple[str, str, str]]:

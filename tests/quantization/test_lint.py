@@ -170,6 +170,12 @@ def test_evenly_coloured_images_are_an_error(photos):
     assert named(findings(photos(noise=False)), "blank").severity == "error"
 
 
+def test_random_numbers_are_an_error(photos):
+    random = np.random.default_rng(0)
+    noise = array(photos(n=20), lambda pixels: random.uniform(-1, 1, pixels.shape))
+    assert named(findings(noise), "noise").severity == "error"
+
+
 def test_a_damaged_image_is_named_and_left_out(photos):
     folder = photos()
     (folder / "000.jpg").write_bytes((folder / "000.jpg").read_bytes()[:400])

@@ -43,6 +43,7 @@ What they share:
     suspects         constants that are no rounding of the float model's, sorted
     put_back         the float model's constants in the quantized file, run
     emulations       the float model quantized in parts, run
+    fitting          ranges that fit, for the quantized file's tensors
     ranges           stored ranges against real values
     pipeline_config  the training's `pipeline.config`, read
     confidence       how sure a cause is, graded by the gain without it

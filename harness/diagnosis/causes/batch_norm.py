@@ -31,4 +31,5 @@ def examine(evidence: Evidence) -> Finding | None:
         "Export with the moving averages of the checkpoint (inference mode), then quantize, as the command does from "
         "the float model.",
         (Number("layers", len(layers)), Number("median difference", share)),
+        whole=True,
     )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from harness.diagnosis.causes import put_back
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
-from harness.diagnosis.causes.emulations import parameters_for_layer
+from harness.diagnosis.causes.fitting import fitting_ranges
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
 from harness.diagnosis.layers.constants import short
 from harness.diagnosis.layers.layers import Layer
-from harness.diagnosis.layers.stored_scales import COPYING, affine_of
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs.patched_file import Affine
-from harness.tflite.graph import Subgraph
-from harness.tflite.values import LIMITS
 
 CAUSE = "clipped-range"
 MOST = 4
@@ -31,10 +25,10 @@ def examine(evidence: Evidence) -> Finding | None:
     layers = list(found.narrow)
     if not layers or is_wrongly_calibrated(evidence, found):
         return None
-    right = dict(_ranges(evidence, layers))
+    right = dict(fitting_ranges(evidence, layers))
     if not right:
         return None
-    gain = put_back.try_patch(evidence, activations=right)
+    gain = put_back.gain_of_ranges(evidence, right)
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -56,37 +50,6 @@ def examine(evidence: Evidence) -> Finding | None:
             "Quantize again: the ranges of these layers alone are wrong, so calibrate with images that reach them.",
         ),
     )
-
-
-def _ranges(evidence: Evidence, layers: Sequence[Layer]) -> Iterator[tuple[int, Affine]]:
-    """Yield for each tensor, and those that only move its values on, a range that holds the float values."""
-    graph = evidence.pair.quantized.graph.primary
-    for layer in layers:
-        tensor = graph.tensors[layer.pair.quantized]
-        if tensor.dtype not in LIMITS:
-            continue
-        fitting = parameters_for_layer(layer)
-        shift = LIMITS[tensor.dtype][0] + 128 if tensor.dtype in {"int8", "uint8"} else 0
-        right = Affine(fitting.scale, fitting.zero_point + shift)
-        for index in alike(graph, tensor.index):
-            yield index, right
-
-
-def alike(graph: Subgraph, start: int) -> set[int]:
-    """Return a tensor and all that must be stored like it, because bytes are only moved between them."""
-    own = affine_of(graph.tensors[start])
-    found, grown = {start}, True
-    while grown:
-        grown = False
-        for operator in graph.operators:
-            if operator.name not in COPYING:
-                continue
-            ends = {*operator.inputs, *operator.outputs} - {-1}
-            near = {i for i in ends if not graph.tensors[i].constant and affine_of(graph.tensors[i]) == own}
-            if near & found and not near <= found:
-                found |= near
-                grown = True
-    return found
 
 
 def _words(layer: Layer) -> str:

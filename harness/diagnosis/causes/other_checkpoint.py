@@ -32,4 +32,5 @@ def examine(evidence: Evidence) -> Finding | None:
             Number("layers", n_all),
             Number("median difference", share),
         ),
+        whole=True,
     )

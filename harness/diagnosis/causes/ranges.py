@@ -21,6 +21,10 @@ SOME = 0.1
 """Where the input itself was calibrated for another range, a tenth of the tensors cut off confirms it."""
 OTHER = 0.1
 """Ends of a calibrated input that differ by a tenth of the range: real images hold nearly black and nearly white."""
+DULL = 0.7
+"""Share of the input's values below which the images that calibrated it were dull: dark, pale, or one."""
+NOISY = 0.8
+"""Median share of the last layers' values that ranges of noise hold; those of one picture hold nine tenths."""
 PIXELS = 100.0
 """A value that only pixels of 0…255 reach: normalized ones are below 3."""
 MOVING = frozenset(
@@ -98,9 +102,41 @@ def input_range_problem(evidence: Evidence) -> str | None:
     if max(abs(held[0] - wanted.low), abs(held[1] - wanted.high)) <= slack:
         return None
     like = " (pixels that nobody normalized)" if held[1] > PIXELS else ""
+    if held[1] - held[0] < DULL * (wanted.high - wanted.low):
+        like = " (images of little contrast, or of one brightness)"
     return (
         f"the input was calibrated for {held[0]:.3g}…{held[1]:.3g}{like}, and the float network gets {wanted}"
     )
+
+
+def describe_shape(found: RangeFit) -> str:
+    """Return in words what images, or what calibrator, leave ranges that are cut off in this way.
+
+    A calibrator that leaves out the largest values cuts off from the first layer on; images of another kind reach the
+    first layers' values and not those of the last ones.
+    """
+    layers = [layer for layer in found.layers if layer.pair.operator != INPUT]
+    third = max(1, len(layers) // 3)
+    early, late = (
+        [_width_share(layer) for layer in layers[:third]],
+        [_width_share(layer) for layer in layers[-third:]],
+    )
+    if sum(share < NARROW for share in early) >= 0.5 * len(early):
+        return (
+            "from the first layer on, with the input's range right: as of a calibrator that leaves out the largest "
+            "values (percentile, or entropy), or of images with less contrast"
+        )
+    if sorted(late)[len(late) // 2] < NOISY:
+        return "the later the layer the more, and the first ones not: as of random numbers, or of images unlike these"
+    return (
+        "single layers more than others, and the first ones not: as of too few images, or one again and again"
+    )
+
+
+def _width_share(layer: Layer) -> float:
+    """Return the width of a range as a share of that of the values."""
+    values = max(layer.float_max, 0.0) - min(layer.float_min, 0.0)
+    return ((layer.range_high or 0.0) - (layer.range_low or 0.0)) / values if values > 0 else 1.0
 
 
 def list_names(layers: Sequence[Layer], most: int = 3) -> str:

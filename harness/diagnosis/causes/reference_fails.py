@@ -16,6 +16,8 @@ from harness.errors import HarnessError
 CAUSE = "reference-fails"
 NOTHING, OBJECTS = 0.02, 10
 """mAP below which a model finds next to nothing, over at least so many objects."""
+BETTER = 0.05
+"""mAP by which no quantization makes a model better."""
 TRIED = (
     "label_offset",
     "output_order",
@@ -31,8 +33,10 @@ def examine(evidence: Evidence) -> Finding | None:
     """Try other labels and other cards for the float model where it finds next to nothing."""
     accuracy = evidence.loss.float
     figure = None if accuracy is None else accuracy.interval.map
-    if accuracy is None or figure is None or figure >= NOTHING or len(evidence.truth.ids) < OBJECTS:
+    if accuracy is None or figure is None or len(evidence.truth.ids) < OBJECTS:
         return None
+    if figure >= NOTHING:
+        return _worse(evidence)
     found = _of_float_alone(evidence)
     start = f"the float side itself has mAP {figure:.3f}, so quantization is not what is wrong"
     numbers = (Number("float side", figure, "mAP"),)
@@ -43,6 +47,26 @@ def examine(evidence: Evidence) -> Finding | None:
         )  # fmt: skip
     return replace(
         found, cause=CAUSE, sentence=f"{start}; {found.sentence}", numbers=(*numbers, *found.numbers)
+    )
+
+
+def _worse(evidence: Evidence) -> Finding | None:
+    """Tell where the float side is worse than the quantized one, beyond chance and far."""
+    found = evidence.loss.difference
+    if found is None or found.low is None or found.low <= 0 or (found.difference or 0.0) < BETTER:
+        return None
+    layers = {pair.layer for pair in evidence.constants.differing("weights", "bias")}
+    others = f"; their constants differ in {len(layers)} layer(s)" if layers else ""
+    return Finding(
+        CAUSE,
+        "certain",
+        "seen in both sides' mAP, beyond chance",
+        f"the float side is worse than the quantized one (mAP {found.first:.3f} against {found.second:.3f}), so it is "
+        f"not the model that this one was made from, or is fed or read wrongly{others}",
+        (Number("float side", found.first, "mAP"), Number("quantized side", found.second, "mAP")),
+        None,
+        "setting",
+        advice("Give the float model that the quantized one was made from, with the card that fits it."),
     )
 
 

@@ -8,6 +8,7 @@ from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import (
     WIDE,
     RangeFit,
+    describe_shape,
     fit_ranges,
     input_range_problem,
     is_wrongly_calibrated,
@@ -69,8 +70,8 @@ def _what(evidence: Evidence, found: RangeFit, faults: tuple[Fault, ...]) -> str
     if cut >= unused:
         worst = sorted(found.narrow, key=lambda layer: -(layer.clipped or 0.0))
         return (
-            f"{cut} of {len(found.layers)} activations are cut off: their ranges are of fewer or duller images than "
-            f"these (worst: {list_names(worst)}), as from too few or one repeated image"
+            f"{cut} of {len(found.layers)} activations are cut off (worst: {list_names(worst)}), "
+            f"{describe_shape(found)}"
         )
     names = list_names(found.wide)
     return f"{unused} of {len(found.layers)} activations use less than a quarter of their range ({names})"

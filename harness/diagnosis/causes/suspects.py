@@ -16,6 +16,9 @@ from harness.diagnosis.layers.constants import ConstantPair
 
 MOST_LAYERS, SEVERAL = 0.5, 4
 """From half of the layers on all are of another checkpoint; from four biases on they have something in common."""
+PART = 0.25
+MOVED = frozenset({"other", "scaled", "shifted", "rescaled"})
+"""What other statistics do to biases, and to weights."""
 TELLING = frozenset({"other", "rescaled", "clipped"})
 """What another training does to weights."""
 
@@ -83,16 +86,22 @@ def _of_layers(
     rescaled = {fault.pair.output for fault in weights if fault.kind == "rescaled"}
     hard = {fault.pair.output for fault in weights} - rescaled
     soft = [fault for fault in faults if fault.pair.output not in hard]
-    moved = [
-        fault
-        for fault in soft
-        if fault.kind in {"other", "scaled", "shifted", "rescaled"} and not fault.pair.head
-    ]
-    statistics = moved if len({fault.pair.output for fault in moved}) >= SEVERAL else []
+    moved = [fault for fault in soft if fault.kind in MOVED]
+    statistics = moved if _are_statistics(moved, n_layers) else []
     left = [fault for fault in faults if fault not in statistics]
     outputs = {fault.pair.output for fault in left if fault.pair.part == "weights"}
     single = [fault for fault in left if fault.pair.output in outputs]
     return (), tuple(statistics), tuple(single), tuple(fault for fault in left if fault not in single)
+
+
+def _are_statistics(moved: Sequence[ConstantFault], n_layers: int) -> bool:
+    """Whether biases differ in a quarter of the layers, or in several in ways of their own.
+
+    A few that have one factor in common were converted wrongly.
+    """
+    n = len({fault.pair.output for fault in moved})
+    alike = len({fault.words for fault in moved}) == 1 and moved[0].kind == "scaled"
+    return n >= SEVERAL and (n >= PART * n_layers or not alike)
 
 
 def pairs_of(faults: Sequence[ConstantFault]) -> list[ConstantPair]:
