@@ -105,6 +105,7 @@ def _with_layers(evidence: Evidence, case: Case) -> Evidence:
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:
     """Test every cause, and rank those that were found; one that cannot be tested does not stop the others."""
     from harness.diagnosis.causes.ranking import explains, rank, without_lesser_guesses
+    from harness.diagnosis.causes.same_loss import tell_apart
     from harness.diagnosis.remainder import find_remainder
 
     found: list[Finding] = []
@@ -124,13 +125,13 @@ def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None
             found += [finding] if finding is not None else []
             if finding is not None and name in DECISIVE:
                 break
-    ranked = rank(without_lesser_guesses(found))
+    ranked, same = tell_apart(evidence, rank(without_lesser_guesses(found)))
     findings = tuple(finding for finding in ranked if explains(finding, evidence))
     named = {*(one.cause for one in found), *(name for name, _ in untested)}
     return Diagnosis(
         evidence,
         findings,
         tuple(untested),
-        tuple(finding for finding in ranked if finding not in findings),
+        (*(finding for finding in ranked if finding not in findings), *same),
         find_remainder(evidence, findings, tuple(name for name in tested if name not in named)),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import ModelCard
+from harness.diagnosis.runs.patched_file import Affine, Floats
 from harness.edit.nms import NmsChange
 
 Confidence = Literal["certain", "likely", "possible"]
@@ -42,6 +44,28 @@ class Remedy:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What a trial changed to take a cause away, so that another one can be tried on top of it.
+
+    Attributes:
+        card: Another card for the file; None for its own.
+        constants: Tensor → the real values that it shall hold.
+        activations: Tensor → how it shall be stored.
+        options: Place of an operator → other options of it.
+    """
+
+    card: ModelCard | None = None
+    constants: Mapping[int, Floats] = field(default_factory=dict)
+    activations: Mapping[int, Affine] = field(default_factory=dict)
+    options: Mapping[int, Mapping[str, float | int | bool]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many constants, ranges and operators it changes; a card is one."""
+        return (self.card is not None) + len(self.constants) + len(self.activations) + len(self.options)
+
+
+@dataclass(frozen=True)
 class Finding:
     """A cause that was found.
 
@@ -55,6 +79,7 @@ class Finding:
             without the cause; None where it was not measured.
         effort: The work that the remedy takes.
         remedy: What to do.
+        correction: What the trial changed; None where that cannot be put together with other changes.
     """
 
     cause: str
@@ -65,6 +90,7 @@ class Finding:
     gain: PairedDifference | None
     effort: Effort
     remedy: Remedy
+    correction: Correction | None = field(default=None, compare=False, repr=False)
 
 
 def unmeasured(

@@ -40,6 +40,7 @@ It returns None where the test found nothing, or could not be made. The causes:
 What they share:
 
     hypotheses       other cards, tried
+    contradictions   scales that the biases behind them contradict
     suspects         constants that are no rounding of the float model's, sorted
     put_back         the float model's constants in the quantized file, run
     emulations       the float model quantized in parts, run
@@ -48,6 +49,7 @@ What they share:
     pipeline_config  the training's `pipeline.config`, read
     confidence       how sure a cause is, graded by the gain without it
     ranking          which cause to look at first
+    same_loss        causes that are one loss seen from two sides
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
+from harness.diagnosis.causes.contradictions import misread_biases
 from harness.diagnosis.causes.emulations import Emulations, layers_by_tensor, open_emulations
+from harness.diagnosis.causes.fitting import fitting_ranges
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated, list_names
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Correction, Finding, Number
 from harness.diagnosis.layers.joined_outputs import find_joined_outputs
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.remedies import remedies
@@ -56,6 +58,7 @@ def _finding(evidence: Evidence, emulations: Emulations, wide: list[Layer]) -> F
             "Quantize again without the images that give outliers, or bound the layers (ReLU6); the command "
             "calibrates anew.",
         ),
+        Correction(constants=misread_biases(evidence), activations=dict(fitting_ranges(evidence, wide))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.diagnosis.causes import put_back
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
+from harness.diagnosis.causes.contradictions import misread_biases
 from harness.diagnosis.causes.fitting import fitting_ranges
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated
@@ -28,7 +29,7 @@ def examine(evidence: Evidence) -> Finding | None:
     right = dict(fitting_ranges(evidence, layers))
     if not right:
         return None
-    gain = put_back.gain_of_ranges(evidence, right)
+    gain, correction = put_back.try_ranges(evidence, right, misread_biases(evidence))
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -49,6 +50,7 @@ def examine(evidence: Evidence) -> Finding | None:
             evidence,
             "Quantize again: the ranges of these layers alone are wrong, so calibrate with images that reach them.",
         ),
+        correction,
     )
 
 

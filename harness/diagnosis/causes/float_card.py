@@ -23,6 +23,9 @@ def examine(evidence: Evidence) -> Finding | None:
     means, normalized = input_values.prepared_values(plain, info), input_values.card_values(card.input, info)
     if normalized is None or means.is_close_to(normalized):
         return None
+    reference = evidence.pair.float
+    if reference is not None and not means.is_close_to(input_values.values_of(reference)):
+        return None  # then pixels are no better: the network was made for other values
     sentence = (
         f"the {info.dtype} input stands for {means} when it gets the pixels themselves, but the card, as of a float "
         f"twin, normalizes them to {normalized} first"

@@ -9,7 +9,7 @@ from harness.accuracy.bootstrap import PairedDifference
 from harness.cards import ModelCard
 from harness.diagnosis.causes.confidence import allows_guesses, gain_text, grade_cause
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Correction, Finding, Number
 from harness.diagnosis.remedies import remedies
 from harness.diagnosis.runs.changes import Change, Trial
 from harness.errors import HarnessError
@@ -53,6 +53,7 @@ def best_card(evidence: Evidence, cause: str, found: Sequence[Hypothesis]) -> Fi
         trial.difference,
         "setting",
         remedies.new_card(evidence, best.card),
+        Correction(card=best.card),
     )
 
 

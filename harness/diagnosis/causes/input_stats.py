@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.causes.confidence import Grade, gain_text, grade_cause
+from harness.diagnosis.causes.contradictions import is_input_contradicted
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import fit_ranges, is_wrongly_calibrated
 from harness.diagnosis.evidence import Evidence
@@ -38,10 +39,15 @@ def examine(evidence: Evidence) -> Finding | None:
 def _wanted(evidence: Evidence) -> InputValues | None:
     """Return the float network's input values, where the quantized one gets others and cannot store these.
 
-    Where its input can store them, feeding the pixels so is the simpler remedy: `input-quantization`.
+    Where its input can store them, feeding the pixels so is the simpler remedy: `input-quantization`; not where the
+    biases of the first layer were stored for another scale of the input.
     """
     model, reference = evidence.pair.quantized, evidence.pair.float
-    if reference is None or not input_values.is_integer(model) or model.card.input.mean is not None:
+    if reference is None or not input_values.is_integer(model):
+        return None
+    if is_input_contradicted(evidence):
+        return input_values.values_of(reference)
+    if model.card.input.mean is not None:
         return None
     wanted, found = input_values.values_of(reference), input_values.values_of(model)
     if found.is_close_to(wanted) or input_values.can_store(model.description.image_input, wanted):

@@ -8,7 +8,7 @@ from harness.diagnosis.causes import put_back
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Correction, Finding, Number
 from harness.diagnosis.layers.stated import StatedDifference, stated_differences
 from harness.diagnosis.remedies import remedies
 from harness.tflite.graph import POSTPROCESS
@@ -26,7 +26,8 @@ def examine(evidence: Evidence) -> Finding | None:
     found = [one for one in stated_differences(evidence.pair) if one.option not in OF_NMS]
     if not found:
         return None
-    gain = put_back.try_patch(evidence, options=changes(found))
+    correction = Correction(options=changes(found))
+    gain = put_back.try_correction(evidence, correction)
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -43,6 +44,7 @@ def examine(evidence: Evidence) -> Finding | None:
         remedies.requantize(
             evidence, "Export both files with the same options; the command quantizes the float model."
         ),
+        correction,
     )
 
 

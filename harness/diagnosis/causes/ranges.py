@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.diagnosis.causes.contradictions import is_input_contradicted
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.layers.layers import Layer
 from harness.diagnosis.layers.matching import INPUT
@@ -65,6 +66,8 @@ def fit_ranges(evidence: Evidence) -> RangeFit:
     informative = [
         layer for layer in evidence.layers.layers if _is_informative(layer, evidence.pair.quantized)
     ]
+    if is_input_contradicted(evidence):  # then it was calibrated well, and changed afterwards
+        informative = [layer for layer in informative if layer.pair.operator != INPUT]
     wide = [layer for layer in informative if (layer.range_use or 0.0) < WIDE]
     narrow = [layer for layer in informative if layer not in wide and _is_cut_off(layer)]
     return RangeFit(tuple(informative), tuple(wide), tuple(narrow))
@@ -95,7 +98,7 @@ def input_range_problem(evidence: Evidence) -> str | None:
     """Return in words the range the input was calibrated for, where the float network gets another one."""
     reference, model = evidence.pair.float, evidence.pair.quantized
     held = input_values.storable_range(model.description.image_input)
-    if reference is None or held is None:
+    if reference is None or held is None or is_input_contradicted(evidence):
         return None
     wanted = input_values.values_of(reference)
     slack = OTHER * (wanted.high - wanted.low)

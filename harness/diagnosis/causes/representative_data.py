@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.emulations import open_emulations
+from harness.diagnosis.causes.fitting import all_fitting_ranges
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.causes.ranges import (
     WIDE,
@@ -15,7 +16,7 @@ from harness.diagnosis.causes.ranges import (
     list_names,
 )
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number, Remedy, unmeasured
+from harness.diagnosis.findings import Correction, Finding, Number, Remedy, unmeasured
 from harness.diagnosis.remedies import remedies, samples
 from harness.diagnosis.runs import input_values
 from harness.diagnosis.runs.scratch import scratch_folder
@@ -49,6 +50,7 @@ def examine(evidence: Evidence) -> Finding | None:
         gain,
         "requantize",
         _remedy(evidence),
+        Correction(activations=all_fitting_ranges(evidence)),
     )
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.accuracy.bootstrap import PairedDifference
 from harness.diagnosis.causes import put_back
 from harness.diagnosis.causes.confidence import gain_text, grade_cause
+from harness.diagnosis.causes.contradictions import biases_behind, scales_before_biases
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.findings import Correction, Finding, Number
 from harness.diagnosis.layers.stored_scales import WrongScale, wrong_scales
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs.patched_file import Floats, layer_inputs
 
 CAUSE = "stored-scale"
 MOST = 4
@@ -20,10 +19,11 @@ MOST = 4
 
 def examine(evidence: Evidence) -> Finding | None:
     """Write the scales that the operators need into the file."""
-    found = wrong_scales(evidence.pair.quantized.graph)
+    found = _found(evidence)
     if not found:
         return None
-    gain = _gain(evidence, found)
+    correction = _correction(evidence, found)
+    gain = put_back.try_correction(evidence, correction)
     grade = grade_cause(gain, evidence, seen=True)
     if grade is None:
         return None
@@ -40,25 +40,22 @@ def examine(evidence: Evidence) -> Finding | None:
         remedies.requantize(
             evidence, "Quantize the float model again, as the command does: the file contradicts itself."
         ),
+        correction,
     )
 
 
-def _gain(evidence: Evidence, found: Sequence[WrongScale]) -> PairedDifference:
+def _found(evidence: Evidence) -> list[WrongScale]:
+    """Return the tensors whose scale their operator or the biases behind them contradict, but for the input's."""
+    graph = evidence.pair.quantized.graph
+    behind = [one for one in scales_before_biases(evidence) if one.tensor not in graph.primary.inputs]
+    right = {one.tensor: one.right for one in behind}
+    return [*behind, *(one for one in wrong_scales(graph, right) if one.tensor not in right)]
+
+
+def _correction(evidence: Evidence, found: Sequence[WrongScale]) -> Correction:
     """Correct the scales, and let the layers that read the tensors have the float model's biases."""
     right = {one.tensor: one.right for one in found}
-    return put_back.try_patch(evidence, biases_behind(evidence, set(right)), right)
-
-
-def biases_behind(evidence: Evidence, tensors: set[int]) -> dict[int, Floats]:
-    """Return the float model's biases of the layers that read some tensors: theirs were stored for another scale."""
-    readers = {
-        operator.inputs[places.bias]
-        for operator in evidence.pair.quantized.graph.primary.operators
-        if (places := layer_inputs(operator)) is not None
-        and len(operator.inputs) > places.bias
-        and operator.inputs[places.activation] in tensors
-    }
-    return {pair.tensor: pair.first for pair in evidence.constants.of("bias") if pair.tensor in readers}
+    return Correction(constants=biases_behind(evidence, set(right)), activations=right)
 
 
 def _words(one: WrongScale) -> str:
@@ -66,6 +63,11 @@ def _words(one: WrongScale) -> str:
     right = f"scale {one.right.scale:.4g}, zero point {one.right.zero_point}"
     if one.kind == "fixed":
         return f"{one.operator} ({one.layer}) is stored with {stated}, and its kernel always gives {right}"
+    if one.kind == "biases":
+        return (
+            f"{one.operator} ({one.layer}) is stored with {stated}, and the biases of all layers that read it were "
+            f"stored for scale {one.right.scale:.4g}"
+        )
     if one.kind == "cut off":
         return f"the output {one.layer} has {stated} and cannot hold what is computed before it with {right}"
     return (

@@ -7,12 +7,13 @@ of the order of classes; what is left are single layers. Each constant is suspec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from harness.diagnosis.causes.contradictions import misread_biases
 from harness.diagnosis.causes.float16_underflow import is_underflow
 from harness.diagnosis.evidence import Evidence
-from harness.diagnosis.layers.constant_faults import ConstantFault, class_order, name_fault
-from harness.diagnosis.layers.constants import ConstantPair
+from harness.diagnosis.layers.constant_faults import ConstantFault, class_order, name_fault, takes_few_values
+from harness.diagnosis.layers.constants import ConstantPair, Constants
 
 MOST_LAYERS, SEVERAL = 0.5, 4
 """From half of the layers on all are of another checkpoint; from four biases on they have something in common."""
@@ -50,25 +51,55 @@ def find_suspects(evidence: Evidence) -> Suspects:
     """Return the faults of the constants; no inference."""
     found = evidence.constants
     anchors = tuple(name_fault(pair) for pair in found.differing("anchors", "constant"))
-    wrong = [pair for pair in found.differing("weights", "bias") if not is_underflow(pair)]
+    misread = misread_biases(evidence)
+    wrong = [
+        pair
+        for pair in found.differing("weights", "bias")
+        if not is_underflow(pair) and pair.tensor not in misread
+    ]
     faults = [name_fault(pair) for pair in wrong]
-    classes = _classes(faults)
+    classes = _classes(faults, found)
     faults = [fault for fault in faults if fault not in classes]
-    few = [fault for fault in faults if fault.kind == "few bits"]
-    layers = {fault.pair.output for fault in few}
-    few += [fault for fault in faults if fault.pair.part == "bias" and fault.pair.output in layers]
+    few = _few_bits(faults)
     faults = [fault for fault in faults if fault not in few]
     rest = _of_layers(faults, len(found.of("weights")))
     return Suspects(classes, tuple(few), *rest, anchors)
 
 
-def _classes(faults: Sequence[ConstantFault]) -> tuple[ConstantFault, ...]:
+def _few_bits(faults: Sequence[ConstantFault]) -> list[ConstantFault]:
+    """Return weights of few bits, layers too small to tell alone that have no more beside others, and their biases."""
+    found = [fault for fault in faults if fault.kind == "few bits"]
+    if not found:
+        return []
+    bits = max(fault.bits for fault in found)
+    found += [
+        fault
+        for fault in faults
+        if fault.pair.part == "weights" and fault not in found and takes_few_values(fault.pair, bits)
+    ]
+    layers = {fault.pair.output for fault in found}
+    return [*found, *(one for one in faults if one.pair.part == "bias" and one.pair.output in layers)]
+
+
+def _classes(faults: Sequence[ConstantFault], found: Constants) -> tuple[ConstantFault, ...]:
     """Return the heads' permuted channels, where the same permutation of classes is behind them."""
-    heads = [fault for fault in faults if fault.pair.head and fault.order and class_order(fault.order)]
+    heads = [
+        fault
+        for fault in faults
+        if fault.pair.head and fault.order and class_order(fault.order) and _moves_bias(fault, found)
+    ]
     if not any(fault.pair.part == "weights" for fault in heads):
         return ()
     outputs = {fault.pair.output for fault in heads}
     return tuple(fault for fault in faults if fault.pair.output in outputs)
+
+
+def _moves_bias(fault: ConstantFault, found: Constants) -> bool:
+    """Whether a layer's bias is in the order of its weights: classes that move take theirs along."""
+    for bias in found.of("bias"):
+        if bias.output == fault.pair.output:
+            return replace(bias, first=bias.first.reshape(-1)[list(fault.order)]).is_rounding
+    return True
 
 
 def _of_layers(

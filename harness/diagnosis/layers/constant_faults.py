@@ -151,9 +151,27 @@ def _fits(pair: ConstantPair, expected: npt.NDArray[Any]) -> bool:
 
 def _few_bits(pair: ConstantPair) -> ConstantFault | None:
     bits = used_bits(pair)
-    if bits is None or pair.share > 0.5:
+    if bits is None or not is_rounded_up_or_down(pair):
         return None
     return ConstantFault(pair, "few bits", f"has weights of {bits} bits", bits=bits)
+
+
+def is_rounded_up_or_down(pair: ConstantPair) -> bool:
+    """Whether weights keep the float model's order in each channel: of two, the larger one is nowhere the smaller.
+
+    However few values a rounding leaves, it does that; of another training's weights the order is another one.
+    """
+    rows = _Rows.of(pair)
+    order = np.argsort(rows.first, axis=1, kind="stable")
+    stored = np.take_along_axis(rows.second, order, axis=1)
+    lower = np.maximum.accumulate(stored, axis=1) - stored
+    return bool((lower <= FIT * np.take_along_axis(rows.steps, order, axis=1)).all())
+
+
+def takes_few_values(pair: ConstantPair, bits: int) -> bool:
+    """Whether a layer, however small, has no more values than some bits can tell apart, rounded from the float ones."""
+    few = pair.integers.dtype.itemsize == 1 and len(np.unique(pair.integers)) <= 2**bits
+    return few and is_rounded_up_or_down(pair)
 
 
 def used_bits(pair: ConstantPair) -> int | None:

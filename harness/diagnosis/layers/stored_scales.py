@@ -6,7 +6,7 @@ that of their input: their kernels copy bytes, whatever the file says of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.diagnosis.layers.constants import short
@@ -46,7 +46,7 @@ class WrongScale:
         tensor: The tensor to correct.
         stated: What the file says.
         right: What it should say.
-        kind: `moved`, `fixed` or `cut off`.
+        kind: `moved`, `fixed`, `cut off`, or `biases` where those behind it contradict it.
     """
 
     operator: str
@@ -57,11 +57,16 @@ class WrongScale:
     kind: str
 
 
-def wrong_scales(graph: Graph) -> list[WrongScale]:
-    """Return the activations whose scale or zero point contradicts the operator that makes them."""
+def wrong_scales(graph: Graph, right: Mapping[int, Affine] | None = None) -> list[WrongScale]:
+    """Return the activations whose scale or zero point contradicts the operator that makes them.
+
+    Args:
+        graph: The quantized graph.
+        right: Tensor → its right scale, where that is known to be another one than the file's.
+    """
     primary = graph.primary
     found: list[WrongScale] = []
-    known: dict[int, Affine] = {}
+    known: dict[int, Affine] = dict(right or {})
     for operator in primary.operators:
         for wrong in _of_operator(operator, primary, known):
             known[wrong.tensor] = wrong.right
