@@ -67,10 +67,10 @@ def _further(evidence: Evidence, done: Sequence[Finding], claim: Finding) -> Pai
     before = Correction()
     own = evidence.pair.quantized.card
     for one in done:
-        before = _joined(own, before, one.correction)
+        before = joined(own, before, one.correction)
     try:
         first = corrected(evidence, before)
-        return evidence.runs.compare(first, corrected(evidence, _joined(own, before, claim.correction)))
+        return evidence.runs.compare(first, corrected(evidence, joined(own, before, claim.correction)))
     except HarnessError:
         return None
 
@@ -79,7 +79,7 @@ def _adds(further: PairedDifference) -> bool:
     return (further.difference or 0.0) >= LEAST_GAIN and (further.low is None or further.low > 0)
 
 
-def _joined(own: ModelCard, first: Correction, second: Correction | None) -> Correction:
+def joined(own: ModelCard, first: Correction, second: Correction | None) -> Correction:
     """Return both corrections; where both change the same, the first one's."""
     if second is None:
         return first

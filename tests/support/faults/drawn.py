@@ -58,7 +58,7 @@ KINDS: dict[str, Kind] = {
     "float-broken":      Kind(("reference-fails",)),
     # what is said of stored numbers
     "zero-point-off":    Kind(("stored-scale",)),
-    "scale-off":         Kind(("clipped-range", "activation-outliers")),
+    "scale-off":         Kind(("clipped-range", "activation-outliers", "stored-scale")),
     "moved-scale":       Kind(("stored-scale",)),
     "squashed-scale":    Kind(("stored-scale",), POST),
     "weight-scales":     Kind(("layer-weights",)),
