@@ -7,6 +7,8 @@ from tests.support.faults import library
 
 IMAGES = 40
 """Few, so that the tests are quick; `tests/benchmarks/bench_faults.py` takes all."""
+SUBTLE = frozenset({"letterboxed"})
+"""Faults that cost 0.02 mAP: only all images prove that anything is lost."""
 QUICK_SHARED = ("ssd_labels", "ssd_order", "ssd_nms", "ssd_integer_outputs")
 
 found: dict[str, int | None] = {}
@@ -15,7 +17,7 @@ found: dict[str, int | None] = {}
 @pytest.mark.parametrize("name", library.BUNDLED)
 def test_the_true_cause_is_among_the_first_three(workshop, name):
     fault = library.BUNDLED[name](workshop)
-    result = examined(fault, IMAGES, layer_images=12)
+    result = examined(fault, None if name in SUBTLE else IMAGES, layer_images=12)
     found[name] = result.rank
     named = [finding.cause for finding in result.diagnosis.findings]
     if name == "threads_lose_classes" and not named:
