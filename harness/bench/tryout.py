@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness import atomic
 from harness.bench.engines.base import Engine
 from harness.bench.engines.choose import uses_native_tool
 from harness.bench.estimate import cost_of_inferences, estimate_plan, known_seconds, latency_key
@@ -74,8 +75,8 @@ def _tried(cell: Cell, engine: Engine) -> float | None:
     )
     with tempfile.TemporaryDirectory(prefix="harness-try-") as folder:
         scratch = Path(folder) / "try"
-        scratch.mkdir()
         try:
+            atomic.make_folder(scratch)
             samples = engine.time(replace(cell, settings=settings, other=None), 0, scratch).samples
         except (HarnessError, OSError):
             return None  # the run itself says what is wrong with it

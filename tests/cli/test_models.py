@@ -120,7 +120,7 @@ def test_the_table_says_why_a_file_is_not_here_and_fits_100_columns(harness):
 
 def test_the_bundled_cards_fit_100_columns_one_line_each(repository, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
-    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit):
         main(["--workspace", str(repository), "models"])
     lines = capsys.readouterr().out.splitlines()

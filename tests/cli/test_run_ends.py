@@ -62,7 +62,9 @@ def command_in(err):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_asks_for_an_end_gets_the_command_that_goes_on_which_works(start, tmp_path, number):
     results = tmp_path / "out of 'the' way"
-    child = start(*LONG, "--delegate", "cpu:1", "--output", results.name)
+    # also where `nohup` runs the tests
+    usual = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+    child = start(*LONG, "--delegate", "cpu:1", "--output", results.name, **usual)
     run = begun(child, results)
     child.send_signal(number)
     _, err = child.communicate(timeout=GENEROUS_S)
