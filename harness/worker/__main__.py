@@ -26,7 +26,11 @@ def main() -> int:
 
 def carry_out(path: Path) -> int:
     """Do the job in a file, say how it ended, and return the exit status."""
-    job = load_job(path)
+    try:
+        job = load_job(path)
+    except OSError as error:  # the harness wrote it a moment ago
+        emit(HostFault(f"{path}: cannot be read ({error.strerror or error})"))
+        return FAILED
     try:
         _do(job)
     except MemoryError:

@@ -13,11 +13,12 @@ import psutil
 import pytest
 
 from harness.bench.engines import prepared
-from harness.bench.engines.worker_process import run_worker, workers_ready
+from harness.bench.engines.worker_process import read_event, run_worker, workers_ready
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, MeasurementError
 from harness.records.samples import load_samples
 from harness.vocabulary import Status
+from harness.worker.events import HostFault
 from harness.worker.jobs import LatencyJob, dump_job
 from harness.worker.results import LatencyResult
 from tests.support.paths import REPOSITORY
@@ -146,6 +147,15 @@ def test_what_nobody_caught_is_told_as_by_an_interpreter(device, tmp_path):
     ended = prepared.run(["worker"], job, prepared.Shared.workers.environment, PATIENCE_S, None)
     assert ended.exit_code == 1
     assert ended.stderr.startswith("Traceback") and ended.argv == ("worker",)
+
+
+def test_a_job_that_cannot_be_read_is_a_fault_of_this_computer(device, tmp_path):
+    environment = prepared.Shared.workers.environment
+    ended = prepared.run(["worker"], tmp_path / "gone.json", environment, PATIENCE_S, None)
+    assert read_event(ended.stdout.rstrip("\n")) == HostFault(
+        f"{tmp_path / 'gone.json'}: cannot be read (No such file or directory)"
+    )
+    assert ended.exit_code == 3 and not ended.stderr
 
 
 def test_a_memory_limit_is_the_worker_s_own(device, tmp_path):
