@@ -7,8 +7,14 @@ import rich_click as click
 from harness.cli.printing import Loudness, set_loudness
 from harness.option import OUTPUT
 
-QUIET_HELP = "Only data, warnings and errors: no progress, no remarks."
-VERBOSE_HELP = "Every step of the progress on a line of its own, and where in the program an error arose."
+OPTIONS = (
+    (["-q", "--quiet"], Loudness.QUIET, "Only data, warnings and errors: no progress, no remarks."),
+    (
+        ["-v", "--verbose"],
+        Loudness.VERBOSE,
+        "Every note, every step of the progress on a line of its own, and where in the program an error arose.",
+    ),
+)
 
 
 def add_loudness(command: click.Command) -> None:
@@ -18,31 +24,14 @@ def add_loudness(command: click.Command) -> None:
             add_loudness(below)
     if not any(one.name == "quiet" for one in command.params):
         group = OUTPUT if getattr(command, "panels", None) else None
-        command.params += [
-            click.RichOption(
-                ["-q", "--quiet"],
-                is_flag=True,
-                expose_value=False,
-                callback=_quiet,
-                help=QUIET_HELP,
-                panel=group,
-            ),
-            click.RichOption(
-                ["-v", "--verbose"],
-                is_flag=True,
-                expose_value=False,
-                callback=_verbose,
-                help=VERBOSE_HELP,
-                panel=group,
-            ),
-        ]
+        command.params += [_option(*one, group) for one in OPTIONS]
 
 
-def _quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        set_loudness(Loudness.QUIET)
+def _option(spellings: list[str], loudness: Loudness, text: str, group: str | None) -> click.Option:
+    def choose(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+        if given:
+            set_loudness(loudness)
 
-
-def _verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:
-        set_loudness(Loudness.VERBOSE)
+    return click.RichOption(
+        spellings, is_flag=True, expose_value=False, callback=choose, help=text, panel=group
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -112,7 +113,7 @@ def emit_table(table: Any, output: Path | None = None) -> None:
     elif sys.stdout.isatty():
         console_out().print(table, crop=False)
     else:
-        emit_text(to_text(table, int(os.environ.get("COLUMNS") or UNBOUNDED)))
+        emit_text(to_text(table, _piped_width()))
 
 
 def console_out() -> Console:
@@ -144,6 +145,12 @@ def note(text: str) -> None:
 def tell(text: str) -> None:
     """Print to stderr what has to be known, with `--quiet` too; as it is, for it may be a command to copy."""
     console_err().print(clean_lines(text), soft_wrap=True)
+
+
+def _piped_width() -> int:
+    """Return the width that the user asks of a pipe; without a whole number above 0, nothing is folded."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if re.fullmatch(r"[1-9][0-9]{0,4}", asked) else UNBOUNDED
 
 
 def _wrapped(text: str) -> str:

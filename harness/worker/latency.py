@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.ma
+import numpy.ma  # NumPy loads these two late: here they are in the memory from before the model
 import numpy.random
 import numpy.typing as npt
 

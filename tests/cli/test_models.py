@@ -132,6 +132,16 @@ def test_the_bundled_cards_fit_100_columns_one_line_each(repository, capsys, tmp
     }
 
 
+@pytest.mark.parametrize("width", ["", "0", "-5", "wide", "9" * 400])
+def test_a_width_that_is_none_folds_nothing_in_a_pipe(repository, capsys, tmp_path, monkeypatch, width):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", width)
+    with pytest.raises(SystemExit) as ended:
+        main(["--workspace", str(repository), "models"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and "ssdlite-mobilenet-v2-qat-edgetpu" in out and "ssd-postprocess" in out
+
+
 @pytest.mark.parametrize("format_", ["csv", "markdown"])
 def test_csv_and_markdown_name_the_same_columns(harness, format_):
     _, out, _ = harness("list", "--format", format_)

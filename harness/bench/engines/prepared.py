@@ -116,10 +116,14 @@ class Forked:
         self.returncode: int | None = None
         self._poll = select.poll()
         self._poll.register(fate, select.POLLIN)
-        if not self._hear(1, time.monotonic() + _LOAD_TIMEOUT_S):
-            for stream in (self.stdout, self.stderr):
-                stream.close()
-            os.close(fate)
+        try:
+            begun = self._hear(1, time.monotonic() + _LOAD_TIMEOUT_S)
+        except BaseException:
+            self.kill_group()  # one that is forked after all must not run beside its substitute
+            self._close()
+            raise
+        if not begun:
+            self._close()
             raise NotPreparedError("it forked no worker")
 
     def wait(self, timeout: float | None = None) -> int | None:
@@ -140,6 +144,12 @@ class Forked:
         """Kill it and whatever it left in its group."""
         if self._fate >= 0:
             self._workers.end(self._number)
+
+    def _close(self) -> None:
+        for stream in filter(None, (self.stdout, self.stderr)):
+            stream.close()
+        os.close(self._fate)
+        self._fate = -1
 
     def _hear(self, lines: int, until: float | None) -> bool:
         """Read what is told of its fate until so many lines are there; False when nobody is left to tell."""

@@ -6,7 +6,7 @@ worse model with the float model's own in their place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from harness.accuracy.bootstrap import PairedDifference
@@ -27,7 +27,6 @@ ENOUGH = 0.5
 """Share of the loss that constants alone should explain where they are those of the whole model."""
 MOST_LAYERS = 8
 """Layers that are put back one by one; of more, all together."""
-Sentence = Callable[[Sequence[str]], str]
 
 
 def put_back(evidence: Evidence, pairs: Sequence[ConstantPair]) -> tuple[PairedDifference, Correction]:

@@ -215,6 +215,19 @@ def test_a_prepared_process_that_dies_loses_the_device_and_no_verdict(tmp_path, 
         wait_for(lambda: not psutil.pid_exists(process.pid))
 
 
+def test_a_worker_that_is_forked_too_late_does_not_run_beside_its_substitute(tmp_path, starts, monkeypatch):
+    another = type("Slow", (prepared.Shared,), {"workers": None, "wanted_by": 0})
+    monkeypatch.setattr(prepared, "Shared", another)
+    # private: a minute is long for a test
+    monkeypatch.setattr(prepared, "_LOAD_TIMEOUT_S", 0.2)
+    with workers_ready([LocalDevice()]):
+        os.kill(prepared_process(), signal.SIGSTOP)
+        assert measure(LocalDevice(), tmp_path / "usual").result.runtime
+        os.kill(prepared_process(), signal.SIGCONT)
+        assert len(starts) == 1
+        wait_for(lambda: psutil.Process(prepared_process()).cpu_times().user > 0 and not workers())
+
+
 def test_nothing_runs_on_when_the_harness_is_killed(tmp_path):
     script = f"""
 from pathlib import Path
