@@ -7,6 +7,7 @@
     absent          kinds of devices that are not there, and why
     shell_device    what phones and boards have in common: retries, time limits, orphans, the store
     shell           commands and scripts in the shell of a phone or a board
+    conversation    commands that are written to while they are heard
     content         files on a device, kept by their hash
     room            room on a device, and the error where there is none
     pace            how slow a file transfer may be

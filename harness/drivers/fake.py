@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copyfile, rmtree
@@ -14,6 +15,7 @@ from typing import Literal
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import ContentStore
+from harness.drivers.conversation import Conversation
 from harness.drivers.local import LocalDevice
 from harness.drivers.shell import shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
@@ -111,6 +113,17 @@ class FakeDevice:
             time.sleep(timeout_s)
             return Completed(tuple(argv), -9, "", "", timeout_s, timed_out=True)
         return self._local.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
+
+    def converse(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Conversation]:
+        """Start a command on this computer that is written to while it is heard.
+
+        Raises:
+            DeviceError: It could not be started, or as its faults say.
+        """
+        self._fault("run", argv)
+        return self._local.converse(argv, env=env)
 
     def pull(self, remote: str, local: Path) -> None:
         """Copy a file.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from collections.abc import Mapping, Sequence
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import copyfileobj
 
 from harness import atomic, child_process
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.drivers.base import Completed, DeviceInfo, OnLine
+from harness.drivers.conversation import Conversation, ProcessConversation
 from harness.errors import DeviceError
 from harness.paths import is_file, resolved
 
@@ -74,6 +79,36 @@ class LocalDevice:
             return child_process.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
         except (OSError, ValueError) as error:
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: {error}", argv) from error
+
+    @contextmanager
+    def converse(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> Iterator[Conversation]:
+        """Start a command that is written to while it is heard; its group is killed at the end of the block.
+
+        Raises:
+            DeviceError: The command could not be started.
+        """
+        pipe = subprocess.PIPE
+        try:
+            process = subprocess.Popen(
+                list(argv),
+                stdin=pipe,
+                stdout=pipe,
+                stderr=pipe,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise DeviceError(self.name, f"cannot start {argv[0]!r}: {error}", argv) from error
+        conversation = ProcessConversation(process)
+        try:
+            yield conversation
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            conversation.close()
 
     def pull(self, remote: str, local: Path) -> None:
         """Copy a file of this computer.

@@ -22,15 +22,19 @@ MOST_OUTPUT = 256_000_000
 """A command that prints more bytes than this is ended: what we run prints some megabytes at most."""
 
 
-def command_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> str:
+def command_script(
+    argv: Sequence[str], env: Mapping[str, str] | None, marker: str, *, empty_input: bool = True
+) -> str:
     """Write the script that becomes the command: the shell says its pid first and is then replaced.
 
     Args:
         argv: The command; nothing in it is interpreted by the shell.
         env: Variables added to the environment.
         marker: Unique for this run.
+        empty_input: Whether it has nothing to read; else it has the shell's standard input.
     """
-    return "\n".join([*prelude(argv, env, marker), f"exec {shlex.join(argv)} </dev/null"])
+    redirection = " </dev/null" if empty_input else ""
+    return "\n".join([*prelude(argv, env, marker), f"exec {shlex.join(argv)}{redirection}"])
 
 
 def prelude(argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> list[str]:
@@ -100,6 +104,14 @@ class OutputLines:
         self._line.clear()
         if self._on_line is not None and self._started:
             self._on_line(line.decode("utf-8", "replace"))
+
+    def take(self) -> bytes:
+        """Return the output since it was taken last, and keep it no longer."""
+        if not self._started:
+            return b""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
 
     def end(self) -> bytes:
         """Return the whole output; an unfinished last line is reported now."""

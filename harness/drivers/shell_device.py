@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from harness.drivers import orphans
 from harness.drivers.base import Completed, DeviceInfo, OnLine
 from harness.drivers.content import LIMIT_BYTES, ContentStore
+from harness.drivers.conversation import Conversation
 from harness.drivers.shell import NOT_STARTED, CallbackError, TooMuchOutputError, shell_output
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 
@@ -57,6 +58,34 @@ class Execution(Protocol):
 
     def output(self) -> tuple[str, str]:
         """Return stdout and stderr so far."""
+
+
+class Speech(Protocol):
+    """A command that is written to while it is heard, on a connection; see `Conversation`."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id there, which is its process group as well."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code; None while unknown."""
+
+    @property
+    def errors(self) -> str:
+        """What it printed on standard error so far."""
+
+    def send(self, data: bytes, deadline: float) -> bool:
+        """Write to its standard input; return whether all was taken in time."""
+
+    def receive(self, deadline: float) -> bytes | None:
+        """Return what it said since; `b""` at its end, None when nothing came in time."""
+
+    def finish(self) -> None:
+        """End its standard input."""
+
+    def close(self) -> None:
+        """Let go of it; it is not touched."""
 
 
 L = TypeVar("L", bound=DeviceLink)
@@ -116,6 +145,10 @@ class ShellDevice(ABC, Generic[L]):
         on_line: OnLine | None = None,
     ) -> Execution:
         """Start a command."""
+
+    @abstractmethod
+    def _speak(self, link: L, marker: str, argv: Sequence[str], env: Mapping[str, str] | None) -> Speech:
+        """Start a command that is written to while it is heard."""
 
     @abstractmethod
     def _running(self, link: L) -> Sequence[str]:
@@ -188,6 +221,40 @@ class ShellDevice(ABC, Generic[L]):
             raise DeviceError(self.name, f"cannot start {argv[0]!r}: no such program there", argv, 127)
         exit_code = execution.exit_code if in_time else -9
         return Completed(tuple(argv), exit_code, stdout, stderr, time.monotonic() - begin, not in_time)
+
+    @contextmanager
+    def converse(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None
+    ) -> Iterator[Conversation]:
+        """Start a command that is written to while it is heard; what still runs at the end of the block is killed.
+
+        Raises:
+            DeviceLostError: The device went away.
+            DeviceError: There is no such program there, or the device is too old.
+        """
+        with self._lock:
+            marker, speech = self._begun(argv, env)
+            try:
+                yield GuardedConversation(self, speech, argv)
+            finally:
+                self._part(marker, speech)
+
+    def _begun(self, argv: Sequence[str], env: Mapping[str, str] | None) -> tuple[str, Speech]:
+        with self._using(f"run {argv[0]!r}", argv) as link:
+            marker = self._new_marker(link)
+            self._left_over.add(marker)
+            return marker, self._speak(link, marker, argv, env)
+
+    def _part(self, marker: str, speech: Speech) -> None:
+        """Close a conversation; where the connection is lost, what runs on is killed with the next one."""
+        with suppress(Exception):
+            speech.close()
+        if self._link is None:
+            return
+        if speech.exit_code is None:
+            self._kill_quietly(marker, speech.pid)
+        else:
+            self._left_over.discard(marker)
 
     def shell(self, script: str, timeout_s: float = 60.0) -> str:
         """Run a script of the device's shell and return its standard output.
@@ -265,9 +332,15 @@ class ShellDevice(ABC, Generic[L]):
     @contextmanager
     def _using(self, what: str, argv: Sequence[str] = ()) -> Iterator[L]:
         """Give the connection; one that failed is not used again."""
+        with self.guarded(what, argv):
+            yield self._connected()
+
+    @contextmanager
+    def guarded(self, what: str, argv: Sequence[str] = ()) -> Iterator[None]:
+        """Raise whatever goes wrong with the connection as a DeviceError, and drop the connection then."""
         try:
             with self._translated(what, argv):
-                yield self._connected()
+                yield
         except (DeviceLostError, DeviceTimeoutError):
             self._drop(at_once=True)
             raise
@@ -316,3 +389,44 @@ class ShellDevice(ABC, Generic[L]):
         if not execution.wait(time.monotonic() + KILL_S):
             raise DeviceTimeoutError(self.name, "the device does not answer any more")
         return execution.output()[0]
+
+
+class GuardedConversation:
+    """A conversation whose errors are the device's."""
+
+    def __init__(self, device: ShellDevice[L], speech: Speech, argv: Sequence[str]) -> None:
+        self._device, self._speech, self._argv = device, speech, argv
+        self._what = f"speak with {argv[0]!r}"
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code; a signal N is 128 + N."""
+        return self._speech.exit_code
+
+    @property
+    def errors(self) -> str:
+        """What it printed on standard error so far."""
+        return self._speech.errors
+
+    def send(self, data: bytes, timeout_s: float) -> bool:
+        """Write to its standard input."""
+        with self._device.guarded(self._what, self._argv):
+            return self._speech.send(data, time.monotonic() + timeout_s)
+
+    def receive(self, timeout_s: float) -> bytes | None:
+        """Return what it said since.
+
+        Raises:
+            DeviceError: There is no such program there.
+        """
+        with self._device.guarded(self._what, self._argv):
+            data = self._speech.receive(time.monotonic() + timeout_s)
+        if data == b"" and self.exit_code == 127 and self.errors.startswith(NOT_STARTED):
+            message = f"cannot start {self._argv[0]!r}: no such program there"
+            raise DeviceError(self._device.name, message, self._argv, 127)
+        return data
+
+    def finish(self) -> None:
+        """End its standard input."""
+        with self._device.guarded(self._what, self._argv):
+            self._speech.finish()

@@ -158,3 +158,9 @@ def lasting_ssh_device(lasting_ssh, lasting_sshd, monkeypatch):
 def device(request):
     """Every kind of device, for the conformance suite; a new kind adds `KIND_device` and its name."""
     return request.getfixturevalue(f"{request.param}_device")
+
+
+@pytest.fixture(params=["local", "fake", "adb", "adb_server", "lasting_ssh"])
+def stream_device(request):
+    """Every kind of device whose commands can be written to while they are heard."""
+    return request.getfixturevalue(f"{request.param}_device")

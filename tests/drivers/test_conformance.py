@@ -243,3 +243,63 @@ def test_it_can_be_closed_twice(device):
     device.run(["true"], timeout_s=10)
     device.close()
     device.close()
+
+
+def hear(conversation, timeout_s=20.0):
+    """Everything that a command says to its end."""
+    said = b""
+    while data := conversation.receive(timeout_s):
+        said += data
+    assert data == b""
+    return said
+
+
+def test_a_command_is_written_to_while_it_is_heard(stream_device):
+    with stream_device.converse(["cat"]) as conversation:
+        for number in range(3):
+            sent = os.urandom(1000) + bytes([number])
+            assert conversation.send(sent, 20)
+            heard = b""
+            while len(heard) < len(sent):
+                heard += conversation.receive(20)
+            assert heard == sent
+        assert conversation.receive(0.05) is None
+        conversation.finish()
+        assert (hear(conversation), conversation.exit_code) == (b"", 0)
+
+
+def test_neither_side_of_a_stream_waits_for_the_other(stream_device):
+    sent = os.urandom(6_000_000)
+    with stream_device.converse(["sh", "-c", "tee /dev/stderr 2>/dev/null"]) as conversation:
+        assert conversation.send(sent, 60)
+        conversation.finish()
+        assert hear(conversation) == sent
+
+
+def test_a_command_that_ends_before_all_is_written_says_how_it_ended(stream_device):
+    with stream_device.converse(["sh", "-c", "head -c 10; echo why >&2; exit 3"]) as conversation:
+        assert conversation.send(bytes(2_000_000), 20)
+        assert hear(conversation) == bytes(10)
+        assert (conversation.exit_code, conversation.errors) == (3, "why\n")
+
+
+def test_a_program_that_does_not_exist_cannot_be_spoken_with(stream_device):
+    with (
+        pytest.raises(DeviceError, match="cannot start"),
+        stream_device.converse(["/no/such/program"]) as conversation,
+    ):
+        hear(conversation)
+
+
+def test_what_still_runs_at_the_end_of_a_conversation_is_killed(stream_device, tmp_path):
+    sign = tmp_path / "lived-on"
+    script = '(sleep 1; touch "$1") & echo begun; sleep 60'
+    with stream_device.converse(["sh", "-c", script, "sh", str(sign)]) as conversation:
+        assert conversation.receive(20) == b"begun\n"
+    assert stream_device.run(["sleep", "1.5"], timeout_s=20).exit_code == 0
+    assert not sign.exists()
+
+
+def test_a_conversation_has_its_environment(stream_device):
+    with stream_device.converse(["printenv", "HARNESS_TEST"], env={"HARNESS_TEST": "a 'b'"}) as conversation:
+        assert hear(conversation) == b"a 'b'\n"

@@ -2,6 +2,7 @@
 
 device          a phone behind the device protocol
 execution       one command on a phone
+conversation    one command that is written to while it is heard
 shell_protocol  the script of a command, and the parsers of its output
 sync            file transfer
 link            a connection and the streams on it

@@ -11,10 +11,11 @@ from harness.drivers import orphans
 from harness.drivers.adb import facts as phone
 from harness.drivers.adb import sync as adb_sync
 from harness.drivers.adb.connect import Address, connect
+from harness.drivers.adb.conversation import AdbConversation
 from harness.drivers.adb.describe import describe_phone
 from harness.drivers.adb.errors import translated
 from harness.drivers.adb.execution import AdbExecution, Command
-from harness.drivers.adb.link import AdbLink
+from harness.drivers.adb.link import AdbLink, ServiceRefusedError
 from harness.drivers.adb.transport import is_timeout
 from harness.drivers.base import DeviceInfo, OnLine
 from harness.drivers.content import LIMIT_BYTES
@@ -124,6 +125,13 @@ class AdbDevice(ShellDevice[AdbLink]):
         on_line: OnLine | None = None,
     ) -> AdbExecution:
         return AdbExecution(link, Command(argv, env, marker, self.root, watched=marker != OWN), on_line)
+
+    def _speak(
+        self, link: AdbLink, marker: str, argv: Sequence[str], env: Mapping[str, str] | None
+    ) -> AdbConversation:
+        if "shell_v2" not in link.features:
+            raise ServiceRefusedError("commands that are written to need Android 7 or later")
+        return AdbConversation(link, Command(argv, env, marker, self.root, watched=False))
 
     def _running(self, link: AdbLink) -> Sequence[str]:
         return orphans.parse_list(self._script(orphans.LIST_SCRIPT))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import selectors
 import socket
 import time
 from contextlib import suppress
@@ -180,26 +181,51 @@ class ServerStream:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        self._inbox: list[bytes] = []
 
     def read(self, deadline: float) -> bytes:
         """Return the next bytes; `b""` when the stream was closed."""
+        if self._inbox:
+            return self._inbox.pop(0)
         self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
         return self._connection.recv(1 << 18)
 
     def write(self, data: bytes, deadline: float) -> None:
-        """Send bytes."""
-        self._connection.settimeout(max(deadline - time.monotonic(), 0.001))
-        try:
-            self._connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise ConnectionAbortedError("the device closed the stream") from error
+        """Send bytes; what comes meanwhile is kept, or two that only write would wait for each other."""
+        self._connection.settimeout(0)
+        left = memoryview(data)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            try:
+                while left:
+                    events = self._wait(selector, deadline)
+                    if events & selectors.EVENT_READ:
+                        self._keep()
+                    if events & selectors.EVENT_WRITE:
+                        left = left[self._connection.send(left) :]
+            except (BrokenPipeError, ConnectionResetError) as error:
+                raise ConnectionAbortedError("the device closed the stream") from error
+
+    @staticmethod
+    def _wait(selector: selectors.BaseSelector, deadline: float) -> int:
+        ready = selector.select(max(deadline - time.monotonic(), 0.0))
+        if not ready:
+            raise TimeoutError("nothing was taken in time")
+        return ready[0][1]
+
+    def _keep(self) -> None:
+        data = self._connection.recv(1 << 18)
+        if not data:
+            raise ConnectionResetError
+        self._inbox.append(data)
 
     def pending(self) -> bytes:
         """Return what has come already, without waiting."""
         self._connection.settimeout(0)
+        data, self._inbox = b"".join(self._inbox), []
         with suppress(BlockingIOError):
-            return self._connection.recv(1 << 16)
-        return b""
+            return data + self._connection.recv(1 << 16)
+        return data
 
     def close(self) -> None:
         """Close the socket."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from harness.drivers.shell import prelude
 
-STDIN, STDOUT, STDERR, EXIT = 0, 1, 2, 3
+STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN = 0, 1, 2, 3, 4
 MOST_FRAME = 1 << 24
 """A frame is at most a packet long, a megabyte; a length beyond this is none."""
 _FRAME = struct.Struct("<BI")
@@ -31,9 +31,9 @@ def marked_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: st
     )
 
 
-def input_frame(data: bytes) -> bytes:
-    """Return bytes for the standard input of a command as a frame."""
-    return _FRAME.pack(STDIN, len(data)) + data
+def input_frame(data: bytes, kind: int = STDIN) -> bytes:
+    """Return bytes for the standard input of a command, or the news that there are no more, as a frame."""
+    return _FRAME.pack(kind, len(data)) + data
 
 
 class FrameParser:

@@ -16,6 +16,7 @@ from harness.drivers.shell_device import KILL_S, Execution, ShellDevice
 from harness.drivers.ssh import errors as ssh_errors
 from harness.drivers.ssh import facts as board
 from harness.drivers.ssh import files as ssh_files
+from harness.drivers.ssh.conversation import SshConversation
 from harness.drivers.ssh.link import SshLink
 from harness.drivers.ssh.target import Target
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
@@ -182,6 +183,11 @@ class SshDevice(ShellDevice[SshLink]):
         on_line: OnLine | None = None,
     ) -> Execution:
         return link.session(argv, env, marker, on_line)
+
+    def _speak(
+        self, link: SshLink, marker: str, argv: Sequence[str], env: Mapping[str, str] | None
+    ) -> SshConversation:
+        return link.conversation(argv, env, marker)
 
     def _running(self, link: SshLink) -> Sequence[str]:
         return link.running

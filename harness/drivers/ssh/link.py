@@ -27,6 +27,7 @@ from harness.drivers import orphans
 from harness.drivers.base import OnLine
 from harness.drivers.pace import Pace
 from harness.drivers.shell import MARKER
+from harness.drivers.ssh.conversation import SshConversation
 from harness.drivers.ssh.errors import MISSING, connection_error
 from harness.drivers.ssh.session import SHELL, Session, end, start
 from harness.drivers.ssh.target import Target, client_argv, session_argv
@@ -150,6 +151,13 @@ class SshLink:
         """Start a command on the board; one round trip."""
         self.opened += 1
         return Session(self.socket, argv, env, marker, on_line, target)
+
+    def conversation(
+        self, argv: Sequence[str], env: Mapping[str, str] | None, marker: str
+    ) -> SshConversation:
+        """Start a command that is written to while it is heard; one round trip."""
+        self.opened += 1
+        return SshConversation(self.socket, argv, env, marker)
 
     def unpack(self, write: Callable[[IO[bytes]], None]) -> tuple[int | None, str]:
         """Unpack a tar stream below / on the board; one round trip.

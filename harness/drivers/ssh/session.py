@@ -34,10 +34,12 @@ LINGER_S = 1.0
 READ_BYTES = 1 << 17
 
 
-def run_script(argv: Sequence[str], env: Mapping[str, str] | None, marker: str, end: str) -> str:
+def run_script(
+    argv: Sequence[str], env: Mapping[str, str] | None, marker: str, end: str, *, empty_input: bool = True
+) -> str:
     """Write the script that runs a command, prints its exit code, and kills what it leaves in its process group."""
     return f"""exec 3>&2 2>/dev/null
-( {command_script(argv, env, marker)} ) 2>&3 3>&-
+( {command_script(argv, env, marker, empty_input=empty_input)} ) 2>&3 3>&-
 c=$?
 echo {end}:$c
 echo {end}:$c >&3
@@ -105,6 +107,7 @@ class Session:
         marker: What its output begins with; in its environment too.
         on_line: Called with each line of its output.
         target: A file that gets its output as it is, instead of keeping it.
+        empty_input: Whether the command has nothing to read.
     """
 
     def __init__(
@@ -115,6 +118,8 @@ class Session:
         marker: str,
         on_line: OnLine | None = None,
         target: IO[bytes] | None = None,
+        *,
+        empty_input: bool = True,
     ) -> None:
         # Unlike the marker it is not known to the command, which may print what it knows.
         secret = secrets.token_hex(12)
@@ -125,10 +130,14 @@ class Session:
         self._errors = bytearray()
         self._pace, self._received = Pace(), 0
         self.exit_code: int | None = None
+        script = run_script(argv, env, marker, secret, empty_input=empty_input)
+        self._client = self._launch(socket, script.encode("utf-8", "surrogateescape"))
+
+    def _launch(self, socket: str, script: bytes) -> subprocess.Popen[bytes]:
         with tempfile.TemporaryFile() as source:
-            source.write(run_script(argv, env, marker, secret).encode("utf-8", "surrogateescape"))
+            source.write(script)
             source.seek(0)
-            self._client = start(session_argv(socket), SHELL, source)
+            return start(session_argv(socket), SHELL, source)
 
     @property
     def taken(self) -> bool:

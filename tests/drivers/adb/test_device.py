@@ -168,3 +168,31 @@ def test_the_adb_tool_sees_the_same_files_and_exit_codes(adb_device, adbd, adb_s
     for script in ("exit 3", "kill -9 $$", "no-such-thing"):
         theirs = adb_server("-s", serial, "shell", script, check=False).returncode
         assert adb_device.run(["sh", "-c", script], timeout_s=5).exit_code == theirs
+
+
+def test_android_before_7_refuses_a_stream_and_says_why(old_adb_device):
+    with (
+        pytest.raises(DeviceError, match="Android 7 or later"),
+        old_adb_device.converse(["cat"]),
+    ):
+        raise AssertionError("it began")
+
+
+def test_a_phone_that_goes_away_in_a_conversation_is_lost_and_what_ran_there_is_killed(
+    adb_device, adbd, tmp_path
+):
+    sign = tmp_path / "lived-on"
+    script = 'echo begun; cat >/dev/null; sleep 2; touch "$1"'
+
+    def speak():
+        with adb_device.converse(["sh", "-c", script, "sh", str(sign)]) as conversation:
+            assert conversation.receive(20) == b"begun\n"
+            adbd.kill()
+            while conversation.receive(20) != b"":
+                pass
+
+    with pytest.raises(DeviceLostError):
+        speak()
+    adbd.start()
+    assert adb_device.run(["sleep", "3"], timeout_s=20).exit_code == 0
+    assert not sign.exists()
