@@ -48,6 +48,7 @@ The rooms, in the order of the data:
     accuracy       detections → COCO figures
     recognize      a bare .tflite → a card
     edit           model files edited
+    native         our own worker for devices without Python, and what is said with it
     drivers        devices: phones, boards, this computer
     worker         the process that runs a model
     bench          a request → cells → records
