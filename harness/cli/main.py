@@ -40,6 +40,7 @@ COMMANDS = {
     "doctor": Entry("harness.cli.doctor", "Check everything that a run needs, and say what to do."),
     "worker": Entry("harness.cli.worker", "Offer this computer's devices to a farm of many hosts."),
     "edgetpu": Entry("harness.cli.edgetpu", "Compile for the Coral Edge TPU, and read the compiler's log."),
+    "npu": Entry("harness.cli.npu", "Ask Qualcomm's compiler what its NPU takes, and why not the rest."),
     "convert": Entry("harness.cli.convert", "Convert a TensorFlow model by the route that fits its graph."),
     "quantize": Entry("harness.cli.quantize", "Quantize a float .tflite, and say what it cost."),
     "diagnose": Entry("harness.cli.diagnose", "Find out why a quantized model lost accuracy."),

@@ -62,10 +62,20 @@ def _head(found: Mapping[str, Any]) -> Table:
         ("MACs", units.count(found["macs"])),
         *((("custom ops", custom),) if custom else ()),
         *((("compiled for", "the Edge TPU"),) if any(row["compiled"] for row in found["delegates"]) else ()),
+        *((("compiled for", _compiled(found["compiled_for"])),) if found["compiled_for"] else ()),
     ]
     for label, value in rows:
         table.add_row(Text(label), _text(value))
     return table
+
+
+def _compiled(found: Mapping[str, Any]) -> str:
+    """What a vendor's NPU runs of the file, and what it leaves."""
+    left = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in found["left"].items())
+    chip = " ".join(filter(None, (found["maker"], found["soc"]))) or "an NPU"
+    count = found["partitions"]
+    parts = f"{count} partition{'' if count == 1 else 's'}, {units.size(found['binary_bytes'])}"
+    return f"{chip}: {parts}; left to the CPU: {left or 'nothing'}"
 
 
 def _text(value: object) -> Text:

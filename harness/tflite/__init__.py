@@ -17,6 +17,7 @@ costs              multiply-accumulates, parameters and bytes of operators
 runnable           whether a runtime has a model's operators
 trial              a model run once, in a process of its own
 inspect            `harness inspect`
+compiled           what a vendor's compiler took of a model for its NPU
 known_faults       faults of runtimes that graph, threads and version tell of beforehand
 support            which operators each delegate takes
 """

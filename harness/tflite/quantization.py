@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.tflite.compiled import DISPATCH, is_dispatch
 from harness.tflite.graph import EDGETPU, POSTPROCESS, Graph, Operator, Subgraph, Tensor
 from harness.vocabulary import FLOAT_WEIGHTS, Quantization
 
@@ -123,6 +124,8 @@ def identify(graph: Graph) -> tuple[Quantization, tuple[str, ...]]:
     operators = list(graph.operators())
     if any(operator.name == EDGETPU for _, operator in operators):
         return _edgetpu(graph)
+    if any(is_dispatch(operator) for _, operator in operators):
+        return Quantization.UNKNOWN, (f"The graph is in {DISPATCH}, a vendor's binary, which does not tell.",)
     arithmetic = _arithmetic(operators)
     weights = _weights(graph)
     share = arithmetic.float_share

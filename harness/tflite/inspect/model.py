@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from harness.delegates import KINDS
 from harness.text import clean
 from harness.tflite import reader
+from harness.tflite.compiled import read_compiled
 from harness.tflite.costs import Cost, costs, total
 from harness.tflite.graph import Graph
 from harness.tflite.inspect.islands import float_islands
@@ -39,6 +41,7 @@ COLUMNS = (
     "metadata",
     "delegates",
     "known_faults",
+    "compiled_for",
 )
 """The keys of an inspection, in order."""
 
@@ -84,6 +87,21 @@ def _inspection(
         "metadata": _metadata(graph, description.stated),
         "delegates": [_delegate(predict(nodes, table), each, description.edgetpu) for table in TABLES],
         "known_faults": [found.sentence for found in faults_of(description)],
+        "compiled_for": _compiled(graph),
+    }
+
+
+def _compiled(graph: Graph) -> dict[str, Any] | None:
+    """Return what a vendor's compiler took of a model; None where none did."""
+    found = read_compiled(graph)
+    if found is None:
+        return None
+    return {
+        "maker": found.maker,
+        "soc": found.soc,
+        "partitions": len(found.partitions),
+        "binary_bytes": found.binary_bytes,
+        "left": dict(Counter(found.left)),
     }
 
 

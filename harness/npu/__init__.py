@@ -1,0 +1,9 @@
+"""What a vendor's own software says of its NPU, without the phone: what it takes, and why it refuses the rest.
+
+vendor        the user's own libraries of Qualcomm's, and LiteRT's compiler plugin
+license       the vendor's licence, accepted by the user
+compiler      a model compiled for a chip: taken, partitions, refused
+compiler_log  what the compiler prints, read
+socs          chips, and the phones that have them
+reasons       why an operator is refused, in plain words, and what helps
+"""
