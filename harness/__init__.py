@@ -43,6 +43,7 @@ The rooms, in the order of the data:
     statistics     pure numbers: latency, steady state, comparing
     tflite         .tflite files as data
     records        the files of a run on disk
+    npu            what a vendor's own compiler and emulator say of its NPU
     rows           records as rows of results
     detectors      output tensors → detections
     accuracy       detections → COCO figures

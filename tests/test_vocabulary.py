@@ -44,6 +44,8 @@ NO_DELEGATE = {
     ("bench/engines/native/evaluation.py", "nnapi"): "a value of a flag of eval_coco_object_detection",
     ("cli/edgetpu.py", "edgetpu"): "a command",
     ("cli/main.py", "edgetpu"): "a command",
+    ("cli/main.py", "npu"): "a command",
+    ("cli/npu.py", "npu"): "a command",
     ("drivers/adb/describe.py", "gpu"): "a fact of a phone",
     ("drivers/adb/facts.py", "gpu"): "a part of what a script on the phone prints",
     ("drivers/linux_facts.py", "cpu"): "a part of what a script on the device prints",

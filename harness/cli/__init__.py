@@ -17,6 +17,7 @@ prune             `harness prune`
 resize            `harness resize`
 convert           `harness convert`
 edit              `harness edit`
+npu               `harness npu`
 edgetpu           `harness edgetpu`
 worker            `harness worker`
 loudness          --quiet and --verbose, which every command takes

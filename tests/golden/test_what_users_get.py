@@ -108,6 +108,7 @@ COMMANDS = (
     Row("inspect-json",          0, "inspect shapes-float32 --format json"),
     Row("inspect-two",           0, f"inspect {FLOAT} {INT8}"),
     Row("inspect-two-json",      0, "inspect shapes-float32 shapes-float16 --format json"),
+    Row("npu-wrong-chip",        2, f"npu {INT8} --soc SM8651"),
     Row("inspect-wrong-model",   2, "inspect plan.tflite"),
 
     Row("report-table",          0, "report"),
@@ -175,7 +176,7 @@ COMMANDS = (
     *(Row(f"help-{name.replace(' ', '-')}", 0, f"{name} --help", (HELP,)) for name in (
         "run", "report", "runs", "runs rm", "compare",
         "models", "models list", "models show", "models fetch", "models probe", "inspect",
-        "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "edgetpu",
+        "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "npu", "edgetpu",
         "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
         "detect", "evaluate",
     )),
