@@ -36,7 +36,8 @@ ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 class Source(Strict, frozen=True, kw_only=True):
     """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive).
 
-    `format` says what is found there. Anything but `tflite` has to be converted before it can be measured.
+    `format` says what is found there. Anything but `tflite` has to be converted before it can be measured, and with
+    `compiled_for` the converted file is compiled for that accelerator.
     """
 
     path: str | None = None
@@ -44,6 +45,7 @@ class Source(Strict, frozen=True, kw_only=True):
     member: str | None = None
     sha256: str | None = None
     format: Literal["tflite", "frozen-graph", "saved-model"] = "tflite"
+    compiled_for: Literal["edgetpu"] | None = None
 
 
 class InputSpec(Strict, frozen=True, kw_only=True):
@@ -205,6 +207,12 @@ class Model:
         return None if source.url is None else self.file.with_name(_file_name(source.member or source.url))
 
     @property
+    def converted(self) -> Path:
+        """Where `harness convert` puts its result: `file`, or what is compiled to it."""
+        suffix = f"_{self.card.source.compiled_for}"
+        return self.file.with_name(f"{self.file.stem.removesuffix(suffix)}{self.file.suffix}")
+
+    @property
     def why_missing(self) -> str:
         """Why the file is not on this computer and what to do about it; empty when it is."""
         if self.available:
@@ -213,7 +221,15 @@ class Model:
             return f"no such file: {self.file}"
         if self.card.source.format == "tflite":
             return f"not fetched; run `harness models fetch {self.name}`"
-        return f"a {self.card.source.format.replace('-', ' ')}, to be converted to {self.file}"
+        kind = self.card.source.format.replace("-", " ")
+        if self.card.source.compiled_for and is_file(self.converted):
+            return f"{self.converted} is not compiled for the Edge TPU; run `harness edgetpu compile {self.name}`"
+        fetch = (
+            "" if self.download and is_file(self.download) else f"`harness models fetch {self.name}`, then "
+        )
+        return (
+            f"a {kind}, to be converted to {self.converted}: {fetch}`harness convert {self.name} --mode MODE`"
+        )
 
     @property
     def dataset_path(self) -> Path | None:
@@ -243,7 +259,8 @@ def load_card(path: Path) -> Model:
     if source.path is not None:
         return Model(card, path.parent / source.path, origin=path)
     fetched = _file_name(source.member or source.url or "")
-    name = fetched if source.format == "tflite" else f"{card.name}.tflite"
+    made = f"{card.name}_{source.compiled_for}.tflite" if source.compiled_for else f"{card.name}.tflite"
+    name = fetched if source.format == "tflite" else made
     return Model(card, cache_folder() / "models" / card.name / name, origin=path)
 
 
@@ -270,6 +287,10 @@ def _check_source(source: Source, path: Path) -> None:
         if source.member is not None or source.format != "tflite":
             raise SchemaError(f"{path}: key 'source': expected 'member' and 'format' only beside 'url'")
         return
+    if source.compiled_for and source.format == "tflite":
+        raise SchemaError(
+            f"{path}: key 'source.compiled_for': expected only beside a 'format' to be converted"
+        )
     _check_url(source.url, path)
     if source.url.endswith(ARCHIVES) != (source.member is not None):
         expected = f"'member' where, and only where, 'url' is an archive ({', '.join(ARCHIVES)})"

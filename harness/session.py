@@ -18,7 +18,7 @@ from harness.bench.engines.choose import find_engine
 from harness.bench.engines.worker_process import workers_ready
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
-from harness.bench.plan import Plan, plan_facts
+from harness.bench.plan import Plan, plan_facts, refuse_difference
 from harness.bench.plan_file import make_request
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts, with_farm
 from harness.bench.review import review
@@ -28,7 +28,6 @@ from harness.bench.subjects import Subject, find_subjects
 from harness.errors import (
     HarnessError,
     HostFaultError,
-    IncomparableError,
     OutputError,
     RecordError,
     RunInUseError,
@@ -120,26 +119,41 @@ class RunInterrupted(KeyboardInterrupt):
         self.folder = folder
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: Request, *, outline: bool = False) -> Prepared:
     """Find the models, the devices and the data and make the plan.
+
+    Args:
+        request: What is asked for.
+        outline: Whether it is only looked at: what is not fetched, converted or attached then makes skipped cells.
 
     Raises:
         UsageError: Anything that is wrong with the request or with what it names.
     """
     workspace = find_workspace(request.workspace)
     results = Path(request.output) if request.output else workspace.results
-    subjects, remarks = find_subjects(request, workspace)
+    subjects, remarks = find_subjects(request, workspace, absent_too=outline)
     if request.quick:
         remarks.append(A_LOOK)
     if request.farm.scheduler is not None:
         return _prepare_farm(request, subjects, results, remarks)
-    stations = reach_stations(request, workspace)
+    stations = reach_stations(request, workspace, absent_too=outline)
     with _closed_on_error(stations):
         cells = make_cells(request, subjects, stations)
         remarks += [*shared_computer(stations, cells), *nothing_to_switch_to(cells)]
+        if outline:
+            stations = _of_this_computer(stations)
         engines = tuple(find_engine(station, request) for station in stations)
         remarks += _place_of_runs(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
+
+
+def _of_this_computer(stations: Sequence[Station]) -> tuple[Station, ...]:
+    """Let go of all devices but those that a model can be tried on, for a plan that is only looked at."""
+    here = [one for one in stations if one.info.on_host_hardware and one.absent is None]
+    for station in stations:
+        if station not in here:
+            station.device.close()
+    return tuple(here)
 
 
 @contextlib.contextmanager
@@ -180,6 +194,8 @@ def prepare_asked(
     workspace: str | None = None,
     command: tuple[str, ...] = (),
     resume: str | None = None,
+    *,
+    outline: bool = False,
 ) -> Prepared:
     """Prepare what a user asks for: a new run, or to go on with one that was interrupted.
 
@@ -189,12 +205,13 @@ def prepare_asked(
         workspace: Folder with devices/ and models/; None to look it up.
         command: The command line, for the record.
         resume: The run to go on with, or `latest`; None for a new one.
+        outline: Whether a new run is only looked at, as by `prepare`.
 
     Raises:
         UsageError: Anything that is wrong with what is asked, or with what it names.
     """
     if resume is None:
-        return prepare(make_request(models, given, workspace, command))
+        return prepare(make_request(models, given, workspace, command), outline=outline)
     if models:
         raise UsageError("--resume goes on with a run as it was begun: give no MODEL")
     owner = own_unfinished(resume, workspace, given.get("output"))
@@ -256,8 +273,8 @@ def _prepare_again(folder: Path, farm: FarmChoice | None) -> Prepared:
     prepared = prepare(request if farm is None else replace(request, farm=farm))
     if prepared.farm is not None:
         prepared.farm.refuse_other_devices(folder)
-    _refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
-    _refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
+    refuse_difference(facts.plan, _as_json(plan_facts(prepared.plan)), "plan")
+    refuse_difference(facts.environment, _as_json(describe_environment()), "environment")
     damaged = find_damaged(folder)
     remarks = (*prepared.remarks, *(cell.remark for cell in damaged))
     return replace(prepared, remarks=remarks, damaged=damaged)
@@ -265,19 +282,6 @@ def _prepare_again(folder: Path, farm: FarmChoice | None) -> Prepared:
 
 def _as_json(facts: object) -> Any:
     return msgspec.json.decode(msgspec.json.encode(facts))
-
-
-def _refuse_difference(stored: Any, present: Any, key: str) -> None:
-    """Raise for the first value that differs between what a run was begun with and what there is now."""
-    if isinstance(stored, dict) and isinstance(present, dict):
-        for name in stored.keys() | present.keys():
-            if name != "load_average":
-                _refuse_difference(stored.get(name), present.get(name), f"{key}.{name}")
-    elif isinstance(stored, list) and isinstance(present, list) and len(stored) == len(present):
-        for index, (a, b) in enumerate(zip(stored, present, strict=True)):
-            _refuse_difference(a, b, f"{key}[{index}]")
-    elif stored != present:
-        raise IncomparableError(key, stored, present, "parts of a resumed run")
 
 
 def carry_out(prepared: Prepared, observer: Observer) -> Outcome:

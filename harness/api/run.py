@@ -115,6 +115,7 @@ def _prepare(given: Mapping[str, Any]) -> Prepared:
         given,
         text_of(given.get("workspace")),
         resume="latest" if resume is True else text_of(resume),
+        outline=bool(given.get("dry_run")),
     )
 
 

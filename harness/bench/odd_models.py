@@ -12,18 +12,23 @@ from harness.errors import ModelError, blamed_on_model
 from harness.names import safe_name
 from harness.paths import expand_user, is_file
 from harness.recognize.card import NO_DECODER
-from harness.tflite.model import ModelDescription, unread
+from harness.recognize.find import MODEL_SUFFIXES, split_name
+from harness.tflite.model import ModelDescription, absent, unread
 
 
 class OddModels:
     """What is wrong with which model.
 
+    Args:
+        absent_too: Whether a model whose file is not there costs itself, too: of a plan that is only looked at.
+
     Attributes:
         problems: Why a model cannot be measured, by its name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, absent_too: bool = False) -> None:
         self.problems: dict[str, str] = {}
+        self._absent_too = absent_too
         self._errors: list[ModelError] = []
         self._unread: dict[Path, ModelError] = {}
 
@@ -37,11 +42,12 @@ class OddModels:
             with blamed_on_model(f"{name}: cannot be read as a model"):
                 return find(name)
         except ModelError as error:
-            path = expand_user(name)
-            if path.suffix == ".toml" or not is_file(path):
+            given, text = split_name(name)
+            path = expand_user(text)
+            if path.suffix == ".toml" or not (is_file(path) or self._may_come(path)):
                 raise
             self._unread[path] = error
-            return _stand_in(path)
+            return _stand_in(path) if given is None else _stand_in(path).named(given)
 
     def described(self, model: Model, describe: Callable[[Model], ModelDescription]) -> ModelDescription:
         """Read a model's file; of one that cannot be read, only its hash and size.
@@ -55,10 +61,14 @@ class OddModels:
             with blamed_on_model(f"model {model.name!r} cannot be read"):
                 return describe(model)
         except ModelError as error:
-            if not model.available:
+            if not (model.available or self._absent_too):
                 raise
             self._note(model, error)
-        return unread(model.file)
+        return unread(model.file) if model.available else absent(model.file)
+
+    def _may_come(self, path: Path) -> bool:
+        """Whether a file that is not there is a model that is still to be made."""
+        return self._absent_too and path.suffix in MODEL_SUFFIXES
 
     @contextmanager
     def noted(self, model: Model) -> Iterator[None]:

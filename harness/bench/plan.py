@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from harness.accuracy.classes import Matching
 from harness.accuracy.dataset import Dataset
 from harness.cards import Model
 from harness.delegates import Delegate
+from harness.errors import IncomparableError
 from harness.settings import Settings
 from harness.tflite.model import ModelDescription
 
@@ -164,3 +165,20 @@ def _cell_facts(cell: Cell) -> dict[str, object]:
         **({} if cell.problem is None else {"problem": cell.problem}),
         **({} if cell.against is None else {"against": cell.against}),
     }
+
+
+def refuse_difference(stored: Any, present: Any, key: str) -> None:
+    """Refuse the first value that differs between what a run was begun with and what there is now.
+
+    Raises:
+        IncomparableError: Names the key, and both values.
+    """
+    if isinstance(stored, dict) and isinstance(present, dict):
+        for name in stored.keys() | present.keys():
+            if name != "load_average":
+                refuse_difference(stored.get(name), present.get(name), f"{key}.{name}")
+    elif isinstance(stored, list) and isinstance(present, list) and len(stored) == len(present):
+        for index, (a, b) in enumerate(zip(stored, present, strict=True)):
+            refuse_difference(a, b, f"{key}[{index}]")
+    elif stored != present:
+        raise IncomparableError(key, stored, present, "parts of a resumed run")

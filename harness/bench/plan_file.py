@@ -105,7 +105,7 @@ def load_plan(path: Path) -> Request:
     repetitions = settings.pop("repetitions", None)
     return Request(
         models=tuple(_beside(path, text) for text in data.models),
-        devices=data.devices,
+        devices=tuple(_profile_beside(path, text) for text in data.devices),
         delegates=data.delegates,
         delegate_options=tuple(data.delegate_options.items()),
         against=None if data.against is None else _beside(path, data.against),
@@ -128,6 +128,11 @@ def _check(given: Mapping[str, Any], path: Path) -> None:
         except UsageError as error:
             expected = str(error).partition(": ")[2]
             raise SchemaError(f"{path}: key {one.name!r}: {expected}") from error
+
+
+def _profile_beside(path: Path, text: str) -> str:
+    """A device profile given as a file lies relative to the plan; any other spelling of a device stays."""
+    return str(path.parent / text) if Path(text).suffix == ".toml" else text
 
 
 def _beside(path: Path, text: str) -> str:

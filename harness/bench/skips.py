@@ -21,6 +21,8 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
         if not fact.works and parse_delegate(fact.delegate).kind == delegate.kind:
             source = f" ({fact.source})" if fact.source else ""
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
+    if station.absent is not None:
+        return station.absent
     if delegate.kind == EXTERNAL:
         return None  # its library is the user's own; whether it works shows when it is loaded
     if request.benchmark_binary or station.profile.data.benchmark_binary:

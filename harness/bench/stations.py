@@ -2,30 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.bench.plan import Cell
 from harness.bench.request import Request
-from harness.drivers.base import Device, DeviceInfo
+from harness.drivers.absent import AbsentDevice, profile_of_absent
+from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.registry import find_devices
-from harness.errors import UsageError
+from harness.errors import DeviceError, UsageError
 from harness.profiles import Profile
 from harness.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class Station:
-    """A device that was reached; `far` where it is part of another computer."""
+    """A device that was reached, or is known not to be there.
+
+    Attributes:
+        profile: What is known of its kind.
+        device: The device.
+        info: Its facts.
+        far: Whether it is part of another computer.
+        absent: Why it cannot be used; None where it can.
+    """
 
     profile: Profile
     device: Device
     info: DeviceInfo
     far: bool = False
+    absent: str | None = None
 
 
-def reach_stations(request: Request, workspace: Workspace) -> tuple[Station, ...]:
+def reach_stations(
+    request: Request, workspace: Workspace, *, absent_too: bool = False
+) -> tuple[Station, ...]:
     """Reach the devices that a request names.
+
+    Args:
+        request: What a user asks for.
+        workspace: Where the profiles are.
+        absent_too: Whether one that is not there is a station with that reason, instead of an error.
 
     Raises:
         UsageError: No such device, one that is named twice, or one that cannot be used.
@@ -33,11 +50,23 @@ def reach_stations(request: Request, workspace: Workspace) -> tuple[Station, ...
     """
     found: dict[str, Station] = {}
     for text in request.devices:
-        for profile, device in find_devices(text, workspace, request.keep):
-            if device.name in found:
-                raise UsageError(f"device {device.name!r} is named twice")
-            found[device.name] = Station(profile, device, device.describe())
+        for station in _reached(text, workspace, request, absent_too=absent_too):
+            if station.device.name in found:
+                raise UsageError(f"device {station.device.name!r} is named twice")
+            found[station.device.name] = station
     return tuple(found.values())
+
+
+def _reached(text: str, workspace: Workspace, request: Request, *, absent_too: bool) -> Iterator[Station]:
+    try:
+        for profile, device in find_devices(text, workspace, request.keep):
+            yield Station(profile, device, device.describe())
+    except (UsageError, DeviceError) as error:
+        if not absent_too:
+            raise
+        profile = profile_of_absent(text, workspace)
+        info = DeviceInfo(profile.name, profile.data.connection.kind, state=DeviceState.UNREACHABLE)
+        yield Station(profile, AbsentDevice(info), info, absent=str(error))
 
 
 def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[str]:

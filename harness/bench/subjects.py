@@ -20,12 +20,12 @@ from harness.cards import Model, ResizeMethod
 from harness.detectors.base import ModelContext
 from harness.detectors.heads import check_names
 from harness.detectors.registry import make_decoder
-from harness.errors import HarnessError, ModelError, UnknownNameError, UsageError
+from harness.errors import DatasetError, HarnessError, ModelError, UnknownNameError, UsageError
 from harness.fetch import verify
 from harness.names import safe_name
 from harness.paths import resolved
 from harness.recognize.card import NO_DECODER
-from harness.recognize.find import find_model
+from harness.recognize.find import MODEL_SUFFIXES, find_model
 from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.observe import N_PICTURES
 from harness.tflite.graph import EDGETPU
@@ -60,15 +60,23 @@ class Subject:
     stands_for: str | None = None
 
 
-def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject], list[str]]:
+def find_subjects(
+    request: Request, workspace: Workspace, *, absent_too: bool = False
+) -> tuple[list[Subject], list[str]]:
     """Find the models and their data; return them with remarks for the user.
+
+    Args:
+        request: What a user asks for.
+        workspace: Holds the cards.
+        absent_too: Whether models whose files are not there are subjects with that problem, instead of an error.
 
     Raises:
         UsageError: A model or dataset that cannot be used; says what and why.
     """
     known: dict[Path, Dataset] = {}
+    request, no_data = _with_data(request, known) if absent_too else (request, [])
     pictures = _pictures(request, known)
-    odd = OddModels()
+    odd = OddModels(absent_too=absent_too)
     found = [odd.asked(name, lambda name: find_model(name, workspace, pictures)) for name in request.models]
     new = _told_apart(found or _example(workspace))
     base = Base() if request.against is None else find_base(request.against, new, workspace, pictures)
@@ -82,7 +90,7 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
             subject, said = _subject(model, facts, request, known)
             subjects.append(subject)
             remarks += said
-    if not subjects:
+    if not (subjects or absent_too):
         odd.refuse()
     subjects += [
         Subject(model, facts, None, problem=odd.problems[model.name])
@@ -92,7 +100,22 @@ def find_subjects(request: Request, workspace: Workspace) -> tuple[list[Subject]
     order = [model.name for model in models]
     subjects.sort(key=lambda subject: order.index(_without_axes(subject.model.name, order)))
     linked = [_linked(subject, base, order) for subject in subjects]
-    return linked, list(dict.fromkeys((*base.remarks, *remarks)))
+    if no_data:
+        linked = [replace(subject, dataset=None) for subject in linked]
+    return linked, list(dict.fromkeys((*no_data, *base.remarks, *remarks)))
+
+
+def _with_data(request: Request, known: dict[Path, Dataset]) -> tuple[Request, list[str]]:
+    """Return a request that is only looked at without a data set that is not there, and a remark on it."""
+    if not request.dataset or not request.settings.accuracy:
+        return request, []
+    path = Path(request.dataset)
+    try:
+        known[path] = find_dataset(path, request.settings.limit)
+    except DatasetError as error:
+        without = replace(request, dataset=None, settings=replace(request.settings, accuracy=False))
+        return without, [f"{error}; the cells are shown without accuracy"]
+    return request, []
 
 
 def _linked(subject: Subject, base: Base, names: Sequence[str]) -> Subject:
@@ -153,11 +176,7 @@ def match_subject(model: Model, facts: ModelDescription, dataset: Dataset, choic
 
 def _pictures(request: Request, known: dict[Path, Dataset]) -> list[ImageFile]:
     """Return pictures to look at the outputs of a bare model for: the first ones that accuracy is measured on."""
-    bare = [
-        name
-        for name in (*request.models, request.against or "")
-        if Path(name).suffix in {".tflite", ".lite", ".task"}
-    ]
+    bare = [name for name in (*request.models, request.against or "") if Path(name).suffix in MODEL_SUFFIXES]
     if not request.dataset or not bare or not request.settings.accuracy:
         return []
     path = Path(request.dataset)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import rich_click as click
 
@@ -17,6 +18,9 @@ from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.option import shortened
 from harness.report.content import Content
+
+if TYPE_CHECKING:
+    from harness.cards import Model
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
@@ -126,6 +130,19 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     for text in report.remarks:
         note(text)
     show(Content(report.rows, workflow.COLUMNS_WITH_ROUTE, in_table=workflow.COLUMNS), format_)
+    if job.card is not None and job.card.card.source.compiled_for and job.output == job.card.converted:
+        _compile(job.card)
+
+
+def _compile(card: Model) -> None:
+    """Compile what was converted, where the card says so and the compiler is here; else say how."""
+    from harness.edgetpu.compiler import PROGRAM, compile_model
+
+    if shutil.which(PROGRAM) is None:
+        note(f"{PROGRAM} is not here: compile it where it is, with `harness edgetpu compile {card.name}`")
+        return
+    done = compile_model(card.converted)
+    note(f"compiled: {done.model}\nlog: {done.log_file}")
 
 
 def _request(workspace: str | None, options: dict[str, Any]) -> Request:

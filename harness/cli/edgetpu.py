@@ -136,9 +136,9 @@ def log_command(
 def compile_command(ctx: click.Context, /, model: str, summary: bool, format_: str, **options: Any) -> None:
     """Compile a fully quantized model with edgetpu_compiler, where it is installed, and show its log."""
     from harness.edgetpu.compiler import Options, compile_model
-    from harness.recognize.find import find_file
+    from harness.recognize.find import find_converted
 
-    path = find_file(model, ctx.obj)
+    path = find_converted(model, ctx.obj)
     done = compile_model(path, Options(**options))
     logs = [(str(done.log_file), done.log)]
     _show(_told(logs, path), logs, summary, format_)

@@ -74,7 +74,9 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     from harness import session
 
     given = given_of(options, Request, Settings, NmsAxes, FarmChoice, Tls)
-    prepared = session.prepare_asked(options["models"], given, ctx.obj, _command_line(), options["resume"])
+    prepared = session.prepare_asked(
+        options["models"], given, ctx.obj, _command_line(), options["resume"], outline=options["dry_run"]
+    )
     _show_what_was_inferred(prepared)
     if options["dry_run"]:
         from harness.cli.dry_run import print_plan

@@ -76,7 +76,7 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
     from harness.quantization.representative import find_representative
 
     source, card = _find_source(request)
-    output = request.output or (card.file if card and card.download else None)
+    output = request.output or (card.converted if card and card.download else None)
     if output is None:
         raise UsageError("name the file to write with -o FILE.tflite")
     if request.representative is not None and card is None:

@@ -1,13 +1,18 @@
-"""Say what kinds of devices are not there, and why, so that a short list of devices is no riddle."""
+"""Say what devices are not there, and why: in a list of devices, and in a plan that is only looked at."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from harness.drivers.adb.server import server_address
-from harness.drivers.base import DeviceInfo
-from harness.profiles import list_profiles
+from harness.drivers.base import Completed, DeviceInfo
+from harness.errors import DeviceError
+from harness.names import safe_name
+from harness.paths import expand_user, is_file
+from harness.profiles import Connection, DeviceProfile, Profile, list_profiles, load_profile
 from harness.workspace import Workspace
 
 CONNECT_S = 0.5
@@ -48,3 +53,57 @@ def _adb_server_runs() -> bool:
     except OSError:
         return False
     return True
+
+
+class AbsentDevice:
+    """Stands in a plan for a device that is not there; nothing can be done with it.
+
+    Args:
+        info: What is known of it.
+    """
+
+    def __init__(self, info: DeviceInfo) -> None:
+        self._info = info
+
+    @property
+    def name(self) -> str:
+        """How the user names it."""
+        return self._info.name
+
+    def describe(self) -> DeviceInfo:
+        """Return what is known of it."""
+        return self._info
+
+    def push(self, files: Sequence[Path], room: int = 0) -> tuple[str, ...]:
+        """Refuse."""
+        self._refuse()
+
+    def run(self, argv: Sequence[str], **_: object) -> Completed:
+        """Refuse."""
+        self._refuse()
+
+    def pull(self, remote: str, local: Path) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _refuse(self) -> NoReturn:
+        raise DeviceError(self.name, "it is not there")
+
+
+def profile_of_absent(text: str, workspace: Workspace) -> Profile:
+    """Return what is known of a device that cannot be reached: its profile, or a bare one of its name.
+
+    Args:
+        text: The user's text.
+        workspace: Where the profiles are.
+    """
+    path = expand_user(text)
+    if path.suffix == ".toml" and is_file(path):
+        return load_profile(path)
+    known = {profile.name: profile for profile in list_profiles(workspace)}
+    kind = text.partition(":")[0] if text.startswith(("adb:", "ssh:")) else ""
+    bare = DeviceProfile(name=safe_name(text), connection=Connection(kind="ssh" if kind == "ssh" else "adb"))
+    return known.get(text) or known.get(text.partition(":")[0]) or Profile(bare, path)

@@ -16,6 +16,9 @@ from harness.workspace import Workspace, find_workspace
 if TYPE_CHECKING:
     from harness.accuracy.image_files import ImageFile
 
+MODEL_SUFFIXES = frozenset({".tflite", ".lite", ".task"})
+"""How the files of models end."""
+
 
 def find_model(text: str, workspace: Workspace, pictures: Sequence[ImageFile | Path] = ()) -> Model:
     """Find the model that a user names: by a card's name, a card's path, or a bare .tflite; NAME= before it renames it.
@@ -37,7 +40,7 @@ def find_model(text: str, workspace: Workspace, pictures: Sequence[ImageFile | P
     if path.suffix == ".toml":
         return load_card(path)
     _refuse_other_kinds(path)
-    if path.suffix in {".tflite", ".lite", ".task"} or is_file(path):
+    if path.suffix in MODEL_SUFFIXES or is_file(path):
         if not is_file(path):
             raise ModelError(f"{path}: no such model file")
         if path.suffix == ".task":
@@ -94,6 +97,21 @@ def find_available(text: str, workspace: Workspace) -> Model:
     if not model.available:
         raise ModelError(f"model {model.name!r}: {model.why_missing}")
     return model
+
+
+def find_converted(text: str, workspace: str | Path | None) -> Path:
+    """Return the file that a user means, as `find_file`; of a card that says for what it is compiled, what is to be.
+
+    Raises:
+        ModelError: There is no such file, or the card's file is not on this computer.
+        UnknownNameError: No card of that name.
+    """
+    path = expand_user(text)
+    if path.suffix != ".toml" and (path.suffix in MODEL_SUFFIXES or exists(path)):
+        return find_file(text, workspace)
+    model = find_model(text, find_workspace(workspace))
+    compiles = model.card.source.compiled_for is not None and is_file(model.converted)
+    return model.converted if compiles else find_file(text, workspace)
 
 
 def find_file(text: str, workspace: str | Path | None) -> Path:

@@ -69,10 +69,19 @@ class ModelDescription:
 
 def unread(path: Path) -> ModelDescription:
     """Return what can be said of a file that cannot be read as a model: its hash and its size."""
+    return _unknown(path, hash_file(path), size_of(path))
+
+
+def absent(path: Path) -> ModelDescription:
+    """Return what can be said of a file that is not there yet: where it will be."""
+    return _unknown(path, "", 0)
+
+
+def _unknown(path: Path, sha256: str, size_bytes: int) -> ModelDescription:
     return ModelDescription(
         path=path,
-        sha256=hash_file(path),
-        size_bytes=size_of(path),
+        sha256=sha256,
+        size_bytes=size_bytes,
         quantization="unknown",
         quantization_evidence=(),
         inputs=(),

@@ -222,7 +222,9 @@ def test_the_published_comparison_is_a_plan_that_runs_and_stands_beside_the_publ
     assert [published[name] for name in plan.models] == [152, 164]
 
 
-@pytest.mark.parametrize("name", ["coral-dev-board", "coral-public"])
+@pytest.mark.parametrize(
+    "name", ["coral-dev-board", "coral-public", "mobiledet-pixel-4", "mobiledet-galaxy-s9-plus"]
+)
 def test_every_plan_that_comes_along_names_cards_and_devices_that_there_are(repository, name):
     plan = load_plan(repository / "results" / "published" / "plans" / f"{name}.toml")
     workspace = find_workspace(repository)
