@@ -283,14 +283,14 @@ def _check_source(source: Source, path: Path) -> None:
     if source.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", source.sha256):
         expected = "64 lower-case hexadecimal digits"
         raise SchemaError(f"{path}: key 'source.sha256': found {source.sha256!r}, expected {expected}")
-    if source.url is None:
-        if source.member is not None or source.format != "tflite":
-            raise SchemaError(f"{path}: key 'source': expected 'member' and 'format' only beside 'url'")
-        return
     if source.compiled_for and source.format == "tflite":
         raise SchemaError(
             f"{path}: key 'source.compiled_for': expected only beside a 'format' to be converted"
         )
+    if source.url is None:
+        if source.member is not None or source.format != "tflite":
+            raise SchemaError(f"{path}: key 'source': expected 'member' and 'format' only beside 'url'")
+        return
     _check_url(source.url, path)
     if source.url.endswith(ARCHIVES) != (source.member is not None):
         expected = f"'member' where, and only where, 'url' is an archive ({', '.join(ARCHIVES)})"

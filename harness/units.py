@@ -50,6 +50,11 @@ def share(value: float | None) -> str:
     return MISSING if value is None else f"{100 * value:.1f}%"
 
 
+def ratio(value: float | None) -> str:
+    """Format a figure divided by another, with three significant digits."""
+    return MISSING if value is None else f"{value:.3g}×"
+
+
 def percent_change(value: float | None) -> str:
     """Format a change given in percent with its sign and one decimal."""
     return MISSING if value is None else f"{value:+.1f}%"

@@ -35,7 +35,8 @@ def load_results(
         columns: Only these columns, in this order; nothing for all.
         sort: A column to sort by, with a leading `-` descending; unknown values come last.
         group_by: A column: rows with equal values of it come one after the other.
-        with_published: Whether published figures follow, with `published` as their status.
+        with_published: Whether what is published of these models and devices follows, with `published` as its status,
+            and your rows have the ratios to it.
         operators: Return the time of each kind of operator instead, where it was recorded.
         workspace: Folder with devices/ and models/; its `results/` is searched.
 
@@ -73,15 +74,23 @@ def _rows(
     group_by: str | None,
     with_published: bool,
 ) -> pd.DataFrame:
-    from harness.report.results import ResultsView, select_rows
+    import pandas as pd
+
+    from harness.report.results import ResultsView, paired_rows, select_rows
     from harness.rows import columns as public
     from harness.rows import frame
+    from harness.rows.beside import COLUMNS, known_aliases
     from harness.rows.published import published_rows
 
     chosen = public.check_names(columns or public.NAMES)
     beside = published_rows(workspace) if with_published else ()
-    rows = select_rows(frame.to_rows(found.records), ResultsView((), sort, group_by, beside))
-    return frame.rows_to_frame(rows, chosen)
+    view = ResultsView((), sort, group_by, beside, known_aliases(workspace) if beside else {})
+    own, view, _ = paired_rows(found, frame.to_rows(found.records), view)
+    rows = select_rows(own, view)
+    result = frame.rows_to_frame(rows, chosen)
+    for name in COLUMNS if with_published and not columns else ():
+        result[name] = pd.array([row[name] for row in rows], dtype="Float64")
+    return result
 
 
 def _operators(found: Results, others: bool) -> pd.DataFrame:

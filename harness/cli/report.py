@@ -61,7 +61,9 @@ REPORT_FORMATS = (*FORMATS, "parquet", "html")
     "In json, csv and parquet: the same rows, equal values together. [default: one table]",
 )
 @click.option(
-    "--with-published", is_flag=True, help="Show published figures too, marked as such and never ranked."
+    "--with-published",
+    is_flag=True,
+    help="Show what others published of these models on these devices, with the ratio; marked and never ranked.",
 )
 @click.option(
     "--operators", is_flag=True, help="The time of each kind of operator instead, where it was recorded."
@@ -105,6 +107,7 @@ def command(
 
 def _view(workspace: Workspace, with_published: bool, options: Mapping[str, str | None]) -> ResultsView:
     from harness.report.results import ResultsView
+    from harness.rows.beside import known_aliases
     from harness.rows.columns import NAMES
     from harness.rows.published import published_rows
 
@@ -114,6 +117,7 @@ def _view(workspace: Workspace, with_published: bool, options: Mapping[str, str 
         sort=options["sort"],
         group_by=options["group_by"],
         beside=published_rows(workspace) if with_published else (),
+        aliases=known_aliases(workspace) if with_published else {},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from harness.errors import UsageError
 from harness.paths import resolved, working_folder
 from harness.report.content import Content, Form
 from harness.rows import columns as public
+from harness.rows.beside import COLUMNS as BESIDE
+from harness.rows.beside import Aliases, Pair, make_pairs, with_columns
 from harness.rows.frame import Results, Row
 from harness.rows.selection import sort_rows
 from harness.vocabulary import Status
@@ -28,7 +30,8 @@ class ResultsView:
         columns: Only these public columns; empty for all (for a table and Markdown: what a person reads).
         sort: A column; with a leading `-` descending.
         group_by: A column; a table or Markdown is then a pivot for each of its values.
-        beside: Published rows, which follow the own ones.
+        beside: Published rows, which follow the own ones where what they are of was measured.
+        aliases: Other names of devices, by the profile, that published rows call them by.
         all_notes: Print every footnote below a table.
     """
 
@@ -36,6 +39,7 @@ class ResultsView:
     sort: str | None = None
     group_by: str | None = None
     beside: Sequence[Row] = field(default=())
+    aliases: Aliases = field(default_factory=dict)
     all_notes: bool = False
 
 
@@ -51,16 +55,36 @@ def results_content(found: Results, in_order: Sequence[Row], view: ResultsView) 
         UnknownNameError: No such column; near misses are listed.
     """
     chosen = public.check_names(view.columns or public.NAMES)
+    paired = bool(view.beside) and not view.columns
+    in_order, view, pairs = paired_rows(found, in_order, view)
     rows = select_rows(in_order, view)
     for_people = [*chosen, *(["status"] if has_unsaid_status(rows, chosen) else [])]
     own: dict[str, Callable[[], Form]] = {
-        "html": lambda: _page(found, in_order, view),
-        "table": lambda: _table(found, rows, view, for_people),
-        "markdown": lambda: _markdown(found, rows, view, for_people),
+        "html": lambda: _page(found, in_order, view, pairs),
+        "table": lambda: _table(found, rows, view, for_people, pairs),
+        "markdown": lambda: _markdown(found, rows, view, for_people, pairs),
     }
     if view.group_by is not None:
         own |= {format: _pivot(found, rows, view, format) for format in PIVOT_FORMATS}
+    if paired:
+        own["parquet"] = lambda: Content(rows, chosen)
+        return Content(rows, [*chosen, *BESIDE], own=own)
     return Content(rows, chosen, own=own)
+
+
+def paired_rows(
+    found: Results, in_order: Sequence[Row], view: ResultsView
+) -> tuple[Sequence[Row], ResultsView, list[Pair]]:
+    """Return the rows with what was published of them, the view with those published rows alone, and the pairs."""
+    if not view.beside:
+        return in_order, view, []
+    makes = {one.record.device.name: one.record.device.make for one in found.records}
+    pairs = make_pairs(in_order, view.beside, makes, view.aliases)
+    theirs = list({id(pair.published): pair.published for pair in pairs}.values())
+    rows = with_columns(in_order, pairs)
+    own = {id(old): new for old, new in zip(in_order, rows, strict=True)}
+    pairs = [replace(pair, own=own.get(id(pair.own))) for pair in pairs]
+    return rows, replace(view, beside=with_columns(theirs, ())), pairs
 
 
 def select_rows(in_order: Sequence[Row], view: ResultsView) -> Sequence[Mapping[str, Any]]:
@@ -77,23 +101,28 @@ def select_rows(in_order: Sequence[Row], view: ResultsView) -> Sequence[Mapping[
     return pivot.grouped(rows, view.group_by)
 
 
-def _page(found: Results, in_order: Sequence[Row], view: ResultsView) -> str:
+def _page(found: Results, in_order: Sequence[Row], view: ResultsView, pairs: Sequence[Pair]) -> str:
     if view.columns:
         raise UsageError("--columns does not go with html, which has every column: leave it out")
     from harness.report.html import render
 
-    return render(found, list(in_order), view.sort, group_by=view.group_by, beside=view.beside)
+    return render(found, list(in_order), view.sort, group_by=view.group_by, beside=view.beside, pairs=pairs)
 
 
 def has_unsaid_status(rows: Sequence[Mapping[str, Any]], chosen: Sequence[str]) -> bool:
     """Whether chosen columns give figures of a cell that is not ok without its status (law 1)."""
-    figures = [name for name in chosen if public.BY_NAME[name].dtype == public.NUMBER]
+    known = [public.BY_NAME[name] for name in chosen if name in public.BY_NAME]
+    figures = [column.name for column in known if column.dtype == public.NUMBER]
     odd = (row for row in rows if row["status"] != Status.OK)
     return "status" not in chosen and any(row[name] is not None for row in odd for name in figures)
 
 
 def _table(
-    found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView, chosen: Sequence[str]
+    found: Results,
+    rows: Sequence[Mapping[str, Any]],
+    view: ResultsView,
+    chosen: Sequence[str],
+    pairs: Sequence[Pair],
 ) -> Form:
     """Return the result table, or that of the chosen columns."""
     from harness.report.console import ResultTable, chosen_columns
@@ -105,28 +134,35 @@ def _table(
         return chosen_columns(rows, chosen)
     own = [row for row in rows if row["status"] != PUBLISHED]
     table = ResultTable(own, map(_short, found.runs), PairedAccuracy(found.records), all_notes=view.all_notes)
-    theirs = [row for row in rows if row["status"] == PUBLISHED]
-    if not theirs:
+    if not pairs:
         return table
     from rich.console import Group
 
-    return Group(table, "", PublishedTable(theirs))
+    return Group(table, "", PublishedTable(pairs))
 
 
 def _markdown(
-    found: Results, rows: Sequence[Mapping[str, Any]], view: ResultsView, chosen: Sequence[str]
+    found: Results,
+    rows: Sequence[Mapping[str, Any]],
+    view: ResultsView,
+    chosen: Sequence[str],
+    pairs: Sequence[Pair],
 ) -> Form:
     """Return the result table in Markdown, or the values of the chosen columns."""
     if view.columns:
         return Content(rows, chosen)
     from harness.report.console import ResultTable
     from harness.report.shown import PairedAccuracy
-    from harness.rows.published import for_table
+    from harness.rows.published import PUBLISHED
 
     is_shown = PairedAccuracy(found.records)
-    return ResultTable(
-        for_table(rows), map(_short, found.runs), is_shown, all_notes=view.all_notes
-    ).markdown()
+    own = [row for row in rows if row["status"] != PUBLISHED]
+    table = ResultTable(own, map(_short, found.runs), is_shown, all_notes=view.all_notes).markdown()
+    if not pairs:
+        return table
+    from harness.report.published_table import PublishedTable
+
+    return f"{table}\n{PublishedTable(pairs).markdown()}"
 
 
 def _pivot(
@@ -152,6 +188,16 @@ def _pivot(
 
 def remarks(content: Content, view: ResultsView, format: str) -> list[str]:
     """Return sentences about results that a format does not show."""
+    return [*_nothing_published(content, view), *_not_shown(content, view, format)]
+
+
+def _nothing_published(content: Content, view: ResultsView) -> list[str]:
+    if not view.beside or any(row["device_kind"] == "published" for row in content.rows):
+        return []
+    return ["no figure is published of these models on these devices: results/published has those there are"]
+
+
+def _not_shown(content: Content, view: ResultsView, format: str) -> list[str]:
     if view.group_by is None or format not in PIVOT_FORMATS:
         unsaid = format not in PIVOT_FORMATS and has_unsaid_status(content.rows, content.columns)
         return ["not every row is ok, and no column says so: add `status` to --columns"] if unsaid else []

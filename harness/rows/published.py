@@ -19,7 +19,6 @@ it is, and so the median is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,20 +117,3 @@ def _reasons(publication: Publication, figure: Figure) -> list[str]:
     ]
     notes = [figure.note, publication.note]
     return [", ".join(filter(None, told)), *filter(None, notes), figure.source or publication.source]
-
-
-def for_table(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows with published ones adapted to a table: their source in the title, their figures in words."""
-    return [_worded(row) if row["status"] == PUBLISHED else dict(row) for row in rows]
-
-
-def _worded(row: Mapping[str, Any]) -> dict[str, Any]:
-    *told, source = row["reasons"]
-    return {
-        **row,
-        "run_id": source,
-        "device": row["device"] or "no device named",
-        "delegate_requested": row["delegate_requested"] or units.MISSING,
-        "reasons": told,
-        "map": None,
-    }

@@ -169,14 +169,22 @@ def test_grouped_rows_for_a_script_are_the_same_rows_with_equal_values_together(
     assert [row["delegate_requested"] for row in together] == ["cpu:1"] * 3 + ["edgetpu"]
 
 
-def test_published_figures_follow_the_own_rows_marked_as_such(workspace):
+def test_published_figures_follow_the_own_rows_marked_as_such(workspace, make_run):
+    make_run("20261122-090000-ef01").cell("mobiledet-dsp", "hexagon", device="pixel-4", median_ms=24.6)
     found = rows(workspace, "--with-published")
-    statuses = [row["status"] for row in found]
-    assert statuses[:3] == ["ok", "ok", "fallback"] and set(statuses[3:]) == {"published"}
+    assert [row["status"] for row in found] == ["ok", "published", "published"]
+    assert found[0]["latency_vs_published"] == pytest.approx(2, abs=0.1) and found[0]["map_vs_published"] > 1
     out = report(workspace, "--with-published").stdout
     assert "Pixel 4" in out.partition("published figures")[2]
     assert all("★" not in line for line in out.splitlines() if "published" in line)
-    assert "edgetpu (published)" in report(workspace, "--with-published", "--group-by", "device").stdout
+    assert "hexagon (published)" in report(workspace, "--with-published", "--group-by", "device").stdout
+    assert "| mobiledet-dsp" in report(workspace, "--with-published", "--format", "markdown").stdout
+
+
+def test_where_nothing_is_published_of_what_was_measured_it_is_said(workspace):
+    done = report(workspace, "--with-published")
+    assert "no figure is published of these models on these devices" in done.stderr
+    assert {row["status"] for row in rows(workspace, "--with-published")} == {"ok", "fallback"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from harness import schema
 from harness.errors import SchemaError
 from harness.report import export
 from harness.rows import columns, frame, pareto
-from harness.rows.published import PUBLISHED, for_table, published_rows
+from harness.rows.published import PUBLISHED, published_rows
 from harness.workspace import Workspace
 from tests.support.exported import read_back
 
@@ -69,14 +69,6 @@ def test_they_are_rows_like_any_other_and_read_back(rows, tmp_path, ending):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(export.to_bytes(rows, columns.NAMES, ending))
     pd.testing.assert_frame_equal(read_back(path), frame.rows_to_frame(rows), check_exact=True)
-
-
-def test_a_table_tells_the_figures_in_words_and_the_source_in_the_title(rows):
-    worded = for_table(rows)
-    assert all(row["device"] and row["delegate_requested"] and row["map"] is None for row in worded)
-    pixel = next(row for row in worded if row["model"] == "mobiledet-dsp" and row["device"] == "Pixel 4")
-    assert pixel["reasons"][0] == "qat-uint8, 12.3 ms, mAP 0.288 on a subset of COCO validation"
-    assert pixel["run_id"].startswith("https://")
 
 
 def test_a_workspace_has_figures_of_its_own_or_those_that_came_with_the_program(tmp_path, rows):

@@ -18,6 +18,7 @@ from typing import Any
 from harness.report.html import tables
 from harness.report.html.data import make_document, shown_pairs
 from harness.report.shown import PairedAccuracy
+from harness.rows.beside import Pair
 from harness.rows.frame import Results, Row
 
 SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
@@ -33,6 +34,7 @@ def render(
     *,
     group_by: str | None = None,
     beside: Sequence[Row] = (),
+    pairs: Sequence[Pair] = (),
 ) -> str:
     """Return the report as one HTML document.
 
@@ -41,13 +43,14 @@ def render(
         rows: One row of public columns for each of the records, in the same order.
         sort: The column that the table is first sorted by; with a leading `-` descending.
         group_by: A column; the page then has a pivot for each of its values.
-        beside: Published rows, which the page shows in a table of their own.
+        beside: Published rows, for the pivots.
+        pairs: Published rows, each with one that was measured, which the page shows in a table of their own.
     """
     is_shown = PairedAccuracy(results.records)
     document = make_document(results, rows, sort)
     document["shown"] = shown_pairs(rows, is_shown)
     document["pivots"] = tables.pivots([*rows, *beside], group_by, is_shown)
-    document["published"] = tables.published(beside)
+    document["published"] = tables.published(pairs)
     return fill(
         "page.html",
         title=escape(document["title"].encode("utf-8", "replace").decode()),

@@ -7,12 +7,14 @@ from typing import Any
 
 from harness import units
 from harness.report import pivot
+from harness.report.published_table import here, merged
+from harness.rows.beside import Pair
 from harness.rows.frame import Row
 from harness.rows.pareto import STAR, MoreAccurate, more_accurate
 from harness.text import clean
 
-PUBLISHED_COLUMNS = ("model", "quantization", "device", "delegate", "latency ms", "FPS", "size", "mAP", "AR",
-                     "dataset", "source and notes")  # fmt: skip
+PUBLISHED_COLUMNS = ("model", "quantization", "device", "delegate", "latency ms", "measured ms", "ratio", "FPS", "size",
+                     "mAP", "measured mAP", "ratio", "AR", "dataset", "source and notes")  # fmt: skip
 
 
 def pivots(
@@ -41,21 +43,26 @@ def pivots(
     return {"title": f"By {by}", "legend": pivot.LEGEND, "star": STAR, "tables": tables}
 
 
-def published(rows: Sequence[Row]) -> dict[str, Any] | None:
-    """Return published figures as texts, outside all charts and rankings; None where there are none."""
-    if not rows:
+def published(pairs: Sequence[Pair]) -> dict[str, Any] | None:
+    """Return published figures beside measured ones as texts, outside all charts and rankings; None without any."""
+    if not pairs:
         return None
-    return {"columns": PUBLISHED_COLUMNS, "rows": [list(map(clean, _published(row))) for row in rows]}
+    rows = [list(map(clean, _published(merged(pair)))) for pair in pairs]
+    return {"columns": PUBLISHED_COLUMNS, "rows": rows}
 
 
 def _published(row: Row) -> tuple[str, ...]:
     """Return a published row; its first reason repeats the figures, the others are its notes and source."""
-    named = (row[name] or units.MISSING for name in ("model", "quantization", "device", "delegate_requested"))
+    named = (row[name] or units.MISSING for name in ("model", "quantization", "device", "delegate"))
     figures = (
         units.milliseconds(row["latency_mean_ms"]),
+        here(row),
+        units.ratio(row["latency_ratio"]),
         units.rate(row["fps"]),
         units.size(row["size_bytes"]),
         units.metric(row["map"]),
+        units.metric(row["own_map"]),
+        units.ratio(row["map_ratio"]),
         units.metric(row["ar100"]),
     )
     return *named, *figures, row["dataset"] or units.MISSING, "; ".join(row["reasons"][1:])
