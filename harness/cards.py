@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from harness import schema
+from harness.delegates import EDGETPU
 from harness.errors import SchemaError
 from harness.paths import expand_user, found_in, is_file
 from harness.schema import Strict
@@ -45,7 +46,7 @@ class Source(Strict, frozen=True, kw_only=True):
     member: str | None = None
     sha256: str | None = None
     format: Literal["tflite", "frozen-graph", "saved-model"] = "tflite"
-    compiled_for: Literal["edgetpu"] | None = None
+    compiled_for: str | None = None
 
 
 class InputSpec(Strict, frozen=True, kw_only=True):
@@ -283,9 +284,10 @@ def _check_source(source: Source, path: Path) -> None:
     if source.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", source.sha256):
         expected = "64 lower-case hexadecimal digits"
         raise SchemaError(f"{path}: key 'source.sha256': found {source.sha256!r}, expected {expected}")
-    if source.compiled_for and source.format == "tflite":
+    if source.compiled_for is not None and (source.format == "tflite" or source.compiled_for != EDGETPU):
+        expected = f"{EDGETPU!r}, beside a 'format' that is to be converted"
         raise SchemaError(
-            f"{path}: key 'source.compiled_for': expected only beside a 'format' to be converted"
+            f"{path}: key 'source.compiled_for': found {source.compiled_for!r}, expected {expected}"
         )
     if source.url is None:
         if source.member is not None or source.format != "tflite":
