@@ -104,8 +104,9 @@ class Tensor:
 
     Attributes:
         side: `input` or `output`.
-        index: Its place among them.
-        name: As the signature has it.
+        index: Its place among them, in the signature's order.
+        tensor: Its number in the file, as an interpreter counts.
+        name: As the file has it.
         dtype: NumPy's name.
         shape: As LiteRT lays it out once memory is allocated.
         scale: Quantization scale; None where it is not quantized.
@@ -116,6 +117,7 @@ class Tensor:
 
     side: str
     index: int
+    tensor: int
     name: str
     dtype: str
     shape: tuple[int, ...]
@@ -340,6 +342,7 @@ def _read_tensor(payload: bytes) -> Tensor:
     return Tensor(
         side=lines.text("side"),
         index=lines.number("index"),
+        tensor=lines.number("tensor"),
         name=lines.text("name"),
         dtype=lines.text("dtype"),
         shape=tuple(int(size) for size in lines.text("shape").split(",") if size),

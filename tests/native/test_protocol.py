@@ -88,8 +88,8 @@ def test_a_tensors_name_may_hold_anything():
     (tensor,) = read(
         frame(
             b"TENS",
-            b"side output\nindex 2\nname a:0 \\\\ \\n b\ndtype uint8\nshape 1,300,4\nscale 0.0078125\nzero_point 128\n"
-            b"bytes 1200\nbuffer 1\n",
+            b"side output\nindex 2\ntensor 7\nname a:0 \\\\ \\n b\ndtype uint8\nshape 1,300,4\n"
+            b"scale 0.0078125\nzero_point 128\nbytes 1200\nbuffer 1\n",
         )
     )
     assert (tensor.name, tensor.shape, tensor.scale, tensor.zero_point) == (

@@ -48,6 +48,10 @@ FILES = (
 )
 TESTS = {
     # file: tests of it that are slow while the others are not
+    "native/test_build.py": (
+        "test_the_same_source_gives_the_same_bytes_from_another_folder_and_an_empty_cache",
+        "test_a_source_that_does_not_compile_is_an_error_with_the_compilers_words",
+    ),
     "accuracy/test_coco.py": ("test_both_engines_equal_pycocotools_on_any_small_data_set",),
     "api/test_examples.py": ("test_the_example_of_a_public_function_runs",),
     "bench/test_classes_by_name.py": (
