@@ -16,11 +16,19 @@ F = TypeVar("F", ProcessFacts, AccuracyFacts)
 
 def with_known_faults(cell: Cell, facts: F) -> F:
     """Return what a task gave, with what is known beforehand of the runtime that gave it."""
-    if facts.runtime is None or not cell.delegate.is_cpu:
-        return facts
-    found: list[FoundFault] = list(faults_of(cell.facts, facts.runtime, cell.delegate.threads or 1))
+    found: list[FoundFault] = [] if facts.runtime is None else _told(cell, facts.runtime)
     if not found:
         return facts
     wrong = any(one.incorrect for one in found) and facts.status == Status.OK
     status = Status.INCORRECT if wrong else facts.status
     return replace(facts, status=status, reasons=(*(one.sentence for one in found), *facts.reasons))
+
+
+def known_reasons(cell: Cell) -> tuple[str, ...]:
+    """Say what is known beforehand of a cell that failed: of which runtime, it did not come to say."""
+    return tuple(one.sentence for one in _told(cell, None) if one.fault.delegates)
+
+
+def _told(cell: Cell, runtime: str | None) -> list[FoundFault]:
+    found = faults_of(cell.facts, runtime, cell.delegate.threads or 1, cell.delegate.kind)
+    return [one for one in found if not one.fault.avoided]

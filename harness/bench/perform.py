@@ -13,7 +13,7 @@ from harness.bench.accuracy_checks import judged, nothing_read
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import DatasetInference, Engine
 from harness.bench.host_check import check_host
-from harness.bench.known_faults import with_known_faults
+from harness.bench.known_faults import known_reasons, with_known_faults
 from harness.bench.observer import Observer
 from harness.bench.plan import Cell, Task
 from harness.delegates import UNKNOWN
@@ -181,7 +181,8 @@ class Performer:
         status, again = Status.FAILED, isinstance(error, DeviceError)
         if isinstance(error, MeasurementError):
             status, again = error.status, error.may_pass
-        return {"status": status, "reasons": (str(error),), "device_lost": again}
+        reasons = (str(error), *known_reasons(cell))
+        return {"status": status, "reasons": reasons, "device_lost": again}
 
 
 def _ran_instead(record: Record) -> str | None:

@@ -30,7 +30,7 @@ _FACTS: tuple[tuple[str, Callable[[Found], str]], ...] = (
     ("operators", lambda found: units.count(sum(row["count"] for row in found["operators"]))),
     ("NMS", lambda found: _nms(found["nms"])),
     ("left in float", lambda found: _islands(found["float_islands"])),
-    ("known faults", lambda found: "; ".join(found["known_faults"]) or "none"),
+    ("known faults", lambda found: "; ".join(one["name"] for one in found["known_faults"]) or "none"),
 )
 
 

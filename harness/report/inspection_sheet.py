@@ -40,7 +40,7 @@ def sheet(found: Mapping[str, Any]) -> Group:
         ("NMS", _lines(_nms(found["nms"]))),
         ("Metadata", _lines(_metadata(found["metadata"]))),
         ("Where it will run", Group(_delegates(found["delegates"]), *_reasons(found["delegates"]))),
-        ("Known faults", _lines(found["known_faults"])),
+        ("Known faults", _lines([f"{one['severity']}: {one['sentence']}" for one in found["known_faults"]])),
     ):
         if body is not None:
             parts += [Text(""), Text(title, style="bold"), Padding(body, (0, 0, 0, 2))]

@@ -9,6 +9,7 @@ values             stored integers ↔ real values
 quantization       how a model is quantized, with the evidence
 metadata           what the file's own metadata states
 detector_metadata  MediaPipe's anchors and coding
+computed_sizes     tensors whose size is known only while a graph runs
 postprocess        the options of `TFLite_Detection_PostProcess`
 anchors            the anchors among a file's constants
 model              a description of a file
@@ -18,6 +19,7 @@ runnable           whether a runtime has a model's operators
 trial              a model run once, in a process of its own
 inspect            `harness inspect`
 compiled           what a vendor's compiler took of a model for its NPU
-known_faults       faults of runtimes that graph, threads and version tell of beforehand
+known_faults       faults of runtimes that graph, threads, delegate and version tell of beforehand
+fault_conditions   what a model must be like to have them
 support            which operators each delegate takes
 """

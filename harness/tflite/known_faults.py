@@ -1,39 +1,45 @@
-"""Faults of runtimes that are known beforehand, from the graph, the threads and the version (`known_faults.toml`).
+"""Faults of runtimes and tools that are known beforehand, from graph, threads, delegate and version.
 
-What a comparison of outputs can only find when the images happen to show it, these tell without any image.
+What a comparison of outputs can only find when the images happen to show it, these tell without any image. The faults
+are data, in `known_faults.toml`; what a model must be like to have one stands in `fault_conditions`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from harness import schema
 from harness.schema import Strict
+from harness.tflite.fault_conditions import CONDITIONS, EXAMPLES, Use
 from harness.tflite.model import ModelDescription
 
 FILE = Path(__file__).with_name("known_faults.toml")
+Severity = Literal["error", "warning", "hint"]
 
 
 class Versions(Strict, frozen=True, kw_only=True, rename={"first": "from", "last": "to"}):
-    """A runtime and the versions that it was seen in, both ends included."""
+    """A runtime or tool and the versions that it was seen in, both ends included; no ends where none is ever told."""
 
     name: str
-    first: str
-    last: str
+    first: str = ""
+    last: str = ""
 
     def holds(self, runtime: str) -> bool:
         """Whether a runtime, as a row names it (`ai-edge-litert 2.3.0`), is one of them."""
         name, _, version = runtime.partition(" ")
+        if name != self.name or not self.first:
+            return name == self.name
         numbers = _numbers(version)
         low, high = _numbers(self.first), _numbers(self.last)
-        return name == self.name and bool(numbers) and low <= numbers and numbers[: len(high)] <= high
+        return bool(numbers) and low <= numbers and numbers[: len(high)] <= high
 
     def __str__(self) -> str:
-        return f"{self.name} {self.first}" + (f"–{self.last}" if self.last != self.first else "")
+        return f"{self.name} {self.first}".strip() + (f"–{self.last}" if self.last != self.first else "")
 
 
 class Fault(Strict, frozen=True, kw_only=True):
@@ -45,7 +51,20 @@ class Fault(Strict, frozen=True, kw_only=True):
     remedy: str
     source: str
     runtimes: tuple[Versions, ...]
-    incorrect: bool = False
+    severity: Severity = "warning"
+    delegates: tuple[str, ...] = ()
+    in_file: bool = False
+    avoided: bool = False
+
+    @property
+    def places(self) -> str:
+        """The versions that it was seen in, in words."""
+        return ", ".join(map(str, self.runtimes))
+
+    @property
+    def in_general(self) -> str:
+        """What happens, where no model fills it in."""
+        return self.effect.format_map(dict(EXAMPLES))
 
 
 class _File(Strict, frozen=True, kw_only=True):
@@ -54,52 +73,20 @@ class _File(Strict, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class FoundFault:
-    """A known fault of one model on one runtime.
+    """A known fault of one model, as it is run.
 
     Attributes:
         fault: The fault.
         sentence: What happens, where it was seen, and what to do.
-        incorrect: The outputs are wrong, whatever images show.
     """
 
     fault: Fault
     sentence: str
-    incorrect: bool
 
-
-Filled = Mapping[str, str]
-Condition = Callable[[ModelDescription, int | None], Filled | None]
-"""What a fault's effect is filled in with where a model, on so many threads (None: any), has it; else None."""
-
-
-def _regular_nms_on_threads(facts: ModelDescription, threads: int | None) -> Filled | None:
-    """1 < T < classes: the operator divides the classes among T threads, and one is never looked at."""
-    options = facts.postprocess
-    if options is None or not options.use_regular_nms or options.num_classes < 3:
-        return None
-    if threads is None:
-        return {"threads": f"T (2 to {options.num_classes - 1})", "class": "T, counted from 0"}
-    lost = 1 < threads < options.num_classes
-    return {"threads": str(threads), "class": _class_name(facts, threads)} if lost else None
-
-
-def _class_name(facts: ModelDescription, index: int) -> str:
-    names = facts.stated.labels
-    known = (
-        f" ({names[index]})" if index < len(names) == getattr(facts.postprocess, "num_classes", -1) else ""
-    )
-    return f"{index}{known}, counted from 0"
-
-
-def _documents_only(facts: ModelDescription, threads: int | None) -> Filled | None:
-    """What our own code keeps from happening is told in the documents alone."""
-    return None
-
-
-CONDITIONS: Mapping[str, Condition] = {
-    "regular-nms-on-threads": _regular_nms_on_threads,
-    "documents-only": _documents_only,
-}
+    @property
+    def incorrect(self) -> bool:
+        """The outputs are wrong, whatever images show."""
+        return self.fault.severity == "error"
 
 
 @cache
@@ -109,7 +96,10 @@ def known_faults() -> tuple[Fault, ...]:
 
 
 def faults_of(
-    facts: ModelDescription, runtime: str | None = None, threads: int | None = None
+    facts: ModelDescription,
+    runtime: str | None = None,
+    threads: int | None = None,
+    delegate: str | None = None,
 ) -> Iterator[FoundFault]:
     """Yield the known faults that a model has.
 
@@ -117,15 +107,32 @@ def faults_of(
         facts: The model.
         runtime: What runs it, as a row names it; None for any that has the fault.
         threads: CPU threads; None for any number.
+        delegate: Kind of delegate; None for any.
     """
     for fault in known_faults():
-        filled = CONDITIONS[fault.condition](facts, threads)
-        seen = runtime is None or any(versions.holds(runtime) for versions in fault.runtimes)
-        if filled is None or not seen:
+        if delegate is not None and fault.delegates and delegate not in fault.delegates:
             continue
-        where = ", ".join(str(versions) for versions in fault.runtimes)
-        sentence = f"{fault.effect.format_map(dict(filled))} (seen in {where}): {fault.remedy}"
-        yield FoundFault(fault, sentence, fault.incorrect)
+        if runtime is not None and not fault.in_file and not any(v.holds(runtime) for v in fault.runtimes):
+            continue
+        filled = CONDITIONS[fault.condition](Use(facts, threads))
+        if filled is not None:
+            sentence = f"{fault.effect.format_map(dict(filled))} (seen in {fault.places}): {fault.remedy}"
+            yield FoundFault(fault, sentence)
+
+
+def faults_of_version(version: str) -> tuple[Fault, ...]:
+    """Return the known faults of a runtime or tool, named as `ai-edge-litert 2.3.0`."""
+    return tuple(fault for fault in known_faults() if any(one.holds(version) for one in fault.runtimes))
+
+
+def faults_table() -> str:
+    """Return all of them as the table of devices/README.md."""
+    lines = ["| fault | seen in | what to do | shown by |", "|---|---|---|---|"]
+    for fault in known_faults():
+        here = not fault.source.startswith("https://")
+        link = f"[`{fault.source}`](../{fault.source})" if here else f"[upstream]({fault.source})"
+        lines.append(f"| {fault.in_general} | {fault.places} | {fault.remedy} | {link} |")
+    return "\n".join(lines)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

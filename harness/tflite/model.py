@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import ModelError
 from harness.hashing import hash_file
 from harness.paths import size_of
 from harness.tflite import postprocess, quantization, reader
+from harness.tflite.computed_sizes import ComputedSizes, find_computed_sizes
 from harness.tflite.graph import EDGETPU, Graph, Tensor
 from harness.tflite.metadata import ENTRY, Metadata, read_metadata
 from harness.tflite.postprocess import PostProcess
@@ -37,6 +38,8 @@ class ModelDescription:
         n_parameters: Elements of the float or quantized constants; shared data counts once.
         metadata: Names of the metadata entries, sorted.
         stated: Class names, task and normalization that the file's own metadata states.
+        places: Which output of `TFLite_Detection_PostProcess` each output is; None for any other.
+        computed_sizes: The operators whose outputs have a size that is known only while they run.
     """
 
     path: Path
@@ -54,6 +57,8 @@ class ModelDescription:
     n_parameters: int
     metadata: tuple[str, ...]
     stated: Metadata
+    places: tuple[int | None, ...] = ()
+    computed_sizes: ComputedSizes = field(default_factory=ComputedSizes)
 
     @property
     def image_input(self) -> TensorInfo:
@@ -138,6 +143,8 @@ def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
         n_parameters=_n_parameters(graph),
         metadata=tuple(sorted(graph.metadata)),
         stated=read_metadata(data, graph.metadata.get(ENTRY, b"")),
+        places=postprocess.places(graph),
+        computed_sizes=find_computed_sizes(graph.primary),
     )
 
 

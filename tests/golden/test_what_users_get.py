@@ -343,7 +343,7 @@ def normalized(text, row, workspace):
 
 
 def _without_versions(text):
-    for package in ("ai-edge-litert", "tflite-runtime", "hotcoco", "pycocotools"):
+    for package in ("ai-edge-litert", "tflite-runtime", "litert-quantizer", "hotcoco", "pycocotools"):
         text = re.sub(rf"\b{package} \d+(\.\w+)+", f"{package} <version>", text)
     return text
 

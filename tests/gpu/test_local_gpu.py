@@ -5,7 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ai_edge_litert.schema_py_generated import ShapeOptionsT, TensorType
+from ai_edge_litert.schema_py_generated import (
+    AddOptionsT,
+    MaximumMinimumOptionsT,
+    MulOptionsT,
+    ShapeOptionsT,
+    SubOptionsT,
+    TensorType,
+)
 
 from harness.delegates import parse_delegate
 from harness.drivers.checkup.host import check_gpu
@@ -13,11 +20,15 @@ from harness.drivers.local_gpu import DRIVER_VARIABLES, NO_DRIVER, find_gpu, why
 from harness.rows.verdict import judge
 from harness.runtime import load_runtime, make_interpreter
 from harness.session import carry_out
+from harness.tflite.known_faults import faults_of
+from harness.tflite.model import describe
 from harness.worker.gpu import COMPILED, GpuInterpreter
 from tests.support.layouts import ROWS, Layout
 from tests.support.paths import MODELS
 
 FLOAT32 = MODELS / "shapes" / "shapes_float32.tflite"
+LITERT, REFUSED = "ai-edge-litert 2.3.0", "computed-sizes-off-the-gpu"
+OPTIONS = {"ADD": AddOptionsT, "SUB": SubOptionsT, "MUL": MulOptionsT, "MAXIMUM": MaximumMinimumOptionsT}
 OTHER_KERNELS = 0.04
 """Float arithmetic in place of 8-bit, and half precision: what may differ between scores."""
 
@@ -63,6 +74,29 @@ def test_a_model_of_computed_sizes_is_refused_whole_with_the_reason(run, tmp_pat
     (record,) = run(str(model), accuracy=False)
     assert record.status == "failed"
     assert "takes tensors of fixed size only and refuses the whole model" in record.reasons[0]
+    assert "whose size is computed (1 RESHAPE)" in record.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("by", "taken"), [("SHAPE", True), ("MUL", True), ("ADD", False), ("SUB", False), ("MAXIMUM", False)]
+)
+def test_the_rule_for_computed_sizes_is_the_accelerators(gpu, tmp_path, by, taken):
+    layout, options = Layout(), ShapeOptionsT()
+    options.outType = TensorType.INT32
+    size = layout.operator("SHAPE", [layout.boxes], [3], "int32", options)
+    if by != "SHAPE":
+        neutral = layout.constant([int(by == "MUL")] * 3, "int32")
+        size = layout.operator(by, [size, neutral], [3], "int32", OPTIONS[by]())
+    model = tmp_path / "computed.tflite"
+    layout.write(model, [layout.operator("RESHAPE", [layout.boxes, size], [1, ROWS, 4]), layout.scores])
+    facts = describe(model)
+    assert (facts.computed_sizes.words == "") == taken and not facts.computed_sizes.possible
+    assert bool([one for one in faults_of(facts, LITERT, 1, "gpu") if one.fault.name == REFUSED]) != taken
+    if taken:
+        GpuInterpreter(load_runtime(), str(model), 1, float32=False)
+    else:
+        with pytest.raises(RuntimeError, match="Failed to modify graph with delegate"):
+            GpuInterpreter(load_runtime(), str(model), 1, float32=False)
 
 
 def test_a_driver_that_does_not_load_is_a_failure_with_what_to_do(run, tmp_path, monkeypatch):

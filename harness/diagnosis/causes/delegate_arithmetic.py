@@ -11,8 +11,9 @@ from harness.diagnosis.causes.confidence import gain_text, grade_cause
 from harness.diagnosis.causes.hypotheses import gain_numbers
 from harness.diagnosis.evidence import Evidence
 from harness.diagnosis.findings import Finding, Number
+from harness.diagnosis.loss.loss import known_faults_of
 from harness.diagnosis.remedies import remedies
-from harness.diagnosis.runs.model_pair import Place
+from harness.diagnosis.runs.model_pair import ComparedModel, Place
 
 CAUSE = "delegate-arithmetic"
 REFERENCE_DELEGATE = f"{CPU}:1"
@@ -42,16 +43,16 @@ def examine(evidence: Evidence) -> Finding | None:
         (Number("detections there", counts[0]), Number("detections here", counts[1]), *gain_numbers(gain)),
         gain,
         "setting",
-        remedies.advice(_advice(model.place)),
+        remedies.advice(_advice(model)),
     )
 
 
-def _advice(place: Place) -> str:
+def _advice(model: ComparedModel) -> str:
+    place, known = model.place, [one.sentence for one in known_faults_of(model)]
+    if known:
+        return f"{'; '.join(known)}."
     if place.in_process:
-        return (
-            "Run it on one thread (cpu:1). LiteRT 2.3's regular NMS, for one, loses classes on several; the fast one "
-            "(harness edit nms --fast) does not."
-        )
+        return "Run it on one thread (cpu:1), and report the operator to the runtime's makers."
     return (
         f"Use another delegate than {place.delegate}, or let it compute in more bits (gpu:fp32); report the operator "
         "to its maker."

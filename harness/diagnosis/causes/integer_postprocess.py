@@ -12,6 +12,7 @@ from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import scratch_folder
 from harness.edit.graph import Plan, apply
 from harness.tflite import postprocess
+from harness.tflite.fault_conditions import changed_classes, class_output
 from harness.tflite.reader import read_bytes
 
 CAUSE = "integer-postprocess"
@@ -30,17 +31,37 @@ def examine(evidence: Evidence) -> Finding | None:
     if grade is None:
         return None
     coarsest = max(info.scale or 0.0 for info in model.description.outputs)
+    cut = _changed_classes(model)
     return Finding(
         CAUSE,
         grade.confidence,
         grade.rule,
         f"the outputs of TFLite_Detection_PostProcess are rounded to {model.description.outputs[0].dtype} (steps of "
-        f"{coarsest:.3g}), though its kernel gives float32 only; left in float, {gain_text(trial.difference)}",
-        (Number("coarsest step", coarsest), *gain_numbers(trial.difference)),
+        f"{coarsest:.3g}){_in_words(cut)}, though its kernel gives float32 only; left in float, "
+        f"{gain_text(trial.difference)}",
+        (
+            Number("coarsest step", coarsest),
+            Number("class numbers read back as others", len(cut)),
+            *gain_numbers(trial.difference),
+        ),
         trial.difference,
         "edit",
         remedies.cut_postprocess(evidence),
     )
+
+
+def _changed_classes(model: ComparedModel) -> dict[int, int]:
+    """Return class number → what it is read back as, where its scale does not hold it."""
+    tensor, options = class_output(model.description), model.description.postprocess
+    return {} if tensor is None or options is None else changed_classes(tensor, options.num_classes)
+
+
+def _in_words(cut: dict[int, int]) -> str:
+    """Return `, which cut 72 class numbers (class 18 is read back as 17)`; empty where none is cut."""
+    if not cut:
+        return ""
+    first = next(iter(cut))
+    return f", which cut {len(cut)} class numbers (class {first} is read back as {cut[first]})"
 
 
 def float_outputs(model: ComparedModel) -> dict[str, int] | None:

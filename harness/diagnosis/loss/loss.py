@@ -11,6 +11,7 @@ from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
 from harness.records.records import CocoFigures
+from harness.tflite.known_faults import FoundFault, faults_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,14 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
     if not all(known):
         remarks.append(f"{name} gives {known.count(False)} category id(s) that the annotations do not have")
     doubt = _doubt(accuracy)
-    return [*remarks, doubt] if doubt else remarks
+    return [*remarks, *([doubt] if doubt else []), *(one.sentence for one in known_faults_of(accuracy.model))]
+
+
+def known_faults_of(model: ComparedModel) -> list[FoundFault]:
+    """Return what is known beforehand of a model where it runs, from its graph, threads and delegate."""
+    delegate = parse_delegate(model.place.delegate)
+    found = faults_of(model.description, None, delegate.threads or 1, delegate.kind)
+    return [one for one in found if not one.fault.avoided]
 
 
 def _doubt(accuracy: Accuracy) -> str | None:

@@ -11,6 +11,7 @@ from harness.delegates import GPU
 from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import usb_phones
 from harness.drivers.checkup.check import Check, State
+from harness.drivers.checkup.known_faults import check_known_faults
 from harness.drivers.checkup.quiet import check_quiet
 from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_kind
 from harness.drivers.coral.device import clock_in_words, describe_tpu
@@ -45,6 +46,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
         yield Check(HOST, "results", State.FAILED, "not writable", str(error))
     else:
         yield Check(HOST, "results", State.OK, f"{folder} is writable")
+    yield from check_known_faults(HOST)
     yield _usb()
     yield check_gpu()
     yield check_edge_tpu()

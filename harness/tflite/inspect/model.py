@@ -17,7 +17,7 @@ from harness.tflite.graph import Graph
 from harness.tflite.inspect.islands import float_islands
 from harness.tflite.inspect.tensors import tensor_row
 from harness.tflite.inspect.weights import weights
-from harness.tflite.known_faults import faults_of
+from harness.tflite.known_faults import FoundFault, faults_of
 from harness.tflite.metadata import Metadata
 from harness.tflite.model import ModelDescription, describe_graph
 from harness.tflite.nodes import Node, read_nodes
@@ -86,7 +86,7 @@ def _inspection(
         "nms": _nms(description.postprocess),
         "metadata": _metadata(graph, description.stated),
         "delegates": [_delegate(predict(nodes, table), each, description.edgetpu) for table in TABLES],
-        "known_faults": [found.sentence for found in faults_of(description)],
+        "known_faults": [_fault(found) for found in faults_of(description)],
         "compiled_for": _compiled(graph),
     }
 
@@ -172,6 +172,16 @@ def _delegate(found: Prediction, each: Sequence[Cost], compiled: bool) -> dict[s
         "compiled": compiled if KINDS[table.delegate].compiled else None,
         "note": table.note or None,
         "source": table.source,
+    }
+
+
+def _fault(found: FoundFault) -> dict[str, Any]:
+    fault = found.fault
+    return {
+        "name": fault.name,
+        "severity": fault.severity,
+        "sentence": found.sentence,
+        "source": fault.source,
     }
 
 
