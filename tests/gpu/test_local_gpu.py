@@ -23,6 +23,7 @@ from harness.session import carry_out
 from harness.tflite.known_faults import faults_of
 from harness.tflite.model import describe
 from harness.worker.gpu import COMPILED, GpuInterpreter
+from tests.benchmarks.bench_forecasts import compare
 from tests.support.layouts import ROWS, Layout
 from tests.support.paths import MODELS
 
@@ -97,6 +98,12 @@ def test_the_rule_for_computed_sizes_is_the_accelerators(gpu, tmp_path, by, take
     else:
         with pytest.raises(RuntimeError, match="Failed to modify graph with delegate"):
             GpuInterpreter(load_runtime(), str(model), 1, float32=False)
+
+
+@pytest.mark.parametrize("model", ["float32", "float16", "dynamic_range", "full_integer"])
+def test_what_is_forecast_is_what_the_accelerator_takes(gpu, model):
+    rows = list(compare([MODELS / "shapes" / f"shapes_{model}.tflite"]))
+    assert [row["verdict"] for row in rows] == ["right", "right"], rows
 
 
 def test_a_driver_that_does_not_load_is_a_failure_with_what_to_do(run, tmp_path, monkeypatch):

@@ -3,7 +3,9 @@
 Rows: TensorFlow, `tensorflow/lite/tools/versioning/gpu_compatibility.cc`, `CheckGpuDelegateCompatibility`, which
 the delegate itself asks. Types: `delegates/gpu/common/model_builder.cc`, `GetOpsToReplace`: tensors that are
 computed must be float32 or float16, with quantized models allowed (the default on Android) also int8 and uint8,
-and have at most 4 dimensions. By default one partition, the largest, of at least 2 operators.
+and have at most 4 dimensions. A graph with a tensor of computed size is refused whole. By default
+one partition, the largest, of at least 2 operators. Stored float16 weights are unpacked on the CPU unless all else is
+taken (`delegates/utils.cc`, `FP16GraphPartitionHelper`).
 """
 
 from __future__ import annotations
@@ -42,12 +44,14 @@ _EXTRA_TYPES = {
 _ACTIVATION = activation("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGMOID")
 
 
-def _types(node: Node) -> Answer | None:
+def check_types(node: Node) -> Answer | None:
+    """Require floats, or 8-bit integers, in what is computed."""
     bad = computed(node) - FLOATS - QUANT8 - _EXTRA_TYPES.get(node.name, frozenset())
     return no(f"not for {', '.join(sorted(bad))}") if bad else None
 
 
-def _small(node: Node) -> Answer | None:
+def check_rank(node: Node) -> Answer | None:
+    """Require at most 4 dimensions of what is computed."""
     tensors = [t for t in node.inputs if t is not None and not t.constant]
     ranks = [len(tensor.shape) for tensor in (*tensors, *node.outputs)]
     return no(f"not with {max(ranks)} dimensions") if max(ranks, default=0) > 4 else None
@@ -80,7 +84,7 @@ _FREE = "PACK RELU RELU6 RELU_N1_TO_1 LEAKY_RELU PRELU SPLIT SPLIT_V CONCATENATI
 
 TABLE = Table(
     delegate=GPU,
-    condition="quantized models allowed, as by default on Android",
+    condition="TFLite's, quantized models allowed as on Android",
     source="TensorFlow, tensorflow/lite/tools/versioning/gpu_compatibility.cc, CheckGpuDelegateCompatibility",
     rows={
         **rows(_UNARY, _ONE),
@@ -116,9 +120,11 @@ TABLE = Table(
             option("shrink_axis_mask", 0),
         ),
     },
-    everywhere=(_types, _small),
+    everywhere=(check_types, check_rank),
     unlisted=no("not among the delegate's operators"),
     max_partitions=1,
     min_nodes=2,
+    fixed_sizes=True,
+    halves_on_cpu=True,
     note="the driver of a device can still refuse a kernel",
 )

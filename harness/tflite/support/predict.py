@@ -6,12 +6,24 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.tflite.computed_sizes import ComputedSizes, find_computed_sizes
 from harness.tflite.nodes import Node
-from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
-from harness.tflite.support.rules import RANK, YES, Answer, Table
+from harness.tflite.support import edgetpu, gpu, hexagon, litert_gpu, nnapi, qnn, xnnpack
+from harness.tflite.support.rules import RANK, YES, Answer, Table, no, unknown
 
-TABLES: tuple[Table, ...] = (xnnpack.TABLE, gpu.TABLE, *nnapi.TABLES, hexagon.TABLE, edgetpu.TABLE)
+TABLES: tuple[Table, ...] = (
+    xnnpack.TABLE,
+    gpu.TABLE,
+    litert_gpu.TABLE,
+    *nnapi.TABLES,
+    hexagon.TABLE,
+    qnn.TABLE,
+    edgetpu.TABLE,
+)
 """Every delegate (and Android version), in the order of display."""
+WHOLE = "the size of its output is computed, and then the whole model is refused"
+HALVES = "stored float16 weights are unpacked on the CPU unless all else is taken"
+MAYBE_WHOLE = "the size of its output may be computed, and then the whole model is refused"
 
 
 @dataclass(frozen=True)
@@ -56,8 +68,11 @@ def predict(nodes: Sequence[Node], table: Table) -> Prediction:
     """Ask one delegate's table about every operator."""
     answers = answer_all(nodes, table)
     counts = Counter(answer.state for answer in answers)
-    low = delegated(nodes, [answer.state == "yes" for answer in answers], table)
-    high = delegated(nodes, [answer.state != "no" for answer in answers], table) if counts["unknown"] else low
+    refused, maybe = _of_whole(nodes, table)
+    high = [] if refused else delegated(nodes, [answer.state != "no" for answer in answers], table)
+    low = [] if maybe else high
+    if counts["unknown"] and not refused and not maybe:
+        low = delegated(nodes, [answer.state == "yes" for answer in answers], table)
     return Prediction(
         table=table,
         n_nodes=len(nodes),
@@ -66,10 +81,24 @@ def predict(nodes: Sequence[Node], table: Table) -> Prediction:
         unsupported=counts["no"],
         low=frozenset().union(*low),
         high=frozenset().union(*high),
-        partitions=len(low) if low == high else None,
-        refused=_objections(nodes, answers, "no"),
-        undecided=_objections(nodes, answers, "unknown"),
+        partitions=len(low) if low == high and (table.partitions_told or len(low) < 2) else None,
+        refused=(*refused, *_objections(nodes, answers, "no")),
+        undecided=(*maybe, *_objections(nodes, answers, "unknown")),
     )
+
+
+def _of_whole(nodes: Sequence[Node], table: Table) -> tuple[tuple[Objection, ...], tuple[Objection, ...]]:
+    """Return what makes the delegate refuse the whole model, and what may."""
+    sizes = find_computed_sizes(nodes[0].graph.primary) if nodes and table.fixed_sizes else ComputedSizes()
+    answers = [table.of_whole(node) or YES for node in nodes] if table.whole else [YES] * len(nodes)
+    return (
+        (*_of_sizes(sizes.certain, WHOLE), *_objections(nodes, answers, "no")),
+        (*_of_sizes(sizes.possible, MAYBE_WHOLE), *_objections(nodes, answers, "unknown")),
+    )
+
+
+def _of_sizes(counts: Sequence[tuple[str, int]], reason: str) -> tuple[Objection, ...]:
+    return tuple(Objection(name, count, reason) for name, count in counts)
 
 
 def answer_all(nodes: Sequence[Node], table: Table) -> list[Answer]:
@@ -81,7 +110,20 @@ def answer_all(nodes: Sequence[Node], table: Table) -> list[Answer]:
             worst = min(readers, key=lambda answer: RANK[answer.state], default=YES)
             reason = "" if worst.state == "yes" else "what reads it is not taken for certain"
             answers[node.index] = replace(worst, reason=reason)
-    return answers
+    return _without_halves(nodes, answers) if table.halves_on_cpu else answers
+
+
+def _without_halves(nodes: Sequence[Node], answers: Sequence[Answer]) -> list[Answer]:
+    """Leave what unpacks float16 constants to the CPU where anything else is left to it."""
+    halves = {node.index for node in nodes if node.unpacks and _dtype(node) == "float16"}
+    worst = min((RANK[a.state] for k, a in enumerate(answers) if k not in halves), default=RANK["yes"])
+    states: dict[int, Answer] = {RANK["no"]: no(HALVES), RANK["unknown"]: unknown(HALVES), RANK["yes"]: YES}
+    return [states[worst] if k in halves else answer for k, answer in enumerate(answers)]
+
+
+def _dtype(node: Node) -> str:
+    first = node.input(0)
+    return "" if first is None else first.dtype
 
 
 def _objections(nodes: Sequence[Node], answers: Sequence[Answer], state: str) -> tuple[Objection, ...]:

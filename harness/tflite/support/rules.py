@@ -46,6 +46,10 @@ class Table:
         max_partitions: Number of partitions that the delegate takes by default, largest first; None for all.
         min_nodes: Fewest operators of a partition.
         first_only: Whether only the first partition in execution order can be taken (Edge TPU compiler).
+        fixed_sizes: Whether the whole model is refused where the size of any tensor is computed.
+        halves_on_cpu: Whether what unpacks stored float16 weights stays on the CPU unless all else is taken.
+        partitions_told: Whether more than one partition can be counted as TFLite's runtime divides a graph.
+        whole: Checks for every operator; where one objects, the whole model is refused.
         note: A further remark for the reader.
     """
 
@@ -58,7 +62,16 @@ class Table:
     max_partitions: int | None = None
     min_nodes: int = 1
     first_only: bool = False
+    fixed_sizes: bool = False
+    halves_on_cpu: bool = False
+    partitions_told: bool = True
+    whole: Row = ()
     note: str = ""
+
+    def of_whole(self, node: Node) -> Answer | None:
+        """Return the objection to the whole model that an operator gives rise to; None without one."""
+        found = [answer for check in self.whole if (answer := check(node)) is not None]
+        return min(found, key=lambda answer: RANK[answer.state], default=None)
 
     def answer(self, node: Node) -> Answer:
         """Return whether the delegate takes an operator: the worst of all objections."""

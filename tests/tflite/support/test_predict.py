@@ -8,7 +8,7 @@ import pytest
 from harness.tflite import reader, schema
 from harness.tflite.graph import Graph, Quantization, Subgraph, Tensor
 from harness.tflite.nodes import Node, read_nodes
-from harness.tflite.support import edgetpu, gpu, hexagon, nnapi, xnnpack
+from harness.tflite.support import edgetpu, gpu, hexagon, litert_gpu, nnapi, qnn, xnnpack
 from harness.tflite.support.predict import TABLES, delegated, partitions, predict
 from harness.worker.evidence import divide_nodes, list_nodes
 
@@ -54,7 +54,7 @@ def test_every_row_is_an_operator_that_exists_and_every_table_names_its_source(t
     known = set(schema.enum_names(schema.load().BuiltinOperator).values())
     known |= {"TFLite_Detection_PostProcess", "edgetpu-custom-op"}
     assert not set(table.rows) - known
-    assert re.search(r"README|\.cc|coral\.ai", table.source)
+    assert re.search(r"README|\.cc|coral\.ai|compiler plugin|log of", table.source)
     assert table.unlisted.state in {"no", "unknown"}
     assert table.answer(node("HASHTABLE_FIND")).state == table.unlisted.state
 
@@ -80,14 +80,21 @@ RULES = [
     (xnnpack.TABLE, conv(bias=False), "no"),
     (xnnpack.TABLE, conv(activation="TANH"), "no"),
     (xnnpack.TABLE, conv("int16"), "no"),
-    (xnnpack.TABLE, node("CONV_2D", 1, "float32", ("int8", "float32")), "unknown"),
+    (xnnpack.TABLE, node("CONV_2D", 1, "float32", ("int8", "float32")), "yes"),
+    (xnnpack.TABLE, node("CONV_2D", 1, "float32", ("int4", "float32")), "no"),
+    (xnnpack.TABLE, node("CONV_2D", 1, "float32", ("int16", "float32")), "unknown"),
+    (xnnpack.TABLE, node("DEPTHWISE_CONV_2D", 1, "float32", ("int8", "float32")), "no"),
+    (xnnpack.TABLE, node("FULLY_CONNECTED", 1, "float32", ("int8", "float32")), "unknown"),
+    (xnnpack.TABLE, node("RESIZE_NEAREST_NEIGHBOR", 1, "int8"), "no"),
+    (xnnpack.TABLE, node("RESIZE_NEAREST_NEIGHBOR", 1, "uint8"), "unknown"),
     (xnnpack.TABLE, node("CONV_2D", 2, "float32", ("float32",)), "no"),
     (xnnpack.TABLE, node("CONCATENATION", 4), "yes"),
-    (xnnpack.TABLE, node("CONCATENATION", 5), "unknown"),
+    (xnnpack.TABLE, node("CONCATENATION", 5), "yes"),
     (xnnpack.TABLE, node("CONCATENATION", 6), "no"),
     (xnnpack.TABLE, node("SOFTMAX", beta=1.0), "yes"),
     (xnnpack.TABLE, node("SOFTMAX", beta=2.0), "no"),
-    (xnnpack.TABLE, node("SOFTMAX", 1, "int8", beta=1.0), "unknown"),
+    (xnnpack.TABLE, node("SOFTMAX", 1, "int8", beta=1.0), "no"),
+    (xnnpack.TABLE, node("SOFTMAX", 1, "uint8", beta=1.0), "unknown"),
     (xnnpack.TABLE, node("RESHAPE", 2), "no"),
     (xnnpack.TABLE, node("RESHAPE", 1), "yes"),
     (xnnpack.TABLE, node("MAX_POOL_2D", filter_h=1, filter_w=1, stride_h=2, stride_w=2), "no"),
@@ -104,6 +111,22 @@ RULES = [
     (gpu.TABLE, node("RESHAPE", 1, shape=(1, 2, 3, 4, 5)), "no"),
     (gpu.TABLE, node("SOFTMAX", beta=0.5), "no"),
     (gpu.TABLE, node("SHAPE"), "no"),
+    (litert_gpu.TABLE, node("TOPK_V2"), "yes"),
+    (litert_gpu.TABLE, node("ADD", 2, "int16"), "unknown"),
+    (litert_gpu.TABLE, conv("int16"), "no"),
+    # Qualcomm's HTP
+    (qnn.TABLE, conv("int8"), "yes"),
+    (qnn.TABLE, conv(), "yes"),
+    (qnn.TABLE, node("CONV_2D", 1, "float32", ("int8", "float32")), "no"),
+    (qnn.TABLE, node("CONV_2D", 1, "int8", ("int4", "int32")), "no"),
+    (qnn.TABLE, conv("int16"), "no"),
+    (qnn.TABLE, conv("int16", activation="RELU"), "yes"),
+    (qnn.TABLE, node("DEPTHWISE_CONV_2D", 1, "int16", ("int8", "int64"), activation="RELU"), "no"),
+    (qnn.TABLE, node("STRIDED_SLICE", 1, "int32"), "no"),
+    (qnn.TABLE, node("STRIDED_SLICE", 1, "int8"), "yes"),
+    (qnn.TABLE, node("TILE", 2, "int8"), "no"),
+    (qnn.TABLE, node("SHAPE", 1, "int8"), "no"),
+    (qnn.TABLE, node("GELU"), "unknown"),
     # Hexagon
     (hexagon.TABLE, conv("uint8"), "yes"),
     (hexagon.TABLE, conv(), "no"),
@@ -216,26 +239,64 @@ def delegated_by_runtime(path):
 
 
 @pytest.mark.parametrize("name", AT_HAND)
-def test_what_is_documented_for_xnnpack_is_what_the_runtime_does(name, repository, request):
-    """Supported operators are all taken, unsupported ones never: the runtime lies between both bounds.
-
-    Where the documentation decides everything the numbers are equal, partitions too. What it leaves open, and how
-    LiteRT 2.3 decided it: float layers with int8 weights and STRIDED_SLICE of int8 are taken, five inputs of a
-    CONCATENATION too; RESIZE_NEAREST_NEIGHBOR, SOFTMAX of int8, PACK, SHAPE and TILE are not.
-    """
+def test_what_is_forecast_for_xnnpack_is_what_the_runtime_does(name, repository, request):
     path, nodes = load(name, repository, request)
     taken, n_partitions = delegated_by_runtime(path)
     found = predict(nodes, xnnpack.TABLE)
-    assert found.low <= taken <= found.high
-    if found.partitions is not None:
-        assert (len(found.low), found.partitions) == (len(taken), n_partitions)
-    open_ = {(nodes[place].name, place in taken) for place in found.high - found.low}
-    assert open_ <= {
-        *((name, True) for name in ("CONV_2D", "STRIDED_SLICE", "CONCATENATION")),
-        *((name, False) for name in ("RESIZE_NEAREST_NEIGHBOR", "SOFTMAX", "PACK", "SHAPE", "TILE")),
-    }
+    assert found.low == taken == found.high and found.partitions == n_partitions
 
 
-def test_at_least_four_models_at_hand_are_decided_by_the_documentation_alone(repository, request):
-    decided = [predict(load(name, repository, request)[1], xnnpack.TABLE).partitions for name in AT_HAND]
-    assert sum(partitions is not None for partitions in decided) >= 4
+FEW_BITS = ("dynamic_wi8_afp32", "dynamic_wi4c_afp32", "weight_only_wi4_afp32", "weight_only_wi8_afp32")
+
+
+@pytest.mark.parametrize("recipe", FEW_BITS)
+def test_integer_weights_under_float_activations_are_forecast_as_the_runtime_does(
+    recipe, repository, tmp_path
+):
+    """Of 55: depthwise of 8 bits and convolutions of 4 are left, and 4 bits unpacked are no weights either."""
+    pytest.importorskip("litert_quantizer", reason="litert-quantizer is not installed")
+    from litert_quantizer import quantizer
+    from litert_quantizer import recipe as recipes
+
+    source = quantizer.Quantizer(
+        str(repository / "models/shapes/shapes_float32.tflite"), getattr(recipes, recipe)()
+    )
+    made = source.quantize(enable_progress_bar=False, enable_progress_report=False)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(bytes(made.quantized_model))
+    taken, n_partitions = delegated_by_runtime(path)
+    data = path.read_bytes()
+    found = predict(read_nodes(reader.read_graph(data, path), data, path), xnnpack.TABLE)
+    assert found.low == taken == found.high and found.partitions == n_partitions
+
+
+BY_THE_COMPILER = {
+    # model: operators that LiteRT 2.3.0's plugin with QNN 2.7.0 takes for SM8650, partitions
+    "models/ssd_mobilenet_v1_coco_quant": (63, 1),
+    "models/ssd_mobilenet_v2_fpnlite_10_256_int8": (184, 16),
+    "models/yolov5n-fp16": (386, 1),
+    "models/yolov5n-int8": (281, 1),
+    "shapes_dynamic_range": (37, 18),
+}
+
+
+@pytest.mark.parametrize("name", BY_THE_COMPILER)
+def test_what_is_forecast_for_qualcomm_is_what_its_compiler_took(name, repository, request):
+    _, nodes = load(name, repository, request)
+    found, (taken, n_partitions) = predict(nodes, qnn.TABLE), BY_THE_COMPILER[name]
+    assert len(found.low) == len(found.high) == taken
+    assert found.partitions in {None, n_partitions}
+
+
+@pytest.mark.parametrize("table", [gpu.TABLE, litert_gpu.TABLE], ids=lambda table: table.condition)
+def test_one_computed_size_keeps_the_whole_model_off_the_gpu(table, repository, request):
+    _, nodes = load("models/ssd_mobilenet_v2_fpnlite_10_256_int8", repository, request)
+    found = predict(nodes, table)
+    assert not found.low and not found.high and found.partitions == 0
+    assert {(one.operator, one.count) for one in found.refused[:2]} == {("RESHAPE", 15), ("TILE", 5)}
+
+
+def test_stored_float16_weights_are_unpacked_on_the_cpu_unless_the_gpu_takes_all_else(repository, request):
+    some = predict(load("shapes_float16", repository, request)[1], litert_gpu.TABLE)
+    every = predict(load("models/yolov5n-fp16", repository, request)[1], litert_gpu.TABLE)
+    assert (len(some.low), some.n_nodes) == (54, 134) and len(every.low) == every.n_nodes == 386
