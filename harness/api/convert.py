@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def convert(
     source: str | Path,
     *,
-    mode: ModeName,
+    mode: ModeName = "float32",
     output: str | Path | None = None,
     representative: str | Path | None = None,
     card: str | Path | None = None,
@@ -53,7 +53,8 @@ def convert(
         workspace: Folder with devices/ and models/.
 
     Returns:
-        A row for the source and one for the file that was made, with the route and its reasons.
+        A row for the source and one for the file that was made, with the route and its reasons; a third one for its raw
+        heads, where the post-processing was attached here.
         `frame.attrs["remarks"]` is what the command would say beside it.
 
     Raises:

@@ -63,11 +63,18 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
         "harness convert tflite_graph.pb --mode qat-uint8 -o q.tflite            a graph trained for quantization",
         "harness convert tflite_graph.pb --mode int8 --representative train/ -o q.tflite",
         "harness convert tflite_graph.pb --mode dynamic -o d.tflite              weights of 8 bits",
+        "harness convert ssd-mobilenet-v1-mlperf                                 a card's graph, both ways",
         "harness convert saved_model/ --mode float16 --size 320x320 -o f.tflite  a SavedModel's folder",
     ),
 )
 @click.argument("source")
-@click.option("--mode", type=click.Choice(get_args(ModeName)), required=True, help="What to make.")
+@click.option(
+    "--mode",
+    type=click.Choice(get_args(ModeName)),
+    default="float32",
+    show_default=True,
+    help="What to make.",
+)
 @click.option(
     "-o",
     "--output",

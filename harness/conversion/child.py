@@ -53,6 +53,7 @@ def carry_out(order: Order) -> Result:
     emit("step", text=f"reading {Path(order.source).name}")
     facts, loaded = _read(order, tf)
     routes.check_inputs(order, facts)
+    routes.check_preparation(order, facts)
     route = routes.find_route(order, facts)
     emit("step", text=f"converting {facts.n_nodes} nodes ({route.name})")
     converter = _converter(order, facts, loaded, tf)
@@ -91,7 +92,7 @@ def _converter(order: Order, facts: Facts, loaded: Any, tf: Any) -> Any:
         # the graph
         name = facts.inputs[0].name
         return tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
-            order.source, [name], list(facts.outputs), {name: list(shape)}
+            str(loaded), [name], list(facts.outputs), {name: list(shape)}
         )
     if order.kind == "keras":
         return _fixed_size(lambda image: loaded(image, training=False), shape, tf)

@@ -70,6 +70,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         fake_quant: Names of the fake-quant nodes.
         postprocess: Whether it ends in `TFLite_Detection_PostProcess`.
         qat_configured: A sentence where a training configuration beside it asks for quantization; None without.
+        notes: What was taken out of the graph, one sentence each; empty where it is converted whole.
+        preparation: Mean and std of the images, one number a channel, where the graph prepared them itself.
+        carved: Whether only a part of the graph is converted.
     """
 
     inputs: tuple[Tensor, ...]
@@ -78,6 +81,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     fake_quant: tuple[str, ...] = ()
     postprocess: bool = False
     qat_configured: str | None = None
+    notes: tuple[str, ...] = ()
+    preparation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    carved: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,21 +7,45 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from harness.conversion import carving, pipeline_config
 from harness.conversion.facts import POSTPROCESS, Facts, Order, Tensor
-from harness.paths import is_file
+from harness.conversion.graph_edit import results
 
 _FAKE_QUANT = "FakeQuant"
-_NO_RESULT = frozenset({"Const", "NoOp", "Assert", "Placeholder", "VariableV2", "VarHandleOp"})
 _QUANTIZATION = re.compile(r"graph_rewriter\s*\{.*?quantization\s*\{(?P<body>[^}]*)\}", re.DOTALL)
-_POSTPROCESS_RESULTS = 4
 
 
-def frozen_graph(order: Order, tf: Any) -> tuple[Facts, Any]:
-    """Read a TF1 frozen graph; return its facts and the GraphDef.
+def frozen_graph(order: Order, tf: Any) -> tuple[Facts, Path]:
+    """Read a TF1 frozen graph; return its facts, and the file that TensorFlow's converter takes.
+
+    That is the graph itself, or the part of it that TFLite can run, written beside the order's output.
 
     Raises:
         ValueError: It is not a GraphDef, or not frozen.
+        ModelError: It holds loops between its input and its outputs.
     """
+    graph = _parsed(order, tf)
+    variables = [node.name for node in graph.node if node.op in {"VariableV2", "VarHandleOp", "Variable"}]
+    if variables:
+        raise ValueError(
+            f"the graph is not frozen: {len(variables)} variables ({variables[0]}, …); freeze it with "
+            "export_tflite_ssd_graph.py"
+        )
+    carved = carving.carve(graph, order, tf)
+    if carved is None:
+        return graph_facts(graph, order), Path(order.source)
+    file = Path(order.output).with_name("tflite_graph.pb")
+    file.write_bytes(carved.graph.SerializeToString())
+    own = msgspec.structs.replace(order, inputs=(), outputs=carved.outputs)
+    facts = graph_facts(carved.graph, own)
+    return msgspec.structs.replace(
+        facts, notes=carved.notes, preparation=carved.preparation, carved=True
+    ), file
+
+
+def _parsed(order: Order, tf: Any) -> Any:
     graph = tf.compat.v1.GraphDef()
     try:
         graph.ParseFromString(Path(order.source).read_bytes())
@@ -29,19 +53,7 @@ def frozen_graph(order: Order, tf: Any) -> tuple[Facts, Any]:
         raise ValueError(f"not a frozen graph (a binary GraphDef): {error}") from error
     if not graph.node:
         raise ValueError("the graph has no nodes; expected a binary GraphDef such as tflite_graph.pb")
-    names = {node.name for node in graph.node}
-    if "image_tensor" in names and any(node.op in {"Enter", "LoopCond"} for node in graph.node):
-        raise ValueError(
-            "this is a graph for TensorFlow itself (frozen_inference_graph.pb, with loops and image_tensor), which "
-            "TFLite cannot run: export tflite_graph.pb with export_tflite_ssd_graph.py"
-        )
-    variables = [node.name for node in graph.node if node.op in {"VariableV2", "VarHandleOp", "Variable"}]
-    if variables:
-        raise ValueError(
-            f"the graph is not frozen: {len(variables)} variables ({variables[0]}, …); freeze it with "
-            "export_tflite_ssd_graph.py"
-        )
-    return graph_facts(graph, order), graph
+    return graph
 
 
 def graph_facts(graph: Any, order: Order) -> Facts:
@@ -49,7 +61,7 @@ def graph_facts(graph: Any, order: Order) -> Facts:
     nodes = list(graph.node)
     return Facts(
         inputs=tuple(_placeholder(node) for node in nodes if _is_input(node, order)),
-        outputs=order.outputs or _results(nodes),
+        outputs=order.outputs or results(nodes),
         n_nodes=len(nodes),
         fake_quant=_fake_quant(nodes),
         postprocess=any(node.op == POSTPROCESS for node in nodes),
@@ -67,20 +79,6 @@ def _placeholder(node: Any) -> Tensor:
 
 
 _DT_UINT8 = 4  # types.proto
-
-
-def _results(nodes: list[Any]) -> tuple[str, ...]:
-    """Return the names of what nothing consumes; of PostProcess its four results, which a GraphDef does not list."""
-    post = [node for node in nodes if node.op == POSTPROCESS]
-    if post:
-        name = post[0].name
-        return (name, *(f"{name}:{place}" for place in range(1, _POSTPROCESS_RESULTS)))
-    used = {_plain(text) for node in nodes for text in node.input}
-    return tuple(node.name for node in nodes if node.name not in used and node.op not in _NO_RESULT)
-
-
-def _plain(text: str) -> str:
-    return text.lstrip("^").partition(":")[0]
 
 
 def _fake_quant(nodes: Iterable[Any]) -> tuple[str, ...]:
@@ -161,10 +159,7 @@ def qat_configured(source: Path) -> str | None:
     Training rewrites the graph only after `delay` steps, and an export with another configuration leaves the nodes
     out: then the configuration promises what the graph does not hold.
     """
-    config = next(
-        (path for path in (source.parent / "pipeline.config", source / "pipeline.config") if is_file(path)),
-        None,
-    )
+    config = pipeline_config.beside(source)
     found = _QUANTIZATION.search(config.read_text("utf-8", "replace")) if config else None
     if found is None:
         return None

@@ -7,6 +7,9 @@ wrong on the others was tried with TensorFlow 2.21 and stands in the error's tex
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from harness.conversion.facts import POSTPROCESS, Facts, Order, Route
 from harness.errors import ModelError, UsageError
@@ -164,6 +167,24 @@ def check_inputs(order: Order, facts: Facts) -> None:
         raise ModelError(
             f"{order.source}: input {facts.inputs[0].name} has an open size {list(facts.inputs[0].shape)}: give "
             "--size WIDTHxHEIGHT"
+        )
+
+
+def check_preparation(order: Order, facts: Facts) -> None:
+    """Refuse to calibrate with images that are not prepared as the graph prepared them itself.
+
+    Raises:
+        ModelError: Names both preparations.
+    """
+    said: list[Any] = [order.spec.get("mean"), order.spec.get("std")]
+    if facts.preparation is None or not (order.representative or order.arrays) or None in said:
+        return
+    own = [list(values) for values in facts.preparation]
+    if not np.allclose(own, said, rtol=0.01, atol=0.01):
+        words = [f"mean {mean} and std {std}" for mean, std in (own, said)]
+        raise ModelError(
+            f"{order.source}: the graph prepares images with {words[0]}, but the representative images would be "
+            f"prepared with {words[1]}: give a card that says the former with --card"
         )
 
 

@@ -18,6 +18,7 @@ from harness.cards import InputSpec, Model
 from harness.child_process import Completed
 from harness.conversion import routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
+from harness.conversion.raw_heads import write_raw
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
 from harness.paths import exists, files_below, is_file, is_folder, resolved, size_of
 from harness.quantization import lint, measure, prove, stats, table
@@ -93,7 +94,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What came out: the source and the file, findings of the linter, and remarks."""
+    """What came out: the source, the file (and its raw heads), findings of the linter, and remarks."""
 
     rows: tuple[dict[str, Any], ...]
     findings: tuple[Finding, ...]
@@ -117,7 +118,8 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     findings = _lint(job)
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         result, made = run_child(order, Path(folder), on_step)
-    remarks = list(result.route.reasons)
+    remarks = [*result.facts.notes, *result.route.reasons]
+    raw: list[dict[str, Any]] = []
     if result.facts.postprocess and job.mode in {"int8", "qat-uint8"}:
         remarks.append(f"{WHY_POSTPROCESS_STAYS_FLOAT}.")
     with prove.readable(job.output) as file:
@@ -125,6 +127,9 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
         row = table.row_of(file)
         remarks += _after(job, order, result, row)
         _add_accuracy(row, replace(job, output=file), observer)
+        if result.facts.carved and result.facts.postprocess:
+            raw, remark = write_raw(file, job.output, job.card)
+            remarks.append(remark)
     row |= {
         "route": result.route.name,
         "reasons": list(result.route.reasons),
@@ -132,7 +137,7 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     }
     before = {"model": job.source.name, "size_bytes": _size(job.source), "inputs": _inputs(result)}
     before["fake_quant_nodes"] = len(result.facts.fake_quant)
-    return Report((before, row), findings, tuple(remarks))
+    return Report((before, row, *raw), findings, tuple(remarks))
 
 
 def find_kind(source: Path) -> Kind:

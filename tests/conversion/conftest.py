@@ -47,3 +47,14 @@ def images(tmp_path_factory) -> Path:
         small = random.integers(0, 256, (6, 8, 3), dtype=np.uint8)
         Image.fromarray(small).resize((80, 60), Image.Resampling.BICUBIC).save(folder / f"{index:02}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def inference_graph(tensorflow, repository, tmp_path_factory) -> Path:
+    """The bundled detector as `frozen_inference_graph.pb`, with loops before and behind it."""
+    from tests.support.detection_graph import inference_graph
+
+    definition = inference_graph(tensorflow, repository / "models" / "shapes" / "shapes_float32.tflite")
+    path = tmp_path_factory.mktemp("inference") / "frozen_inference_graph.pb"
+    path.write_bytes(definition.SerializeToString())
+    return path
