@@ -24,7 +24,7 @@ BURST_S, LEAST_BURSTS, MOST_BURSTS = 10.0, 12, 400
 """A sustained load by a tool that keeps its samples to itself is one process after the other, each of so many seconds,
 and so few that they can be counted."""
 
-CocoEngine = Literal["hotcoco", "pycocotools"]
+CocoEngine = Literal["harness", "hotcoco", "pycocotools"]
 
 
 # fmt: off
@@ -67,7 +67,7 @@ class UserSettings:
     memory_limit_mb: Annotated[int | None, Option(
         "MiB of memory that a worker may use.", "--memory-limit", least=1, group=HOW_LONG, default="no limit")] = None
     coco_engine: Annotated[CocoEngine, Option(
-        "What computes the COCO figures; both give the same.", metavar="NAME", group=ACCURACY)] = "hotcoco"
+        "What computes the COCO figures; all give the same.", metavar="NAME", group=ACCURACY)] = "harness"
 # fmt: on
 
 

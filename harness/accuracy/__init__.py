@@ -28,9 +28,12 @@ across            one model on several delegates, whose mAPs contradict each oth
 preparations      whether a model finds more in images prepared in another way
 doubts            whether an accuracy can be right, by these contradictions
 boxes             overlap of boxes, in COCO's arithmetic
+ordering          stable orders of many numbers
+scene             detections and annotations in COCO's orders, and which overlap
 matches           which detection found which annotation
+array_curves      COCO's precision and recall, from matches of all images at once
 coco              COCO's metrics
-coco_engines      pycocotools and hotcoco behind one interface
+coco_engines      what computes COCO's metrics, behind one interface: ours, hotcoco, pycocotools
 engine_job        what an evaluation needs and gives, as arrays in a folder
 engine_process    the process of a large evaluation
 curves            the curves of an evaluation: large ones in a process of their own

@@ -89,5 +89,5 @@ def agnostic_ap50(one: Sample, boxes: Floats | None = None) -> float:
 
 
 def _ap50(truth: GroundTruth, rows: Floats, image_ids: Sequence[int]) -> float:
-    found = curves.run("hotcoco", truth, DetectionTable(rows), image_ids)
-    return mean(found.precision[0, :, :, 0, -1]) or 0.0
+    found = curves.run("harness", truth, DetectionTable(rows), image_ids)
+    return mean(found.precision[0, :, :, 0]) or 0.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -157,28 +159,28 @@ def _decoded(path: Path, data: bytes) -> tuple[_File, dict[str, int]]:
 
 
 def _columns(path: Path, sha256: str, file: _File, image_keys: dict[str, int]) -> GroundTruth:
-    rows = file.annotations
-    boxes = np.array([row.bbox for row in rows], np.float64).reshape(-1, 4)
-    sizes = boxes[:, 2] * boxes[:, 3]
-    areas = np.array([np.nan if row.area is None else row.area for row in rows], np.float64)
+    numbers = np.fromiter(chain.from_iterable(map(_numbers, file.annotations)), np.float64).reshape(-1, 9)
+    ids, boxes, areas = numbers[:, :3].astype(np.int64), numbers[:, 3:7].copy(), numbers[:, 7]
     return GroundTruth(
         path=path,
         sha256=sha256,
         images=tuple(file.images),
         categories={row.id: row.name for row in sorted(file.categories, key=lambda row: row.id)},
         info=file.info,
-        ids=_ids(row.id for row in rows),
-        image_ids=_ids(row.image_id for row in rows),
-        category_ids=_ids(row.category_id for row in rows),
+        ids=ids[:, 0].copy(),
+        image_ids=ids[:, 1].copy(),
+        category_ids=ids[:, 2].copy(),
         boxes=boxes,
-        areas=np.where(np.isnan(areas), sizes, areas),
-        crowd=np.array([bool(row.iscrowd) for row in rows], np.bool_),
+        areas=np.where(np.isnan(areas), boxes[:, 2] * boxes[:, 3], areas),
+        crowd=numbers[:, 8] != 0,
         image_keys=image_keys,
     )
 
 
-def _ids(values: Iterable[int]) -> npt.NDArray[np.int64]:
-    return np.fromiter(values, np.int64)
+def _numbers(row: _AnnotationRow) -> tuple[float, ...]:
+    """Return what an annotation holds, ids below 2^53 among it, which a float holds exactly."""
+    area = math.nan if row.area is None else row.area
+    return (row.id, row.image_id, row.category_id, *row.bbox, area, bool(row.iscrowd))
 
 
 def _check(truth: GroundTruth, file: _File) -> None:

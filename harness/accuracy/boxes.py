@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.integer[Any]]
+
+
+class Edges(NamedTuple):
+    """Boxes as columns, each float64 [...]: what overlaps are computed from, in one piece of memory each."""
+
+    left: Floats
+    top: Floats
+    right: Floats
+    bottom: Floats
+    area: Floats
+
+    def take(self, which: Index) -> Edges:
+        """Return some of them."""
+        return Edges(*(column.take(which) for column in self))
+
+
+def edges(boxes: Floats) -> Edges:
+    """Return the columns of boxes, float64 [..., 4], x, y, width, height."""
+    x, y, width, height = (boxes[..., k] for k in range(4))
+    return Edges(np.ascontiguousarray(x), np.ascontiguousarray(y), x + width, y + height, width * height)
 
 
 def overlaps(detected: Floats, annotated: Floats, crowd: npt.NDArray[np.bool_]) -> Floats:
@@ -19,16 +42,20 @@ def overlaps(detected: Floats, annotated: Floats, crowd: npt.NDArray[np.bool_]) 
 
     Returns:
         float64 [...], 0…1.
+    """
+    return overlaps_of_edges(edges(detected), edges(annotated), crowd)
+
+
+def overlaps_of_edges(detected: Edges, annotated: Edges, crowd: npt.NDArray[np.bool_]) -> Floats:
+    """Compute the IoU of pairs of boxes as `overlaps` does.
 
     Source: `bbIou` in pycocotools' maskApi.c, operation by operation, so that thresholds are met alike.
     """
-    first = np.maximum(detected[..., :2], annotated[..., :2])
-    last = np.minimum(detected[..., 2:] + detected[..., :2], annotated[..., 2:] + annotated[..., :2])
-    sides = last - first
-    shared = sides[..., 0] * sides[..., 1]
-    area = detected[..., 2] * detected[..., 3]
-    union = np.where(crowd, area, area + annotated[..., 2] * annotated[..., 3] - shared)
-    touching = (sides > 0).all(axis=-1)
+    width = np.minimum(detected.right, annotated.right) - np.maximum(detected.left, annotated.left)
+    height = np.minimum(detected.bottom, annotated.bottom) - np.maximum(detected.top, annotated.top)
+    shared = width * height
+    union = np.where(crowd, detected.area, detected.area + annotated.area - shared)
+    touching = (width > 0) & (height > 0)
     # Boxes of negative sides can have a union of 0 while they touch; C then divides by it, as NumPy would.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(touching, shared / union, 0.0)

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from harness.accuracy import curves as coco_curves
 from harness.accuracy.annotations import GroundTruth
+from harness.accuracy.array_curves import RECALLS
 from harness.accuracy.coco import able_engine, category_names, chosen_images, mean
 from harness.accuracy.coco_engines import Curves, Engine
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.matches import THRESHOLDS
-from harness.accuracy.resample import RECALLS
+from harness.accuracy.scene import AREAS, THRESHOLDS
 
-SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+SIZES = {name: area for name, area in AREAS.items() if name != "all"}
 """px², as in pycocotools' `areaRng`, both ends included."""
 ERRORS = {
     "Loc": ("localization", "the right class, IoU 0.1…0.5"),
@@ -104,7 +104,7 @@ def break_down(
     truth: GroundTruth,
     table: DetectionTable,
     image_ids: Sequence[int] | None = None,
-    engine: Engine = "hotcoco",
+    engine: Engine = "harness",
 ) -> Breakdown:
     """Break an evaluation down.
 
@@ -154,7 +154,7 @@ def _renumbered(
 
 
 def _class(truth: GroundTruth, table: DetectionTable, curves: Curves, k: int, name: str) -> ClassPart:
-    precision = curves.precision[:, :, k, :, -1]
+    precision = curves.precision[:, :, k]
     small, medium, large = (mean(precision[:, :, area]) for area in (1, 2, 3))
     return ClassPart(
         name=name,
@@ -172,7 +172,7 @@ def _class(truth: GroundTruth, table: DetectionTable, curves: Curves, k: int, na
 
 def _size(truth: GroundTruth, curves: Curves, number: int) -> Part:
     name, (low, high) = list(SIZES.items())[number - 1]
-    precision = curves.precision[:, :, :, number, -1]
+    precision = curves.precision[:, :, :, number]
     return Part(
         name=name,
         annotations=int(((truth.areas >= low) & (truth.areas <= high) & ~truth.crowd).sum()),
@@ -194,7 +194,7 @@ def _errors(truth: GroundTruth, table: DetectionTable) -> tuple[ErrorKind, ...]:
 
 def _curves(names: list[str], curves: Curves) -> Iterator[Curve]:
     """Yield the curves at IoU 0.5, 0.75 and on average, of all classes together and of each."""
-    precision = curves.precision[:, :, :, 0, -1]
+    precision = curves.precision[:, :, :, 0]
     known = np.flatnonzero((precision > -1).all(axis=(0, 1)))
     parts: list[tuple[str | None, npt.NDArray[np.intp]]] = [(None, known)] if known.size else []
     parts += [(names[k], known[known == k]) for k in known]

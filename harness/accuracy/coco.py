@@ -43,7 +43,7 @@ def evaluate(
     annotations: Path | GroundTruth,
     detections: Path | DetectionTable | npt.NDArray[Any] | Sequence[Mapping[str, Any]],
     image_ids: Sequence[int] | None = None,
-    engine: Engine = "hotcoco",
+    engine: Engine = "harness",
 ) -> Evaluation:
     """Compute COCO's 12 figures and the AP of each category.
 
@@ -52,7 +52,7 @@ def evaluate(
         detections: A COCO result file, a table, an array [N, 7] as pycocotools takes it (image id, x, y,
             width, height, score, category id), or COCO result objects.
         image_ids: Evaluate these images only (pycocotools' `params.imgIds`); all for None.
-        engine: `hotcoco`, or `pycocotools` itself: the same numbers, slower.
+        engine: `harness`, `hotcoco`, or `pycocotools` itself: the same numbers, slower.
 
     Raises:
         DatasetError: The annotations or detections cannot be used, or detections are of unknown images.
@@ -80,14 +80,13 @@ def figures(curves: Curves) -> CocoFigures:
     Source: pycocotools `COCOeval.summarize` (`_summarizeDets`), where -1 stands for nothing to average.
     """
     precision, recall = curves.precision, curves.recall
-    at_100 = precision[..., -1]
     return CocoFigures(
-        map=mean(at_100[:, :, :, 0]),
-        ap50=mean(at_100[0, :, :, 0]),
-        ap75=mean(at_100[5, :, :, 0]),
-        ap_small=mean(at_100[:, :, :, 1]),
-        ap_medium=mean(at_100[:, :, :, 2]),
-        ap_large=mean(at_100[:, :, :, 3]),
+        map=mean(precision[:, :, :, 0]),
+        ap50=mean(precision[0, :, :, 0]),
+        ap75=mean(precision[5, :, :, 0]),
+        ap_small=mean(precision[:, :, :, 1]),
+        ap_medium=mean(precision[:, :, :, 2]),
+        ap_large=mean(precision[:, :, :, 3]),
         ar1=mean(recall[:, :, 0, 0]),
         ar10=mean(recall[:, :, 0, 1]),
         ar100=mean(recall[:, :, 0, 2]),
@@ -105,7 +104,7 @@ def mean(values: npt.NDArray[np.float64]) -> float | None:
 
 def _ap_per_category(truth: GroundTruth, curves: Curves) -> dict[str, float | None]:
     names = category_names(truth)
-    return {name: mean(curves.precision[:, :, k, 0, -1]) for k, name in enumerate(names)}
+    return {name: mean(curves.precision[:, :, k, 0]) for k, name in enumerate(names)}
 
 
 def category_names(truth: GroundTruth) -> list[str]:
@@ -195,7 +194,7 @@ def _known_categories(truth: GroundTruth, table: DetectionTable) -> tuple[Detect
 
 
 def able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, ...]]:
-    """Use pycocotools where hotcoco differs or cannot: an annotation with id 0, and negative ids.
+    """Use ours where hotcoco differs or cannot: an annotation with id 0, and negative ids.
 
     Pycocotools marks a match with the annotation's id, so it never counts id 0 as found; hotcoco does.
     The reference's number is the one that can be compared with other people's.
@@ -206,6 +205,6 @@ def able_engine(truth: GroundTruth, engine: Engine) -> tuple[Engine, tuple[str, 
             f"{n_never} of {len(truth)} annotations can never be found: it has the id 0, which COCO's evaluation does "
             "not count; number the annotations from 1"
         )
-        return "pycocotools", (warning,)
+        return ("harness" if engine == "hotcoco" else engine), (warning,)
     lowest = min(truth.ids.min(initial=0), *truth.categories, *(row.id for row in truth.images))
-    return ("pycocotools" if lowest < 0 else engine), ()
+    return ("harness" if engine == "hotcoco" and lowest < 0 else engine), ()

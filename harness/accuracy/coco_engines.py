@@ -1,6 +1,7 @@
-"""The two programs that compute COCO's metrics, each a function from arrays to precision and recall.
+"""What computes COCO's metrics: this package, and two programs that it can be held against.
 
-Both are given the same arrays, parsed once by this package, so that they can differ in the computation only.
+Each is a function from arrays to precision and recall, given the same arrays, parsed once by this package, so
+that they can differ in the computation only.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.accuracy import array_curves
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.detections import DetectionTable
+from harness.version import __version__
 
-Engine: TypeAlias = Literal["hotcoco", "pycocotools"]
+Engine: TypeAlias = Literal["harness", "hotcoco", "pycocotools"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Curves:
     """What COCOeval.accumulate gives; -1 where there is no ground truth.
 
     Attributes:
-        precision: float64 [T, R, K, A, M]: 10 IoU thresholds, 101 recalls, categories by id, 4 areas (all,
-            small, medium, large), 3 limits of detections per image (1, 10, 100).
-        recall: float64 [T, K, A, M].
+        precision: float64 [T, R, K, A]: 10 IoU thresholds, 101 recalls, categories by id, 4 areas (all,
+            small, medium, large), of at most 100 detections per image.
+        recall: float64 [T, K, A, M]: 3 limits of detections per image (1, 10, 100).
     """
 
     precision: npt.NDArray[np.float64]
@@ -49,6 +51,10 @@ def compute(engine: Engine, truth: GroundTruth, table: DetectionTable, image_ids
 
 def describe(engine: Engine) -> str:
     """Return the engine's name and version."""
+    if engine == "harness":
+        return f"harness {__version__}"
+    from importlib.metadata import version  # late: it takes as long as all of this room
+
     return f"{engine} {version(engine)}"
 
 
@@ -61,7 +67,7 @@ def compute_tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[
 def _hotcoco(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:
     evaluation = _hotcoco_evaluation(truth, table, image_ids)
     evaluation.accumulate()
-    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+    return _curves(evaluation)
 
 
 def _hotcoco_evaluation(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Any:
@@ -101,7 +107,11 @@ def _pycocotools(truth: GroundTruth, table: DetectionTable, image_ids: list[int]
         evaluation.params.imgIds = image_ids
         evaluation.evaluate()
         evaluation.accumulate()
-    return Curves(evaluation.eval["precision"], evaluation.eval["recall"])
+    return _curves(evaluation)
+
+
+def _curves(evaluation: Any) -> Curves:
+    return Curves(evaluation.eval["precision"][..., -1].copy(), evaluation.eval["recall"])
 
 
 def _images(truth: GroundTruth) -> list[dict[str, Any]]:
@@ -132,7 +142,12 @@ def _detection_objects(table: DetectionTable) -> list[dict[str, Any]]:
     ]
 
 
+def _harness(truth: GroundTruth, table: DetectionTable, image_ids: list[int]) -> Curves:
+    return Curves(*array_curves.compute(truth, table, image_ids))
+
+
 _ENGINES: dict[Engine, Callable[[GroundTruth, DetectionTable, list[int]], Curves]] = {
+    "harness": _harness,
     "hotcoco": _hotcoco,
     "pycocotools": _pycocotools,
 }

@@ -42,14 +42,14 @@ class DatasetAccuracy:
 
 
 def evaluate_on(
-    dataset: Dataset, detections: Path, engine: Engine = "hotcoco", categories: Collection[int] | None = None
+    dataset: Dataset, detections: Path, engine: Engine = "harness", categories: Collection[int] | None = None
 ) -> DatasetAccuracy:
     """Compute the figures of detections of a dataset's images.
 
     Args:
         dataset: The images and their annotations; of a limited one, only its images count.
         detections: A file in COCO result format.
-        engine: What computes the figures; both give the same.
+        engine: What computes the figures; all give the same.
         categories: Ids of the categories to average over; None for all.
 
     Raises:

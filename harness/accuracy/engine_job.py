@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -69,9 +70,12 @@ def read(folder: Path) -> Job:
             areas=data["areas"],
             crowd=data["crowd"],
         )
-        engine: Engine = "pycocotools" if str(data["engine"]) == "pycocotools" else "hotcoco"
         return Job(
-            engine, truth, DetectionTable(data["rows"]), data["chosen"].tolist(), bool(data["wants_tide"])
+            cast(Engine, str(data["engine"])),
+            truth,
+            DetectionTable(data["rows"]),
+            data["chosen"].tolist(),
+            bool(data["wants_tide"]),
         )
 
 

@@ -45,7 +45,7 @@ class Evaluated:
         return status_of(self.checks)
 
 
-def evaluate_input(loaded: EvaluationInput, engine: Engine = "hotcoco") -> Evaluated:
+def evaluate_input(loaded: EvaluationInput, engine: Engine = "harness") -> Evaluated:
     """Compute the figures of detections, and look for what contradicts them."""
     chosen = chosen_images(loaded.truth, loaded.chosen)
     evaluation = evaluate(loaded.truth, loaded.table, loaded.chosen, engine)

@@ -1,33 +1,37 @@
 """Which detection found which annotation: COCO's matching, for all images and thresholds at once.
 
-Equal to `COCOeval.evaluateImg` of pycocotools. There, each image, category and threshold is a loop over
-detections and annotations. Here, the detections are matched in rounds: the first detection (by score) of every
-image and category, then the second of each, so that one round is a few array operations.
+Equal to `COCOeval.evaluateImg` of pycocotools. There, each image, category and threshold is a loop over detections and
+annotations. Nearly all detections overlap with one annotation at most: then the first by score that overlaps enough
+finds it, whatever the area, which needs no loop. Where one of an image and category has a choice, its detections are
+matched in rounds: the first of every image and category, then the second of each, so that one round is a few array
+operations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.boxes import overlaps
 from harness.accuracy.detections import DetectionTable
+from harness.accuracy.ordering import Ints, Numbers, stable_order
+from harness.accuracy.scene import (
+    AREAS,
+    THRESHOLDS,
+    Annotated,
+    Bools,
+    Detected,
+    Pairs,
+    Scene,
+    arrange,
+    outside,
+)
 
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-
-THRESHOLDS: Floats = np.linspace(0.5, 0.95, 10)
-"""IoU thresholds, as pycocotools makes them."""
-ALL_AREAS = (0.0, 1e10)
-"""px²; the range `all` of pycocotools."""
 _NEVER_ABOVE = 1 - 1e-10
-_BLOCK = 1 << 15
-"""Detections whose overlaps are computed at a time, so that memory is bounded."""
+_ENOUGH = np.minimum(THRESHOLDS, _NEVER_ABOVE)
 
 
 @dataclass(frozen=True)
@@ -60,40 +64,25 @@ class Matches:
 
 
 @dataclass(frozen=True)
-class _Detected:
-    """Detections of the evaluated images and categories by (category, image, falling score)."""
+class Assigned:
+    """Annotations given to detections, by threshold, then in COCO's order of detections.
 
-    rows: Ints
-    images: Ints
-    categories: Ints
-    keys: Ints
+    Attributes:
+        thresholds: int64 [M], index of the IoU threshold.
+        detections: int64 [M], index in the scene's detections.
+        annotations: int64 [M], index in the scene's annotations.
+    """
 
-
-@dataclass(frozen=True)
-class _Annotated:
-    """Annotations by (category, image, those to ignore last)."""
-
-    rows: Ints
-    images: Ints
-    categories: Ints
-    keys: Ints
-    ignored: Bools
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """A detection and an annotation that overlap enough, best annotation of a detection first."""
-
+    thresholds: Ints
     detections: Ints
     annotations: Ints
-    overlaps: Floats
 
 
 def match(
     truth: GroundTruth,
     table: DetectionTable,
     image_ids: Sequence[int] | None = None,
-    area: tuple[float, float] = ALL_AREAS,
+    area: tuple[float, float] = AREAS["all"],
     limit: int = 100,
 ) -> Matches:
     """Match detections with annotations at the 10 IoU thresholds.
@@ -107,111 +96,119 @@ def match(
 
     Source: pycocotools `COCOeval.evaluateImg` and the order of `COCOeval.accumulate`.
     """
-    known = [row.id for row in truth.images] if image_ids is None else list(image_ids)
-    images, categories = np.unique(np.asarray(known, np.int64)), np.array(list(truth.categories), np.int64)
-    annotated = _annotated(truth, images, categories, area)
-    detected = _detected(table, images, categories, limit)
-    pairs = _pairs(truth, table, detected, annotated)
-    found, ignored = _outcomes(truth, annotated, _assign(truth, annotated, detected, pairs))
-    ignored |= (found < 0) & _outside(table.boxes[detected.rows, 2:].prod(axis=1), area)
-    order = np.lexsort((-table.scores[detected.rows], detected.categories))
-    wanted = ~annotated.ignored
+    known = [row.id for row in truth.images] if image_ids is None else image_ids
+    scene = arrange(truth, table, known, limit)
+    detected, annotated = scene.detected, scene.annotated
+    (assigned,) = assign(scene, [area])
+    found, ignored = _outcomes(scene, assigned, area)
+    order, wanted = _inverse(detected.places), ~annotated.ignored(area)
+    numbers = np.arange(len(scene.category_ids) + 1)
     return Matches(
-        image_ids=images,
-        category_ids=categories,
-        first=np.searchsorted(detected.categories, np.arange(len(categories) + 1)),
+        image_ids=scene.image_ids,
+        category_ids=scene.category_ids,
+        first=np.searchsorted(detected.categories, numbers),
         rows=detected.rows[order],
-        images=detected.images[order],
-        found=found[:, order],
-        ignored=ignored[:, order],
+        images=detected.images[order].astype(np.int64),
+        found=found,
+        ignored=ignored,
         truth_rows=annotated.rows[wanted],
-        truth_images=annotated.images[wanted],
-        truth_first=np.searchsorted(annotated.categories[wanted], np.arange(len(categories) + 1)),
+        truth_images=annotated.images[wanted].astype(np.int64),
+        truth_first=np.searchsorted(annotated.categories[wanted], numbers),
     )
 
 
+def _inverse(places: Numbers) -> Ints:
+    order = np.empty(len(places), np.int64)
+    order[places] = np.arange(len(places))
+    return order
+
+
 def _outcomes(
-    truth: GroundTruth, annotated: _Annotated, found: npt.NDArray[np.int32]
+    scene: Scene, assigned: Assigned, area: tuple[float, float]
 ) -> tuple[npt.NDArray[np.int32], Bools]:
-    """Turn positions in `annotated` into rows of the ground truth, and tell which detections to ignore."""
-    rows = np.append(annotated.rows, -1).astype(np.int32)[found]  # -1, nothing found, is the last of them
-    ignored = np.append(annotated.ignored, False)[found]
+    """Return which row of the ground truth each detection found, and which detections to ignore, in COCO's order."""
+    detected, annotated = scene.detected, scene.annotated
+    at = assigned.thresholds, detected.places[assigned.detections]
+    found = np.full((len(THRESHOLDS), len(detected)), -1, np.int32)
     # pycocotools keeps the annotation's id as the mark of a match, so that the id 0 is none.
-    rows[np.append(truth.ids, 1)[rows] == 0] = -1
-    return rows, ignored
+    found[at] = np.where(annotated.ids == 0, -1, annotated.rows)[assigned.annotations]
+    others = np.empty(len(detected), np.bool_)
+    others[detected.places] = outside(detected.edges.area, area)
+    ignored = (found < 0) & others
+    ignored[at] |= annotated.ignored(area)[assigned.annotations]
+    return found, ignored
 
 
-def _outside(areas: Floats, area: tuple[float, float]) -> Bools:
-    return np.asarray((areas < area[0]) | (areas > area[1]))
+def assign(scene: Scene, areas: Iterable[tuple[float, float]]) -> Iterator[Assigned]:
+    """Give each detection, in the order of scores, its best annotation that is still free.
+
+    Args:
+        scene: Detections and annotations.
+        areas: Ranges in px²: annotations of other areas are taken where no other is free.
+
+    Yields:
+        What was assigned, for each of the areas.
+    """
+    contested = _contested(scene)
+    alone = _first_by_score(scene.pairs.some(np.flatnonzero(~contested)))
+    pairs = scene.pairs.some(np.flatnonzero(contested))
+    for area in areas:
+        chosen = _in_rounds(scene.detected, scene.annotated, pairs, scene.annotated.ignored(area))
+        yield _in_order(scene.detected, (np.concatenate(parts) for parts in zip(alone, chosen, strict=True)))
 
 
-def _annotated(truth: GroundTruth, images: Ints, categories: Ints, area: tuple[float, float]) -> _Annotated:
-    rows = np.flatnonzero(np.isin(truth.image_ids, images))
-    at = np.searchsorted(images, truth.image_ids[rows])
-    of = np.searchsorted(categories, truth.category_ids[rows])
-    keys = of * len(images) + at
-    ignored = truth.crowd[rows] | _outside(truth.areas[rows], area)
-    order = np.lexsort((ignored, keys))
-    return _Annotated(rows[order], at[order], of[order], keys[order], ignored[order])
+def _in_order(detected: Detected, columns: Iterable[Ints]) -> Assigned:
+    thresholds, detections, annotations = columns
+    order = stable_order(thresholds * len(detected) + detected.places[detections])
+    return Assigned(thresholds[order], detections[order], annotations[order])
 
 
-def _detected(table: DetectionTable, images: Ints, categories: Ints, limit: int) -> _Detected:
-    chosen = np.isin(table.image_ids, images) & np.isin(table.category_ids, categories)
-    rows = np.flatnonzero(chosen)
-    at = np.searchsorted(images, table.image_ids[rows])
-    of = np.searchsorted(categories, table.category_ids[rows])
-    keys = of * len(images) + at
-    order = np.lexsort((-table.scores[rows], keys))
-    keys = keys[order]
-    best = np.arange(len(keys)) - np.searchsorted(keys, keys) < limit
-    order = order[best]
-    return _Detected(rows[order], at[order], of[order], keys[best])
+def _contested(scene: Scene) -> Bools:
+    """Tell of each pair whether in its image and category a detection has a choice, or may be on a crowd."""
+    pairs = scene.pairs
+    if not len(pairs.detections):
+        return np.empty(0, np.bool_)
+    again = np.diff(pairs.detections, prepend=-1) == 0
+    choice = again | np.append(again[1:], False) | scene.annotated.crowd[pairs.annotations]
+    keys = scene.detected.keys[pairs.detections]
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    return np.repeat(np.logical_or.reduceat(choice, begins), np.diff(begins, append=len(keys)))
 
 
-def _pairs(truth: GroundTruth, table: DetectionTable, detected: _Detected, annotated: _Annotated) -> _Pairs:
-    blocks = list(_pair_blocks(truth, table, detected, annotated))
-    if not blocks:
-        return _Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    of, by, overlap = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    order = np.lexsort((-by, -overlap, annotated.ignored[by], of))
-    return _Pairs(of[order], by[order], overlap[order])
+def _first_by_score(pairs: Pairs) -> tuple[Ints, Ints, Ints]:
+    """Give each annotation to the first detection that overlaps enough: thresholds, detections, annotations."""
+    pairs = pairs.some(stable_order(pairs.annotations))
+    chosen = []
+    for enough in _ENOUGH:
+        members = np.flatnonzero(pairs.overlaps >= enough)
+        chosen.append(members[np.diff(pairs.annotations[members], prepend=-1) > 0])
+    thresholds = np.repeat(np.arange(len(_ENOUGH)), [len(members) for members in chosen])
+    members = np.concatenate(chosen)
+    return thresholds, pairs.detections[members], pairs.annotations[members]
 
 
-def _pair_blocks(
-    truth: GroundTruth, table: DetectionTable, detected: _Detected, annotated: _Annotated
-) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """Yield detections, annotations and overlaps of at least the lowest threshold, block by block."""
-    boxes, crowd = truth.boxes[annotated.rows], truth.crowd[annotated.rows]
-    for begin in range(0, len(detected.rows), _BLOCK):
-        keys = detected.keys[begin : begin + _BLOCK]
-        low, high = (np.searchsorted(annotated.keys, keys, side) for side in ("left", "right"))
-        counts = high - low
-        of = np.repeat(np.arange(len(keys)), counts)
-        by = np.arange(len(of)) + np.repeat(low - np.cumsum(counts) + counts, counts)
-        overlap = overlaps(table.boxes[detected.rows[begin + of]], boxes[by], crowd[by])
-        enough = overlap >= THRESHOLDS[0]
-        yield begin + of[enough], by[enough], overlap[enough]
-
-
-def _assign(
-    truth: GroundTruth, annotated: _Annotated, detected: _Detected, pairs: _Pairs
-) -> npt.NDArray[np.int32]:
-    """Give each detection, in the order of scores, its best annotation that is still free: int32 [T, D]."""
-    found = np.full((len(THRESHOLDS), len(detected.rows)), -1, np.int32)
-    free = np.ones((len(THRESHOLDS), len(annotated.rows)), np.bool_)
-    crowd = truth.crowd[annotated.rows]
-    thresholds = np.minimum(THRESHOLDS, _NEVER_ABOVE)[:, None]
+def _in_rounds(
+    detected: Detected, annotated: Annotated, pairs: Pairs, ignored: Bools
+) -> tuple[Ints, Ints, Ints]:
+    """Match detections that have a choice: thresholds, detections, annotations."""
+    by, at = np.unique(pairs.annotations, return_inverse=True)
+    order = np.lexsort((-at, -pairs.overlaps, ignored[pairs.annotations], pairs.detections))
+    pairs, at = pairs.some(order), at[order]
+    free, crowd = np.ones((len(_ENOUGH), len(by)), np.bool_), annotated.crowd[by]
+    empty = np.empty(0, np.int64)
+    parts = [(empty, empty, empty)]
     for members in _rounds(detected.keys, pairs.detections):
-        of, by = pairs.detections[members], pairs.annotations[members]
+        of, places = pairs.detections[members], at[members]
         begins = np.flatnonzero(np.diff(of, prepend=-1))
-        possible = (pairs.overlaps[members] >= thresholds) & (free[:, by] | crowd[by])
+        possible = (pairs.overlaps[members] >= _ENOUGH[:, None]) & (free[:, places] | crowd[places])
         place = np.where(possible, np.arange(len(of)), len(of))
         best = np.minimum.reduceat(place, begins, axis=1)
-        at, which = np.nonzero(best < len(of))
-        chosen = by[best[at, which]]
-        found[at, of[begins[which]]] = chosen
-        free[at, chosen] = False
-    return found
+        thresholds, which = np.nonzero(best < len(of))
+        chosen = places[best[thresholds, which]]
+        free[thresholds, chosen] = False
+        parts.append((thresholds, of[begins[which]], by[chosen]))
+    thresholds, detections, annotations = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return thresholds, detections, annotations
 
 
 def _rounds(keys: Ints, detections: Ints) -> Iterator[Ints]:

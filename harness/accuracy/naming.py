@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.accuracy.agnostic import Sample
 from harness.accuracy.boxes import overlaps
-from harness.accuracy.matches import THRESHOLDS
+from harness.accuracy.scene import THRESHOLDS
 
 FEWEST = 5
 """Objects of a class from which on a renaming of it is believed."""

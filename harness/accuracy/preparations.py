@@ -16,7 +16,7 @@ from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.bootstrap import paired_difference
 from harness.accuracy.boxes import overlaps
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.matches import THRESHOLDS
+from harness.accuracy.scene import THRESHOLDS
 from harness.statistics.distributions import t_two_sided
 
 Floats = npt.NDArray[np.float64]

@@ -17,16 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.matches import Ints, Matches
+from harness.accuracy.array_curves import RECALLS
+from harness.accuracy.matches import Matches
+from harness.accuracy.ordering import Ints
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.unsignedinteger[Any]]
 _LANES = 8
 """Bytes in a word."""
-
-RECALLS: Floats = np.linspace(0.0, 1.0, 101)
-"""As pycocotools makes them."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def evaluate(
     annotations: str | Path,
     detections: str | Path,
     *,
-    engine: CocoEngine = "hotcoco",
+    engine: CocoEngine = "harness",
     image_ids: str | Path | Iterable[int | str] | None = None,
     against: str | Path | None = None,
     breakdown: bool = False,

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 @click.option("--detections", required=True, type=PATH, help="COCO result file.")
 @click.option(
     "--engine",
-    type=click.Choice(["hotcoco", "pycocotools"]),
-    default="hotcoco",
+    type=click.Choice(["harness", "hotcoco", "pycocotools"]),
+    default="harness",
     show_default=True,
-    help="What computes the figures; both give the same numbers.",
+    help="What computes the figures; all give the same numbers.",
 )
 @click.option(
     "--image-ids",

@@ -77,7 +77,7 @@ def test_all_kinds_are_named_as_in_the_paper_and_in_its_order():
     assert [error.name for error in result.errors] == names
 
 
-@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("engine", ["harness", "hotcoco", "pycocotools"])
 def test_classes_and_sizes_equal_pycocotools_on_random_data_sets(random_data, engine):
     random = np.random.default_rng(12)
     for _ in range(25):

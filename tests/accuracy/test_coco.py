@@ -20,7 +20,7 @@ from harness.errors import DatasetError, UsageError
 
 EXAMPLES = int(os.environ.get("HARNESS_PROPERTY_EXAMPLES", "80"))
 """More: HARNESS_PROPERTY_EXAMPLES=5000 pytest tests/accuracy/test_coco.py"""
-ENGINES = ("hotcoco", "pycocotools")
+ENGINES = ("harness", "hotcoco", "pycocotools")
 PUBLISHED = (0.505, 0.697, 0.573, 0.586, 0.519, 0.501, 0.387, 0.594, 0.595, 0.640, 0.566, 0.564)
 """https://github.com/cocodataset/cocoapi, pycocoEvalDemo: bbox, 100 images of val2014."""
 
@@ -103,7 +103,7 @@ def cases(draw):
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize="HARNESS_PROPERTY_EXAMPLES" not in os.environ)
 @given(case=cases())
-def test_both_engines_equal_pycocotools_on_any_small_data_set(case, tmp_path_factory):
+def test_all_engines_equal_pycocotools_on_any_small_data_set(case, tmp_path_factory):
     annotations, detections, subset = case
     folder = tmp_path_factory.getbasetemp()
     truth = write_truth(folder / "truth.json", annotations, IMAGES, CATEGORIES)
@@ -269,8 +269,11 @@ def test_nothing_is_printed(tmp_path, engine, capfd):
 def test_the_engine_is_named_with_its_version(tmp_path):
     import hotcoco
 
+    import harness
+
     truth = write_truth(tmp_path / "a.json", [annotation(1)])
-    assert evaluate(truth, []).engine == f"hotcoco {hotcoco.__version__}"
+    assert evaluate(truth, [], engine="hotcoco").engine == f"hotcoco {hotcoco.__version__}"
+    assert evaluate(truth, []).engine == f"harness {harness.__version__}"
 
 
 def test_repeated_image_ids_count_once(tmp_path):

@@ -73,7 +73,7 @@ def engine_that(large, tmp_path, monkeypatch):
     return put
 
 
-@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools", TIDE])
+@pytest.mark.parametrize("engine", ["harness", "hotcoco", "pycocotools", TIDE])
 def test_a_process_of_its_own_computes_the_same(case, engine, monkeypatch):
     truth, table = read_annotations(case / "truth.json"), as_table(case / "found.json")
 
@@ -100,14 +100,21 @@ def test_an_engine_that_dies_hangs_or_is_killed_costs_its_evaluation(case, engin
 
 def test_the_command_says_so_and_ends_with_1(case, engine_that):
     engine_that("import os; os.abort()")
-    files = ["--annotations", str(case / "truth.json"), "--detections", str(case / "found.json")]
+    files = [
+        "--engine",
+        "hotcoco",
+        "--annotations",
+        str(case / "truth.json"),
+        "--detections",
+        str(case / "found.json"),
+    ]
     ended = CliRunner().invoke(cli, ["evaluate", *files])
     assert isinstance(ended.exception, JobError) and ended.exception.exit_status == 1
 
 
 def test_a_run_keeps_its_other_figures_and_says_why_the_accuracy_failed(prepared, recorder, engine_that):
     engine_that("import os; os.abort()")
-    settings = Settings(repetitions=2, min_runs=2, min_seconds=0.02, limit=2)
+    settings = Settings(repetitions=2, min_runs=2, min_seconds=0.02, limit=2, coco_engine="hotcoco")
     asked = {"models": ("shapes-float32",), "delegates": ("cpu:1",), "settings": settings}
     (record,) = carry_out(prepared(**asked), recorder).records
     assert [process.status for process in record.processes] == ["ok", "ok"]

@@ -44,7 +44,7 @@ def test_the_figures_are_those_of_its_images_with_an_interval_around_the_map(dat
 
 
 def test_both_engines_give_the_same(dataset, detections):
-    first, second = (evaluate_on(dataset, detections, engine) for engine in ("hotcoco", "pycocotools"))
+    first, second = (evaluate_on(dataset, detections, engine) for engine in ("harness", "pycocotools"))
     assert first.evaluation.figures.map == pytest.approx(second.evaluation.figures.map, abs=1e-9)
     assert second.evaluation.engine.startswith("pycocotools")
 

@@ -263,3 +263,10 @@ def test_objects_may_hold_numpy_values():
     box = np.array([1.5, 2, 3, 4.25], np.float32)
     numbers = {"image_id": np.int64(1), "category_id": np.uint8(18), "bbox": box, "score": np.float32(0.5)}
     assert as_table([numbers]).rows.tolist() == as_table([ROW]).rows.tolist()
+
+
+def test_ids_that_are_written_as_floats_are_whole_numbers(tmp_path):
+    """As pandas writes them where a column once had an unknown value."""
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps([{**ROW, "image_id": 42.0, "category_id": 3.0}]))
+    assert load_detections(path).rows[0, [0, 6]].tolist() == [42.0, 3.0]

@@ -120,7 +120,7 @@ def test_a_picture_that_would_fill_the_memory_costs_itself(tmp_path):
     assert [image.path.name for image in find_dataset(folder).images] == ["a.png", "b.png"]
 
 
-@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("engine", ["harness", "hotcoco", "pycocotools"])
 def test_more_categories_than_fit_into_memory_are_refused_before_native_code_dies_of_them(
     engine, tmp_path, monkeypatch
 ):

@@ -108,7 +108,7 @@ def test_the_paths_of_a_plan_are_relative_to_the_plan(tmp_path):
         ('models = ["a"]\nrepetition = 3', "repetitions"),
         ('models = ["a"]\nseed = "x"', "key 'seed': found 'x', expected `int`, got `str`"),
         ('models = ["a"]\nmin_runs = "x"', r"key 'min_runs': found 'x', expected `int \| null`, got `str`"),
-        ('models = ["a"]\ncoco_engine = "x"', "expected one of hotcoco, pycocotools"),
+        ('models = ["a"]\ncoco_engine = "x"', "expected one of harness, hotcoco, pycocotools"),
         ('models = ["a"]\n[nms]\nkind = ["x"]', "expected one of regular, fast, class-aware"),
         ('models = ["a"]\n[[override]]\nset = { mini_runs = 3 }', "min_runs"),
         ('models = ["a"]\n[[exclude]]\nmodle = "x"', "model"),

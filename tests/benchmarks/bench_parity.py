@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.bench_parity [--sets 500] [--seed N]
 
-Each set is written to two files; pycocotools reads them as its users do, both engines as ours do. The sets
+Each set is written to two files; pycocotools reads them as its users do, all engines as ours do. The sets
 have crowds, `ignore`, equal scores, equal boxes, boxes across and beyond the border and without a side, more than 100
 detections an image and class, categories that the annotations do not know, images without anything, subsets of the
 images, areas on the edges between small, medium and large, masks' areas that are not those of the boxes, annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 from harness.accuracy.coco import evaluate
 
-ENGINES = ("hotcoco", "pycocotools")
+ENGINES = ("harness", "hotcoco", "pycocotools")
 EDGES = (16, 32, 96, 31.999, 32.001, 95.999, 96.001)
 """Sides of squares on and beside the edges between COCO's areas, in pixels."""
 WIDTH, HEIGHT = 320, 240

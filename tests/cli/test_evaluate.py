@@ -65,7 +65,7 @@ def detection(image=1, box=BOXES[0], category=1):
     return {"image_id": image, "category_id": category, "bbox": box, "score": 0.5}
 
 
-@pytest.mark.parametrize("engine", ["hotcoco", "pycocotools"])
+@pytest.mark.parametrize("engine", ["harness", "hotcoco", "pycocotools"])
 def test_json_is_one_object_with_the_promised_keys(evaluate, engine):
     status, out, err = evaluate("--format", "json", "--engine", engine)
     (row,) = json.loads(out)

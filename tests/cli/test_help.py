@@ -110,7 +110,7 @@ def test_an_example_has_its_remark_above_it_and_a_long_one_goes_on_as_a_shell_re
 def test_a_default_is_shown_as_it_is_written():
     shown_by_name = {one.name: shown(one) for one in declared(Settings)}
     assert shown_by_name["min_seconds"] == "1" and shown_by_name["min_runs"] == "50"
-    assert shown_by_name["limit"] == "" and shown_by_name["coco_engine"] == "hotcoco"
+    assert shown_by_name["limit"] == "" and shown_by_name["coco_engine"] == "harness"
 
 
 @pytest.mark.parametrize("order", [["--quiet", "runs"], ["runs", "--quiet"], ["runs", "-q"]])

@@ -68,7 +68,7 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
             if dataset is None:
                 continue
             truth, table = datasets.truth(dataset), load_detections(path)
-            curves[index] = _curves(run("hotcoco", truth, table, dataset.image_ids))
+            curves[index] = _curves(run("harness", truth, table, dataset.image_ids))
             if len(worst) < MOST_GALLERIES:
                 worst[index] = thumbnails.worst(dataset, truth, table)
         except HarnessError:
@@ -105,7 +105,7 @@ def _curves(curves: Curves) -> list[dict[str, Any]]:
     """Return precision at COCO's 101 recalls, the mean over the classes with annotations, for all areas."""
     told = []
     for iou, place in _OVERLAPS.items():
-        by_class = curves.precision[place, :, :, 0, -1]
+        by_class = curves.precision[place, :, :, 0]
         known = by_class[:, (by_class > -1).all(axis=0)]
         if known.size:
             mean = known.mean(axis=1)

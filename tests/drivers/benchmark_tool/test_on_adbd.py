@@ -82,7 +82,7 @@ def test_the_map_on_the_phone_equals_the_local_one(adb_device, tool, cell, scrat
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(asked, other, ignore)
     figures = [
-        evaluate(asked.dataset.annotations, one.detections, asked.dataset.image_ids, "hotcoco").figures
+        evaluate(asked.dataset.annotations, one.detections, asked.dataset.image_ids).figures
         for one in (found, local)
     ]
     assert figures[0] == figures[1]

@@ -42,7 +42,7 @@ def test_the_map_on_the_device_equals_the_local_one(model, native, shapes, scrat
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(cell, other, ignore)
     figures = [
-        evaluate(cell.dataset.annotations, one.detections, cell.dataset.image_ids, "hotcoco").figures
+        evaluate(cell.dataset.annotations, one.detections, cell.dataset.image_ids).figures
         for one in (found, local)
     ]
     assert figures[0] == figures[1]

@@ -58,7 +58,7 @@ def test_its_detections_give_the_map_of_the_model(tools, cell, scratch, tmp_path
     other.mkdir()
     local = PythonWorker(LocalDevice()).infer(cell, other, ignore)
     figures = [
-        evaluate(cell.dataset.annotations, one.detections, cell.dataset.image_ids, "hotcoco").figures
+        evaluate(cell.dataset.annotations, one.detections, cell.dataset.image_ids).figures
         for one in (found, local)
     ]
     # The tool prints six digits; a box may move by a pixel's thousandth.
