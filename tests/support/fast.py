@@ -4,6 +4,7 @@
 (many drawn examples, many inferences), it finds its line in `SLOW`.
 """
 
+from functools import cache
 from pathlib import Path
 
 from tests.support.paths import REPOSITORY
@@ -101,8 +102,9 @@ SLOW = (
 TESTS = REPOSITORY / "tests"
 
 
+@cache
 def is_fast(path: Path) -> bool:
-    """Whether the tests of a file are fast."""
+    """Whether the tests of a file are fast; asked for each test of the file."""
     return _is_below(path, ROOMS) and not _is_below(path, SLOW)
 
 
