@@ -59,6 +59,7 @@ TESTS = {
     "native/test_build.py": (
         "test_the_same_source_gives_the_same_bytes_from_another_folder_and_an_empty_cache",
         "test_a_source_that_does_not_compile_is_an_error_with_the_compilers_words",
+    ),
     "accuracy/test_bootstrap.py": (
         "test_the_paired_interval_covers_the_true_difference_and_is_narrower",
         "test_the_interval_covers_the_truth_as_often_as_it_says",
