@@ -65,7 +65,7 @@ TESTS = {
         "test_the_interval_covers_the_truth_as_often_as_it_says",
         "test_p_is_small_where_the_models_differ_and_rarely_where_they_do_not",
     ),
-    "accuracy/test_coco.py": ("test_both_engines_equal_pycocotools_on_any_small_data_set",),
+    "accuracy/test_coco.py": ("test_all_engines_equal_pycocotools_on_any_small_data_set",),
     "api/test_examples.py": ("test_the_example_of_a_public_function_runs",),
     "bench/test_classes_by_name.py": (
         "test_numbers_without_names_give_the_same_map_or_say_that_they_are_doubtful",
