@@ -22,7 +22,7 @@ from harness.accuracy import layouts
 from harness.accuracy.annotations import GroundTruth, ImageRow, read_annotations
 from harness.accuracy.clips import put_together
 from harness.accuracy.coco_json import first_few
-from harness.accuracy.foreign import voc, yolo
+from harness.accuracy.foreign import tfrecord, voc, yolo
 from harness.accuracy.foreign.convert import Converted
 from harness.accuracy.image_files import ImageFile, Size
 from harness.accuracy.image_places import locate
@@ -130,8 +130,8 @@ def find_dataset(path: Path, limit: int | None = None) -> Dataset:
 
     Args:
         path: A folder with one COCO `instances*.json` (in it or in `annotations/`) or an export of a label tool, and
-            its images; with VOC's Annotations/*.xml and JPEGImages/; or with YOLO's data.yaml; or the file itself, or
-            a card. `PATH:SPLIT` says which split of it.
+            its images; with VOC's Annotations/*.xml and JPEGImages/; with YOLO's data.yaml; or with TFRecord files and
+            their label map; or the file itself, or a card. `PATH:SPLIT` says which split of it.
         limit: Use the first images by id; all for None.
 
     Raises:
@@ -150,7 +150,7 @@ def _found(path: Path, split: str | None) -> Dataset:
     if path.suffix == ".json" and is_file(path):
         folder = path.parent.parent if path.parent.name == "annotations" else path.parent
         return _coco(folder, path)
-    if not is_folder(path) and path.suffix not in {".yaml", ".yml"}:
+    if not is_folder(path) and path.suffix not in {".yaml", ".yml"} and not tfrecord.is_tfrecord(path):
         words = "not a dataset; expected a folder" if exists(path) else "no such dataset folder"
         raise DatasetError(f"{path}: {words}")
     converted = _converted(path, split)
@@ -167,13 +167,16 @@ def _coco(folder: Path, annotations: Path) -> Dataset:
 def _converted(path: Path, split: str | None) -> Converted | None:
     """Convert labels of another format, in a folder without COCO's."""
     if not is_folder(path):
-        return yolo.convert(path, split) if path.suffix in {".yaml", ".yml"} else None
+        by_file = yolo.convert if path.suffix in {".yaml", ".yml"} else tfrecord.convert
+        return by_file(path, split)
     if layouts.instances_files(path):
         return None
     if voc.is_voc(path):
         return voc.convert(path, split)
     described = yolo.find_yaml(path)
-    return None if described is None else yolo.convert(described, split)
+    if described is not None:
+        return yolo.convert(described, split)
+    return tfrecord.convert(path, split) if tfrecord.holds_tfrecords(path) else None
 
 
 def _from_card(path: Path) -> Dataset:

@@ -5,4 +5,7 @@ yolo       YOLO's data.yaml and text files
 data_yaml  the part of YAML that a data.yaml uses
 voc        Pascal VOC's XML files
 xml_tree   XML as a small tree with line numbers, without entities
+tfrecord   TFRecord files of the Object Detection API
+records    records and their Examples, by the wire format
+label_map  label maps (.pbtxt)
 """

@@ -28,11 +28,12 @@ MOST_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Box:
-    """One object: its category's id, x, y, width, height in pixels, and whether it is to be ignored."""
+    """One object: its category's id, x, y, width, height in pixels, whether it is to be ignored, its own area."""
 
     category: int
     xywh: tuple[float, float, float, float]
     ignored: bool = False
+    area: float | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +67,21 @@ def write(name: str, kind: str, labelled: list[LabelledImage], categories: dict[
     Raises:
         OutputError: The cache cannot be written.
     """
-    data = msgspec.json.encode(_document(kind, labelled, categories))
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)[:60]
-    folder = cache_folder() / "datasets" / f"{plain}-{hashlib.sha256(data).hexdigest()[:16]}"
+    data = msgspec.json.encode(document(kind, labelled, categories))
+    folder = cache_folder() / "datasets" / f"{plain_name(name)}-{hashlib.sha256(data).hexdigest()[:16]}"
     path = folder / "instances.json"
     if not (is_file(path) and path.read_bytes() == data):
         atomic.write_bytes(path, data)
     return path
 
 
-def _document(kind: str, labelled: list[LabelledImage], categories: dict[int, str]) -> dict[str, Any]:
+def plain_name(name: str) -> str:
+    """Return a data set's name as the beginning of a folder's."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:60]
+
+
+def document(kind: str, labelled: list[LabelledImage], categories: dict[int, str]) -> dict[str, Any]:
+    """Return labels as a COCO document."""
     labelled = sorted(labelled, key=lambda image: image.name)
     ids = _ids(labelled)
     objects = [(k, box) for k, image in zip(ids, labelled, strict=True) for box in image.boxes]
@@ -103,7 +109,7 @@ def _annotation(number: int, image: int, box: Box) -> dict[str, Any]:
         "image_id": image,
         "category_id": box.category,
         "bbox": box.xywh,
-        "area": box.xywh[2] * box.xywh[3],
+        "area": box.xywh[2] * box.xywh[3] if box.area is None else box.area,
         "iscrowd": int(box.ignored),
     }
 
