@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.drivers.local_gpu import DRIVER_VARIABLES, LOADER
+from tests.support.native_programs import programs, worker
+
+__all__ = ["gpu", "programs", "swiftshader", "worker"]
 
 FOLDERS = ("/usr/lib/chromium", "/usr/lib64/chromium-browser", "/opt/google/chrome")
 NAME = "vk_swiftshader_icd.json"

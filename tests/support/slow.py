@@ -38,6 +38,7 @@ FILES = (
     "diagnosis/test_attempt.py",
     "drivers/ssh/test_deadlines.py",
     "gpu/test_local_gpu.py",
+    "gpu/test_native_worker.py",
     "bench/engines/test_conformance.py",
     "bench/test_preparations.py",
     "diagnosis/loss/test_attribution.py",
