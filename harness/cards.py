@@ -38,7 +38,8 @@ class Source(Strict, frozen=True, kw_only=True):
     """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive).
 
     `format` says what is found there. Anything but `tflite` has to be converted before it can be measured, and with
-    `compiled_for` the converted file is compiled for that accelerator.
+    `compiled_for` the converted file is compiled for that accelerator. `variants` are other members of the same
+    archive, each under a name of its own: the graph that the file was made of, its `pipeline.config`.
     """
 
     path: str | None = None
@@ -47,6 +48,7 @@ class Source(Strict, frozen=True, kw_only=True):
     sha256: str | None = None
     format: Literal["tflite", "frozen-graph", "saved-model"] = "tflite"
     compiled_for: str | None = None
+    variants: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class InputSpec(Strict, frozen=True, kw_only=True):
@@ -208,6 +210,30 @@ class Model:
         return None if source.url is None else self.file.with_name(_file_name(source.member or source.url))
 
     @property
+    def variants(self) -> dict[str, Model]:
+        """The other members of the archive, each as a model of its own: by name, beside the file."""
+        return {name: self._variant(member) for name, member in self.card.source.variants.items()}
+
+    def _variant(self, member: str) -> Model:
+        source = msgspec.structs.replace(
+            self.card.source,
+            member=member,
+            sha256=None,
+            format="frozen-graph",
+            compiled_for=None,
+            variants={},
+        )
+        return replace(self, card=msgspec.structs.replace(self.card, source=source))
+
+    @property
+    def graph(self) -> Path | None:
+        """Where the graph that can be converted is put; None for a card that knows none."""
+        if self.card.source.format != "tflite":
+            return self.download
+        graphs = [v.download for v in self.variants.values() if str(v.card.source.member).endswith(".pb")]
+        return graphs[0] if graphs else None
+
+    @property
     def converted(self) -> Path:
         """Where `harness convert` puts its result: `file`, or what is compiled to it."""
         suffix = f"_{self.card.source.compiled_for}"
@@ -290,13 +316,29 @@ def _check_source(source: Source, path: Path) -> None:
             f"{path}: key 'source.compiled_for': found {source.compiled_for!r}, expected {expected}"
         )
     if source.url is None:
-        if source.member is not None or source.format != "tflite":
-            raise SchemaError(f"{path}: key 'source': expected 'member' and 'format' only beside 'url'")
+        if source.member is not None or source.format != "tflite" or source.variants:
+            raise SchemaError(
+                f"{path}: key 'source': expected 'member' and 'format' only beside 'url', as 'variants'"
+            )
         return
     _check_url(source.url, path)
+    _check_variants(source, path)
     if source.url.endswith(ARCHIVES) != (source.member is not None):
         expected = f"'member' where, and only where, 'url' is an archive ({', '.join(ARCHIVES)})"
         raise SchemaError(f"{path}: key 'source': expected {expected}")
+
+
+def _check_variants(source: Source, path: Path) -> None:
+    """Check that all members of an archive can lie side by side."""
+    members = [source.member or "", *source.variants.values()]
+    if source.variants and source.member is None:
+        raise SchemaError(f"{path}: key 'source.variants': expected only beside 'member'")
+    names = [_file_name(member) for member in members]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SchemaError(
+            f"{path}: key 'source.variants': found {twice[0]!r} twice, expected members with different file names"
+        )
 
 
 def _check_url(url: str, path: Path) -> None:

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,16 +76,38 @@ def fetch(model: cards.Model, *, repin: bool = False, on_progress: OnProgress | 
         UsageError: The card has no URL.
         OutputError: The cache cannot be read or written.
     """
-    target = model.download
-    if target is None:
-        raise UsageError(f"{model.name}: nothing to fetch; its card names the local file {model.file}")
+    return fetch_all([model], repin=repin, on_progress=on_progress)[0]
+
+
+def fetch_all(
+    models: Sequence[cards.Model], *, repin: bool = False, on_progress: OnProgress | None = None
+) -> list[Fetched]:
+    """Make several files of one address available, such as members of one archive, which is downloaded once at most.
+
+    Raises:
+        FetchError: As for `fetch`; the files before the one that fails are there.
+        UsageError: As for `fetch`.
+        OutputError: As for `fetch`.
+    """
+    targets = [_target(model) for model in models]
     with _cache_errors():
-        kept = None if repin else _kept(model, target)
-        if kept is not None:
-            return kept
+        found = [
+            None if repin else _kept(model, target) for model, target in zip(models, targets, strict=True)
+        ]
+        if all(found):
+            return [kept for kept in found if kept is not None]
         with _temporary_folder() as folder:
-            got = _obtain(model, folder, on_progress)
-            return _install(model, got, target, repin=repin)
+            body = _downloaded(models[0], folder, on_progress)
+            return [
+                kept or _install(model, _taken(model, body, folder), target, repin=repin)
+                for model, target, kept in zip(models, targets, found, strict=True)
+            ]
+
+
+def _target(model: cards.Model) -> Path:
+    if model.download is None:
+        raise UsageError(f"{model.name}: nothing to fetch; its card names the local file {model.file}")
+    return model.download
 
 
 def verify(model: cards.Model) -> None:
@@ -174,18 +196,24 @@ def _remove_stale(cache: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _obtain(model: cards.Model, folder: Path, on_progress: OnProgress | None) -> Path:
-    """Download into `folder`, take the member out of an archive, and return the file."""
-    source = model.card.source
-    body, file = folder / "body", folder / "file"
+def _downloaded(model: cards.Model, folder: Path, on_progress: OnProgress | None) -> Path:
+    body = folder / "body"
     try:
-        download(source.url or "", body, on_progress)
-        if source.member is None:
-            file = body
-        else:
-            extract_member(body, source.member, file, MAX_BYTES)
+        download(model.card.source.url or "", body, on_progress)
     except FetchError as error:
-        raise FetchError(f"{model.name}: {source.url}: {error}; {_by_hand(model)}") from error
+        raise FetchError(f"{model.name}: {model.card.source.url}: {error}; {_by_hand(model)}") from error
+    return body
+
+
+def _taken(model: cards.Model, body: Path, folder: Path) -> Path:
+    """Take the file out of what was downloaded, where that is an archive."""
+    source, file = model.card.source, body
+    if source.member is not None:
+        file = folder / "file"
+        try:
+            extract_member(body, source.member, file, MAX_BYTES)
+        except FetchError as error:
+            raise FetchError(f"{model.name}: {source.url}: {error}; {_by_hand(model)}") from error
     if source.format == "tflite":
         _check_is_model(model, file)
     return file

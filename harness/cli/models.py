@@ -100,7 +100,7 @@ def fetch_command(ctx: click.Context, names: tuple[str, ...], repin: bool, forma
     with progress() as shown:
         for model in models:
             try:
-                rows.append(_fetch(model, repin, shown))
+                rows += _fetch(model, repin, shown)
             except JobError as error:  # one address that fails does not keep the others from being fetched
                 shown.say(f"error: {error}")
                 failures.append(model.name)
@@ -277,6 +277,7 @@ def _facts(model: Model, cells: dict[str, Any]) -> list[tuple[str, str | None]]:
         ("file", where),
         ("source", cells["source"]),
         ("member", card.source.member),
+        *(("variant", f"{name}: {member}") for name, member in card.source.variants.items()),
         ("sha256", _hash(model)),
         ("quantization", cells["quantization"]),
         ("input", f"{cells['input']} {card.input.channels}, {card.input.resize}, {card.input.method}"),
@@ -314,15 +315,22 @@ def _texts(*values: str | None) -> list[Any]:
     return [Text(units.MISSING if value is None else clean(value)) for value in values]
 
 
-def _fetch(model: Model, repin: bool, shown: Progress) -> dict[str, Any]:
-    from harness.fetch import fetch
+def _fetch(model: Model, repin: bool, shown: Progress) -> list[dict[str, Any]]:
+    """Fetch a model's file and the other members that its card names; one row a file."""
+    from harness.fetch import fetch_all
 
-    got = fetch(model, repin=repin, on_progress=_progress(model.name, shown))
-    shown.say(_told(got))
+    wanted = [model, *model.variants.values()]
+    files = fetch_all(wanted, repin=repin, on_progress=_progress(model.name, shown))
+    for got in files:
+        shown.say(_told(got))
     if not model.available and model.card.source.format != "tflite":
         shown.say(f"{model.name}: {model.why_missing}; see `harness models show {model.name}`")
+    return [_fetched_row(got) for got in files]
+
+
+def _fetched_row(got: Fetched) -> dict[str, Any]:
     return {
-        "name": model.name,
+        "name": got.model.name,
         "file": str(got.path),
         "sha256": got.sha256,
         "size_bytes": got.size_bytes,
@@ -334,7 +342,7 @@ def _fetch(model: Model, repin: bool, shown: Progress) -> dict[str, Any]:
 def _told(got: Fetched) -> str:
     how = "fetched" if got.downloaded else "was here already"
     known = "pinned: this hash is expected from now on" if got.pinned else "verified"
-    return f"{got.model.name}: {how}, {units.size(got.size_bytes)}, sha256 {got.sha256} ({known})"
+    return f"{got.model.name}: {got.path.name} {how}, {units.size(got.size_bytes)}, sha256 {got.sha256} ({known})"
 
 
 def _progress(name: str, shown: Progress) -> OnProgress:

@@ -76,9 +76,11 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
     from harness.quantization.representative import find_representative
 
     source, card = _find_source(request)
-    output = request.output or (card.converted if card and card.download else None)
+    output = request.output or (None if card is None else _place(card, request.mode))
     if output is None:
         raise UsageError("name the file to write with -o FILE.tflite")
+    if request.output is None:
+        say(f"it is written to {output}")
     if request.representative is not None and card is None:
         say(ASSUMED_PREPARATION)
     return Job(
@@ -115,15 +117,24 @@ def _find_source(request: Request) -> tuple[Path, Model | None]:
     return (source if exists(source) else _to_convert(card)), card
 
 
+def _place(card: Model, mode: ModeName) -> Path | None:
+    """Return where a card's graph is converted to: its own file, or one of the mode's beside that."""
+    if card.download is None:
+        return None
+    if card.card.source.format != "tflite":
+        return card.converted
+    return card.file.with_name(f"{card.name}-{mode}.tflite")
+
+
 def _to_convert(card: Model) -> Path:
     """Return the downloaded graph of a card, or say how to get it."""
-    if card.card.source.format == "tflite" or card.download is None:
+    if card.graph is None:
         raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
-    if not exists(card.download):
+    if not exists(card.graph):
         raise UsageError(
-            f"model {card.name!r}: {card.download} is not there; run `harness models fetch {card.name}`"
+            f"model {card.name!r}: {card.graph} is not there; run `harness models fetch {card.name}`"
         )
-    return card.download
+    return card.graph
 
 
 def _spec(card: Model | None, size: tuple[int, int] | None) -> InputSpec:

@@ -42,3 +42,18 @@ def test_without_a_card_the_preparation_is_assumed_and_said(repository, tmp_path
 def test_a_model_that_is_a_tflite_already_is_sent_to_quantize(repository):
     with pytest.raises(UsageError, match="harness quantize"):
         make_job(Request(source="shapes-float32", mode="float32", workspace=str(repository)), print)
+
+
+def test_the_graph_beside_a_cards_tflite_is_converted_in_every_mode(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    with pytest.raises(UsageError, match="harness models fetch mobiledet-cpu"):
+        make_job(Request(source="mobiledet-cpu", mode="dynamic", workspace=str(repository)), print)
+    graph = tmp_path / "models" / "mobiledet-cpu" / "tflite_graph.pb"
+    graph.parent.mkdir(parents=True)
+    graph.touch()
+    jobs = [
+        make_job(Request(source="mobiledet-cpu", mode=mode, workspace=str(repository)), print)
+        for mode in ("float32", "float16", "dynamic", "qat-uint8")
+    ]
+    assert {job.source for job in jobs} == {graph} and {job.size for job in jobs} == {(320, 320)}
+    assert jobs[2].output.name == "mobiledet-cpu-dynamic.tflite" and len({job.output for job in jobs}) == 4
