@@ -342,7 +342,7 @@ def _fetched_row(got: Fetched) -> dict[str, Any]:
 def _told(got: Fetched) -> str:
     how = "fetched" if got.downloaded else "was here already"
     known = "pinned: this hash is expected from now on" if got.pinned else "verified"
-    return f"{got.model.name}: {got.path.name} {how}, {units.size(got.size_bytes)}, sha256 {got.sha256} ({known})"
+    return f"{got.model.name}: {how}, {units.size(got.size_bytes)}, {got.path.name}, sha256 {got.sha256} ({known})"
 
 
 def _progress(name: str, shown: Progress) -> OnProgress:
