@@ -13,16 +13,14 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from harness import download
 from harness.cards import Model, load_card
 from harness.errors import FetchError, OutputError, UsageError
-from harness.fetch import fetch, fetch_all, pin_file, verify
+from harness.fetch import fetch, pin_file, verify
 from harness.hashing import hash_file
 from tests.support.http_server import Handler, Server, redirect
 
@@ -334,22 +332,6 @@ def test_a_graph_to_be_converted_is_fetched_but_is_not_the_model(
     assert (got.path.name, got.pinned) == ("graph.pb", True)
     assert not model.available
     assert not fetch(model).downloaded
-
-
-def test_other_members_of_the_archive_come_with_one_download(
-    server: Server, make: Callable[..., Model], cache: Path
-) -> None:
-    members = {"n/model.tflite": MODEL, "n/tflite_graph.pb": b"a graph", "n/pipeline.config": b"model {}"}
-    server.answers["/net.zip"] = zipped(members)
-    model = make("/net.zip", member="n/model.tflite")
-    others = {"graph": "n/tflite_graph.pb", "config": "n/pipeline.config"}
-    source = msgspec.structs.replace(model.card.source, variants=others)
-    model = replace(model, card=msgspec.structs.replace(model.card, source=source))
-    got = fetch_all([model, *model.variants.values()])
-    assert [one.path.name for one in got] == ["model.tflite", "tflite_graph.pb", "pipeline.config"]
-    assert len(server.requests) == 1
-    assert model.graph == cache / "models" / "net" / "tflite_graph.pb"
-    assert model.graph.read_bytes() == b"a graph" and not fetch(model.variants["graph"]).downloaded
 
 
 def test_a_card_with_a_local_file_has_nothing_to_fetch(tmp_path: Path) -> None:

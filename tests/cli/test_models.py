@@ -1,8 +1,11 @@
 """`harness models`: what is printed where, and the exit status."""
 
 import http.server
+import io
 import json
 import threading
+import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -28,16 +31,31 @@ source = "a paper"
 """
 MODEL = b"\x1c\x00\x00\x00TFL3 and more"
 
+SERVED = []
+
+
+def archive():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as file:
+        file.writestr("n/model.tflite", MODEL)
+        file.writestr("n/tflite_graph.pb", b"a graph")
+        file.writestr("n/pipeline.config", b"model {}")
+    return stream.getvalue()
+
+
+ANSWERS = {"/net.tflite": MODEL, "/all.zip": archive()}
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        if self.path != "/net.tflite":
+        SERVED.append(self.path)
+        if self.path not in ANSWERS:
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(MODEL)))
+        self.send_header("Content-Length", str(len(ANSWERS[self.path])))
         self.end_headers()
-        self.wfile.write(MODEL)
+        self.wfile.write(ANSWERS[self.path])
 
     def log_message(self, format, *args):
         pass
@@ -172,6 +190,20 @@ def test_fetching_prints_data_to_stdout_and_the_rest_to_stderr(harness, tmp_path
     assert row["file"] == str(tmp_path / "cache" / "models" / "net" / "net.tflite")
     assert "net: fetched, 0 kB" in err
     assert "pinned" in err
+
+
+def test_other_members_of_the_archive_come_with_one_download(harness, address, tmp_path):
+    source = f'''url = "{address}/all.zip"
+member = "n/model.tflite"
+variants = {{ graph = "n/tflite_graph.pb", config = "n/pipeline.config" }}'''
+    (tmp_path / "models" / "all.toml").write_text(CARD.format(name="all", source=source))
+    SERVED.clear()
+    _, out, err = harness("fetch", "all", "--format", "json")
+    files = [Path(row["file"]) for row in json.loads(out)]
+    assert [file.name for file in files] == ["model.tflite", "tflite_graph.pb", "pipeline.config"]
+    assert (files[1].read_bytes(), SERVED) == (b"a graph", ["/all.zip"])
+    assert "all: fetched, 0 kB, tflite_graph.pb" in err
+    assert "graph: n/tflite_graph.pb" in harness("show", "all")[1]
 
 
 def test_one_address_that_fails_does_not_keep_the_others_from_being_fetched(harness):
