@@ -1,4 +1,4 @@
-"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `edgetpu[:usb:N|pci:N]`.
+"""Delegates as users spell them: `cpu[:THREADS]`, `gpu[:fp16|fp32][:cl|gl]`, `npu[:openvino]`.
 
 `KINDS` holds what is known of each kind wherever it runs. How TFLite's own programs are asked for it stands in
 `drivers/benchmark_tool`, which operators it documents in `tflite/support`.
@@ -22,6 +22,9 @@ QNN = "qnn"
 EDGETPU = "edgetpu"
 NPU = "npu"
 EXTERNAL = "external"
+
+OPENVINO = "openvino"
+"""Whose NPU path, behind `npu`, this computer may have."""
 
 XNNPACK = "xnnpack"
 """What ran where `cpu` ran."""
@@ -72,6 +75,15 @@ def _path(rest: str) -> Options | None:
     return (("path", rest),) if rest else None
 
 
+def _npu(rest: str) -> Options | None:
+    maker, _, device = rest.partition(":")
+    if not rest:
+        return ()
+    if maker != OPENVINO or device not in {"", CPU, GPU, NPU}:
+        return None
+    return (("maker", maker), *((("device", device),) if device else ()))
+
+
 @dataclass(frozen=True)
 class Kind:
     """What is known of a kind of delegate, wherever it runs.
@@ -119,7 +131,7 @@ _ROWS = (
          read=_words(("backend", ("htp", "gpu"))), on_phones=True, in_float16=True, from_library=True),
     Kind(EDGETPU,       "edgetpu[:usb:N|pci:N]",    EDGETPU,       ("edgetpu",), read=_port,
          library="libedgetpu.so.1", from_library=True, compiled=True, plugged_in=True),
-    Kind(NPU,           "npu",                      NPU,           ("dispatch", "npu"), in_float16=True),
+    Kind(NPU,           "npu[:openvino[:cpu|gpu|npu]]", NPU,       ("dispatch", "npu"), read=_npu, in_float16=True),
     Kind(EXTERNAL,      "external:PATH",            EXTERNAL,      ("external",), read=_path, from_library=True),
 )
 # fmt: on

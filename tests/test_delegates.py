@@ -18,7 +18,19 @@ NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=1, max_size=
 CANONICAL = st.one_of(
     st.builds("{}:{}".format, st.sampled_from(["cpu", "cpu-reference"]), st.integers(1, 256)),
     st.sampled_from(["gpu", "gpu:fp16", "gpu:fp32", "gpu:cl", "gpu:gl", "gpu:fp16:cl", "gpu:fp32:gl"]),
-    st.sampled_from(["nnapi", "hexagon", "npu", "qnn", "qnn:htp", "qnn:gpu", "edgetpu"]),
+    st.sampled_from(
+        [
+            "nnapi",
+            "hexagon",
+            "npu",
+            "npu:openvino",
+            "npu:openvino:cpu",
+            "qnn",
+            "qnn:htp",
+            "qnn:gpu",
+            "edgetpu",
+        ]
+    ),
     st.builds("nnapi:{}".format, NAMES),
     st.builds("edgetpu:{}:{}".format, st.sampled_from(["usb", "pci"]), st.integers(0, 99)),
     st.builds("external:/{}/{}.so".format, NAMES, NAMES),
@@ -57,7 +69,8 @@ def test_two_spellings_of_one_thing_are_the_same_delegate(text: str, canonical: 
     ("text", "form"),
     [
         ("gpu:fp64", "gpu[:fp16|fp32][:cl|gl]"), ("gpu:fp16:fp32", "gpu[:fp16|fp32][:cl|gl]"),
-        ("qnn:dsp", "qnn[:htp|gpu]"), ("hexagon:1", "hexagon"), ("npu:fast", "npu"), ("external", "external:PATH"),
+        ("qnn:dsp", "qnn[:htp|gpu]"), ("hexagon:1", "hexagon"), ("external", "external:PATH"),
+        ("npu:fast", "npu[:openvino[:cpu|gpu|npu]]"),
         ("external:", "external:PATH"),
         ("edgetpu:wifi", "edgetpu[:usb:N|pci:N]"), ("edgetpu:usb:x", "edgetpu[:usb:N|pci:N]"),
         ("edgetpu:usb:-1", "edgetpu[:usb:N|pci:N]"),

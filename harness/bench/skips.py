@@ -6,8 +6,8 @@ from harness.bench.engines.choose import uses_native_tool
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
-from harness.delegates import EXTERNAL, GPU, Delegate, parse_delegate
-from harness.drivers import local_gpu
+from harness.delegates import EXTERNAL, GPU, NPU, Delegate, parse_delegate
+from harness.drivers import local_gpu, local_npu
 from harness.drivers.coral.delegate import why_mismatched, why_unavailable
 from harness.settings import Settings
 
@@ -57,6 +57,10 @@ def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
         return why_unavailable(delegate)
     if delegate.kind == GPU and station.info.on_host_hardware and not station.far:
         return local_gpu.why_unavailable(delegate)
+    if delegate.kind == NPU and station.info.on_host_hardware and not station.far:
+        return local_npu.why_unavailable(delegate)
+    if delegate.option("maker") is not None:
+        return f"{delegate} is a part of LiteRT on a PC, not on {station.device.name}"
     offered = {parse_delegate(text).kind for text in station.info.delegates}
     if delegate.kind in offered:
         return None

@@ -17,6 +17,7 @@
     device_python   the Python on a device, and whether our worker can run with it
     local           this computer
     local_gpu       the GPU of this computer, and what prevents its use
+    local_npu       OpenVINO on this computer, and what prevents its use
     fake            a fake device, with faults that are injected
     adb             Android phones
     ssh             Linux boards

@@ -14,7 +14,9 @@
     check      the outputs of what was timed against one CPU thread's
     agreement  whether two runs gave the same outputs
     library    a delegate from a shared library
+    compiled   a model that LiteRT compiled, behind the calls of an interpreter
     gpu        a model compiled for this computer's GPU
+    openvino   a model compiled for Intel's OpenVINO
     evidence   which nodes a delegate took
     switching  an inference right after another model's
     feeds      what is set before each inference

@@ -10,13 +10,15 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.delegates import GPU, UNKNOWN
+from harness.delegates import GPU, NPU, UNKNOWN
 from harness.runtime import Runtime, make_interpreter
 from harness.worker import evidence
+from harness.worker.compiled import CompiledInterpreter, CompileError
 from harness.worker.events import Stage, emit
 from harness.worker.evidence import Delegation
-from harness.worker.gpu import GpuError, GpuInterpreter
+from harness.worker.gpu import GpuInterpreter
 from harness.worker.jobs import Job
+from harness.worker.openvino import DEVICES, OpenVinoInterpreter
 from harness.worker.results import Execution
 
 ENTRY_POINT = "tflite_plugin_create_delegate"
@@ -61,8 +63,8 @@ def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
         ValueError: The model cannot be loaded.
         RuntimeError: The delegate could not prepare the graph, or tensors cannot be allocated.
     """
-    if job.delegate == GPU:
-        return _make_on_gpu(runtime, job)
+    if job.delegate in {GPU, NPU}:
+        return _make_compiled(runtime, job)
     if job.delegate_library is None:
         return ReadyInterpreter(make_interpreter(runtime, job.model, job.delegate, job.threads))
     library = job.delegate_library
@@ -87,15 +89,27 @@ def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
     return ReadyInterpreter(interpreter, delegation, evidence.operators_left(nodes or ()))
 
 
-def _make_on_gpu(runtime: Runtime, job: Job) -> ReadyInterpreter:
-    emit(Stage("LiteRT was compiling the model for the GPU"))
-    float32 = job.delegate_options.get("precision") == "fp32"
+def _make_compiled(runtime: Runtime, job: Job) -> ReadyInterpreter:
+    place = "the GPU" if job.delegate == GPU else f"OpenVINO's {openvino_device(job).upper()}"
+    emit(Stage(f"LiteRT was compiling the model for {place}"))
     try:
-        interpreter = GpuInterpreter(runtime, job.model, job.threads, float32)
-    except GpuError as error:
+        interpreter = _compile(runtime, job)
+    except CompileError as error:
         raise LibraryError(str(error)) from error
-    emit(Stage("the model was running on the GPU"))
+    emit(Stage(f"the model was running on {place}"))
     return ReadyInterpreter(interpreter)
+
+
+def _compile(runtime: Runtime, job: Job) -> CompiledInterpreter:
+    if job.delegate == GPU:
+        float32 = job.delegate_options.get("precision") == "fp32"
+        return GpuInterpreter(runtime, job.model, job.threads, float32)
+    return OpenVinoInterpreter(runtime, job.model, job.threads, openvino_device(job))
+
+
+def openvino_device(job: Job) -> str:
+    """Return the device of OpenVINO that a job names, or its NPU."""
+    return job.delegate_options.get("device", DEVICES[0])
 
 
 def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
@@ -156,8 +170,12 @@ def _forget(runtime: Runtime, error: BaseException) -> None:
 def describe(job: Job, applied: ReadyInterpreter) -> Execution:
     """Say what ran: as `evidence.describe`, of the library's delegate where there is one.
 
-    What the GPU accelerator took stands in its log, which the parent holds.
+    What an accelerator that compiles took stands in its log, which the parent holds.
     """
+    if job.delegate == NPU:
+        how = f"compiled by LiteRT's plugin for OpenVINO's {openvino_device(job).upper()}"
+        nodes = evidence.list_nodes(applied.interpreter)
+        return Execution(UNKNOWN, None, None if nodes is None else len(nodes), (how,))
     if job.delegate == GPU:
         allowed = "float32" if job.delegate_options.get("precision") == "fp32" else "float16 where it can"
         how = f"compiled by LiteRT's GPU accelerator, in {allowed}, and timed from host memory to host memory"

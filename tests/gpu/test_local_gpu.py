@@ -22,7 +22,8 @@ from harness.runtime import load_runtime, make_interpreter
 from harness.session import carry_out
 from harness.tflite.known_faults import faults_of
 from harness.tflite.model import describe
-from harness.worker.gpu import COMPILED, GpuInterpreter
+from harness.worker.compiled import COMPILED
+from harness.worker.gpu import GpuInterpreter
 from tests.benchmarks.bench_forecasts import compare
 from tests.support.layouts import ROWS, Layout
 from tests.support.paths import MODELS

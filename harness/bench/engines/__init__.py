@@ -10,6 +10,7 @@ cell_jobs       what the worker is asked to do for a cell
 worker_process  one process of the worker: started, heard, its result checked
 prepared        workers of this computer, forked by a process that is ready
 gpu_log         what LiteRT's GPU accelerator says of itself
+openvino_log    what LiteRT says while its plugin compiles for OpenVINO
 inputs          real images as inputs for timing
 operators       the times of operators, as profilers print them
 cooldown        a device cools down before it is timed

@@ -10,7 +10,7 @@ import msgspec
 from harness import atomic
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.plan import Cell
-from harness.delegates import GPU, Delegate
+from harness.delegates import GPU, NPU, Delegate
 from harness.errors import MeasurementError
 from harness.paths import is_file, resolved
 from harness.settings import DEFAULT_MIN_RUNS, DEFAULT_MIN_SECONDS
@@ -84,8 +84,8 @@ def operators_job(cell: Cell, output: Path) -> OperatorsJob:
 
 
 def _options(delegate: Delegate) -> dict[str, str]:
-    """Return what a library, or LiteRT's GPU accelerator, is told."""
-    return dict(delegate.options) if delegate.kind == GPU else delegate.library_options
+    """Return what a library, or an accelerator of LiteRT's, is told."""
+    return dict(delegate.options) if delegate.kind in {GPU, NPU} else delegate.library_options
 
 
 def library_path(delegate: Delegate) -> str | None:

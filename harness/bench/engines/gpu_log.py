@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from harness.delegates import GPU, UNKNOWN
-from harness.worker.gpu import COMPILED
+from harness.worker.compiled import COMPILED
 from harness.worker.results import Execution
 
 _ADAPTER = re.compile(r"Selected adapter: (?P<name>.+?), arch=")

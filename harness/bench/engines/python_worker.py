@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.bench.engines import openvino_log
 from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.engines.cell_jobs import accuracy_job, latency_job, operators_job
 from harness.bench.engines.gpu_log import GpuLog, judge, read_gpu_log
 from harness.bench.engines.inputs import prepare_inputs
+from harness.bench.engines.openvino_log import OpenVinoLog, read_openvino_log
 from harness.bench.engines.operators import parse_summary
 from harness.bench.engines.worker_process import R, WorkerAnswer, run_worker
 from harness.bench.plan import Cell
-from harness.delegates import EDGETPU, EXTERNAL, GPU, Delegate
+from harness.delegates import EDGETPU, EXTERNAL, GPU, NPU, Delegate
 from harness.drivers.base import Device
 from harness.errors import MeasurementError
 from harness.hashing import hash_file
@@ -134,6 +136,8 @@ class PythonWorker:
         """Return what was asked for and what ran, with the interpreter's and the log's evidence."""
         if cell.delegate.kind == GPU:
             return _gpu_facts(cell.delegate, execution, read_gpu_log(stderr))
+        if cell.delegate.kind == NPU:
+            return _npu_facts(cell.delegate, execution, read_openvino_log(stderr))
         log = [line.strip() for line in stderr.splitlines() if "delegate" in line.lower()]
         library = filter(None, [self.library_in_words(cell.delegate)])
         return DelegateFacts(
@@ -155,6 +159,18 @@ def _gpu_facts(delegate: Delegate, execution: Execution, log: GpuLog) -> Delegat
         evidence=ran.evidence,
         hardware=log.adapter,
         software=log.software,
+    )
+
+
+def _npu_facts(delegate: Delegate, execution: Execution, log: OpenVinoLog) -> DelegateFacts:
+    ran = openvino_log.judge(execution, log)
+    return DelegateFacts(
+        requested=str(delegate),
+        actual=ran.actual,
+        delegated_nodes=ran.delegated_nodes,
+        total_nodes=ran.total_nodes,
+        evidence=ran.evidence,
+        hardware=None if log.device is None else f"OpenVINO {log.device}",
     )
 
 

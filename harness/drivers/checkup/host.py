@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from harness.delegates import GPU
+from harness.delegates import GPU, NPU
 from harness.drivers.adb.server import server_phones
 from harness.drivers.adb.usb_list import usb_phones
 from harness.drivers.checkup.check import Check, State
@@ -16,6 +16,7 @@ from harness.drivers.checkup.quiet import check_quiet
 from harness.drivers.coral.attached import attached_tpus, find_library, pycoral_kind
 from harness.drivers.coral.device import clock_in_words, describe_tpu
 from harness.drivers.local_gpu import find_gpu
+from harness.drivers.local_npu import find_npu
 from harness.errors import HarnessError
 from harness.install import install_extra, pip_install
 from harness.paths import found_in
@@ -49,6 +50,7 @@ def check_host(find_workspace: Callable[[], Workspace], results: Path | None = N
     yield from check_known_faults(HOST)
     yield _usb()
     yield check_gpu()
+    yield check_npu()
     yield check_edge_tpu()
     yield from check_quiet(HOST)
 
@@ -84,6 +86,13 @@ def check_gpu() -> Check:
         return Check(HOST, GPU, State.OK, f"not usable: {gpu.missing}")
     found = f"Vulkan drivers {drivers}" if drivers else "the system's own interface"
     return Check(HOST, GPU, State.OK, f"{found}; `--delegate gpu` says which adapter answers")
+
+
+def check_npu() -> Check:
+    """Check what `--delegate npu:openvino` needs on this computer; nobody has to have it."""
+    npu = find_npu()
+    found = f"not usable: {npu.missing}" if npu.missing else f"OpenVINO {npu.version}"
+    return Check(HOST, NPU, State.OK, found)
 
 
 def check_edge_tpu() -> Check:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.bench.engines.gpu_log import judge, read_gpu_log, why_refused
-from harness.worker.gpu import COMPILED
+from harness.worker.compiled import COMPILED
 from harness.worker.results import Execution
 
 ADAPTER = (
