@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import replace
 
 from harness.accuracy import across
@@ -55,7 +56,8 @@ class Evaluated:
     def subject(self) -> tuple[object, ...]:
         """What must be the same for accuracies to be comparable: the model, its reading, the images and classes."""
         matching = None if self.cell.matching is None else self.cell.matching.categories
-        card, facts = self.cell.model.card, self.accuracy
+        # A card holds tables, which cannot be keys themselves.
+        card, facts = msgspec.json.encode(self.cell.model.card, order="deterministic"), self.accuracy
         return card, self.cell.facts.sha256, facts.annotations_sha256, self.dataset.image_ids, matching
 
 
