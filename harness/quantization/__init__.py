@@ -6,6 +6,7 @@ modes           the modes of quantization
 engine          litert-quantizer, called
 representative  representative data: images or arrays
 lint            checks of representative data
+noise           random numbers and shuffled pictures told from pictures
 statistics      statistics of images, for the checks
 value_range     whether representative values lie in the expected range
 distribution    whether representative images resemble the evaluation images

@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.cards import InputSpec
 from harness.quantization import distribution, statistics, value_range
+from harness.quantization import noise as without_order
 from harness.quantization.findings import Finding, sorted_by_severity
 from harness.quantization.representative import Arrays, Images, Representative
 from harness.quantization.statistics import ImageFacts
@@ -26,8 +27,6 @@ NEAR_BITS = 16
 """Near-duplicates differ in at most so many of the 256 bits of their difference hashes."""
 MOST_NAMED = 3
 SMALL_SHARE, UPSCALED = 0.1, 0.75
-RANDOM = 0.2
-"""Correlation of neighbouring places below which an image is noise; pictures have 0.7 and more."""
 
 
 @dataclass(frozen=True)
@@ -145,18 +144,7 @@ def near_duplicates(found: Material) -> list[Finding]:
 
 def noise(found: Material) -> list[Finding]:
     """Random numbers reach other values deep in a network than pictures do."""
-    rough = [fact for fact in found.readable if abs(fact.smoothness) < RANDOM]
-    if not rough or len(rough) <= SMALL_SHARE * len(found.readable):
-        return []
-    return [
-        Finding(
-            "noise",
-            "error",
-            f"{len(rough)} of {len(found.readable)} images are random numbers ({_named(rough)}): neighbouring pixels "
-            "have nothing to do with each other.",
-            "Calibrate with pictures: ranges of noise do not fit a network's activations.",
-        )
-    ]
+    return without_order.check(found.data, found.facts)
 
 
 def size(found: Material) -> list[Finding]:
@@ -186,7 +174,11 @@ def size(found: Material) -> list[Finding]:
 
 def blank(found: Material) -> list[Finding]:
     """Black, white or evenly coloured images show nothing."""
-    flat = [fact for fact in found.readable if fact.contrast < statistics.FLAT]
+    flat = [
+        fact
+        for fact in found.readable
+        if fact.contrast < statistics.FLAT and not without_order.is_without_order(fact)
+    ]
     if not flat or len(flat) <= SMALL_SHARE * len(found.readable):
         return []
     everything = len(flat) == len(found.readable)

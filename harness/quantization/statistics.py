@@ -35,6 +35,7 @@ class ImageFacts:
         channels: Mean of its three channels, 0…255.
         luma: Mean brightness, 0…255.
         contrast: Standard deviation of the brightness.
+        grain: The same before the image is shrunk to compare it with others.
         grey: Whether the channels are equal.
         smoothness: Correlation of neighbouring places' brightness: near 1 in pictures of anything, 0 in random numbers.
         problem: Why it cannot be read; None when it can, and only then the other numbers mean something.
@@ -48,6 +49,7 @@ class ImageFacts:
     channels: tuple[float, float, float] = (0.0, 0.0, 0.0)
     luma: float = 0.0
     contrast: float = 0.0
+    grain: float = 0.0
     grey: bool = False
     smoothness: float = 1.0
     problem: str | None = None
@@ -69,12 +71,15 @@ def of_file(path: Path) -> ImageFacts:
     try:
         content = content_of(path)
         size = read_header(path).upright
-        small = read_image(path, near=SIDE * 4).resize((SIDE, SIDE), Image.Resampling.BOX)
+        whole = read_image(path, near=SIDE * 4)
+        small = whole.resize((SIDE, SIDE), Image.Resampling.BOX)
     except OSError as error:
         return ImageFacts(path.name, "", problem=str(error))
     except UnreadableImageError as error:
         return ImageFacts(path.name, "", problem=error.why)
-    return _facts(path.name, hashlib.sha256(content).hexdigest(), size, np.asarray(small, np.float64))
+    grain = float(np.asarray(whole.convert("L")).std())
+    digest = hashlib.sha256(content).hexdigest()
+    return _facts(path.name, digest, size, np.asarray(small, np.float64), grain)
 
 
 def of_arrays(
@@ -83,14 +88,15 @@ def of_arrays(
     """Return the facts of prepared inputs [N, H, W, 3], with `low`…`high` taken for the pixels 0…255."""
     width = high - low or 1.0
     return [
-        _facts(
-            name,
-            hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest(),
-            (value.shape[1], value.shape[0]),
-            _shrunk((np.nan_to_num(value.astype(np.float64)) - low) * (255.0 / width)),
-        )
+        _of_pixels(name, value, (np.nan_to_num(value.astype(np.float64)) - low) * (255.0 / width))
         for name, value in zip(names, values, strict=True)
     ]
+
+
+def _of_pixels(name: str, value: npt.NDArray[np.generic], pixels: _Floats) -> ImageFacts:
+    digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+    grain = float((pixels @ LUMA if pixels.shape[-1] == 3 else pixels[..., 0]).std())
+    return _facts(name, digest, (value.shape[1], value.shape[0]), _shrunk(pixels), grain)
 
 
 def _shrunk(pixels: _Floats) -> _Floats:
@@ -102,7 +108,7 @@ def _shrunk(pixels: _Floats) -> _Floats:
     )
 
 
-def _facts(name: str, digest: str, size: tuple[int, int], pixels: _Floats) -> ImageFacts:
+def _facts(name: str, digest: str, size: tuple[int, int], pixels: _Floats, grain: float) -> ImageFacts:
     colour = pixels if pixels.shape[-1] == 3 else np.repeat(pixels[..., :1], 3, axis=-1)
     luma = colour @ LUMA
     contrast = float(luma.std())
@@ -116,6 +122,7 @@ def _facts(name: str, digest: str, size: tuple[int, int], pixels: _Floats) -> Im
         channels=(red, green, blue),
         luma=float(luma.mean()),
         contrast=contrast,
+        grain=grain,
         grey=bool(np.abs(colour - colour.mean(axis=-1, keepdims=True)).mean() < GREY_DIFFERENCE),
         smoothness=_smoothness(luma),
     )

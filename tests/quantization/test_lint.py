@@ -170,10 +170,69 @@ def test_evenly_coloured_images_are_an_error(photos):
     assert named(findings(photos(noise=False)), "blank").severity == "error"
 
 
-def test_random_numbers_are_an_error(photos):
+NOISE = {
+    "uniform, as the model's input": (
+        lambda r, shape: r.uniform(-1, 1, shape),
+        "uniform random numbers from -1 to",
+    ),
+    "uniform, 0…1": (lambda r, shape: r.random(shape), "uniform random numbers from 2."),
+    "uniform, any range": (
+        lambda r, shape: r.uniform(400, 401, shape),
+        "uniform random numbers from 400 to 401",
+    ),
+    "pixels": (lambda r, shape: r.integers(0, 256, shape), "uniform random numbers from 0 to 255"),
+    "Gaussian": (lambda r, shape: r.standard_normal(shape), "Gaussian random numbers of mean"),
+    "Gaussian, any range": (
+        lambda r, shape: r.normal(9000, 3, shape),
+        "Gaussian random numbers of mean 9e+03",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NOISE)
+def test_random_numbers_are_an_error_that_says_which_and_what_they_cost(tmp_path, kind):
+    make, says = NOISE[kind]
+    np.save(tmp_path / "noise.npy", make(np.random.default_rng(0), (20, 96, 96, 3)).astype(np.float32))
+    found = named(findings(tmp_path / "noise.npy"), "noise")
+    assert found.severity == "error" and says in found.message
+    assert "0.162 where pictures give 0.192" in found.message
+    assert named(findings(tmp_path / "noise.npy"), "blank") is None
+
+
+def test_random_images_are_found_whatever_their_size_and_coding(tmp_path):
     random = np.random.default_rng(0)
-    noise = array(photos(n=20), lambda pixels: random.uniform(-1, 1, pixels.shape))
-    assert named(findings(noise), "noise").severity == "error"
+    for side, ending in ((96, "png"), (700, "png"), (320, "jpg")):
+        folder = tmp_path / f"{side}{ending}"
+        folder.mkdir()
+        for index in range(3):
+            pixels = random.integers(0, 256, (side, side, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.{ending}")
+        found = findings(folder)
+        assert "random numbers" in named(found, "noise").message and named(found, "blank") is None
+
+
+def test_pictures_with_their_pixels_shuffled_are_no_pictures(photos):
+    random = np.random.default_rng(0)
+
+    def shuffled(values):
+        flat = values.reshape(len(values), -1, 3)
+        return random.permuted(flat, axis=1).reshape(values.shape)
+
+    found = named(findings(array(photos(n=20), shuffled)), "noise")
+    assert found.severity == "error" and "nothing to do with each other" in found.message
+
+
+def test_constant_arrays_are_one_even_colour_and_no_noise(photos):
+    found = findings(array(photos(n=20), lambda values: np.full_like(values, 0.3)))
+    assert named(found, "blank").severity == "error" and named(found, "noise") is None
+
+
+def test_dark_pictures_with_a_trace_of_grain_are_blank_and_no_noise(tmp_path):
+    random = np.random.default_rng(0)
+    for index in range(12):
+        Image.fromarray(random.integers(4, 8, (96, 96, 3), np.uint8)).save(tmp_path / f"{index}.png")
+    found = findings(tmp_path)
+    assert named(found, "blank") is not None and named(found, "noise") is None
 
 
 def test_a_damaged_image_is_named_and_left_out(photos):
