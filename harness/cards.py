@@ -169,6 +169,7 @@ class ModelCard(Strict, frozen=True, kw_only=True):
     description: str = ""
     license: str = ""
     homepage: str = ""
+    version_of: str | None = None
     dataset: ExampleDataset | None = None
     published: tuple[Published, ...] = ()
 

@@ -13,6 +13,7 @@ from harness.drivers.base import DeviceInfo
 from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
 from harness.records.status import merged_delegate, status_of
 from harness.records.store import now
+from harness.tflite.lineage import ancestors
 from harness.vocabulary import Status
 
 
@@ -43,6 +44,7 @@ def _model_facts(cell: Cell) -> ModelFacts:
         quantization=cell.facts.quantization,
         card=msgspec.to_builtins(cell.model.card),
         evidence=(*cell.facts.quantization_evidence, *cell.model.evidence),
+        lineage=ancestors(cell.facts.sha256),
     )
 
 

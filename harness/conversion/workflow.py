@@ -25,6 +25,7 @@ from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantization.representative import Arrays, Images, Representative
+from harness.tflite import lineage
 from harness.vocabulary import Quantization
 
 COLUMNS = (
@@ -124,6 +125,7 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
         remarks.append(f"{WHY_POSTPROCESS_STAYS_FLOAT}.")
     with prove.readable(job.output) as file:
         prove.save(made, file, f"{job.source.name} as {job.mode}")
+        lineage.remember(file, job.source)
         row = table.row_of(file)
         remarks += _after(job, order, result, row)
         _add_accuracy(row, replace(job, output=file), observer)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from harness.accuracy.image_files import UnreadableImageError, read_image
 from harness.quantization.findings import Finding
-from harness.quantization.representative import Arrays, Representative, Tensor
+from harness.quantization.representative import Arrays, Representative
 from harness.quantization.statistics import FLAT, ImageFacts
 
 NO_ORDER = 0.2
@@ -66,9 +67,10 @@ def _kind(data: Representative, index: int) -> str:
     return "random numbers, or pixels of pictures in random order"
 
 
-def _values(data: Representative, index: int) -> Tensor:
+def _values(data: Representative, index: int) -> npt.NDArray[np.float64]:
     if isinstance(data, Arrays):
-        return np.nan_to_num(data.values[index].astype(np.float64))
+        values: npt.NDArray[np.float64] = np.nan_to_num(data.values[index].astype(np.float64))
+        return values
     try:
         return np.asarray(read_image(data.files[index]), np.float64)
     except UnreadableImageError:  # it could be read a moment ago

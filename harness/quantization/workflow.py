@@ -20,8 +20,8 @@ from harness.quantization import compare, engine, fold, lint, measure, prove, st
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
 from harness.quantization.representative import Images, Representative, Tensor
+from harness.tflite import lineage, postprocess, reader
 from harness.tflite import model as tflite
-from harness.tflite import postprocess, reader
 from harness.tflite.graph import POSTPROCESS, Graph
 from harness.tflite.tensor_info import TensorInfo
 
@@ -133,6 +133,7 @@ def quantize(job: Job, steps: Steps, observer: Observer) -> Report:
     made, remarks = _make(job, mode, steps)
     with prove.readable(output) as file:
         prove.save(made, file, f"{job.model.name} as {mode.name}")
+        lineage.remember(file, job.model.file)
         remarks += _after(job, mode, file)
         rows = _rows(job, file, steps)
         if job.dataset is not None and measure.can_be_evaluated(job.model):

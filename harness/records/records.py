@@ -46,7 +46,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelFacts(Fact, frozen=True, kw_only=True):
-    """The model of a cell."""
+    """The model of a cell. `lineage` holds the hashes of what it was made from, as far as that was noted."""
 
     name: str
     sha256: str
@@ -54,6 +54,7 @@ class ModelFacts(Fact, frozen=True, kw_only=True):
     quantization: str
     card: dict[str, Any]
     evidence: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
 
 
 class DeviceFacts(Fact, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ class ResultTable:
         sources: The places of the records, one line each.
         is_shown: Tells of two rows whether the first is shown to be the more accurate one.
         all_notes: Print every footnote, however many lines they take.
+        identities: What versions of one model share, by the hash of each, where that is known.
     """
 
     def __init__(
@@ -130,8 +131,9 @@ class ResultTable:
         is_shown: MoreAccurate = more_accurate,
         *,
         all_notes: bool = False,
+        identities: Mapping[str, str] | None = None,
     ) -> None:
-        self._page = make_page(rows, is_shown, all_notes=all_notes)
+        self._page = make_page(rows, is_shown, all_notes=all_notes, identities=identities)
         self._sources = tuple(sources)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -367,7 +369,9 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[list[str
         ]
     parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
     parts += ["p90: of the inferences of these processes" if "p90" in titles else ""]
-    parts += ["vs f32: against float32, same delegate" if "f32" in titles else ""]
+    by_name = any(line.change.by_name and line.change.map_difference is not None for line in lines)
+    told = "vs f32: against float32, same delegate"
+    parts += [f"{told}{' (versions by their names)' if by_name else ''}" if "f32" in titles else ""]
     parts += [MAP_INTERVAL if "mAP\n95" in titles and any(map(_is_at_upper_end, lines)) else ""]
     if any(parts):
         yield list(filter(None, parts))

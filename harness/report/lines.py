@@ -66,6 +66,7 @@ def make_page(
     is_shown: pareto.MoreAccurate = pareto.more_accurate,
     *,
     all_notes: bool = False,
+    identities: Mapping[str, str] | None = None,
 ) -> Page:
     """Make the lines and footnotes of rows.
 
@@ -73,11 +74,12 @@ def make_page(
         rows: Rows with the public columns.
         is_shown: Tells of two rows whether the first is shown to be the more accurate one.
         all_notes: Give every footnote, however many lines they take.
+        identities: What versions of one model share, by the hash of each, where that is known.
     """
     figures = [index for index, row in enumerate(rows) if row["status"] in MEASURED]
     labels, footnotes = _remarks([rows[index] for index in figures], all_notes=all_notes)
     label_of = dict(zip(figures, labels, strict=True))
-    marks, changes = pareto.marks(rows, is_shown), pareto.changes(rows)
+    marks, changes = pareto.marks(rows, is_shown), pareto.changes(rows, identities)
     lines = (Line(row, marks[i], changes[i], label_of.get(i, "")) for i, row in enumerate(rows))
     return Page(tuple(lines), tuple(footnotes))
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from harness.errors import UnknownNameError, UsageError
 from harness.records.records import StoredRecord
 from harness.rows import frame
+from harness.rows.identity import identities
 from harness.rows.selection import find_folders
 from harness.rows.summary import steady_durations
 from harness.units import NS_PER_MS
@@ -87,5 +88,6 @@ class Run:
 
         console = make_console(width=WIDTH, record=True, file=io.StringIO())
         rows = frame.to_rows(self.results.records)
-        console.print(ResultTable(rows, self.results.runs, PairedAccuracy(self.results.records)))
+        is_shown, known = PairedAccuracy(self.results.records), identities(self.results.records)
+        console.print(ResultTable(rows, self.results.runs, is_shown, identities=known))
         return console.export_html(code_format=_PAGE, inline_styles=True)

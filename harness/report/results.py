@@ -15,6 +15,7 @@ from harness.rows import columns as public
 from harness.rows.beside import COLUMNS as BESIDE
 from harness.rows.beside import Aliases, Pair, make_pairs, with_columns
 from harness.rows.frame import Results, Row
+from harness.rows.identity import identities
 from harness.rows.selection import sort_rows
 from harness.vocabulary import Status
 
@@ -133,7 +134,13 @@ def _table(
     if view.columns:
         return chosen_columns(rows, chosen)
     own = [row for row in rows if row["status"] != PUBLISHED]
-    table = ResultTable(own, map(_short, found.runs), PairedAccuracy(found.records), all_notes=view.all_notes)
+    table = ResultTable(
+        own,
+        map(_short, found.runs),
+        PairedAccuracy(found.records),
+        all_notes=view.all_notes,
+        identities=identities(found.records),
+    )
     if not pairs:
         return table
     from rich.console import Group
@@ -157,7 +164,13 @@ def _markdown(
 
     is_shown = PairedAccuracy(found.records)
     own = [row for row in rows if row["status"] != PUBLISHED]
-    table = ResultTable(own, map(_short, found.runs), is_shown, all_notes=view.all_notes).markdown()
+    table = ResultTable(
+        own,
+        map(_short, found.runs),
+        is_shown,
+        all_notes=view.all_notes,
+        identities=identities(found.records),
+    ).markdown()
     if not pairs:
         return table
     from harness.report.published_table import PublishedTable

@@ -2,9 +2,10 @@
 
 Two rules are kept here and nowhere else:
 
-* Family: two models are versions of one another when their names differ only in the trailing words that name
-  a quantization (`ssd-float32`, `ssd_int8`, `ssd-full-integer`; see `QUANTIZATION_WORDS`). The quantization itself
-  is not taken from the name: the `quantization` column states it.
+* Family: two models are versions of one another where that is known of their files or said by their cards
+  (`identity`). Of two of which neither is known, names decide that differ only in the trailing words that name a
+  quantization (`ssd-float32`, `ssd_int8`, `ssd-full-integer`; see `QUANTIZATION_WORDS`); a table says so. The
+  quantization itself is not taken from the name: the `quantization` column states it.
 * Comparable rows: rows of one device for the Pareto front; rows of one device, delegate, runtime and family for the
   change against float32. Accuracy figures are compared only on the same dataset and number of images.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.vocabulary import MEASURED, Quantization, Status
@@ -44,11 +45,13 @@ class Change:
 
     Attributes:
         is_reference: Whether this row is the float32 version itself.
+        by_name: Whether only the names of the models say that they are versions of one.
         map_difference: mAP minus the float32 version's; None when unknown or not comparable.
         speed_ratio: Speed divided by the float32 version's; None when unknown or not comparable.
     """
 
     is_reference: bool = False
+    by_name: bool = False
     map_difference: float | None = None
     speed_ratio: float | None = None
 
@@ -114,13 +117,19 @@ def _group_of(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in _ONE_FRONT)
 
 
-def changes(rows: Sequence[Row]) -> list[Change]:
-    """Return each row's change against float32; empty where no float32 version was measured, or more than one."""
+def changes(rows: Sequence[Row], identities: Mapping[str, str] | None = None) -> list[Change]:
+    """Return each row's change against float32; empty where no float32 version was measured, or more than one.
+
+    Args:
+        rows: Rows with the public columns.
+        identities: What versions of one model share, by the hash of each, where that is known.
+    """
+    known = identities or {}
     references: dict[tuple[Any, ...], list[Row]] = {}
     for row in (row for row in rows if _is_float32(row) and row["status"] in MEASURED):
-        references.setdefault(_versions(row), []).append(row)
-        references.setdefault((row["run_id"], *_versions(row)), []).append(row)
-    return [_change(row, references) for row in rows]
+        references.setdefault(_versions(row, known), []).append(row)
+        references.setdefault((row["run_id"], *_versions(row, known)), []).append(row)
+    return [_change(row, references, known) for row in rows]
 
 
 def _takes_part(row: Row) -> bool:
@@ -140,12 +149,18 @@ def _place(row: Row) -> tuple[float, float]:
     return row["latency_median_ms"], -row["map"]
 
 
-def _change(row: Row, references: Mapping[tuple[Any, ...], Sequence[Row]]) -> Change:
+def _change(
+    row: Row, references: Mapping[tuple[Any, ...], Sequence[Row]], known: Mapping[str, str]
+) -> Change:
     if _is_float32(row):
         return Change(is_reference=True)
-    key = _versions(row)
+    key = _versions(row, known)
     candidates = references.get((row["run_id"], *key)) or references.get(key, ())
-    return _against(row, candidates[0]) if len(candidates) == 1 else Change()
+    if len(candidates) != 1:
+        return Change()
+    change = _against(row, candidates[0])
+    says = change.map_difference is not None or change.speed_ratio is not None
+    return replace(change, by_name=says and row.get("model_sha256") not in known)
 
 
 def _against(row: Row, reference: Row) -> Change:
@@ -161,9 +176,16 @@ def _both(row: Row, reference: Row, column: str, combine: Callable[[Any, Any], f
     return None if new is None or old is None else combine(new, old)
 
 
-def _versions(row: Row) -> tuple[Any, ...]:
-    """Return the key that comparable versions of one model share."""
-    return row["device"], row["delegate_requested"], row["runtime"], family(row["model"])
+def _versions(row: Row, known: Mapping[str, str]) -> tuple[Any, ...]:
+    """Return the key that comparable versions of one model share: its identity, or its name where none is known."""
+    identity = known.get(row.get("model_sha256") or "")
+    place = (row["device"], row["delegate_requested"], row["runtime"], identity is None)
+    return *place, family(row["model"]) if identity is None else (identity, _settings_of(row["model"]))
+
+
+def _settings_of(name: str) -> str:
+    """Return the settings of NMS that a name holds: only rows of the same ones are compared."""
+    return name.partition("[")[2]
 
 
 def _is_float32(row: Row) -> bool:

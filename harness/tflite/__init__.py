@@ -16,6 +16,7 @@ model              a description of a file
 trace              tensors traced back through a graph
 costs              multiply-accumulates, parameters and bytes of operators
 runnable           whether a runtime has a model's operators
+lineage            what a model was made from, by hashes
 trial              a model run once, in a process of its own
 inspect            `harness inspect`
 compiled           what a vendor's compiler took of a model for its NPU
