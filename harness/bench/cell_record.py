@@ -8,8 +8,11 @@ import msgspec
 from msgspec.structs import replace
 
 from harness.bench.plan import Cell
+from harness.cards import Model, load_card
 from harness.delegates import UNKNOWN
 from harness.drivers.base import DeviceInfo
+from harness.hashing import known_hash
+from harness.paths import is_file
 from harness.records.records import FORMAT, DelegateFacts, DeviceFacts, ModelFacts, Record
 from harness.records.status import merged_delegate, status_of
 from harness.records.store import now
@@ -44,8 +47,18 @@ def _model_facts(cell: Cell) -> ModelFacts:
         quantization=cell.facts.quantization,
         card=msgspec.to_builtins(cell.model.card),
         evidence=(*cell.facts.quantization_evidence, *cell.model.evidence),
-        lineage=ancestors(cell.facts.sha256),
+        lineage=(*ancestors(cell.facts.sha256), *_stated_version(cell.model)),
     )
+
+
+def _stated_version(model: Model) -> tuple[str, ...]:
+    """Return the hash of the float version that a card names, where its own card lies beside it and says it."""
+    name = model.card.version_of
+    if name is None or model.origin is None or not is_file(model.origin.with_name(f"{name}.toml")):
+        return ()
+    version = load_card(model.origin.with_name(f"{name}.toml"))
+    sha256 = version.card.source.sha256 or (known_hash(version.file) if version.available else None)
+    return () if sha256 is None else (sha256,)
 
 
 def _device_facts(info: DeviceInfo) -> DeviceFacts:

@@ -1,7 +1,7 @@
 """Tell what images without any order of places are: random numbers, of which kind, or shuffled pictures.
 
 Neighbouring pixels of any picture are alike; of random numbers, and of pixels in random order, they are not. Which of
-these it is, the distribution of the values tells: its kurtosis is 1.8 where they are uniform, 3 where they are Gaussian.
+these it is, the distribution of the values tells: its kurtosis is 1.8 where they are uniform and 3 where Gaussian.
 """
 
 from __future__ import annotations
