@@ -66,6 +66,7 @@ def test_importing_the_package_loads_no_other_module_of_ours():
 
 OF_NO_ROOM = {
     # folder             what it holds
+    "arm",  # an Arm processor, which a program plays
     "benchmarks",  # what measures the harness itself, by hand
     "browser",  # the page in a real browser
     "gpu",  # a GPU of this computer, or a program in its place

@@ -251,7 +251,7 @@ def test_a_job_that_is_wrong_is_refused_with_its_line(worker, job, words):
         (b"input 1 4\nabcd", "job", "whole number from 0 to 0"),
         (b"input 0 4\nabcd", "input", "takes 62208 bytes, and a value of 4"),
         (b"time 1 0 1\n", "input", "input 0 was given no value"),
-        (b"inputs 0 1 /nowhere\n", "file", "cannot be opened"),
+        (b"inputs 0 1 /nowhere/values\n", "file", "cannot be opened"),
         (b"infer 0 mapped 62208\n", "job", "takes a table first"),
         (b"infer 0 raw 5\n", "input", "an image takes 62208 bytes"),
         (b"infer 0 raw 62208\nabc", "job", "62208 bytes were stated and 3 came"),
