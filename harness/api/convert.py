@@ -26,8 +26,8 @@ def convert(
     inputs: str | Sequence[str] = (),
     outputs: str | Sequence[str] = (),
     stats: tuple[float, float] | None = None,
-    input_type: InputType = "uint8",
-    output_type: OutputType = "float32",
+    input_type: InputType | None = None,
+    output_type: OutputType | None = None,
     dataset: str | Path | None = None,
     limit: int | None = None,
     force: bool = False,
@@ -45,8 +45,8 @@ def convert(
         inputs: Names of the inputs; nothing to find them.
         outputs: Names of the outputs; nothing to find them.
         stats: `quantized_input_stats`, mean and std; None to work them out of the preparation.
-        input_type: Of an int8 model.
-        output_type: Of an int8 model.
+        input_type: Of an int8 model; None for uint8.
+        output_type: Of an int8 model; None for float32.
         dataset: COCO dataset for mAP of the result.
         limit: Evaluate only the first so many images.
         force: Convert although the check of the images found an error.

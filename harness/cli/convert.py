@@ -105,16 +105,12 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--input-type",
     type=click.Choice(get_args(InputType)),
-    default="uint8",
-    show_default=True,
-    help="Of an int8 model.",
+    help="Of an int8 model. [default: uint8]",
 )
 @click.option(
     "--output-type",
     type=click.Choice(get_args(OutputType)),
-    default="float32",
-    show_default=True,
-    help="Of an int8 model.",
+    help="Of an int8 model. [default: float32]",
 )
 @click.option("--dataset", type=Place(), help="COCO dataset for mAP of the result. [default: no mAP]")
 @click.option("--limit", type=int, help="Evaluate only the first so many images. [default: all]")

@@ -10,6 +10,9 @@ import rich_click as click
 
 from harness.cli.common import CONTEXT, examples, format_option
 from harness.cli.printing import note, show
+from harness.paths import is_file
+from harness.report.content import Content
+from harness.text import clean
 
 
 @click.command(
@@ -20,6 +23,7 @@ from harness.cli.printing import note, show
         "harness inspect shapes-float16             the file of a model card",
         "harness inspect float.tflite int8.tflite   what differs between two models",
         "harness inspect ssd.tflite --format json   everything, for programs",
+        "harness inspect tflite_graph.pb            a TensorFlow graph: its inputs, outputs and operators",
     ),
 )
 @click.argument("model", metavar="MODEL")
@@ -29,11 +33,15 @@ from harness.cli.printing import note, show
 def command(ctx: click.Context, model: str, other: str | None, format_: str) -> None:
     """Look into a model: quantization, tensors, operators and their cost, NMS, and which delegates take it.
 
-    MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs.
+    MODEL is a .tflite file, a card's name or a card's path. Nothing is run. With OTHER: what differs. Of a TensorFlow
+    graph (.pb, a SavedModel's folder): what `harness convert` would take.
     """
     from harness.recognize.find import find_file
     from harness.tflite.inspect.model import inspect
 
+    if other is None and is_graph(Path(model)):
+        _show_graph(Path(model), format_)
+        return
     file = find_file(model, ctx.obj)
     found = inspect(file)
     if other is not None:
@@ -44,6 +52,32 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
     from harness.report.inspection_sheet import content
 
     show(content(found), format_)
+
+
+def is_graph(path: Path) -> bool:
+    """Whether a path is a frozen graph, or the folder of a SavedModel."""
+    return (path.suffix == ".pb" and is_file(path)) or is_file(path / "saved_model.pb")
+
+
+def _show_graph(path: Path, format_: str) -> None:
+    from harness.conversion.graph_def import COLUMNS, inspect_graph
+
+    row = inspect_graph(path)
+    ordered = {key: row[key] for key in COLUMNS}
+    show(Content([ordered], COLUMNS, own={"table": lambda: _sheet(ordered)}), format_)
+
+
+def _sheet(row: Mapping[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in row.items():
+        words = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if words not in {None, ""}:
+            table.add_row(key.replace("_", " "), clean(str(words)))
+    return table
 
 
 def _stated(names: tuple[str, str], files: tuple[Path, Path], workspace: str | None) -> list[dict[str, Any]]:

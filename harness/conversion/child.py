@@ -54,6 +54,7 @@ def carry_out(order: Order) -> Result:
     facts, loaded = _read(order, tf)
     routes.check_inputs(order, facts)
     routes.check_preparation(order, facts)
+    routes.check_stats(order, facts)
     route = routes.find_route(order, facts)
     emit("step", text=f"converting {facts.n_nodes} nodes ({route.name})")
     converter = _converter(order, facts, loaded, tf)

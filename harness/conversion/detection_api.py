@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.conversion.graph_edit import GraphRun, add_postprocess, cut_graph, named, plain
+from harness.conversion.graph_edit import GraphRun, add_postprocess, cut_graph, named, plain, scalar
 from harness.conversion.pipeline_config import read_nms
 from harness.edit.attach import DEFAULTS
 from harness.errors import ModelError
@@ -279,11 +279,11 @@ def _first(*values: float | None) -> float:
 
 def _thresholds(suppressor: Any, nodes: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """Return the IoU and the score threshold; the operator's own score threshold is younger than the API."""
-    inputs = [_constant(text, nodes) for text in suppressor.input]
+    inputs = [scalar(text, nodes) for text in suppressor.input]
     iou = inputs[3] if len(inputs) > 3 else float(suppressor.attr["iou_threshold"].f)
     score = inputs[4] if len(inputs) > 4 and np.isfinite(inputs[4] or np.nan) else None
     filters = [node for node in nodes.values() if node.op == "Greater" and "FilterGreaterThan" in node.name]
-    return iou, _first_or_none(score, *(_constant(node.input[1], nodes) for node in filters[:1]))
+    return iou, _first_or_none(score, *(scalar(node.input[1], nodes) for node in filters[:1]))
 
 
 def _first_or_none(*values: float | None) -> float | None:
@@ -294,7 +294,7 @@ def _limit(suppressor: Any, nodes: Mapping[str, Any]) -> int | None:
     """Return the most boxes of a class: a constant, or the smaller one of a constant and what there is."""
     node = nodes.get(plain(suppressor.input[2]))
     texts = [suppressor.input[2]] if node is None or node.op == "Const" else list(node.input)
-    found = [value for value in (_constant(text, nodes) for text in texts) if value is not None]
+    found = [value for value in (scalar(text, nodes) for text in texts) if value is not None]
     return int(found[0]) if found else None
 
 
@@ -310,7 +310,7 @@ def _scales(nodes: Mapping[str, Any]) -> tuple[float, float, float, float]:
     for node in decoding.values():
         if node.op in {"RealDiv", "Div"}:
             source, place = (*node.input[0].split(":"), "0")[:2]
-            value = _constant(node.input[1], nodes)
+            value = scalar(node.input[1], nodes)
             if (
                 value is not None
                 and nodes[plain(source)].op == "Unpack"
@@ -318,16 +318,3 @@ def _scales(nodes: Mapping[str, Any]) -> tuple[float, float, float, float]:
             ):
                 scales[int(place)] = value
     return scales[0], scales[1], scales[2], scales[3]
-
-
-def _constant(text: str, nodes: Mapping[str, Any]) -> float | None:
-    """Return the value of a scalar constant; None where it is computed."""
-    from tensorflow import make_ndarray
-
-    node = nodes.get(plain(text))
-    while node is not None and node.op in {"Identity", "Enter", "Switch"}:
-        node = nodes.get(plain(node.input[0]))
-    if node is None or node.op != "Const":
-        return None
-    value = make_ndarray(node.attr["value"].tensor)
-    return float(value) if value.size == 1 else None

@@ -32,6 +32,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         stats: `quantized_input_stats`, (mean, std).
         input_type: Type of the input of a quantized model.
         output_type: Type of the outputs of a quantized model.
+        stats_given: Whether the user named them.
         spec: The card's input section, for representative images.
         representative: Image files, in order.
         arrays: A .npy or .npz file of prepared inputs instead.
@@ -45,6 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     stats: tuple[float, float] = (128.0, 128.0)
+    stats_given: bool = False
     input_type: Literal["uint8", "int8", "float32"] = "uint8"
     output_type: Literal["uint8", "int8", "float32"] = "float32"
     spec: dict[str, Any] = {}
@@ -72,6 +74,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         qat_configured: A sentence where a training configuration beside it asks for quantization; None without.
         notes: What was taken out of the graph, one sentence each; empty where it is converted whole.
         preparation: Mean and std of the images, one number a channel, where the graph prepared them itself.
+        input_range: Least and greatest value of the fake-quant node behind the input; None where there is none.
         carved: Whether only a part of the graph is converted.
     """
 
@@ -83,6 +86,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     qat_configured: str | None = None
     notes: tuple[str, ...] = ()
     preparation: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    input_range: tuple[float, float] | None = None
     carved: bool = False
 
 

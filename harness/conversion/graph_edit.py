@@ -15,7 +15,7 @@ from harness.tflite.postprocess import PostProcess
 INPUT = "normalized_input_image_tensor"
 BOXES, SCORES, ANCHORS = "raw_outputs/box_encodings", "raw_outputs/class_predictions", "anchors"
 """The names that `export_tflite_ssd_graph_lib.py` gives."""
-_NO_RESULT = frozenset({"Const", "NoOp", "Assert", "Placeholder", "VariableV2", "VarHandleOp"})
+_NO_RESULT = frozenset({"Const", "NoOp", "Assert", "Placeholder", "VariableV2", "VarHandleOp", "Exit"})
 _POSTPROCESS_RESULTS = 4
 
 
@@ -41,6 +41,19 @@ def results(nodes: Sequence[Any]) -> tuple[str, ...]:
         return (name, *(f"{name}:{place}" for place in range(1, _POSTPROCESS_RESULTS)))
     used = {plain(text) for node in nodes for text in node.input}
     return tuple(node.name for node in nodes if node.name not in used and node.op not in _NO_RESULT)
+
+
+def scalar(text: str, nodes: Mapping[str, Any]) -> float | None:
+    """Return the value of a scalar constant; None where it is computed."""
+    from tensorflow import make_ndarray
+
+    node = nodes.get(plain(text))
+    while node is not None and node.op in {"Identity", "Enter", "Switch"}:
+        node = nodes.get(plain(node.input[0]))
+    if node is None or node.op != "Const":
+        return None
+    value = make_ndarray(node.attr["value"].tensor)
+    return float(value) if value.size == 1 else None
 
 
 class GraphRun:

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.conversion import carving, pipeline_config
 from harness.conversion.facts import POSTPROCESS, Facts, Order, Tensor
-from harness.conversion.graph_edit import results
+from harness.conversion.graph_edit import named, plain, results, scalar
 
 _FAKE_QUANT = "FakeQuant"
 _QUANTIZATION = re.compile(r"graph_rewriter\s*\{.*?quantization\s*\{(?P<body>[^}]*)\}", re.DOTALL)
@@ -65,8 +65,22 @@ def graph_facts(graph: Any, order: Order) -> Facts:
         n_nodes=len(nodes),
         fake_quant=_fake_quant(nodes),
         postprocess=any(node.op == POSTPROCESS for node in nodes),
+        input_range=_input_range(graph, order),
         qat_configured=qat_configured(Path(order.source)),
     )
+
+
+def _input_range(graph: Any, order: Order) -> tuple[float, float] | None:
+    """Return the range of the first fake-quant node that reads the input."""
+    nodes = named(graph)
+    inputs = {node.name for node in graph.node if _is_input(node, order)}
+    fake = [node for node in graph.node if node.op.startswith(_FAKE_QUANT) and plain(node.input[0]) in inputs]
+    if not fake:
+        return None
+    if len(fake[0].input) < 3:
+        return float(fake[0].attr["min"].f), float(fake[0].attr["max"].f)
+    low, high = (scalar(text, nodes) for text in fake[0].input[1:3])
+    return None if low is None or high is None else (low, high)
 
 
 def _is_input(node: Any, order: Order) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.conversion.facts import ModeName
-from harness.errors import UsageError
+from harness.conversion.facts import Kind, ModeName
+from harness.errors import UnknownNameError, UsageError
 from harness.paths import exists
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ OutputType = Literal["float32", "uint8", "int8"]
 ASSUMED_PREPARATION = (
     "images are prepared with mean 127.5 and std 127.5, as for the TF detection models; --card says others"
 )
+_EXPECTED = (
+    "Give a frozen graph (.pb), a SavedModel's folder, a Keras file (.keras, .h5), or the name of a card."
+)
+_WHO_CALIBRATES = "only --mode int8 calibrates with images; the other modes need none"
+_WHO_TAKES_STATS = "only the input of --mode qat-uint8 of a frozen graph has the scale that they set"
+_WHO_IS_CUT = "only a frozen graph is cut; the signature of a SavedModel or Keras file names its ends"
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Request:
         inputs: Names of the inputs; empty to find them.
         outputs: Names of the outputs; empty to find them.
         stats: `quantized_input_stats` (mean, std); None to work them out of the preparation.
-        input_type: Of an int8 model.
-        output_type: Of an int8 model.
+        input_type: Of an int8 model; None for uint8.
+        output_type: Of an int8 model; None for float32.
         dataset: COCO dataset for mAP of the result.
         limit: Evaluate only the first so many images.
         force: Whether to convert although the check of the images found an error.
@@ -53,8 +59,8 @@ class Request:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     stats: tuple[float, float] | None = None
-    input_type: InputType = "uint8"
-    output_type: OutputType = "float32"
+    input_type: InputType | None = None
+    output_type: OutputType | None = None
     dataset: Path | None = None
     limit: int | None = None
     force: bool = False
@@ -72,13 +78,14 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
         UsageError: No output is named, or the card's source is no TensorFlow model or not on this computer.
         DatasetError: The representative data cannot be used.
     """
-    from harness.conversion.workflow import Job
+    from harness.conversion.workflow import Job, find_kind
     from harness.quantization.representative import find_representative
 
     source, card = _find_source(request)
     output = request.output or (None if card is None else _place(card, request.mode))
     if output is None:
         raise UsageError("name the file to write with -o FILE.tflite")
+    refuse_ignored(request, find_kind(source))
     if request.output is None:
         say(f"it is written to {output}")
     if request.representative is not None and card is None:
@@ -93,8 +100,8 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
         inputs=request.inputs,
         outputs=request.outputs,
         stats=request.stats,
-        input_type=request.input_type,
-        output_type=request.output_type,
+        input_type=request.input_type or "uint8",
+        output_type=request.output_type or "float32",
         representative=None
         if request.representative is None
         else find_representative(request.representative),
@@ -105,16 +112,48 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
     )
 
 
+def refuse_ignored(request: Request, kind: Kind) -> None:
+    """Refuse what the route of a mode would not heed: the user expects something of it.
+
+    Raises:
+        UsageError: Names the option, and what heeds it.
+    """
+    trained = request.mode == "qat-uint8"
+    integers = request.mode == "int8" or (trained and kind != "frozen-graph")
+    types = "--mode int8 takes it, and --mode qat-uint8 of a SavedModel or Keras file; a frozen graph's is always uint8"
+    for option, given, heeded, why in (
+        ("--representative", request.representative, request.mode == "int8", _WHO_CALIBRATES),
+        ("--input-type", request.input_type, integers, types),
+        ("--output-type", request.output_type, integers or trained, types),
+        ("--stats", request.stats, trained and kind == "frozen-graph", _WHO_TAKES_STATS),
+        ("--input", request.inputs, kind == "frozen-graph", _WHO_IS_CUT),
+        ("--outputs", request.outputs, kind == "frozen-graph", _WHO_IS_CUT),
+        ("--force", request.force, request.representative is not None, "there are no images to check"),
+        ("--limit", request.limit, request.dataset is not None, "there is no --dataset to evaluate on"),
+    ):
+        if given and not heeded:
+            source = f" of a {kind.replace('-', ' ')}" if "frozen" in why or "SavedModel" in why else ""
+            raise UsageError(
+                f"{option}: --mode {request.mode}{source} would not heed it: {why}. Leave it away"
+            )
+
+
 def _find_source(request: Request) -> tuple[Path, Model | None]:
     """Return the graph to convert and its card; a name that is no file is a card's."""
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     source = Path(request.source)
-    if not request.card and (exists(source) or source.suffix):
+    is_card = source.suffix == ".toml" or (not source.suffix and not exists(source))
+    if not request.card and not is_card:
         return source, None
-    card = find_model(request.card or request.source, find_workspace(request.workspace))
-    return (source if exists(source) else _to_convert(card)), card
+    try:
+        card = find_model(request.card or request.source, find_workspace(request.workspace))
+    except UnknownNameError as error:
+        if request.card:
+            raise
+        raise UnknownNameError("model", request.source, error.known, hint=_EXPECTED) from error
+    return (_to_convert(card) if is_card else source), card
 
 
 def _place(card: Model, mode: ModeName) -> Path | None:

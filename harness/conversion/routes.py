@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.conversion.facts import POSTPROCESS, Facts, Order, Route
 from harness.errors import ModelError, UsageError
+from harness.quantization.stats import SCALE_TOLERANCE, ZERO_TOLERANCE
 
 FLOAT_RESULTS = (
     f"{POSTPROCESS} has no integer form: its kernel computes boxes and NMS in float32, so the four results stay "
@@ -185,6 +186,26 @@ def check_preparation(order: Order, facts: Facts) -> None:
         raise ModelError(
             f"{order.source}: the graph prepares images with {words[0]}, but the representative images would be "
             f"prepared with {words[1]}: give a card that says the former with --card"
+        )
+
+
+def check_stats(order: Order, facts: Facts) -> None:
+    """Refuse stats that contradict the range that the input was trained with.
+
+    Raises:
+        UsageError: Names both, and the stats that fit.
+    """
+    if facts.input_range is None or not order.stats_given:
+        return
+    low, high = facts.input_range
+    std = 255 / (high - low)
+    mean = -low * std
+    if abs(order.stats[1] / std - 1) > SCALE_TOLERANCE or abs(order.stats[0] - mean) > ZERO_TOLERANCE:
+        raise UsageError(
+            f"{order.source}: --stats {order.stats[0]:g},{order.stats[1]:g} say that images lie in "
+            f"{(0 - order.stats[0]) / order.stats[1]:.4g}…{(255 - order.stats[0]) / order.stats[1]:.4g}, but the graph was "
+            f"trained with {low:.4g}…{high:.4g} (its fake-quant node behind the input): give --stats "
+            f"{round(mean, 2):g},{round(std, 2):g}, or leave it away"
         )
 
 

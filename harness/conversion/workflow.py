@@ -16,7 +16,7 @@ from harness import child_process, errors
 from harness.bench.observer import Observer
 from harness.cards import InputSpec, Model
 from harness.child_process import Completed
-from harness.conversion import routes
+from harness.conversion import asymmetric, routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
 from harness.conversion.raw_heads import write_raw
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
@@ -26,6 +26,7 @@ from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantization.representative import Arrays, Images, Representative
 from harness.tflite import lineage
+from harness.recognize.exports import export_hint
 from harness.vocabulary import Quantization
 
 COLUMNS = (
@@ -42,6 +43,12 @@ COLUMNS = (
 COLUMNS_WITH_ROUTE = (*COLUMNS, "route", "reasons", "fake_quant_nodes", "tensorflow")
 TIMEOUT_S = 3600.0
 OnStep = Callable[[float, float, str], None]
+_TFLITE = frozenset({".tflite", ".lite", ".task"})
+_WORDS = {
+    ".pbtxt": "a graph as text; tf.io.write_graph(…, as_text=False) writes it as .pb",
+    ".meta": "a training checkpoint's graph; freeze it with export_tflite_ssd_graph.py",
+    ".index": "a training checkpoint; freeze it with export_tflite_ssd_graph.py",
+}
 _KERAS = frozenset({".keras", ".h5", ".hdf5"})
 _MAKES = {
     "float32": {Quantization.FLOAT32},
@@ -119,6 +126,7 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     findings = _lint(job)
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         result, made = run_child(order, Path(folder), on_step)
+    asymmetric.refuse(made, job.source)
     remarks = [*result.facts.notes, *result.route.reasons]
     raw: list[dict[str, Any]] = []
     if result.facts.postprocess and job.mode in {"int8", "qat-uint8"}:
@@ -152,16 +160,26 @@ def find_kind(source: Path) -> Kind:
         return "saved-model"
     if is_file(source) and source.suffix in _KERAS:
         return "keras"
-    if is_file(source) and source.suffix == ".pb":
+    if is_file(source) and source.suffix == ".pb" and source.name != "saved_model.pb":
         return "frozen-graph"
     if not exists(source):
         raise ModelError(f"{source}: no such file or folder")
-    found = "a folder without saved_model.pb" if is_folder(source) else f"a {source.suffix or 'plain'} file"
-    hint = "; `harness quantize` takes a .tflite" if source.suffix == ".tflite" else ""
     raise ModelError(
-        f"{source}: found {found}, expected a frozen graph (.pb), a SavedModel folder or a Keras file "
-        f"(.keras, .h5){hint}"
+        f"{source}: found {_found(source)}, expected a frozen graph (.pb), a SavedModel folder or a Keras file "
+        "(.keras, .h5)"
     )
+
+
+def _found(source: Path) -> str:
+    """Say what a source is that cannot be converted, with what can be done with it."""
+    if is_folder(source):
+        checkpoint = any(source.glob("*.index")) or exists(source / "checkpoint")
+        return f"a folder without saved_model.pb{' but with a checkpoint: freeze that first' if checkpoint else ''}"
+    if source.name == "saved_model.pb":
+        return f"the file of a SavedModel: name its folder {source.parent}"
+    if source.suffix in _TFLITE:
+        return f"a {source.suffix} file; `harness quantize` takes a .tflite"
+    return export_hint(source) or _WORDS.get(source.suffix, f"a {source.suffix or 'plain'} file")
 
 
 def require_tensorflow() -> None:
@@ -193,6 +211,7 @@ def _order(job: Job, kind: Kind) -> Order:
         inputs=job.inputs,
         outputs=job.outputs,
         stats=job.stats or (default_stats(wanted)),
+        stats_given=job.stats is not None,
         input_type=job.input_type,  # type: ignore[arg-type]  # a choice of the command line
         output_type=job.output_type,  # type: ignore[arg-type]
         spec=msgspec.to_builtins(spec),

@@ -3,13 +3,14 @@
 import json
 import warnings
 
+import msgspec
 import numpy as np
 import pytest
 
 from harness.cli.main import main
-from harness.conversion import inspect, workflow
+from harness.conversion import inspect, routes, workflow
 from harness.conversion.facts import Order
-from harness.errors import ModelError, UsageError
+from harness.errors import JobError, ModelError, UsageError
 from harness.quantization.representative import find_representative
 from harness.tflite.model import describe
 
@@ -52,9 +53,20 @@ def test_a_trained_graph_becomes_qat_uint8_with_the_scale_of_the_stats(frozen, t
     assert any("computes boxes and NMS in float32" in text for text in report.remarks)
 
 
-def test_stats_that_are_not_the_graphs_own_are_told(frozen, tmp_path):
-    report, _ = run(tmp_path, frozen(fake_quant=True), "qat-uint8", stats=(0.0, 255.0))
-    assert any("need scale 0.00392157 and zero point 0" in text for text in report.remarks)
+def test_stats_that_are_not_the_graphs_own_are_refused_with_those_that_are(frozen, tensorflow):
+    order = Order(
+        source=str(frozen(fake_quant=True)),
+        kind="frozen-graph",
+        mode="qat-uint8",
+        output="",
+        stats=(0.0, 255.0),
+        stats_given=True,
+    )
+    facts, _ = inspect.frozen_graph(order, tensorflow)
+    assert facts.input_range == pytest.approx((-1.0, 1 - 1 / 128))
+    with pytest.raises(UsageError, match=r"lie in 0…1.*trained with -1…0\.9922.*give --stats 128,128"):
+        routes.check_stats(order, facts)
+    routes.check_stats(msgspec.structs.replace(order, stats=(127.5, 127.5)), facts)
 
 
 def test_a_float_graph_is_calibrated_by_images(frozen, images, tmp_path):
@@ -116,7 +128,7 @@ def saved(tensorflow, tmp_path_factory):
     """Makes a SavedModel: one convolution, with or without fake-quant, of a fixed or an open size."""
     tf = tensorflow
 
-    def make(fake_quant=False, size=32):
+    def make(fake_quant=False, size=32, low=-1.0):
         weights = tf.Variable(np.random.default_rng(0).normal(0, 0.3, (3, 3, 3, 64)).astype(np.float32))
 
         def faked(tensor, low, high):
@@ -126,7 +138,7 @@ def saved(tensorflow, tmp_path_factory):
             @tf.function(input_signature=[tf.TensorSpec([1, size, size, 3], tf.float32, "image")])
             def serve(self, image):
                 image = faked(image, -1.0, 1.0 - 1 / 128)
-                found = tf.nn.relu6(tf.nn.conv2d(image, faked(self.weights, -1.0, 1.0), 2, "SAME"))
+                found = tf.nn.relu6(tf.nn.conv2d(image, faked(self.weights, low, 1.0), 2, "SAME"))
                 return {"heads": faked(found, 0.0, 6.0)}
 
         net = Net()
@@ -157,6 +169,14 @@ def test_a_saved_model_with_fake_quant_nodes_keeps_its_trained_ranges(saved, tmp
     _, made = run(tmp_path, saved(fake_quant=True), "qat-uint8")
     assert made.quantization == "full-integer"
     assert made.inputs[0].scale == pytest.approx(1 / 128, rel=1e-4)
+
+
+def test_weights_that_were_trained_asymmetric_are_refused_with_the_next_step(saved, tmp_path):
+    with pytest.raises(
+        JobError, match=r"1 weight tensors.*symmetric: true.*--mode qat-uint8: uint8 weights may"
+    ):
+        run(tmp_path, saved(fake_quant=True, low=-0.7), "qat-uint8")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_saved_model_of_open_size_needs_one_and_takes_it(saved, tmp_path):

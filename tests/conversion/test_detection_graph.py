@@ -7,6 +7,7 @@ from PIL import Image
 import harness
 from harness.conversion import carving, detection_api
 from harness.conversion.facts import Order
+from harness.conversion.graph_def import inspect_graph
 from harness.conversion.graph_edit import GraphRun
 from harness.errors import ModelError
 from harness.runtime import load_runtime, make_interpreter
@@ -97,6 +98,13 @@ def test_what_the_graph_does_not_tell_the_configuration_beside_it_does(definitio
     options = detection_api.find_detector(definition, None, None, config, tensorflow).options
     assert (options.detections_per_class, options.max_detections) == (20, 30)
     assert options.nms_score_threshold == pytest.approx(SCORE)
+
+
+def test_the_graph_is_listed_with_its_cut(inference_graph, definition):
+    found = inspect_graph(inference_graph)
+    assert (found["nodes"], found["cut"]) == (len(definition.node), "Preprocessor/sub")
+    assert found["inputs"] == ["image_tensor uint8 [?, ?, ?, 3]"]
+    assert "detection_boxes" in found["outputs"]
 
 
 def test_a_cut_of_the_users_own_is_taken(definition, tensorflow):

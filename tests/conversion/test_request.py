@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.conversion.request import ASSUMED_PREPARATION, Request, make_job
-from harness.errors import UsageError
+from harness.errors import ModelError, UsageError
 
 
 def test_a_file_to_write_must_be_named(tmp_path):
@@ -32,6 +32,7 @@ def test_a_card_says_how_images_are_prepared_and_how_large_they_are(repository, 
 def test_without_a_card_the_preparation_is_assumed_and_said(repository, tmp_path):
     said = []
     images = repository / "models" / "shapes" / "dataset" / "images"
+    (tmp_path / "graph.pb").touch()
     request = Request(
         source=str(tmp_path / "graph.pb"), mode="int8", output=Path("out.tflite"), representative=images
     )
@@ -57,3 +58,42 @@ def test_the_graph_beside_a_cards_tflite_is_converted_in_every_mode(repository, 
     ]
     assert {job.source for job in jobs} == {graph} and {job.size for job in jobs} == {(320, 320)}
     assert jobs[2].output.name == "mobiledet-cpu-dynamic.tflite" and len({job.output for job in jobs}) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"mode": "dynamic", "input_type": "uint8"}, "--input-type: --mode dynamic.*--mode int8 takes it"),
+        ({"mode": "qat-uint8", "input_type": "int8"}, "--input-type: .*a frozen graph's is always uint8"),
+        ({"mode": "float32", "stats": (128.0, 128.0)}, "--stats: .*only the input of --mode qat-uint8"),
+        ({"mode": "qat-uint8", "representative": Path("images")}, "--representative: .*only --mode int8"),
+        ({"mode": "float32", "force": True}, "--force: .*no images to check"),
+        ({"mode": "float32", "limit": 3}, "--limit: .*no --dataset"),
+    ],
+)
+def test_what_a_route_would_not_heed_is_refused(tmp_path, options, says):
+    graph = tmp_path / "graph.pb"
+    graph.touch()
+    with pytest.raises(UsageError, match=says):
+        make_job(Request(source=str(graph), output=tmp_path / "out.tflite", **options), print)
+
+
+def test_a_saved_model_has_its_ends_in_its_signature(tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    wrong = Request(source=str(tmp_path), mode="float32", output=tmp_path / "o.tflite", inputs=("image",))
+    with pytest.raises(UsageError, match=r"--input: .*signature"):
+        make_job(wrong, print)
+
+
+def test_a_name_that_is_nothing_is_answered_in_the_words_of_a_conversion(repository, tmp_path):
+    with pytest.raises(UsageError, match="Give a frozen graph"):
+        make_job(Request(source="mobildet", mode="float32", workspace=str(repository)), print)
+    absent = Request(
+        source=str(tmp_path / "absent.pb"),
+        card="mobiledet-cpu",
+        mode="float32",
+        output=Path("o.tflite"),
+        workspace=str(repository),
+    )
+    with pytest.raises(ModelError, match=r"absent\.pb: no such file"):
+        make_job(absent, print)

@@ -153,6 +153,9 @@ def test_integer_results_are_refused_before_tensorflow_is_even_looked_for(tmp_pa
         ("model.tflite", "`harness quantize` takes a .tflite"),
         ("folder", "a folder without saved_model.pb"),
         ("notes.txt", "a .txt file"),
+        ("best.onnx", "an ONNX model; `onnx2tf"),
+        ("graph.pbtxt", "a graph as text"),
+        ("saved_model.pb", "the file of a SavedModel: name its folder"),
     ],
 )
 def test_what_is_no_tensorflow_model_is_refused_with_what_was_found(tmp_path, name, says):
