@@ -63,6 +63,8 @@ NO_QUANTIZATION = {
     ("conversion/facts.py", "qat-uint8"),
     ("conversion/routes.py", "qat-uint8"),
     ("conversion/workflow.py", "qat-uint8"),
+    ("conversion/graph_def.py", "qat-uint8"),
+    ("conversion/request.py", "qat-uint8"),
     ("quantization/modes.py", "weight-only"),
     ("quantization/request.py", "weight-only"),
     *(

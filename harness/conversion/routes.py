@@ -200,10 +200,11 @@ def check_stats(order: Order, facts: Facts) -> None:
     low, high = facts.input_range
     std = 255 / (high - low)
     mean = -low * std
-    if abs(order.stats[1] / std - 1) > SCALE_TOLERANCE or abs(order.stats[0] - mean) > ZERO_TOLERANCE:
+    said_mean, said_std = order.stats
+    if abs(said_std / std - 1) > SCALE_TOLERANCE or abs(said_mean - mean) > ZERO_TOLERANCE:
+        said = f"{(0 - said_mean) / said_std:.4g}…{(255 - said_mean) / said_std:.4g}"
         raise UsageError(
-            f"{order.source}: --stats {order.stats[0]:g},{order.stats[1]:g} say that images lie in "
-            f"{(0 - order.stats[0]) / order.stats[1]:.4g}…{(255 - order.stats[0]) / order.stats[1]:.4g}, but the graph was "
+            f"{order.source}: --stats {said_mean:g},{said_std:g} say that images lie in {said}, but the graph was "
             f"trained with {low:.4g}…{high:.4g} (its fake-quant node behind the input): give --stats "
             f"{round(mean, 2):g},{round(std, 2):g}, or leave it away"
         )
