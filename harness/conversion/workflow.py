@@ -25,8 +25,8 @@ from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantization.representative import Arrays, Images, Representative
-from harness.tflite import lineage
 from harness.recognize.exports import export_hint
+from harness.tflite import lineage
 from harness.vocabulary import Quantization
 
 COLUMNS = (
