@@ -72,6 +72,14 @@ def test_a_call_that_is_refused_is_named_with_its_status(with_stand_in, call, re
     assert (failure.reason, failure.function, failure.status) == (reason, f"LiteRt{call}", 3)
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"), [("SKIPS", "wrote nothing to output 0"), ("RESIZES", "dimension 1 is 5, was 6")]
+)
+def test_an_output_that_was_not_written_as_was_said_is_no_output(with_stand_in, variable, words):
+    failure = with_stand_in(**{variable: 1}).model("m", infer_command(0, IMAGE)).failure
+    assert failure.reason == "output" and words in failure.message
+
+
 def test_what_a_gpu_does_behind_the_call_is_part_of_the_inference(with_stand_in):
     """The stand-in's run comes back at once, and its outputs are there 30 ms later."""
     ended = with_stand_in(GPU=1, RUN_MS=30).model(
