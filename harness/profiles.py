@@ -16,18 +16,20 @@ from harness.paths import found_in
 from harness.schema import Strict
 from harness.workspace import Workspace
 
-ConnectionKind = Literal["local", "fake", "adb", "ssh", "coral"]
+ConnectionKind = Literal["local", "fake", "adb", "ssh", "coral", "emulator"]
 """How a device is reached; `harness.drivers.registry` has a driver for each."""
-ON_HOST: frozenset[ConnectionKind] = frozenset({"local", "fake", "coral"})
+ON_HOST: frozenset[ConnectionKind] = frozenset({"local", "fake", "coral", "emulator"})
 """Parts of the computer that the harness runs on: every host of a farm has its own, and commands run beside us."""
 ON_HOST_HARDWARE: frozenset[ConnectionKind] = frozenset({"local", "coral"})
 """Those whose figures are of that computer's hardware; a fake stands for a device of its own."""
-ALWAYS_ATTACHED: frozenset[ConnectionKind] = frozenset({"local", "fake"})
+ALWAYS_ATTACHED: frozenset[ConnectionKind] = frozenset({"local", "fake", "emulator"})
 """Those that nobody can unplug."""
 COMPUTERS: frozenset[ConnectionKind] = frozenset({"local"})
 """Whole computers."""
 PHONES: frozenset[ConnectionKind] = frozenset({"adb"})
 """Android phones."""
+EMULATORS: frozenset[ConnectionKind] = frozenset({"emulator"})
+"""Programs of a vendor's that compute what a chip computes: what they give is no measurement (law 15)."""
 
 
 class Connection(Strict, frozen=True, kw_only=True):
@@ -35,7 +37,8 @@ class Connection(Strict, frozen=True, kw_only=True):
 
     An `adb` connection has a `serial`, or a `host`, or neither: then the profile is of a kind of phone, and `match`
     says which of the phones that are attached are meant. An `ssh` connection has a `host`, or it is of a kind of board.
-    A `coral` connection has the bus of its Edge TPU as `serial`, with a number for one of them: `usb`, `pci:1`.
+    A `coral` connection has the bus of its Edge TPU as `serial`, with a number for one of them: `usb`, `pci:1`; an
+    `emulator` connection the chip that is emulated: `qualcomm-SM8650`.
     What is empty or None is the driver's own default.
     """
 
@@ -76,6 +79,7 @@ CONNECTION_KEYS: dict[ConnectionKind, tuple[str, ...]] = {
     "adb": ("serial", "host", "port", "root"),
     "ssh": ("host", "port", "user", "identity", "jump", "root", "python"),
     "coral": ("serial",),
+    "emulator": ("serial",),
 }
 """What can be said of a kind of connection; nothing of the others."""
 

@@ -69,6 +69,8 @@ class Verdict(Word):
     TOO_FEW_SAMPLES = "too-few-samples"
     UNVERIFIED = "unverified"
     """What ran is not proven."""
+    EMULATED = "emulated"
+    """A vendor's program computed it in the chip's place: no measurement, and never ranked with one."""
 
 
 class Quantization(Word):
@@ -89,5 +91,15 @@ class Quantization(Word):
     UNKNOWN = "unknown"
 
 
+FLOAT_ARITHMETIC = frozenset(
+    {
+        Quantization.FLOAT32,
+        Quantization.FLOAT16,
+        Quantization.DYNAMIC_RANGE,
+        Quantization.WEIGHT_ONLY,
+        Quantization.MIXED,
+    }
+)
+"""Operators whose precision on an accelerator matters."""
 FLOAT_WEIGHTS = frozenset({Quantization.FLOAT32, Quantization.FLOAT16})
 """Nothing is lost yet: from such a model others can be quantized."""

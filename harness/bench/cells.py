@@ -15,7 +15,7 @@ from harness.bench.subjects import Subject
 from harness.delegates import CPU, CPU_REFERENCE, KINDS, OPTION, Delegate, available_cores, parse_delegate
 from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
-from harness.profiles import ON_HOST, Profile
+from harness.profiles import EMULATORS, ON_HOST, Profile
 from harness.settings import DEFAULT_MIN_SECONDS, FAR_WINDOW_S, Settings
 from harness.tflite.runnable import check_runnable
 
@@ -174,6 +174,8 @@ def _settings(request: Request, profile: Profile, names: tuple[str, str, str]) -
     for override in request.override:
         if override.fits(*names):
             settings = with_settings(settings, override.set.given())
+    if profile.data.connection.kind in EMULATORS:  # it has no latency, whatever is asked for; see `why_skip`
+        return replace(settings, latency=False, accuracy=True, operators=False)
     return _with_windows(settings, request, profile)
 
 

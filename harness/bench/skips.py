@@ -23,10 +23,19 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
     if station.absent is not None:
         return station.absent
+    if station.info.is_emulated:
+        return _why_not_emulated(station, subject, delegate, request)
     if delegate.kind == EXTERNAL:
         return None  # its library is the user's own; whether it works shows when it is loaded
     if request.benchmark_binary or station.profile.data.benchmark_binary:
         return None
+    return _why_not_offered(station, delegate)
+
+
+def _why_not_emulated(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
+    """Say why an emulator has nothing to give: it has an accuracy, and no latency."""
+    if not request.settings.accuracy or subject.dataset is None:
+        return f"{station.device.name} emulates a chip and has no latency: name a --dataset for its accuracy"
     return _why_not_offered(station, delegate)
 
 

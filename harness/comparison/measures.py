@@ -76,6 +76,8 @@ MEASURES: Mapping[str, Measure] = {
     "size_bytes": Measure("exact"),
     "delegated_nodes": Measure("exact"),
     "total_nodes": Measure("exact"),
+    "npu_taken": Measure("exact"),
+    "npu_partitions": Measure("exact"),
     "map": Measure("paired"),
 }
 """The columns that a gate can judge, by their public names."""

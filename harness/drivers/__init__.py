@@ -18,6 +18,7 @@
     local           this computer
     local_gpu       the GPU of this computer, and what prevents its use
     local_npu       OpenVINO on this computer, and what prevents its use
+    emulator        a vendor's emulator of a chip
     fake            a fake device, with faults that are injected
     adb             Android phones
     ssh             Linux boards

@@ -9,7 +9,15 @@ from typing import Protocol
 
 from harness.child_process import Completed, OnLine
 from harness.drivers.device_python import DevicePython
-from harness.profiles import ALWAYS_ATTACHED, COMPUTERS, ON_HOST, ON_HOST_HARDWARE, PHONES, ConnectionKind
+from harness.profiles import (
+    ALWAYS_ATTACHED,
+    COMPUTERS,
+    EMULATORS,
+    ON_HOST,
+    ON_HOST_HARDWARE,
+    PHONES,
+    ConnectionKind,
+)
 from harness.vocabulary import Word
 
 __all__ = ["Completed", "Device", "DeviceInfo", "DeviceState", "OnLine"]
@@ -93,6 +101,11 @@ class DeviceInfo:
     def is_phone(self) -> bool:
         """Whether it is an Android phone."""
         return self.kind in PHONES
+
+    @property
+    def is_emulated(self) -> bool:
+        """Whether a program computes what it would compute."""
+        return self.kind in EMULATORS
 
     @property
     def has_python(self) -> bool:

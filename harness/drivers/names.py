@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
+from harness.drivers import emulator
 from harness.drivers.adb import discovery as phones
 from harness.drivers.adb.attached import attached_phones
 from harness.drivers.adb.discovery import ALL_ANDROID
@@ -22,7 +23,7 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
 
     Args:
         text: A profile's name or path, a serial, `adb:HOST:PORT`, `ssh://USER@HOST[:PORT]`, a TPU such as
-            `coral-usb:1`, `all-coral` or `all-android`.
+            `coral-usb:1`, `all-coral` or `all-android`, or an emulator of a chip: `emulator:qualcomm-SM8650`.
         workspace: Where the profiles are.
 
     Raises:
@@ -36,6 +37,8 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
         return [phones.profile_at(text, workspace)]
     if text.startswith("ssh:"):
         return [boards.profile_at(text, workspace)]
+    if text.startswith(emulator.PREFIX):
+        return [emulator.profile_of(text, workspace)]
     profiles = list_profiles(workspace)
     tpus = coral.resolve_tpu(text, profiles)
     if tpus is not None:

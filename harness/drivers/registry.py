@@ -18,6 +18,7 @@ DRIVERS: dict[ConnectionKind, str] = {
     "adb": "harness.drivers.adb.device:AdbDevice",
     "ssh": "harness.drivers.ssh.device:SshDevice",
     "coral": "harness.drivers.coral.device:CoralDevice",
+    "emulator": "harness.drivers.emulator:EmulatorDevice",
 }
 
 

@@ -78,6 +78,7 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
     """What was asked for and what ran, with the evidence.
 
     `hardware` names the GPU where its runtime does; `software` says that a program on the CPU stood in for it.
+    `partitions` counts the parts of the graph that a vendor's compiler made.
     """
 
     requested: str
@@ -87,6 +88,7 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
     evidence: tuple[str, ...] = ()
     hardware: str | None = None
     software: bool = False
+    partitions: Whole | None = None
 
 
 class SummaryFacts(Fact, frozen=True, kw_only=True):

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.vocabulary import Status, Verdict
+from harness.vocabulary import MEASURED, Status, Verdict
 
 GRAVITY: tuple[str, ...] = (
     Status.PARTIAL,
+    Verdict.EMULATED,
     Verdict.UNVERIFIED,
     Verdict.THROTTLED,
     Verdict.NOISY,
@@ -40,8 +41,9 @@ class Note:
 
 
 def label(row: Mapping[str, Any]) -> str:
-    """Return the word for how far a row can be trusted: its status, or its verdict where that is ok."""
-    return str(row["status"]) if row["status"] != Status.OK else str(row["verdict"] or "")
+    """Return the word for how far a row can be trusted: its status, or its verdict where that is ok or emulated."""
+    emulated = row["verdict"] == Verdict.EMULATED and row["status"] in MEASURED
+    return str(row["verdict"] or "") if emulated or row["status"] == Status.OK else str(row["status"])
 
 
 def gather(rows: Sequence[Mapping[str, Any]]) -> list[Note]:

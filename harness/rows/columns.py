@@ -127,6 +127,11 @@ def _processes(
     return take
 
 
+def _compiled(cell: Cell, count: int | None) -> int | None:
+    """Return what a vendor's compiler counted; None of a delegate that takes nodes as it comes to them."""
+    return None if cell.record.delegate.partitions is None else count
+
+
 def _one_of(words: Iterable[str]) -> str:
     *most, last = words
     return f"{', '.join(most)} or {last}"
@@ -172,6 +177,20 @@ COLUMNS: tuple[Column, ...] = (
         _record("delegate.delegated_nodes"),
     ),
     Column("total_nodes", INTEGER, "nodes", "graph nodes of the model", _record("delegate.total_nodes")),
+    Column(
+        "npu_taken",
+        INTEGER,
+        "nodes",
+        "graph nodes that the vendor's compiler took for its NPU; null where none was asked",
+        lambda cell: _compiled(cell, cell.record.delegate.delegated_nodes),
+    ),
+    Column(
+        "npu_partitions",
+        INTEGER,
+        "",
+        "parts of the graph that it made of them",
+        lambda cell: _compiled(cell, cell.record.delegate.partitions),
+    ),
     Column("threads", INTEGER, "", "CPU threads", _record("threads")),
     Column("runtime", TEXT, "", "the inference runtime and its version", _record("runtime")),
     Column(

@@ -12,12 +12,13 @@ from typing import Any
 from harness import units
 from harness.delegates import UNKNOWN
 from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
+from harness.profiles import EMULATORS
 from harness.records.records import ProcessFacts, Record
 from harness.records.status import has_own_times
 from harness.rows.sustained import analyze_processes
 from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
-from harness.vocabulary import MEASURED, Status, Verdict
+from harness.vocabulary import FLOAT_ARITHMETIC, MEASURED, Status, Verdict
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is too uncertain for an interval."""
@@ -51,6 +52,8 @@ class Judgment:
 
 def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     """Judge a cell's figures: the first check that objects gives the verdict, all of them give their reasons."""
+    if record.device.kind in EMULATORS:
+        return Judgment(Verdict.EMULATED, tuple(_emulated(record)) if record.accuracy else ())
     if not record.processes or not has_own_times(record):
         return Judgment(None, ())
     found = [finding for check in CHECKS for finding in check(record, summary)]
@@ -62,6 +65,27 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
         *_short_mlperf(record),
     )
     return Judgment(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
+
+
+def _emulated(record: Record) -> Iterator[str]:
+    """Say what an emulator's figure is worth, and in which precision a float model was computed."""
+    soc, floats = record.device.soc, record.device.facts.get("floats")
+    yield (
+        f"computed by the vendor's emulator of {soc}: no measurement, without a latency, and never ranked with rows "
+        "that were measured"
+    )
+    kind = record.model.quantization.partition("[")[0].partition(" ")[0]
+    if kind not in FLOAT_ARITHMETIC:
+        return
+    if floats == "float16":
+        yield f"its float operators were computed in half precision, as the emulator does for {soc}"
+    elif floats == "float32":
+        yield (
+            f"its float operators were computed in full float32, which the NPU of {soc} does not do: this figure "
+            "speaks of no chip"
+        )
+    else:
+        yield f"in which precision the emulator computes float operators for {soc} is not known"
 
 
 def _unbounded(record: Record, summary: LatencySummary | None) -> Iterator[str]:

@@ -17,6 +17,7 @@
     compiled   a model that LiteRT compiled, behind the calls of an interpreter
     gpu        a model compiled for this computer's GPU
     openvino   a model compiled for Intel's OpenVINO
+    emulated   a model compiled for a chip, on the vendor's emulator
     evidence   which nodes a delegate took
     switching  an inference right after another model's
     feeds      what is set before each inference

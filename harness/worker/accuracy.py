@@ -23,7 +23,7 @@ from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
 from harness.worker import check, library
 from harness.worker.events import Progress, emit
-from harness.worker.jobs import AccuracyJob
+from harness.worker.jobs import AccuracyJob, is_emulated
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.results import AccuracyResult, OutputCheck, write_result
 from harness.worker.tensors import image_input, output_infos
@@ -33,8 +33,9 @@ PROGRESS_EVERY_S = 0.2
 
 def run(job: AccuracyJob, runtime: Runtime) -> None:
     """Carry out an accuracy job and leave `detections.json` and `result.json` in its output folder."""
-    # An accelerator is one, however many cores there are.
-    n_engines = max(1, job.cores // job.threads) if KINDS[job.delegate].on_cpu else 1
+    # An accelerator is one, however many cores there are; one that is emulated is the cores'.
+    on_cores = KINDS[job.delegate].on_cpu or is_emulated(job)
+    n_engines = max(1, job.cores // job.threads) if on_cores else 1
     applied = [library.make(runtime, job) for _ in range(n_engines)]
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]

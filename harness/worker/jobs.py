@@ -151,6 +151,15 @@ _KINDS: dict[str, type[Job]] = {
 }
 
 
+COMPILED, SOC = "compiled", "soc"
+"""Options of a job for an emulated chip: the compiled file, and the chip that it is for."""
+
+
+def is_emulated(job: Job) -> bool:
+    """Whether a job is for the emulator of a chip."""
+    return COMPILED in job.delegate_options
+
+
 def dump_job(job: Job, path: Path) -> None:
     """Write a job for a worker to read.
 

@@ -17,7 +17,7 @@ from harness.worker.compiled import CompiledInterpreter, CompileError
 from harness.worker.events import Stage, emit
 from harness.worker.evidence import Delegation
 from harness.worker.gpu import GpuInterpreter
-from harness.worker.jobs import Job
+from harness.worker.jobs import COMPILED, Job, is_emulated
 from harness.worker.openvino import DEVICES, OpenVinoInterpreter
 from harness.worker.results import Execution
 
@@ -63,6 +63,8 @@ def make(runtime: Runtime, job: Job) -> ReadyInterpreter:
         ValueError: The model cannot be loaded.
         RuntimeError: The delegate could not prepare the graph, or tensors cannot be allocated.
     """
+    if is_emulated(job):
+        return _make_emulated(runtime, job)
     if job.delegate in {GPU, NPU}:
         return _make_compiled(runtime, job)
     if job.delegate_library is None:
@@ -110,6 +112,21 @@ def _compile(runtime: Runtime, job: Job) -> CompiledInterpreter:
 def openvino_device(job: Job) -> str:
     """Return the device of OpenVINO that a job names, or its NPU."""
     return job.delegate_options.get("device", DEVICES[0])
+
+
+def _make_emulated(runtime: Runtime, job: Job) -> ReadyInterpreter:
+    from harness.npu.htp import NotEmulatedError  # late: the memory of a latency job is the model's
+    from harness.worker import emulated
+
+    emit(Stage("the HTP backend was loading the compiled model"))
+    compiled = job.delegate_options[COMPILED]
+    try:
+        emulated.prove(compiled)
+        interpreter = emulated.EmulatedInterpreter(runtime, job.model, compiled)
+    except NotEmulatedError as error:
+        raise LibraryError(str(error)) from error
+    emit(Stage("the model was running on the HTP backend"))
+    return ReadyInterpreter(interpreter)
 
 
 def _apply(runtime: Runtime, job: Job, library: str, delegate: Any) -> Any:
@@ -181,6 +198,10 @@ def describe(job: Job, applied: ReadyInterpreter) -> Execution:
         how = f"compiled by LiteRT's GPU accelerator, in {allowed}, and timed from host memory to host memory"
         nodes = evidence.list_nodes(applied.interpreter)
         return Execution(UNKNOWN, None, None if nodes is None else len(nodes), (how,))
+    if is_emulated(job):
+        from harness.worker import emulated  # late: the memory of a latency job is the model's
+
+        return emulated.describe(job)
     whole = evidence.read_delegation(applied.interpreter)
     if job.delegate_library is None:
         return evidence.describe(job.delegate, whole)

@@ -11,6 +11,7 @@ worker_process  one process of the worker: started, heard, its result checked
 prepared        workers of this computer, forked by a process that is ready
 gpu_log         what LiteRT's GPU accelerator says of itself
 openvino_log    what LiteRT says while its plugin compiles for OpenVINO
+emulator        a vendor's emulator of a chip
 inputs          real images as inputs for timing
 operators       the times of operators, as profilers print them
 cooldown        a device cools down before it is timed

@@ -42,6 +42,8 @@ def find_engine(station: Station, request: Request) -> Engine:
 def uses_native_tool(station: Station, request: Request) -> bool:
     """Whether a device is measured with TFLite's native tool, as far as its facts tell before anything is pushed."""
     info = station.info
+    if info.is_emulated:
+        return False
     if request.benchmark_binary or station.profile.data.benchmark_binary:
         return True
     return not info.on_host and (info.python is None or info.python.why_unusable() is not None)
@@ -50,6 +52,10 @@ def uses_native_tool(station: Station, request: Request) -> bool:
 def _engine(station: Station, request: Request) -> Engine:
     info = station.info
     binary = request.benchmark_binary or station.profile.data.benchmark_binary or None
+    if info.is_emulated:
+        from harness.bench.engines.emulator import EmulatorEngine
+
+        return EmulatorEngine(station.device, info)
     if binary is None and info.on_host:
         return PythonWorker(station.device)
     if binary is None and info.python is not None:

@@ -18,10 +18,11 @@ const delegateKind = (row) => text(row, "delegate_requested").split(":")[0];
 function label(row) {
   const status = text(row, "status");
   const verdict = text(row, "verdict");
+  if (verdict === "emulated" && (status === "ok" || status.startsWith("partial"))) return verdict;
   return status !== "ok" ? status : verdict === DATA.missing ? "ok" : verdict;
 }
 
-const TONES = { trusted: "good", ok: "plain", noisy: "warn", throttled: "warn", unverified: "warn", "too-few-samples": "warn", partial: "warn" };
+const TONES = { trusted: "good", ok: "plain", noisy: "warn", throttled: "warn", unverified: "warn", emulated: "warn", "too-few-samples": "warn", partial: "warn" };
 // What every figure of a row that is not ok stands under: no number of a delegate without the word for what became of it.
 const statusWord = (row) => (text(row, "status") === "ok" ? null : h("span", { class: "small status-word" }, `${text(row, "status")}: ${text(row, "delegate_actual")} ran`));
 const badge = (row) => h("span", { class: `badge ${TONES[label(row)] || "bad"}` }, label(row));
