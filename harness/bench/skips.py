@@ -36,6 +36,8 @@ def _why_not_emulated(station: Station, subject: Subject, delegate: Delegate, re
     """Say why an emulator has nothing to give: it has an accuracy, and no latency."""
     if not request.settings.accuracy or subject.dataset is None:
         return f"{station.device.name} emulates a chip and has no latency: name a --dataset for its accuracy"
+    if delegate.kind == NPU and delegate.options:
+        return f"{delegate}: {station.device.name} has an NPU of its own, spelt {NPU} alone"
     return _why_not_offered(station, delegate)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,17 @@ class HtpSession:
             )
 
     def run(self, values: Sequence[Any]) -> list[Any]:
-        """Run it on arrays, in the order of its inputs."""
+        """Run it on arrays, in the order of its inputs.
+
+        Raises:
+            NotEmulatedError: An array has another size than the binary's graph.
+        """
+        for name, value, shape in zip(self._names, values, self._shapes, strict=True):
+            if value.size != prod(shape):
+                raise NotEmulatedError(
+                    f"tensor {name}: found {list(value.shape)}, and the compiler took it for {list(shape)}: its size "
+                    "is known only while the model runs"
+                )
         feeds = {
             name: value.reshape(shape)
             for name, value, shape in zip(self._names, values, self._shapes, strict=True)

@@ -36,7 +36,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     # An accelerator is one, however many cores there are; one that is emulated is the cores'.
     on_cores = KINDS[job.delegate].on_cpu or is_emulated(job)
     n_engines = max(1, job.cores // job.threads) if on_cores else 1
-    applied = [library.make(runtime, job) for _ in range(n_engines)]
+    applied = _made(job, runtime, n_engines)
     interpreters = [each.interpreter for each in applied]
     first = interpreters[0]
     recipe = _recipe(job, first)
@@ -49,7 +49,7 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         return
     begin = time.perf_counter()
     # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
-    threads = job.cores if n_engines >= job.cores else job.cores + 1
+    threads = job.cores if len(applied) >= job.cores else job.cores + 1
     found = detect(images, recipe, [InterpreterEngine(i) for i in interpreters], threads)
     unreadable = _write(found, Path(job.output) / "detections.json", len(images))
     result = AccuracyResult(
@@ -63,6 +63,19 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
         unreadable_ids=tuple(unreadable),
     )
     write_result(result, job.output)
+
+
+def _made(job: AccuracyJob, runtime: Runtime, wanted: int) -> list[library.ReadyInterpreter]:
+    """Make so many interpreters; an emulator whose own memory is full takes fewer."""
+    applied = [library.make(runtime, job)]
+    for _ in range(wanted - 1):
+        try:
+            applied.append(library.make(runtime, job))
+        except library.LibraryError:
+            if not is_emulated(job):
+                raise
+            break
+    return applied
 
 
 def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:

@@ -28,7 +28,7 @@ from harness.worker.agreement import (
     differing_values,
     from_corners,
 )
-from harness.worker.jobs import Job, is_emulated
+from harness.worker.jobs import Job
 from harness.worker.results import OutputCheck
 
 Feed = tuple[int, npt.NDArray[np.generic]]
@@ -42,8 +42,6 @@ SECONDS = 5.0
 def check_outputs(job: Job, runtime: Runtime, interpreter: Any, feeds: Sequence[Feed]) -> OutputCheck:
     """Say what is wrong with the outputs of the last inference, and of a few more against those of one CPU thread."""
     wrong = not_finite(interpreter)
-    if is_emulated(job) and not wrong:
-        return OutputCheck(remark=BY_MAP)
     return OutputCheck(tuple(wrong)) if wrong else _against_one_thread(job, runtime, interpreter, feeds)
 
 
@@ -88,10 +86,6 @@ def _against_one_thread(job: Job, runtime: Runtime, interpreter: Any, feeds: Seq
     )
 
 
-BY_MAP = (
-    "an NPU's integers differ from the CPU's in more than half of the values by nature: hold the mAP against the CPU's "
-    "(`--device local` beside it), not the outputs"
-)
 REGULAR_NMS = (
     "; LiteRT 2.3's regular NMS loses classes on several threads: measure it on one, or set fast NMS (`harness edit "
     "nms --fast`)"

@@ -189,6 +189,10 @@ def describe(job: Job, applied: ReadyInterpreter) -> Execution:
 
     What an accelerator that compiles took stands in its log, which the parent holds.
     """
+    if is_emulated(job):
+        from harness.worker import emulated  # late: the memory of a latency job is the model's
+
+        return emulated.describe(job)
     if job.delegate == NPU:
         how = f"compiled by LiteRT's plugin for OpenVINO's {openvino_device(job).upper()}"
         nodes = evidence.list_nodes(applied.interpreter)
@@ -198,10 +202,6 @@ def describe(job: Job, applied: ReadyInterpreter) -> Execution:
         how = f"compiled by LiteRT's GPU accelerator, in {allowed}, and timed from host memory to host memory"
         nodes = evidence.list_nodes(applied.interpreter)
         return Execution(UNKNOWN, None, None if nodes is None else len(nodes), (how,))
-    if is_emulated(job):
-        from harness.worker import emulated  # late: the memory of a latency job is the model's
-
-        return emulated.describe(job)
     whole = evidence.read_delegation(applied.interpreter)
     if job.delegate_library is None:
         return evidence.describe(job.delegate, whole)

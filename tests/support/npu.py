@@ -1,5 +1,7 @@
 """A stand-in for Qualcomm's compiler: it prints what the real one printed, and writes a file such as it writes."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,11 +16,15 @@ from tests.support.paths import REPOSITORY
 
 LOGS = REPOSITORY / "tests" / "npu" / "logs"
 PLAYED = f"""#!{sys.executable}
+import os
+import shutil
 import sys
 sys.path.insert(0, {str(REPOSITORY)!r})
 from tests.support.npu import play
 sys.exit(play(dict(word.lstrip("-").split("=", 1) for word in sys.argv[1:])))
 """
+RAW_OUTPUTS = LOGS.parent / "raw_outputs.npz"
+"""What the HTP backend gave for the first four images of the bundled example, full integer, for SM8650."""
 ALIGNMENT = 16
 
 
@@ -123,3 +129,19 @@ def compiled_like(data: bytes, refused: set[int], soc: str, binary: bytes = b"a 
 
     size = -(-len(packed(1 << 40)) // ALIGNMENT) * ALIGNMENT
     return packed(size).ljust(size, b"\0") + binary
+
+
+def install_stand_in(folder: Path, monkeypatch) -> Vendor:
+    """Put the stand-ins of the compiler, of onnxruntime-qnn and of ONNX Runtime where the real ones are looked for."""
+    vendor = make_vendor(folder)
+    shutil.copytree(REPOSITORY / "tests" / "stand_in" / "qualcomm", folder, dirs_exist_ok=True)
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(folder), before])))
+    monkeypatch.setenv("HARNESS_RECORDED_OUTPUTS", str(RAW_OUTPUTS))
+    monkeypatch.setattr("harness.npu.vendor.PROGRAM", str(vendor.program))
+    config = folder / "config" / "ondevice-harness"
+    config.mkdir(parents=True)
+    (config / "vendor-licenses.toml").write_text('qualcomm = "any"\n', encoding="utf-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    return vendor
