@@ -30,6 +30,7 @@ PACKAGE = Path(harness.__file__).parent
 WORDS = frozenset(map(str, (*Status, *Verdict)))
 NO_STATUS = {
     ("comparison/junit.py", "skipped"): "an attribute and an element of JUnit's XML",
+    ("diagnosis/causes/emulations.py", "emulated"): "the name of a change",
     ("drivers/content.py", "ok"): "what a script on the device prints",
     ("drivers/coral/attached.py", "throttled"): "a folder of libedgetpu's builds",
     ("report/comparison_summary.py", "failed"): "a word of a sentence",

@@ -99,7 +99,7 @@ class Request:
 
     models: tuple[str, ...] = ()
     devices: Annotated[tuple[str, ...], Option(
-        "A profile, a serial, adb:HOST:PORT, ssh://USER@HOST[:PORT], coral-usb, all-android or emulator:qualcomm-SM8650.",
+        "A profile, serial, adb:HOST:PORT, ssh://USER@HOST[:PORT], coral-usb, all-android, emulator:qualcomm-SM8650.",
         "-d --device", "device", metavar="DEVICE", group=WHAT)] = ("local",)
     delegates: Annotated[tuple[str, ...], Option(
         "What executes the graph, such as cpu:4, gpu, nnapi, edgetpu or external:PATH; may be repeated.", "--delegate",

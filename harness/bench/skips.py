@@ -23,6 +23,10 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
             return f"{delegate.kind} on {station.device.name}: {fact.reason}{source}"
     if station.absent is not None:
         return station.absent
+    return _why_not_here(station, subject, delegate, request)
+
+
+def _why_not_here(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
     if station.info.is_emulated:
         return _why_not_emulated(station, subject, delegate, request)
     if delegate.kind == EXTERNAL:

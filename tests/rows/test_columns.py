@@ -10,7 +10,8 @@ from harness.rows import columns, frame
 PUBLIC = tuple(
     """
 run_id started_at model model_sha256 quantization size_bytes device device_kind delegate_requested delegate_actual
-delegated_nodes total_nodes threads runtime against status verdict reasons checks n_samples watched_s latency_mean_ms
+delegated_nodes total_nodes npu_taken npu_partitions threads runtime against status verdict reasons checks n_samples
+watched_s latency_mean_ms
 latency_std_ms latency_median_ms latency_median_low_ms latency_median_high_ms latency_p90_ms latency_p95_ms
 latency_p99_ms
 latency_min_ms latency_max_ms fps init_ms first_inference_ms peak_memory_mb dataset n_images images_per_second
@@ -25,8 +26,8 @@ TEXTS = {
     "delegate_actual", "runtime", "against", "status", "verdict", "dataset", "classes_matched_by",
 }  # fmt: skip
 WHOLE = {
-    "size_bytes", "delegated_nodes", "total_nodes", "threads", "n_samples", "n_images", "classes_evaluated",
-    "classes_in_dataset",
+    "size_bytes", "delegated_nodes", "total_nodes", "npu_taken", "npu_partitions", "threads", "n_samples", "n_images",
+    "classes_evaluated", "classes_in_dataset",
 }  # fmt: skip
 LISTS = {"reasons", "checks", "classes_unknown_to_model", "classes_not_in_dataset"}
 SPEED = [name for name in PUBLIC if name.endswith("_ms")] + [
@@ -63,7 +64,7 @@ def test_every_column_takes_a_plain_value_of_its_type(column, make_run):
     run.cell()
     value = only_row(run)[column.name]
     kinds = {"string": str, "Int64": int, "Float64": float, "object": list}
-    unknown = {"against", "map_low", "map_high", "ap_small", "ar_small"}
+    unknown = {"against", "npu_taken", "npu_partitions", "map_low", "map_high", "ap_small", "ar_small"}
     assert value is None if column.name in unknown else type(value) is kinds[column.dtype]
 
 
