@@ -76,10 +76,10 @@ def mean_average_precision(found: list[Category], weights: Weights) -> Floats:
         annotations in the images is left out of the mean.
     """
     total, known = np.zeros(len(weights)), np.zeros(len(weights), np.int64)
-    by_image = _by_image(weights)
+    by_image, room = _by_image(weights), _Room(int(weights.max(initial=0)))
     for category in found:
         wanted = by_image.take(category.truth_images, axis=0).sum(axis=0, dtype=np.int64)[: len(weights)]
-        total += _average_precision(category, by_image, wanted)
+        total += _average_precision(category, by_image, wanted, room)
         known += wanted > 0
     means: Floats = np.divide(total, known, out=np.full(len(weights), np.nan), where=known > 0)
     return means
@@ -95,7 +95,7 @@ def _by_image(weights: Weights) -> Counts:
     return by_image
 
 
-def _average_precision(category: Category, by_image: Counts, wanted: Ints) -> Floats:
+def _average_precision(category: Category, by_image: Counts, wanted: Ints, room: _Room) -> Floats:
     """Return the category's AP over all thresholds, float64 [B]; 0 where nothing is to be found."""
     n, total = len(wanted), np.zeros(len(wanted))
     places = np.unique(np.concatenate(category.hits))
@@ -104,15 +104,70 @@ def _average_precision(category: Category, by_image: Counts, wanted: Ints) -> Fl
     counts = by_image.take(category.images, axis=0)
     seen = _seen(counts, places)[:, :n]
     reached = _recalls_reached(wanted)
-    for (hits, ignored), n_alike in _thresholds(category):
-        if len(hits):
-            right = _running_sums(counts.take(hits, axis=0)[:, :n])
-            judged = seen.take(np.searchsorted(places, hits), axis=0)
-            if len(ignored):
-                judged -= _passed(counts, ignored, hits)[:, :n]
-            total += n_alike * _area(right, judged, reached)
+    groups = [(hits, ignored, n_alike) for (hits, ignored), n_alike in _thresholds(category) if len(hits)]
+    active = _active([len(hits) for hits, _, _ in groups])
+    right, best = room.of(len(active), len(groups), n)
+    for number, (hits, _, _) in enumerate(groups):
+        right[: len(hits), number] = counts.take(hits, axis=0)[:, :n]
+    _add_up(right, active)
+    for number, (hits, ignored, _) in enumerate(groups):
+        judged = seen.take(np.searchsorted(places, hits), axis=0)
+        if len(ignored):
+            judged -= _passed(counts, ignored, hits)[:, :n]
+        own = slice(None, len(hits)), number
+        np.divide(right[own], np.maximum(judged, 1, out=judged), out=best[own])
+    _take_best_after(best, active)
+    for number, (hits, _, n_alike) in enumerate(groups):
+        own = slice(None, len(hits)), number
+        total += n_alike * _area(best[own], reached.at(right[own]))
     total[wanted == 0] = 0.0
     return total / len(category.hits)
+
+
+class _Room:
+    """Arrays of one category after another: memory that is asked for anew costs as much as the sums.
+
+    Args:
+        most: Greatest weight of an image.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._right: npt.NDArray[np.integer[Any]] = np.empty(0, np.uint16)
+        self._best = np.empty(0)
+
+    def of(self, n_rows: int, n_groups: int, n: int) -> tuple[npt.NDArray[np.integer[Any]], Floats]:
+        """Return arrays of a shape [rows, groups, B], for whole numbers and for floats, with anything in them."""
+        shape, size = (n_rows, n_groups, n), n_rows * n_groups * n
+        kind = np.uint16 if n_rows * self._most <= np.iinfo(np.uint16).max else np.int32
+        if self._right.size < size or self._right.dtype != kind:
+            self._right = np.empty(size, kind)
+        if self._best.size < size:
+            self._best = np.empty(size)
+        return self._right[:size].reshape(shape), self._best[:size].reshape(shape)
+
+
+def _active(lengths: list[int]) -> Ints:
+    """Return for each row how many groups reach so far, those before them counted in: int64 [greatest length].
+
+    Groups get shorter from threshold to threshold; where one does not, the shorter ones before it are taken along.
+    """
+    covered = np.maximum.accumulate(lengths[::-1])[::-1]
+    return np.searchsorted(-covered, -np.arange(1, covered[0] + 1), side="right")
+
+
+def _add_up(rows: npt.NDArray[np.integer[Any]], active: Ints) -> None:
+    """Add up from row to row, for all groups at once: each row is a piece of memory, which makes it fast."""
+    for k in range(1, len(rows)):
+        row = rows[k, : active[k]]
+        np.add(row, rows[k - 1, : active[k]], out=row)
+
+
+def _take_best_after(rows: Floats, active: Ints) -> None:
+    """Replace each row by the greatest of it and those after it, for all groups at once."""
+    for k in range(len(rows) - 2, -1, -1):
+        row = rows[k, : active[k + 1]]
+        np.maximum(row, rows[k + 1, : active[k + 1]], out=row)
 
 
 def _thresholds(category: Category) -> Iterator[tuple[tuple[Ints, Ints], int]]:
@@ -152,18 +207,20 @@ def _passed(counts: Counts, ignored: Ints, hits: Ints) -> Weights:
     return sums.take(np.searchsorted(ignored, hits), axis=0)
 
 
-def _area(right: Weights, judged: Weights, reached: _Reached) -> Floats:
+def _area(best: Floats, recalls: npt.NDArray[np.uint8]) -> Floats:
     """Average the precision over the 101 recalls: float64 [B].
 
     The precision at a recall is the best at this recall or a higher one; each hit brings it for the recalls
     that it is the first to reach.
+
+    Args:
+        best: float64 [H, B], at each hit.
+        recalls: uint8 [H, B], how many recalls are reached with it.
     """
-    best = np.divide(right, np.maximum(judged, 1, out=judged))
-    for row, after in zip(best[-2::-1], best[:0:-1], strict=True):
-        np.maximum(row, after, out=row)
-    recalls = reached.at(right)
     steps = recalls.astype(np.float64)
     steps[1:] -= recalls[:-1]
+    # One column of several groups' is no piece of memory, in which sums are taken in another order.
+    best = best if best.shape[1] > 1 else np.ascontiguousarray(best)
     return np.asarray(np.einsum("hb,hb->b", best, steps) / len(RECALLS))
 
 
@@ -179,7 +236,7 @@ class _Reached:
     table: npt.NDArray[np.uint8]
     offsets: Weights
 
-    def at(self, right: Weights) -> npt.NDArray[np.uint8]:
+    def at(self, right: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
         """Return the number for hits, int32 [H, B]."""
         return self.table.take(right + self.offsets)
 

@@ -9,7 +9,8 @@ comes near the quantized model, but not bit by bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -70,55 +71,82 @@ def parameters_for_range(low: float, high: float) -> QuantizationParameters:
 
 
 def emulate(data: bytes, parts: QuantizedParts, path: Path) -> bytes:
-    """Return the float model with parts of it quantized, as a .tflite file.
+    """Return the float model with parts of it quantized, as a .tflite file; arguments and errors as of `Emulator`."""
+    return Emulator(data, path).with_parts(parts)
+
+
+class Emulator:
+    """Quantizes parts of a float model, some after others, and reads its file once: that takes longer than writing it.
 
     Args:
         data: The float model's file; a float16 one will do.
-        parts: The parts to quantize.
         path: Named in errors.
 
     Raises:
         ModelError: The file is not a valid model.
         MissingExtraError: The package that can write models is not installed.
     """
-    reader.read_graph(data, path)
-    with reader.malformed(path):
-        return _Emulation(data).with_parts(parts)
 
-
-class _Emulation:
-    """One model as the schema's objects."""
-
-    def __init__(self, data: bytes) -> None:
-        self.classes, self.model = schema.writable_model(data, "emulating a quantized model")
-        self.graph: Any = self.model.subgraphs[0]
+    def __init__(self, data: bytes, path: Path) -> None:
+        self.path = path
+        reader.read_graph(data, path)
+        with reader.malformed(path):
+            self.classes, self.model = schema.writable_model(data, "emulating a quantized model")
+            self.graph: Any = self.model.subgraphs[0]
 
     def with_parts(self, parts: QuantizedParts) -> bytes:
+        """Return the model with parts of it quantized, as a .tflite file."""
+        with reader.malformed(self.path), self._as_it_was():
+            return self._changed(parts)
+
+    @contextmanager
+    def _as_it_was(self) -> Iterator[None]:
+        """Undo what is changed meanwhile: what is appended, and what reads something else."""
+        grown = (self.graph.tensors, self.model.buffers, self.model.operatorCodes)
+        lengths = [len(one) for one in grown]
+        operators, outputs = list(self.graph.operators), self.graph.outputs
+        inputs = [operator.inputs for operator in operators]
+        signed = [
+            output for signature in self.model.signatureDefs or [] for output in signature.outputs or []
+        ]
+        indices = [output.tensorIndex for output in signed]
+        try:
+            yield
+        finally:
+            for one, length in zip(grown, lengths, strict=True):
+                del one[length:]
+            self.graph.operators, self.graph.outputs = operators, outputs
+            for operator, read in zip(operators, inputs, strict=True):
+                operator.inputs = read
+            for output, index in zip(signed, indices, strict=True):
+                output.tensorIndex = index
+
+    def _changed(self, parts: QuantizedParts) -> bytes:
         for index, values in parts.weights.items():
-            self.read_instead(index, self.constant(index, values))
+            self._read_instead(index, self._constant(index, values))
         for index, stored in parts.activations.items():
-            self.round(index, stored)
+            self._round(index, stored)
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(self.model.Pack(builder), reader.MAGIC)
         return bytes(builder.Output())
 
-    def round(self, index: int, stored: QuantizationParameters) -> None:
+    def _round(self, index: int, stored: QuantizationParameters) -> None:
         """Insert QUANTIZE and DEQUANTIZE behind the operator that computes a tensor."""
-        integers = self.tensor(index, stored.dtype, "rounded")
+        integers = self._tensor(index, stored.dtype, "rounded")
         quantization = self.classes.QuantizationParametersT()
         quantization.scale, quantization.zeroPoint = [stored.scale], [stored.zero_point]
         self.graph.tensors[integers].quantization = quantization
-        again = self.tensor(index, "float32", "again")
-        self.read_instead(index, again)
-        place = self.maker(index) + 1
-        self.graph.operators.insert(place, self.operator("QUANTIZE", index, integers))
-        self.graph.operators.insert(place + 1, self.operator("DEQUANTIZE", integers, again))
+        again = self._tensor(index, "float32", "again")
+        self._read_instead(index, again)
+        place = self._maker(index) + 1
+        self.graph.operators.insert(place, self._operator("QUANTIZE", index, integers))
+        self.graph.operators.insert(place + 1, self._operator("DEQUANTIZE", integers, again))
 
-    def maker(self, index: int) -> int:
+    def _maker(self, index: int) -> int:
         """Return the place of the operator that computes a tensor; -1 for an input."""
         return next((k for k, o in enumerate(self.graph.operators) if index in list(o.outputs)), -1)
 
-    def read_instead(self, old: int, new: int) -> None:
+    def _read_instead(self, old: int, new: int) -> None:
         """Replace a tensor by another one in all operators' inputs and the model's outputs."""
         for operator in self.graph.operators:
             operator.inputs = [new if index == old else index for index in operator.inputs]
@@ -127,7 +155,7 @@ class _Emulation:
             for output in signature.outputs or []:
                 output.tensorIndex = new if output.tensorIndex == old else output.tensorIndex
 
-    def tensor(self, like: int, dtype: str, suffix: str) -> int:
+    def _tensor(self, like: int, dtype: str, suffix: str) -> int:
         original, tensor = self.graph.tensors[like], self.classes.TensorT()
         name = (
             original.name
@@ -141,20 +169,20 @@ class _Emulation:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
-    def constant(self, like: int, values: Floats) -> int:
-        index, buffer = self.tensor(like, "float32", "quantized"), self.classes.BufferT()
+    def _constant(self, like: int, values: Floats) -> int:
+        index, buffer = self._tensor(like, "float32", "quantized"), self.classes.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(values, np.float32).tobytes(), np.uint8)
         self.model.buffers.append(buffer)
         self.graph.tensors[index].buffer = len(self.model.buffers) - 1
         return index
 
-    def operator(self, name: str, source: int, target: int) -> Any:
+    def _operator(self, name: str, source: int, target: int) -> Any:
         operator = self.classes.OperatorT()
-        operator.opcodeIndex = self.code(getattr(self.classes.BuiltinOperator, name))
+        operator.opcodeIndex = self._code(getattr(self.classes.BuiltinOperator, name))
         operator.inputs, operator.outputs = [source], [target]
         return operator
 
-    def code(self, number: int) -> int:
+    def _code(self, number: int) -> int:
         """Return the place of an operator's code, of a version that takes int8; add it where it is missing."""
         for place, code in enumerate(self.model.operatorCodes):
             if max(code.builtinCode, code.deprecatedBuiltinCode) == number and code.version >= 2:

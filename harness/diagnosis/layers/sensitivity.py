@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from harness.cards import ModelCard
 from harness.detectors.heads import Candidates, HeadDecoder
 from harness.detectors.nms import iou
-from harness.diagnosis.layers.emulate import Floats, QuantizedParts, emulate
+from harness.diagnosis.layers.emulate import Emulator, Floats, QuantizedParts
 from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
@@ -137,11 +138,16 @@ class _SingleLayerModels:
     folder: Path
     on_step: OnStep
 
+    @cached_property
+    def emulator(self) -> Emulator:
+        """The float model, to be quantized in parts."""
+        return Emulator(reader.read_bytes(self.base.file), self.base.file)
+
     def change(self, parts: QuantizedParts, name: str) -> Change:
         """Return the change to the float model that quantizes these parts."""
         file = self.folder / f"{name}.tflite"
         if not exists(file):
-            file.write_bytes(emulate(reader.read_bytes(self.base.file), parts, self.base.file))
+            file.write_bytes(self.emulator.with_parts(parts))
         return Change(f"one layer quantized ({name})", self.base.card, file)
 
     def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from harness.accuracy.boxes import pairwise_overlaps
 from harness.detectors.heads import Candidates
-from harness.detectors.nms import Floats
+from harness.detectors.nms import Floats, greatest_of_rows
 from harness.diagnosis.loss.shapley import Subset
 
 CANDIDATE_PARTS = ("scores", "boxes", "labels", "missed")
@@ -46,7 +46,7 @@ class CandidateMixer:
         boxes = (self.second if "boxes" in quantized else self.first).boxes
         own = self.second if "labels" in quantized else self.first
         levels, from_second = self._levels("scores" in quantized, "missed" in quantized)
-        best = own.scores.max(axis=1)
+        best = self._best_of_labels["labels" in quantized]
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(best > 0, levels / best, np.float32(0))
         kept = np.ones_like(best) if own.weights is None else own.weights
@@ -62,6 +62,11 @@ class CandidateMixer:
         a, b, differ = self._compared
         second = np.where(differ, missed, scores)
         return np.where(second, b, a), second
+
+    @cached_property
+    def _best_of_labels(self) -> tuple[Floats, Floats]:
+        """Each candidate's greatest score, without its weight: the float model's, the quantized one's."""
+        return greatest_of_rows(self.first.scores), greatest_of_rows(self.second.scores)
 
     @cached_property
     def _compared(self) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
@@ -92,7 +97,7 @@ def drop_low_candidates(
 
 def best_scores(found: Candidates) -> Floats:
     """Return each candidate's best score, float32 [N]; 0 where it is no number."""
-    best = found.scores.max(axis=1)
+    best = greatest_of_rows(found.scores)
     best = best if found.weights is None else best * found.weights
     values: Floats = np.nan_to_num(best, nan=0.0)
     return values

@@ -19,18 +19,20 @@ from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.pipeline import ImageDetections, Recipe
-from harness.accuracy.prepare import Preparation
+from harness.accuracy.prepare import Geometry, Preparation, Tensor
 from harness.cards import Model
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import AS_IS, Change, Detections, ImageOutputs, Trial
 from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.model_pair import ComparedModel, Place
+from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.errors import JobError, UsageError
 from harness.tflite.model import ModelDescription, describe
 
 S = TypeVar("S")
 T = TypeVar("T")
+Load = Callable[[ImageEntry], tuple[Tensor, Geometry]]
 OnStep = Callable[[int, int, str], None]
 """Called with the number of images that are done, the number of all, and the name of the step."""
 OUTPUT_BUDGET = 400 << 20
@@ -75,6 +77,8 @@ class Runs:
     on_step: OnStep = lambda done, total, text: None
     budget: int = OUTPUT_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
+    _inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
+    _described: dict[tuple[Path, int], ModelDescription] = field(default_factory=dict, repr=False)
     kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
     _found: dict[tuple[Any, ...], Detections] = field(default_factory=dict, repr=False)
 
@@ -140,11 +144,18 @@ class Runs:
     def _apply(self, model: ComparedModel, change: Change) -> _ChangedModel:
         source, description = model.source, model.description
         if change.file is not None:
-            description = describe(change.file)
+            description = self._describe(change.file)
             source = replace(source, file=change.file)
         if change.card is not None:
             source = replace(source, card=change.card)
         return _ChangedModel(model, change, source, description)
+
+    def _describe(self, file: Path) -> ModelDescription:
+        """Describe a file that is tried, once as long as it is the same."""
+        key = file, file.stat().st_mtime_ns
+        if key not in self._described:
+            self._described[key] = describe(file)
+        return self._described[key]
 
     def _detect_in_process(self, changed: _ChangedModel, n_images: int | None) -> Detections:
         card = changed.source.card
@@ -175,7 +186,7 @@ class Runs:
             raise UsageError(
                 f"{changed.place}: only a side that runs in this process has raw outputs to read"
             )
-        preparation = Preparation(changed.source.card.input, changed.description.image_input)
+        inputs = self._inputs.of(changed.source.card.input, changed.description.image_input)
         # Another file is tried once; its outputs would take the room of those that are needed again and again.
         once = changed.change.file is not None
         kept = {} if once else self.kept.setdefault(changed.key, {})
@@ -185,7 +196,7 @@ class Runs:
         def work(image: ImageEntry) -> T:
             raw = kept.get(image.id)
             if raw is None:
-                raw = self._infer(image, changed, preparation, delegate)
+                raw = self._infer(image, changed, inputs.load, delegate)
                 if not once:
                     self._keep(kept, raw)
             change = changed.change.outputs
@@ -198,11 +209,9 @@ class Runs:
             self.on_step(done, len(images), text)
             yield result
 
-    def _infer(
-        self, image: ImageEntry, changed: _ChangedModel, preparation: Preparation, delegate: str
-    ) -> ImageOutputs:
+    def _infer(self, image: ImageEntry, changed: _ChangedModel, load: Load, delegate: str) -> ImageOutputs:
         try:
-            tensor, geometry = preparation.load(image.file)
+            tensor, geometry = load(image)
         except UnreadableImageError as error:
             return ImageOutputs(image.id, None, None, str(error))
         if changed.change.feed is not None:

@@ -5,6 +5,7 @@ import pytest
 
 from harness.cards import load_card
 from harness.diagnosis.layers.emulate import (
+    Emulator,
     QuantizationParameters,
     QuantizedParts,
     emulate,
@@ -64,6 +65,17 @@ def test_a_rounded_input_is_the_rounded_input(float_model):
         assert emulated[name] == pytest.approx(values, abs=1e-4)
 
 
+@pytest.fixture
+def pair_of_parts(float_model, quantized_model):
+    mapping = map_quantization(ModelPair(float_model, quantized_model))
+    activations = list(mapping.activations.items())
+    weights = {one.float_index: one.values for one in mapping.weights[:2]}
+    return float_model, [
+        QuantizedParts(dict(activations[:1]), weights),
+        QuantizedParts(dict(activations[-3:])),
+    ]
+
+
 def test_replaced_weights_are_those_that_compute(float_model):
     """All-zero weights and biases in the class heads give the score of sigmoid(0) to every box."""
     graph = float_model.graph.primary
@@ -79,6 +91,14 @@ def test_replaced_weights_are_those_that_compute(float_model):
         v for v in run(emulated, np.zeros((1, 144, 144, 3), np.float32)).values() if v.shape == (1, 150)
     ]
     assert any(np.allclose(values[values > 0], 0.5) and (values > 0).any() for values in scores)
+
+
+def test_a_model_that_is_quantized_in_parts_again_and_again_is_as_it_was_each_time(pair_of_parts):
+    float_model, parts = pair_of_parts
+    data, path = float_model.file.read_bytes(), float_model.file
+    emulator = Emulator(data, path)
+    for some in (*parts, *reversed(parts)):
+        assert emulator.with_parts(some) == emulate(data, some, path)
 
 
 def test_the_whole_comes_near_the_quantized_model(workshop):

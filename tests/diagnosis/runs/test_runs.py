@@ -14,6 +14,7 @@ from harness.bench.request import Request
 from harness.detectors.heads import HeadDecoder
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import Place, load_model
+from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.diagnosis.runs.runs import Runs
 from harness.errors import JobError, ModelError, UsageError
 from harness.recognize.find import find_model
@@ -105,6 +106,21 @@ def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repos
     poor = Runs(dataset, runs.truth, budget=0)
     assert np.array_equal(poor.detections(model).table.rows, runs.detections(model).table.rows)
     assert not any(poor.kept.values())
+
+
+def test_prepared_inputs_are_kept_for_models_that_are_fed_the_same(repository, dataset):
+    inputs, image = PreparedInputs(), dataset.images[0]
+    specs = [(model.card.input, model.description.image_input) for model in models_of(repository)]
+    first, again = (inputs.of(*specs[0]).load(image)[0] for _ in range(2))
+    assert first is again and not first.flags.writeable
+    assert inputs.of(*specs[1]).load(image)[0] is not first
+    poor = PreparedInputs(budget=first.nbytes - 1)
+    once, anew = (poor.of(*specs[0]).load(image)[0] for _ in range(2))
+    assert once is not anew and np.array_equal(once, anew) and np.array_equal(once, first)
+
+
+def models_of(repository):
+    return [model_of(repository, name) for name in ("shapes-float32", "shapes-full-integer")]
 
 
 def test_a_card_that_does_not_fit_is_an_error(repository, runs):
