@@ -11,6 +11,7 @@ from harness.api.frames import path_of, several, text_of, to_frame
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.quantization.modes import Calibration
     from harness.quantization.request import ModeName
     from harness.quantization.workflow import Job
 
@@ -19,8 +20,10 @@ def quantize(
     model: str | Path,
     *,
     mode: ModeName | None = None,
+    target: str | None = None,
     output: str | Path | None = None,
     representative: str | Path | None = None,
+    calibration: Calibration = "minmax",
     keep_float: str | Sequence[str] = (),
     dataset: str | Path | None = None,
     limit: int | None = None,
@@ -34,8 +37,10 @@ def quantize(
     Args:
         model: A .tflite file, a card's name or a card's path.
         mode: How to quantize.
+        target: Instead of one mode: try every one for `xnnpack`, `gpu` or `qualcomm-SM8650`, and say what to ship.
         output: The file to write.
         representative: Images (or a .npy file) to calibrate with; they are checked first.
+        calibration: Scales by the largest value, or by the least squared error (int8, int16x8).
         keep_float: Leave the operators in float that write tensors of names that fit these regular expressions.
         dataset: COCO dataset for mAP before and after; None for the card's own.
         limit: Evaluate only the first so many images.
@@ -46,7 +51,8 @@ def quantize(
 
     Returns:
         A row for the float model and one for the new one: size, quantization, the error of the outputs, mAP.
-        `frame.attrs["remarks"]` is what the command would say beside it.
+        With `target`, a row for each way, and `ship` marks one. `frame.attrs["remarks"]` is what the command would say
+        beside it.
 
     Raises:
         UsageError: Wrong use, such as no representative data where ranges are needed.
@@ -69,6 +75,7 @@ def quantize(
         mode=mode,
         output=path_of(output),
         representative=path_of(representative),
+        calibration=calibration,
         keep_float=tuple(several(keep_float)),
         dataset=path_of(dataset),
         limit=limit,
@@ -77,7 +84,7 @@ def quantize(
         workspace=text_of(workspace),
     )
     job = make_job(find_available(str(model), find_workspace(workspace)), request)
-    return _checked(job) if check_only else _quantized(job)
+    return _checked(job) if check_only else _quantized(job, target)
 
 
 def _checked(job: Job) -> pd.DataFrame:
@@ -87,13 +94,17 @@ def _checked(job: Job) -> pd.DataFrame:
     return to_frame([finding.row() for finding in workflow.find_faults(job)], COLUMNS)
 
 
-def _quantized(job: Job) -> pd.DataFrame:
+def _quantized(job: Job, name: str | None) -> pd.DataFrame:
     from harness.bench.observer import Silent
-    from harness.quantization import workflow
+    from harness.quantization import target, workflow
 
-    report = workflow.quantize(job, _NoSteps(), Silent())
+    columns: tuple[str, ...] = workflow.COLUMNS if name is None else target.COLUMNS
+    if name is None:
+        report = workflow.quantize(job, _NoSteps(), Silent())
+    else:
+        report = target.quantize_for(job, target.find_target(name), _NoSteps(), Silent())
     found = [f"{finding.name}: {finding.message} {finding.remedy}" for finding in report.findings]
-    return to_frame(report.rows, workflow.COLUMNS, [*found, *report.remarks])
+    return to_frame(report.rows, columns, [*found, *report.remarks])
 
 
 class _NoSteps:

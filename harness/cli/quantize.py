@@ -12,6 +12,7 @@ from harness.cli.common import CONTEXT, PATH, examples, format_option
 from harness.cli.printing import emit, note, show, warn
 from harness.cli.progress import progress
 from harness.cli.types import OutputFile, Place
+from harness.quantization.modes import Calibration
 from harness.quantization.request import ModeName, Request, make_job
 from harness.report.content import Content
 
@@ -30,18 +31,34 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
         "harness quantize ssd.tflite --mode float16 -o ssd_f16.tflite                weights of half the size",
         "harness quantize ssd.tflite --mode int8 --representative train/ -o q.tflite  for integer accelerators",
         "harness quantize ssd.tflite --representative train/ --check-only            only check the images",
+        "harness quantize ssd.tflite --for qualcomm-SM8650 --representative train/ --dataset coco/    what to ship",
         "harness quantize my-card --mode dynamic --dataset coco/ -o q.tflite          with mAP before and after",
     ),
 )
 @click.argument("model")
 @click.option(
-    "--mode", type=click.Choice(get_args(ModeName)), help="How to quantize. [needed unless --check-only]"
+    "--mode",
+    type=click.Choice(get_args(ModeName)),
+    help="How to quantize. [needed unless --for or --check-only]",
+)
+@click.option(
+    "--for",
+    "target",
+    metavar="TARGET",
+    help="Try every mode for xnnpack, gpu or qualcomm-SM8650, and say what to ship. [default: one --mode]",
 )
 @click.option(
     "--representative",
     type=PATH,
     metavar="DIR",
     help="Images (or .npy) to calibrate with. [default: none; int8 needs them]",
+)
+@click.option(
+    "--calibration",
+    type=click.Choice(get_args(Calibration)),
+    default="minmax",
+    show_default=True,
+    help="Scales by the largest value, or by the least squared error (int8, int16x8).",
 )
 @click.option(
     "--keep-float",
@@ -54,7 +71,7 @@ TABLE = ("model", "quantization", "size_bytes", "inputs", "outputs", "snr_db", "
     "--output",
     type=OutputFile(outputs.MODEL_ENDINGS),
     metavar="FILE",
-    help="The file to write. [needed unless --check-only]",
+    help="The file to write. [needed unless --for or --check-only]",
 )
 @click.option(
     "--dataset", type=Place(), help="COCO dataset for mAP before and after. [default: the card's own]"
@@ -72,19 +89,24 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
 
     MODEL is a .tflite file, a card's name or a card's path. The representative data is checked first.
     """
-    from harness.quantization import workflow
+    from harness.quantization import target, workflow
     from harness.report.run_progress import Shown
 
     job = _job(ctx.obj, options)
     if options["check_only"]:
         _check(ctx, job, format_)
         return
+    columns: tuple[tuple[str, ...], tuple[str, ...]] = (workflow.COLUMNS, TABLE)
     with progress() as shown:
-        report = workflow.quantize(job, shown, Shown(shown))
+        if options["target"] is None:
+            report = workflow.quantize(job, shown, Shown(shown))
+        else:
+            columns = (target.COLUMNS, target.SHOWN)
+            report = target.quantize_for(job, target.find_target(options["target"]), shown, Shown(shown))
     _tell(report.findings)
     for text in report.remarks:
         note(text)
-    show(Content(report.rows, workflow.COLUMNS, in_table=TABLE), format_)
+    show(Content(report.rows, columns[0], in_table=columns[1]), format_)
 
 
 def _job(workspace: str | None, options: dict[str, Any]) -> Job:
@@ -100,6 +122,7 @@ def _job(workspace: str | None, options: dict[str, Any]) -> Job:
         mode=options["mode"],
         output=options["output"],
         representative=options["representative"],
+        calibration=options["calibration"],
         keep_float=options["keep_float"],
         dataset=Path(options["dataset"]) if options["dataset"] else None,
         limit=options["limit"],

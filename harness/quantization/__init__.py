@@ -11,6 +11,7 @@ statistics      statistics of images, for the checks
 value_range     whether representative values lie in the expected range
 distribution    whether representative images resemble the evaluation images
 findings        findings of the checks
+target          every mode held against a target, and what to ship
 prove           a new model, run before it is written
 compare         the output error of a changed model against its source
 measure         the speed and accuracy of a new model

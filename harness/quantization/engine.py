@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import JobError, ModelError
-from harness.quantization.modes import Mode, quantizer_module, recipe
+from harness.quantization.modes import Calibration, Mode, quantizer_module, recipe
 
 Tensor = npt.NDArray[np.generic]
 OnImage = Callable[[int], None]
@@ -30,6 +30,7 @@ def quantize_bytes(
     on_image: OnImage = lambda done: None,
     float_output: bool = False,
     keep_float: Sequence[str] = (),
+    calibration: Calibration = "minmax",
 ) -> bytes:
     """Quantize a float32 model.
 
@@ -40,13 +41,14 @@ def quantize_bytes(
         on_image: Told after each sample how many are done.
         float_output: Leave the outputs in float, as behind `TFLite_Detection_PostProcess`.
         keep_float: Regular expressions of tensor names whose operators stay float.
+        calibration: How weights get their scale.
 
     Raises:
         ModelError: The model has several inputs, and calibration feeds one.
         JobError: litert-quantizer failed; carries its message.
     """
     what = f"quantizing to {mode.name}"
-    made = recipe(mode, float_output, keep_float)
+    made = recipe(mode, float_output, keep_float, calibration)
     with _quietly(what):
         worker = quantizer_module().Quantizer(data, made)
     ranges = _calibrate(data, made, samples, on_image, what) if mode.calibrated else None

@@ -13,13 +13,17 @@ from msgspec.structs import replace
 from harness.bench.observer import Observer
 from harness.bench.request import Request
 from harness.cards import Model, ModelCard, Source
-from harness.delegates import CPU
+from harness.delegates import CPU, CPU_REFERENCE
 from harness.edit.card_toml import to_toml
 from harness.errors import HostFaultError, UsageError
 from harness.paths import resolved
 from harness.rows import frame
 from harness.session import carry_out, prepare
 from harness.settings import Settings
+from harness.tflite import reader
+from harness.tflite.nodes import read_nodes
+from harness.tflite.support import xnnpack
+from harness.tflite.support.predict import predict
 
 Row = dict[str, Any]
 COLUMNS = (
@@ -40,6 +44,7 @@ COLUMNS = (
 )
 """The public result columns that a table of variants shows."""
 NO_DECODER = "none"
+HERE = "local"
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class How:
         limit: Only the first so many images.
         repetitions: Processes that time a file; None for the device profile's.
         workspace: As for every command.
+        delegate: What runs the files on this computer.
+        device: Where; None for this computer.
     """
 
     dataset: Path | None = None
@@ -74,6 +81,8 @@ class How:
     limit: int | None = None
     repetitions: int | None = None
     workspace: str | None = None
+    delegate: str = CPU
+    device: str | None = None
 
     @property
     def something(self) -> bool:
@@ -82,7 +91,7 @@ class How:
 
 
 def measure(model: Model, variants: Sequence[Variant], how: How, observer: Observer) -> list[Row]:
-    """Measure variants of a model on this computer's CPU, interleaved as one run; one row a variant, in order.
+    """Measure variants of a model in one run, interleaved, on this computer's CPU by default; one row each, in order.
 
     Raises:
         UsageError: Nothing is to be measured, or the model and the dataset do not fit.
@@ -93,7 +102,8 @@ def measure(model: Model, variants: Sequence[Variant], how: How, observer: Obser
         cards = [write_card(model, variant, Path(folder)) for variant in variants]
         request = Request(
             models=tuple(map(str, cards)),
-            delegates=(CPU,),
+            devices=(how.device or HERE,),
+            delegates=(how.delegate,) if how.device is None else (),
             dataset=None if how.dataset is None else str(how.dataset),
             output=str(Path(folder) / "results"),
             workspace=how.workspace,
@@ -108,6 +118,13 @@ def measure(model: Model, variants: Sequence[Variant], how: How, observer: Obser
         rows = [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
     by_name = {row["model"]: row for row in map(_plain, rows)}
     return [by_name.get(variant.name, {"model": variant.name}) for variant in variants]
+
+
+def cpu_delegate(file: Path) -> str:
+    """Return `cpu`; where XNNPACK takes nothing, the kernels that run a file then, under their own name."""
+    data = reader.read_bytes(file)
+    nodes = read_nodes(reader.read_graph(data, file), data, file)
+    return CPU if predict(nodes, xnnpack.TABLE).high else CPU_REFERENCE
 
 
 def can_be_evaluated(model: Model) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from harness.cards import Model
+    from harness.quantization.modes import Calibration
     from harness.quantization.workflow import Job
 
-ModeName = Literal["dynamic", "float16", "weight-only", "int8", "int8-float-fallback"]
+ModeName = Literal["dynamic", "float16", "weight-only", "int8", "int16x8", "int8-float-fallback"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Request:
         mode: How to quantize; None for a check of the representative data only.
         output: The file to write; None for a check only.
         representative: Images, or a .npy or .npz file, to calibrate with.
+        calibration: How scales are found: by the largest value, or by the least squared error.
         keep_float: Regular expressions of tensor names; the operators that write those tensors stay float.
         dataset: COCO dataset for mAP before and after; None for the card's own.
         limit: Evaluate only the first so many images.
@@ -32,6 +34,7 @@ class Request:
     mode: ModeName | None = None
     output: Path | None = None
     representative: Path | None = None
+    calibration: Calibration = "minmax"
     keep_float: tuple[str, ...] = ()
     dataset: Path | None = None
     limit: int | None = None
@@ -64,5 +67,6 @@ def make_job(model: Model, request: Request) -> Job:
         limit=request.limit,
         force=request.force,
         keep_float=request.keep_float,
+        calibration=request.calibration,
         workspace=request.workspace,
     )

@@ -18,7 +18,7 @@ from harness.errors import ModelError, UsageError
 from harness.paths import resolved
 from harness.quantization import compare, engine, fold, lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
-from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT, Mode, quantizer_module
+from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT, Calibration, Mode, quantizer_module
 from harness.quantization.representative import Images, Representative, Tensor
 from harness.tflite import lineage, postprocess, reader
 from harness.tflite import model as tflite
@@ -64,6 +64,7 @@ class Job:
         limit: Evaluate only the first so many images.
         force: Whether errors among the findings are passed over.
         keep_float: Regular expressions of tensor names; the operators that write those tensors stay float.
+        calibration: How weights get their scale.
         workspace: As for every command.
     """
 
@@ -76,6 +77,7 @@ class Job:
     limit: int | None = None
     force: bool = False
     keep_float: tuple[str, ...] = ()
+    calibration: Calibration = "minmax"
     workspace: str | None = None
 
 
@@ -130,7 +132,7 @@ def quantize(job: Job, steps: Steps, observer: Observer) -> Report:
     findings = find_faults(job) if job.representative is not None else []
     if not job.force:
         refuse_errors(findings, job.representative.source if job.representative else "")
-    made, remarks = _make(job, mode, steps)
+    made, remarks = make(job, mode, steps)
     with prove.readable(output) as file:
         prove.save(made, file, f"{job.model.name} as {mode.name}")
         lineage.remember(file, job.model.file)
@@ -145,6 +147,10 @@ def _checked(job: Job) -> tuple[Mode, Path]:
     """Check all that can be checked before the work."""
     if job.mode is None or job.output is None:
         raise UsageError("give a --mode and an output file with -o, or --check-only")
+    if job.calibration != "minmax" and not job.mode.calibrated:
+        raise UsageError(
+            f"--calibration {job.calibration} is for int8 and int16x8, not for --mode {job.mode.name}"
+        )
     if job.mode.calibrated and job.representative is None:
         raise UsageError(
             f"--mode {job.mode.name} needs representative images to find the ranges of the activations: give "
@@ -157,8 +163,8 @@ def _checked(job: Job) -> tuple[Mode, Path]:
     return job.mode, job.output
 
 
-def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
-    """Return the quantized file and remarks."""
+def make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
+    """Return the quantized file and remarks; errors as for `quantize`."""
     path = job.model.file
     data = reader.read_bytes(path)
     members = fold.members_behind(data, path)
@@ -173,7 +179,9 @@ def _make(job: Job, mode: Mode, steps: Steps) -> tuple[bytes, list[str]]:
         lambda done: steps.update(done, len(samples), f"calibrating, image {done}/{len(samples)}"),
         float_output=has_postprocess,
         keep_float=_patterns(job.keep_float, graph),
+        calibration=job.calibration,
     )
+    refuse_unchanged(mode, graph, reader.read_graph(made, path), path)
     left = table.left_in_float(reader.read_graph(made, path))
     if not job.keep_float:
         refuse_float_operators(mode, left, path)
@@ -195,6 +203,22 @@ def _patterns(given: Sequence[str], graph: Graph) -> Sequence[str]:
                 "list them"
             )
     return given
+
+
+def refuse_unchanged(mode: Mode, before: Graph, after: Graph, path: Path) -> None:
+    """Refuse a model whose constants are stored as before: the quantizer's recipes can change nothing in silence."""
+    if _stored_types(before) == _stored_types(after):
+        names = ", ".join(sorted({operator.name for _, operator in before.operators()}))
+        raise ModelError(
+            f"{path}: {mode.name} changed nothing: litert-quantizer has no form of its operators for it ({names}), "
+            "and wrote the model back as it was. Use another --mode"
+        )
+
+
+def _stored_types(graph: Graph) -> Counter[str]:
+    """Count the types of the constants that weights can be: floats, and integers with a scale."""
+    tensors = (tensor for subgraph in graph.subgraphs for tensor in subgraph.tensors if tensor.constant)
+    return Counter(t.dtype for t in tensors if t.quantization is not None or t.dtype.startswith("float"))
 
 
 def refuse_float_operators(mode: Mode, left: Counter[str], path: Path) -> None:
@@ -275,7 +299,13 @@ def _finite(value: float) -> float | None:
 
 def _add_accuracy(rows: list[dict[str, Any]], job: Job, output: Path, observer: Observer) -> None:
     """Add mAP of both files."""
-    how = measure.How(dataset=job.dataset_path, latency=False, limit=job.limit, workspace=job.workspace)
+    how = measure.How(
+        dataset=job.dataset_path,
+        latency=False,
+        limit=job.limit,
+        workspace=job.workspace,
+        delegate=measure.cpu_delegate(output),
+    )
     variants = [measure.Variant("before", job.model.file), measure.Variant("after", output)]
     for row, measured in zip(rows, measure.measure(job.model, variants, how, observer), strict=True):
         row |= {name: measured.get(name) for name in ("map", "ap50", "n_images")}
