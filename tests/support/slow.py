@@ -39,6 +39,7 @@ FILES = (
     "drivers/ssh/test_deadlines.py",
     "gpu/test_local_gpu.py",
     "gpu/test_native_worker.py",
+    "gpu/test_native_npu.py",
     "bench/engines/test_conformance.py",
     "bench/test_preparations.py",
     "diagnosis/loss/test_attribution.py",

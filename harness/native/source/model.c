@@ -14,6 +14,11 @@ static void add_options(void *options, const char *identifier, char *text) {
     TRY("compile", AddOpaqueOptions, options, further);
 }
 
+/* What a model is compiled for: the CPU takes what the others leave. */
+static int hardware(const struct setup *setup) {
+    return setup->accelerator == 'g' ? GPU | CPU : setup->accelerator == 'n' ? NPU | CPU : CPU;
+}
+
 static void *make_environment(const struct setup *setup) {
     static char folder[MOST_LINE];
     struct env_option options[4];
@@ -24,8 +29,8 @@ static void *make_environment(const struct setup *setup) {
     memcpy(folder, slash ? setup->library : ".", length);
     options[n++] = (struct env_option){TAG_RUNTIME, {ANY_STRING, {.text = folder}}};
     if (setup->dispatch) options[n++] = (struct env_option){TAG_DISPATCH, {ANY_STRING, {.text = setup->dispatch}}};
-    /* A CPU's model is compiled without the accelerators' libraries: loading them takes memory and time. */
-    if (setup->accelerator == 'c') options[n++] = (struct env_option){TAG_REGISTER, {ANY_INT, {.number = CPU}}};
+    /* The libraries of other accelerators stay out: LiteRT loads all that it finds, which takes memory and time. */
+    options[n++] = (struct env_option){TAG_REGISTER, {ANY_INT, {.number = hardware(setup)}}};
     if (setup->plugins) options[n++] = (struct env_option){TAG_PLUGINS, {ANY_STRING, {.text = setup->plugins}}};
     TRY("environment", CreateEnvironment, n, options, &made);
     return made;
@@ -34,10 +39,9 @@ static void *make_environment(const struct setup *setup) {
 static void *make_options(const struct setup *setup) {
     static char cpu[96], gpu[] = "precision = 2\n", profiling[] = "enable_profiling = true\n";
     void *options;
-    int hardware = setup->accelerator == 'g' ? GPU | CPU : setup->accelerator == 'n' ? NPU | CPU : CPU;
     const char *kernels = setup->kernels == 'b' ? "kernel_mode = \"builtin\"\n" : "";
     TRY("compile", CreateOptions, &options);
-    TRY("compile", SetOptionsHardwareAccelerators, options, hardware);
+    TRY("compile", SetOptionsHardwareAccelerators, options, hardware(setup));
     snprintf(cpu, sizeof cpu, "num_threads = %d\n%s", setup->threads, kernels);
     add_options(options, "xnnpack", cpu);
     if (setup->precision == '3') add_options(options, "gpu_options", gpu);
