@@ -74,11 +74,20 @@ class DeviceFacts(Fact, frozen=True, kw_only=True):
         return None if self.kind in COMPUTERS else self.model
 
 
+class LibraryFacts(Fact, frozen=True, kw_only=True):
+    """A library that a delegate ran with, and the version that it states."""
+
+    name: str
+    sha256: str
+    version: str | None = None
+
+
 class DelegateFacts(Fact, frozen=True, kw_only=True):
     """What was asked for and what ran, with the evidence.
 
     `hardware` names the GPU where its runtime does; `software` says that a program on the CPU stood in for it.
     `partitions` counts the parts of the graph that a vendor's compiler made.
+    `libraries` are those that lay beside the tool for it.
     """
 
     requested: str
@@ -89,6 +98,7 @@ class DelegateFacts(Fact, frozen=True, kw_only=True):
     hardware: str | None = None
     software: bool = False
     partitions: Whole | None = None
+    libraries: tuple[LibraryFacts, ...] = ()
 
 
 class SummaryFacts(Fact, frozen=True, kw_only=True):

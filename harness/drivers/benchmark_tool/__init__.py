@@ -10,6 +10,7 @@
     truth         the request + a `ToolOutput` → the claims that are proven (law 1)
     eval_tool     the output of eval_coco_object_detection and eval_inference_diff
     binaries      the tool, and the libraries that a delegate needs
+    library_versions  their hashes and versions
 
 Nothing here starts a process: `harness.bench.engines.native.engine` does that, on any device.
 """

@@ -129,7 +129,7 @@ def infer(tool: NativeTool, cell: Cell, scratch: Path, on_progress: OnProgress) 
         n_images=total - len(unreadable),
         unreadable=tuple(unreadable.values()),
         seconds=time.monotonic() - begin,
-        delegate=delegate_facts(cell, truth),
+        delegate=delegate_facts(tool, cell, truth),
         runtime=tool.runtime,
         unreadable_ids=tuple(unreadable),
     )

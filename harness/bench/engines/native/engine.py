@@ -33,6 +33,7 @@ from harness.delegates import CPU, Delegate
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.facts import Statistics, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Outputs, Runs
+from harness.drivers.benchmark_tool.library_versions import mixed_versions
 from harness.drivers.benchmark_tool.truth import Truth, judge
 from harness.errors import MeasurementError
 from harness.paths import exists
@@ -75,7 +76,7 @@ class NativeEngine:
         started = _time_of_day()
         run = self._run(cell, scratch, replace(PLAIN, runs=_runs(cell.settings)))
         truth = judge(cell.delegate, run.output, run.report.missing)
-        facts = _process_facts(cell, _with_median(truth, run.output), run)
+        facts = _process_facts(self.tool, cell, _with_median(truth, run.output), run)
         facts = replace_facts(facts, index=repetition, started_at=started, runtime=self.runtime)
         if facts.status in MEASURED:
             facts = _with_check(facts, self.check(cell, scratch))
@@ -189,14 +190,15 @@ def replace_facts(facts: ProcessFacts, **changes: object) -> ProcessFacts:
     return msgspec.structs.replace(facts, **changes)
 
 
-def _process_facts(cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
-    output = run.output
+def _process_facts(tool: NativeTool, cell: Cell, truth: Truth, run: ToolRun) -> ProcessFacts:
+    output, delegate = run.output, delegate_facts(tool, cell, truth)
+    mixed = filter(None, [mixed_versions(delegate.libraries)])
     return ProcessFacts(
         index=0,
         started_at="",
         status=truth.status,
-        reasons=(*truth.reasons, *output.notes, *_noise(run, truth)),
-        delegate=delegate_facts(cell, truth),
+        reasons=(*truth.reasons, *output.notes, *_noise(run, truth), *mixed),
+        delegate=delegate,
         init_ns=output.init_ns,
         first_inference_ns=output.first_ns,
         peak_memory_bytes=None if output.memory.peak_mb is None else round(output.memory.peak_mb * 2**20),

@@ -22,6 +22,7 @@ from harness.drivers.benchmark_tool import binaries, text_log
 from harness.drivers.benchmark_tool.binaries import Tool
 from harness.drivers.benchmark_tool.facts import Flavour, TextLog, ToolOutput
 from harness.drivers.benchmark_tool.flags import Command, Input, Libraries
+from harness.drivers.benchmark_tool.library_versions import describe_libraries, mixed_versions
 from harness.drivers.benchmark_tool.parse import parse, refused_input
 from harness.drivers.benchmark_tool.truth import Truth
 from harness.drivers.room import FREE_SCRIPT, full_error, parse_free, says_full
@@ -161,6 +162,10 @@ class NativeTool:
                 f"{delegate} needs {', '.join(lacking)}: put them beside {self.program.file.name}, the file given with "
                 "--benchmark-binary"
             )
+        return self.libraries_of(delegate)
+
+    def libraries_of(self, delegate: Delegate) -> tuple[Path, ...]:
+        """Return the files of this computer that go with the tool for a delegate."""
         path = delegate.option("path")
         own = (resolved(path),) if path and is_file(path) else ()
         return (*self.program.libraries.get(delegate.kind, ()), *own)
@@ -317,16 +322,18 @@ class NativeTool:
         return ToolRun(output, report, ended.duration_s)
 
 
-def delegate_facts(cell: Cell, truth: Truth | None) -> DelegateFacts:
+def delegate_facts(tool: NativeTool, cell: Cell, truth: Truth | None) -> DelegateFacts:
     """Return what was asked for and what is proven to have run; nothing is proven without a truth."""
     if truth is None:
         return DelegateFacts(requested=str(cell.delegate), actual=UNKNOWN)
+    libraries = describe_libraries(tool.libraries_of(cell.delegate))
     return DelegateFacts(
+        libraries=libraries,
         requested=str(cell.delegate),
         actual=truth.actual,
         delegated_nodes=truth.delegated_nodes,
         total_nodes=truth.total_nodes,
-        evidence=truth.evidence,
+        evidence=(*truth.evidence, *filter(None, [mixed_versions(libraries)])),
     )
 
 
