@@ -27,6 +27,16 @@ class Battery(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     status: str | None = None
 
 
+class PowerSample(Sparse, frozen=True, kw_only=True, omit_defaults=True):
+    """What a phone's fuel gauge says at one moment of its uptime; `discharging` where nothing gives it power."""
+
+    at_s: float
+    discharging: bool = False
+    charge_uah: Whole | None = None
+    current_ua: Whole | None = None
+    voltage_uv: Whole | None = None
+
+
 class MachineState(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     """The machine at one moment.
 
@@ -66,6 +76,7 @@ class Telemetry(Sparse, frozen=True, kw_only=True, omit_defaults=True):
             where it was not looked at.
         cooled_s: How long was waited for that.
         fastest_probe_ns: The shortest probe of the device in this run so far.
+        power: The battery's gauge meanwhile, where a phone was watched.
     """
 
     before: MachineState | None = None
@@ -77,6 +88,7 @@ class Telemetry(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     start_celsius: float | UnsetType | None = UNSET
     cooled_s: float | None = None
     fastest_probe_ns: Whole | None = None
+    power: tuple[PowerSample, ...] = ()
 
     @property
     def states(self) -> tuple[MachineState, MachineState]:

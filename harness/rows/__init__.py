@@ -15,4 +15,5 @@ pareto             rows worth shipping; the change that a quantization made
 operators          times of operators by kind
 sustained          latency over a long run
 sustained_rows     the same as rows
+energy             the power that a phone drew meanwhile
 """

@@ -8,6 +8,7 @@ from typing import Any
 from harness import units
 from harness.errors import RecordError
 from harness.records.records import Record, StoredRecord
+from harness.rows.energy import Power, power_of
 from harness.rows.sustained import Sustained, analyze_cell
 from harness.vocabulary import MEASURED, Status
 
@@ -27,6 +28,11 @@ COLUMNS = (
     "last_celsius",
     "first_mhz",
     "last_mhz",
+    "power_w",
+    "power_low_w",
+    "power_high_w",
+    "power_basis",
+    "joules_per_inference",
     "rank_first",
     "rank_last",
 )
@@ -75,6 +81,7 @@ def _row(
         "basis": result.basis,
         "n_processes": result.n_processes,
         **_machine(record),
+        **_energy(record),
         "rank_first": 1 + sum(other.first_ms < result.first_ms for other in same),
         "rank_last": 1 + sum(other.last_ms < result.last_ms for other in same),
     }
@@ -91,11 +98,32 @@ def _machine(record: Record) -> dict[str, float | None]:
     }
 
 
+def _energy(record: Record) -> dict[str, float | str | None]:
+    """Return the power of the whole phone over a load, and what an inference of it cost; unknown without a gauge."""
+    power = power_of(record.processes) or Power(None, None, None, 0.0, "")
+    busy = sum(process.duration_s or 0.0 for process in record.processes)
+    inferences = sum(process.summary.count for process in record.processes if process.summary is not None)
+    joules = None if power.watt is None or not (busy and inferences) else power.watt * busy / inferences
+    return {
+        "power_w": power.watt,
+        "power_low_w": power.low,
+        "power_high_w": power.high,
+        "power_basis": power.basis or None,
+        "joules_per_inference": joules,
+    }
+
+
 def _course(row: dict[str, Any], unit: str) -> str:
     ends = [row[f"{end}_{unit}"] for end in ("first", "last")]
     return (
         "" if ends == [None, None] else " → ".join(units.MISSING if v is None else f"{v:,.0f}" for v in ends)
     )
+
+
+def _watts(row: dict[str, Any]) -> str:
+    if row["power_w"] is None:
+        return ""
+    return f"{row['power_w']:.2f} ({row['power_low_w']:.2f}–{row['power_high_w']:.2f})"
 
 
 def shown(row: dict[str, Any]) -> dict[str, str]:
@@ -112,5 +140,10 @@ def shown(row: dict[str, Any]) -> dict[str, str]:
         "°C": _course(row, "celsius"),
         "MHz": _course(row, "mhz"),
         "medians of": "" if row["n_processes"] is None else f"{row['n_processes']} processes",
+        "W": _watts(row),
+        "W from": row["power_basis"] or "",
+        "J each": ""
+        if row["joules_per_inference"] is None
+        else units.milliseconds(row["joules_per_inference"]),
         "rank": f"{row['rank_first']} → {row['rank_last']}",
     }

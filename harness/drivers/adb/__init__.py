@@ -13,6 +13,7 @@ transport       byte transports, with adb-shell's faults cured
 keys            the RSA keys that a phone knows this computer by
 errors          errors of adb-shell, libusb and sockets, turned into ours
 facts           facts about a phone, read from one script
+battery_log     samples of a phone's fuel gauge
 describe        the description of a phone, made from its facts
 expectations    delegates that can be expected on a phone
 usb_list        phones on USB, without opening any

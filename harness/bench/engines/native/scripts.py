@@ -14,9 +14,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.firmware import READ_FLAGS, parse_flags
-from harness.records.telemetry import Battery, MachineState, Telemetry
+from msgspec.structs import replace
 
+from harness.drivers.adb.battery_log import read_battery_log
+from harness.firmware import READ_FLAGS, parse_flags
+from harness.records.telemetry import Battery, MachineState, PowerSample, Telemetry
+
+GAUGE_S = "HARNESS_GAUGE_S"
+"""Variable that has the battery's gauge read every so many seconds while the tool runs."""
 NO_FOLDER = 97
 """Exit code where no folder could be made on the device."""
 
@@ -62,6 +67,15 @@ state() {
   v=$(__FIRMWARE__)
   if [ -n "$v" ]; then echo "firmware $v"; fi
 }
+gauge() {
+  b=/sys/class/power_supply/battery
+  read -r up rest < /proc/uptime && echo "at $up"
+  if [ -r $b/status ] && [ -r $b/voltage_now ]; then
+    for f in status current_now voltage_now charge_counter; do
+      if [ -r $b/$f ] && read -r v < $b/$f; then echo "$f $v"; fi; done
+  else dumpsys battery; fi
+}
+watch() { while [ -e watching ]; do gauge; sleep "$1"; done > battery.txt 2>/dev/null; }
 link() { mkdir -p lib; while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shift; n=$((n-1)); done; }
 """.replace("__FIRMWARE__", READ_FLAGS)
 
@@ -84,11 +98,13 @@ libraries=$n; link "$@"; shift "$libraries"
 [ -z "$input" ] || ln -s "$input" in.bin
 [ -z "$check" ] || [ -e "$check" ] || say missing "$check"
 state before
+if [ -n "${HARNESS_GAUGE_S:-}" ]; then : > watching; watch "$HARNESS_GAUGE_S" </dev/null >/dev/null 2>&1 & fi
 say tool
 "$@"
 code=$?
 say code "$code"
 state after
+if [ -e watching ]; then rm -f watching; say gauge; cat battery.txt; fi
 send result.pb; send graph.pb; send operators.pb
 exit 0
 """
@@ -180,6 +196,7 @@ def read_report(stdout: str, token: str) -> RunReport:
     files: dict[str, bytes] = {}
     states: dict[str, str] = {}
     exit_code: int | None = None
+    power: tuple[PowerSample, ...] = ()
     done, problem, base = 0, "", ""
     for words, body in sections:
         match words:
@@ -191,6 +208,8 @@ def read_report(stdout: str, token: str) -> RunReport:
                 states[when] = body
             case ["file", name, coding]:
                 files[name] = _decoded(body, coding)
+            case ["gauge"]:
+                power = read_battery_log(body)
             case ["base", *path]:
                 base = " ".join(path)
             case ["missing", *path]:
@@ -201,7 +220,7 @@ def read_report(stdout: str, token: str) -> RunReport:
                 problem = (
                     f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
                 )
-    telemetry = _telemetry(states)
+    telemetry = replace(_telemetry(states), power=power)
     return RunReport(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem, base)
 
 

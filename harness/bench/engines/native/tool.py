@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.bench.engines.native.scripts import (
     CLEAN,
+    GAUGE_S,
     NO_FOLDER,
     ONE_RUN,
     PROBE,
@@ -304,7 +305,7 @@ class NativeTool:
         ended = self.device.run(
             [*head, str(len(files.libraries)), *files.libraries, *command],
             timeout_s=START_TIMEOUT_S + 3 * plain.runs.max_seconds,
-            env=self.environment(files, probed, token),
+            env={**self.environment(files, probed, token), **_gauge(cell)},
         )
         return self._read(ended, token)
 
@@ -320,6 +321,11 @@ class NativeTool:
         files = {what: report.files.get(name) for what, name in names.items()}
         output = parse(printed, ended.stderr, exit_code, timed_out=ended.timed_out, **files)
         return ToolRun(output, report, ended.duration_s)
+
+
+def _gauge(cell: Cell) -> dict[str, str]:
+    """Have the battery's gauge read under a sustained load, every second."""
+    return {} if cell.settings.sustained is None else {GAUGE_S: "1"}
 
 
 def delegate_facts(tool: NativeTool, cell: Cell, truth: Truth | None) -> DelegateFacts:
