@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from harness.drivers.adb.battery_log import read_battery_log
 from harness.firmware import READ_FLAGS, parse_flags
-from harness.records.telemetry import Battery, MachineState, PowerSample, Telemetry
+from harness.records.telemetry import Battery, MachineState, Telemetry
 
 GAUGE_S = "HARNESS_GAUGE_S"
 """Variable that has the battery's gauge read every so many seconds while the tool runs."""
@@ -196,7 +196,6 @@ def read_report(stdout: str, token: str) -> RunReport:
     files: dict[str, bytes] = {}
     states: dict[str, str] = {}
     exit_code: int | None = None
-    power: tuple[PowerSample, ...] = ()
     done, problem, base = 0, "", ""
     for words, body in sections:
         match words:
@@ -208,8 +207,6 @@ def read_report(stdout: str, token: str) -> RunReport:
                 states[when] = body
             case ["file", name, coding]:
                 files[name] = _decoded(body, coding)
-            case ["gauge"]:
-                power = read_battery_log(body)
             case ["base", *path]:
                 base = " ".join(path)
             case ["missing", *path]:
@@ -220,7 +217,8 @@ def read_report(stdout: str, token: str) -> RunReport:
                 problem = (
                     f"the {'input' if what == 'unread' else 'output'} of image {n} of the batch is not there"
                 )
-    telemetry = replace(_telemetry(states), power=power)
+    gauge = "".join(body for words, body in sections if words == ["gauge"])
+    telemetry = replace(_telemetry(states), power=read_battery_log(gauge))
     return RunReport(tuple(logs), exit_code, files, telemetry, tuple(missing), done, problem, base)
 
 
