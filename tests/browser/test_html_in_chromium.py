@@ -18,6 +18,7 @@ from harness import units
 from harness.records import records
 from harness.report.html import render
 from harness.rows import frame
+from harness.rows.beside import Pair
 from harness.rows.published import published_rows
 from harness.workspace import find_workspace
 from tests.support.paths import DATASET, RECORDS_FORMATS, REPOSITORY
@@ -61,7 +62,8 @@ def page(tmp_path_factory):
     found = frame.read_results([run.folder])
     file = folder / "report.html"
     beside = published_rows(find_workspace())
-    text = render(found, frame.to_rows(found.records), group_by="device", beside=beside)
+    pairs = list(map(Pair, beside))
+    text = render(found, frame.to_rows(found.records), group_by="device", beside=beside, pairs=pairs)
     file.write_text(text, encoding="utf-8")
     return file
 
