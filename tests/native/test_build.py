@@ -80,10 +80,8 @@ def test_the_same_source_gives_the_same_bytes_from_another_folder_and_an_empty_c
     assert (tmp_path / "again").read_bytes() == (programs / "harness-worker-android-arm64").read_bytes()
 
 
-def test_a_program_states_the_hash_of_its_source(programs):
-    said = subprocess.run(
-        [programs / "harness-worker-linux-x86_64"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+def test_a_program_states_the_hash_of_its_source(worker):
+    said = subprocess.run(worker.command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert f"build {source_hash()}".encode() in said.stdout and said.returncode == 4
 
 

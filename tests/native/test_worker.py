@@ -1,6 +1,7 @@
 """The native worker with this computer's LiteRT library: what it computes, times, refuses and leaves behind."""
 
 import os
+import platform
 import subprocess
 import time
 
@@ -20,6 +21,7 @@ from harness.native.job import (
     table_command,
     time_command,
 )
+from harness.native.programs import ABIS
 from harness.native.protocol import (
     Compiled,
     Done,
@@ -75,7 +77,7 @@ def test_outputs_of_known_detectors_are_those_of_the_interpreter(worker, name):
 def test_the_first_words_say_what_runs(worker):
     ended = worker.model(FLOAT32)
     (hello,), (compiled,) = ended.all(Hello), ended.all(Compiled)
-    assert (hello.abi, hello.system) == ("x86_64", "linux")
+    assert (hello.abi, hello.system) == (ABIS[platform.machine()], "linux")
     assert (compiled.interface, compiled.operators) == ("2.3", 55)
     assert [each.name for each in compiled.accelerators] == ["CpuAccelerator"]
     assert compiled.non_cpu_fully_accelerated is False

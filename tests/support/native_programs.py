@@ -2,12 +2,14 @@
 
 import fcntl
 import os
+import platform
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness.native.build import TARGETS, build_all
-from harness.native.programs import PROGRAMS, NoProgramError, find_program
+from harness.native.programs import ABIS, PROGRAMS, NoProgramError, find_program
 from tests.support.native_worker import LIBRARY, Worker
 
 
@@ -37,4 +39,6 @@ def worker(programs) -> Worker:
     """The worker for this computer, with the wheel's LiteRT."""
     if not LIBRARY.is_file():
         pytest.skip("this runtime has no LiteRT library")
-    return Worker([str(programs / "harness-worker-linux-x86_64")])
+    if sys.platform != "linux":
+        pytest.skip("the worker runs on Linux")
+    return Worker([str(programs / f"harness-worker-linux-{ABIS[platform.machine()]}")])
