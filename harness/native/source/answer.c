@@ -3,6 +3,8 @@
 #include "worker.h"
 
 static int out = -1;
+static char pending[32768];
+static size_t n_pending;
 static volatile bool inside; /* a frame is being written: the clock's end must not put another one into it */
 
 void answer_begin(void) {
@@ -11,8 +13,7 @@ void answer_begin(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-void frame_bytes(const void *data, size_t size) {
-    const char *at = data;
+static void put(const char *at, size_t size) {
     while (size > 0) {
         ssize_t n = write(out, at, size);
         if (n < 0 && errno == EINTR) continue;
@@ -20,6 +21,23 @@ void frame_bytes(const void *data, size_t size) {
         at += n;
         size -= (size_t)n;
     }
+}
+
+static void put_pending(void) {
+    size_t n = n_pending;
+    n_pending = 0;
+    put(pending, n);
+}
+
+/* Small pieces go out together: over adb each write is a packet of its own. */
+void frame_bytes(const void *data, size_t size) {
+    if (size > sizeof pending - n_pending) put_pending();
+    if (size > sizeof pending) {
+        put(data, size);
+        return;
+    }
+    memcpy(pending + n_pending, data, size);
+    n_pending += size;
 }
 
 void frame_header(const char *kind, size_t size) {
@@ -31,7 +49,10 @@ void frame_header(const char *kind, size_t size) {
     frame_bytes(header, sizeof header);
 }
 
-void frame_end(void) { inside = false; }
+void frame_end(void) {
+    put_pending();
+    inside = false;
+}
 
 void send_frame(const char *kind, const void *payload, size_t size) {
     frame_header(kind, size);

@@ -5,7 +5,7 @@
 
 /* Remove what is in a folder. Links are removed, not followed. */
 static void empty_folder(int folder, int depth) {
-    char records[4096];
+    _Alignas(8) char records[4096];
     for (;;) {
         long n = syscall(SYS_getdents64, folder, records, sizeof records);
         if (n <= 0) return;
