@@ -107,8 +107,8 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     """The whole profile, as in the TOML file.
 
     `delegates` are the ones measured when the user names none; `repetitions` is the number of independent
-    processes a cell is measured in; `benchmark_binary` is the native tool to measure with. `aliases` are what
-    publications and the device itself call it.
+    processes a cell is measured in; `benchmark_binary` is the native tool to measure with, `litert_library` LiteRT's
+    library for our own worker. `aliases` are what publications and the device itself call it.
     """
 
     name: str
@@ -117,6 +117,7 @@ class DeviceProfile(Strict, frozen=True, kw_only=True):
     delegates: tuple[str, ...] = (CPU,)
     repetitions: int = 5
     benchmark_binary: str = ""
+    litert_library: str = ""
     aliases: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
     match: Match | None = None

@@ -60,6 +60,21 @@ FAILURES = CUT_SHORT | {Status.INCORRECT}
 """What ends the command with exit status 1. A fallback is a finding, not a failure."""
 
 
+class EngineName(Word):
+    """What measured a cell."""
+
+    PYTHON_WORKER = "python-worker"
+    """Our own worker in Python."""
+    NATIVE_WORKER = "native-worker"
+    """Our own worker in C, on devices without Python."""
+    BENCHMARK_MODEL = "benchmark_model"
+    """TFLite's native tool, which gives a summary a process."""
+    EVAL_TOOL = "eval-tool"
+    """TFLite's eval_coco_object_detection, for accuracy alone."""
+    EMULATOR = "emulator"
+    """A vendor's emulator of a chip, for accuracy alone."""
+
+
 class Verdict(Word):
     """How far the figures of a row can be trusted."""
 

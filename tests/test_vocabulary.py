@@ -34,6 +34,7 @@ NO_STATUS = {
     ("drivers/content.py", "ok"): "what a script on the device prints",
     ("drivers/coral/attached.py", "throttled"): "a folder of libedgetpu's builds",
     ("report/comparison_summary.py", "failed"): "a word of a sentence",
+    ("bench/engines/native_worker/session.py", "timeout"): "a reason that the worker gives",
     ("worker/events.py", "failed"): "a kind of event",
 }
 """Literals that read like a status or a verdict and are none."""

@@ -107,15 +107,37 @@ class Preparation:
         tensor, geometry = self.prepare(read_image(image))
         return tensor, geometry.of_size(image.size if isinstance(image, ImageFile) else None)
 
+    @property
+    def pixel_table(self) -> Tensor | None:
+        """What each value of a pixel stands for, [channels, 256]; None where pixels in their order do not tell it.
+
+        Who has it can be sent `load_pixels` in the place of `load`: a quarter of the bytes of floats.
+        """
+        if self._table is None or (self._table.ndim == 2 and self.channels_first):
+            return None
+        return self._table.reshape(-1, 256)
+
+    def load_pixels(self, image: ImageFile | Path) -> tuple[npt.NDArray[np.uint8], Geometry]:
+        """Decode and resize one image file as `load` does, up to the pixels that `pixel_table` is for.
+
+        Raises:
+            UnreadableImageError: It is not an image that can be decoded.
+        """
+        pixels, geometry = self._pixels(read_image(image))
+        return self._in_order(pixels), geometry.of_size(image.size if isinstance(image, ImageFile) else None)
+
     def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
         """Resize an RGB image and turn it into the input tensor."""
+        pixels, geometry = self._pixels(image)
+        return self._in_order(self._to_tensor(pixels)), geometry
+
+    def _pixels(self, image: Image.Image) -> tuple[npt.NDArray[np.uint8], Geometry]:
         pixels, geometry = self._place(image)
-        if self.spec.channels == "bgr":
-            pixels = pixels[:, :, ::-1]
-        tensor = self._to_tensor(pixels)
-        if self.channels_first:
-            tensor = tensor.transpose(2, 0, 1)
-        return np.ascontiguousarray(tensor)[None], geometry
+        return pixels[:, :, ::-1] if self.spec.channels == "bgr" else pixels, geometry
+
+    def _in_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Put channels where the model has them, and add the batch of 1."""
+        return np.ascontiguousarray(values.transpose(2, 0, 1) if self.channels_first else values)[None]
 
     def _place(self, image: Image.Image) -> tuple[npt.NDArray[np.uint8], Geometry]:
         spec = self.spec

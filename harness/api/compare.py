@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ def compare(
     new: str | Path | Sequence[str | Path] | None = None,
     *,
     match: str | Sequence[str] = (),
+    across_engines: bool = False,
     fail_if: str | Sequence[str] = (),
     dataset: str | Path | Sequence[str | Path] | None = None,
     junit: str | Path | None = None,
@@ -30,6 +32,7 @@ def compare(
         new: The same of what is judged; None where `base` was measured with `against`, or `match` names two of its
             models.
         match: `A=B`: the model A of `base` is held against the model B of `new`.
+        across_engines: Also compare cells that two engines measured.
         fail_if: Changes that are not accepted, such as `latency_median_ms > 5%`; decided in the column `gate`.
         dataset: Where datasets are now, if they were moved since.
         junit: A file to write the findings to as JUnit XML.
@@ -65,6 +68,7 @@ def compare(
         outputs.check(junit, outputs.JUNIT_ENDINGS)
     conditions = [expression.parse(text) for text in several(fail_if)]
     sides = find_sides(several(base), several(new or ()), several(match), place.results)
+    sides = replace(sides, across_engines=across_engines)
     datasets = [Path(path) for path in several(dataset or ())]
     compared = comparing.compare_sides(sides, datasets, place)
     if not conditions:

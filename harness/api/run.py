@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.api.frames import several, text_of, to_frame
 from harness.api.keywords import takes
-from harness.bench.request import FarmChoice, NmsAxes, NmsKind, Request, Tls
+from harness.bench.request import EngineChoice, FarmChoice, NmsAxes, NmsKind, Request, Tls
 from harness.cards import ResizeMethod
 from harness.settings import UserSettings
 
@@ -37,6 +37,8 @@ class RunKeywords(UserSettings):
     iou_threshold: float | Sequence[float] = ()
     max_detections: int | Sequence[int] = ()
     detections_per_class: int | Sequence[int] = ()
+    engine: EngineChoice | None = None
+    litert_library: PathLike | None = None
     benchmark_binary: PathLike | None = None
     eval_binary: PathLike | None = None
     cpu_mask: str | None = None

@@ -77,7 +77,7 @@ def _make_cell(index: int, subject: Subject, station: Station, delegate: Delegat
     settings = _settings(request, station.profile, names)
     skip = None
     if subject.problem is None:
-        skip = why_skip(station, subject, bound, request) or why_no_samples(station, settings, request)
+        skip = why_skip(station, subject, bound, request) or why_no_samples(station, settings, request, bound)
     return Cell(
         index,
         subject.model,
@@ -156,7 +156,8 @@ def _refuse_without_samples(
         UsageError: Names the setting, the device, and what measures it.
     """
     reasons = [
-        why_no_samples(one[1], cell.settings, request) for one, cell in zip(wanted, cells, strict=True)
+        why_no_samples(one[1], cell.settings, request, cell.delegate)
+        for one, cell in zip(wanted, cells, strict=True)
     ]
     first = next(filter(None, reasons), None)
     if first is not None and all(cell.skip is not None for cell in cells):

@@ -20,6 +20,7 @@ from harness.schema import Strict
 from harness.settings import DEFAULT_MIN_SECONDS, MLPERF_MIN_SECONDS, Settings
 
 NmsKind = Literal["regular", "fast", "class-aware"]
+EngineChoice = Literal["auto", "worker", "benchmark-model"]
 QUICK: Mapping[str, Any] = {"repetitions": 1, "limit": 20}
 """What `--quick` sets beside the one CPU delegate of `bench.cells`; what a user gives goes before it."""
 MOST_BOXES = 1_000_000
@@ -116,6 +117,12 @@ class Request:
     resize: Annotated[ResizeMethod | None, Option(
         "How images are resized, whatever the cards say; YOLO's published figures use opencv-bilinear.",
         metavar="METHOD", group=ACCURACY, default="as the card says")] = None
+    engine: Annotated[EngineChoice, Option(
+        "What measures: auto, our own worker (every sample), or benchmark-model.", metavar="NAME",
+        group=PHONES, override=False)] = "auto"
+    litert_library: Annotated[str | None, Option(
+        "libLiteRt.so for our own worker on phones and boards without Python.", form="path", group=PHONES,
+        default="the profile's, one beside the native tool, or the published one")] = None
     benchmark_binary: Annotated[str | None, Option(
         "TFLite's native benchmark_model to measure with.", form="path", group=PHONES,
         default="the profile's, or the published one")] = None
@@ -200,6 +207,8 @@ def _checked(request: Request) -> Request:
         raise UsageError(
             "--against is the base of a comparison: name the MODEL that is held against it, or a PLAN"
         )
+    if request.engine != "auto" and request.farm.scheduler is not None:
+        raise UsageError("--engine: on a farm each host measures with what it has: leave it out")
     return request
 
 

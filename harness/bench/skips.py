@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.bench.engines.choose import uses_native_tool
+from harness.bench.engines.choose import measured_by, why_worker_lacks
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
@@ -10,6 +10,7 @@ from harness.delegates import EXTERNAL, GPU, NPU, Delegate, parse_delegate
 from harness.drivers import local_gpu, local_npu
 from harness.drivers.coral.delegate import why_mismatched, why_unavailable
 from harness.settings import Settings
+from harness.vocabulary import EngineName
 
 
 def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
@@ -29,6 +30,9 @@ def why_skip(station: Station, subject: Subject, delegate: Delegate, request: Re
 def _why_not_here(station: Station, subject: Subject, delegate: Delegate, request: Request) -> str | None:
     if station.info.is_emulated:
         return _why_not_emulated(station, subject, delegate, request)
+    lacking = why_worker_lacks(station, request, delegate)
+    if lacking is not None:
+        return lacking
     if delegate.kind == EXTERNAL:
         return None  # its library is the user's own; whether it works shows when it is loaded
     if request.benchmark_binary or station.profile.data.benchmark_binary:
@@ -45,9 +49,17 @@ def _why_not_emulated(station: Station, subject: Subject, delegate: Delegate, re
     return _why_not_offered(station, delegate)
 
 
-def why_no_samples(station: Station, settings: Settings, request: Request) -> str | None:
+def why_no_samples(station: Station, settings: Settings, request: Request, delegate: Delegate) -> str | None:
     """Say why a cell cannot be measured as it is asked to be, with a tool that keeps its samples to itself."""
-    if not settings.latency or not uses_native_tool(station, request):
+    if not settings.latency or not (settings.mlperf or settings.switch_models):
+        return None
+    engine = measured_by(station, request, delegate)
+    if engine == EngineName.NATIVE_WORKER and settings.switch_models:
+        return (
+            f"--switch-models needs two models in one process; {station.device.name} is measured with our own worker "
+            "in C, which runs one. Leave --switch-models out here"
+        )
+    if engine != EngineName.BENCHMARK_MODEL:
         return None
     needs = {
         "--mlperf": (settings.mlperf, "needs every sample, which benchmark_model keeps to itself"),
@@ -60,8 +72,8 @@ def why_no_samples(station: Station, settings: Settings, request: Request) -> st
         if asked:
             return (
                 f"{option} {why}; {station.device.name} is measured with it. Our own worker can: on this computer "
-                "without --benchmark-binary, and on a board whose Python has a TFLite runtime. Leave "
-                f"{option} out here"
+                "without --benchmark-binary, on a board whose Python has a TFLite runtime, and where LiteRT's library "
+                f"is at hand (--litert-library). Leave {option} out here"
             )
     return None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import atomic
 from harness.bench.engines.base import Engine
-from harness.bench.engines.choose import uses_native_tool
+from harness.bench.engines.choose import measured_by_tool
 from harness.bench.estimate import cost_of_inferences, estimate_plan, known_seconds, latency_key
 from harness.bench.plan import Cell, Plan
 from harness.bench.request import Request
@@ -32,7 +32,7 @@ def plan_seconds(
     here = {
         station.device.name: engine
         for station, engine in zip(stations, engines, strict=False)
-        if station.info.on_host_hardware and not station.far and not uses_native_tool(station, request)
+        if station.info.on_host_hardware and not station.far and not measured_by_tool(station, request)
     }
     return estimate_plan(plan, time_of_inferences(plan.cells, here, results))
 

@@ -21,6 +21,7 @@ npu               `harness npu`
 edgetpu           `harness edgetpu`
 worker            `harness worker`
 loudness          --quiet and --verbose, which every command takes
+check_engines     `run --check-engines`: the same cells by both engines
 common            what all commands share: context, examples, output options
 options           options made from the tables that declare them
 types             option values: durations, percentages, numbers, KEY=VALUE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,11 @@ if TYPE_CHECKING:
     "[default: models of one name]",
 )
 @click.option(
+    "--across-engines",
+    is_flag=True,
+    help="Also compare cells that two engines measured, such as our worker and benchmark_model.",
+)
+@click.option(
     "--fail-if",
     "fail_if",
     multiple=True,
@@ -72,6 +78,7 @@ def command(
     base: str,
     new: str | None,
     match: tuple[str, ...],
+    across_engines: bool,
     fail_if: tuple[str, ...],
     junit: Path | None,
     datasets: tuple[Path, ...],
@@ -106,6 +113,7 @@ def command(
     conditions = [expression.parse(text) for text in fail_if]
     workspace = find_workspace(ctx.obj)
     sides = find_sides([base], [] if new is None else [new], match, workspace.results)
+    sides = replace(sides, across_engines=across_engines)
     compared = compare.compare_sides(sides, datasets, workspace)
     if not conditions:
         compare.refuse_nothing_in_common(compared)
@@ -114,13 +122,14 @@ def command(
         from harness.comparison.junit import to_junit
 
         emit_bytes(to_junit(compared, verdict), junit)
-    _print(compared, verdict, rows.to_rows(compared, verdict), format_)
+    print_comparison(compared, verdict, rows.to_rows(compared, verdict), format_)
     ctx.exit(gate.EXIT_STATUS[verdict.outcome] or int(bool(compared.warnings)))
 
 
-def _print(
+def print_comparison(
     compared: RunComparison, verdict: GateResult, rows: Sequence[dict[str, Any]], format_: str
 ) -> None:
+    """Print a comparison, with what was not compared and why."""
     from harness.comparison.gate import Outcome
     from harness.report import comparison_summary as summary
 

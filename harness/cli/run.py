@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ from harness.cli.options import given_of, options_of
 from harness.cli.printing import console_err, note, tell, warn
 from harness.cli.progress import progress
 from harness.cli.signals import ignore_signals
+from harness.errors import UsageError
 from harness.option import GROUPS, OUTPUT
 from harness.report.progress import Progress
 from harness.report.run_progress import Shown, planned_tasks
 from harness.settings import Settings
 
 if TYPE_CHECKING:
-    from harness.session import Prepared, RunInterrupted
+    from harness.session import Outcome, Prepared, RunInterrupted
 
 
 @click.command(
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         "harness run new.tflite --against old.tflite       both in turn, round by round, for harness compare",
         "harness run plan.toml --dry-run                   what a plan would measure, and how long",
         "harness run --resume                              go on with the run that was interrupted last",
+        "harness run my-card -d phone --check-engines       our worker and benchmark_model on the same cells",
         "harness run plan.toml --scheduler rack1:8786      the same plan on a device farm",
     ),
 )
@@ -60,6 +63,12 @@ if TYPE_CHECKING:
     panel=OUTPUT,
     help="Go on with an interrupted run: this one, or the last.",
 )
+@click.option(
+    "--check-engines",
+    is_flag=True,
+    panel=OUTPUT,
+    help="Measure twice, with benchmark_model and our own worker, and show the difference.",
+)
 @farm_options
 @options_of(FarmChoice, after="scheduler")
 @format_option(panel=OUTPUT)
@@ -74,6 +83,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     from harness import session
 
     given = given_of(options, Request, Settings, NmsAxes, FarmChoice, Tls)
+    if options["check_engines"]:
+        ctx.exit(_check_engines(ctx, options, given, format_))
     prepared = session.prepare_asked(
         options["models"], given, ctx.obj, _command_line(), options["resume"], outline=options["dry_run"]
     )
@@ -86,16 +97,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         finally:
             session.let_go(prepared)
         return
-    try:
-        with progress() as shown:
-            outcome = session.carry_out(prepared, _observer(prepared, shown))
-    except BaseException as error:
-        interrupted = _interrupted_run(error)
-        if interrupted is None:
-            raise
-        ignore_signals()  # a third Ctrl-C must not take the line away that says how it goes on
-        _say_how_to_resume(interrupted.folder)
-        raise interrupted from None
+    outcome = _carried_out(prepared)
     from harness.cli.report import print_results
 
     whole = print_results([outcome.folder], format_)
@@ -103,6 +105,40 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
         note(f"both sides against each other: harness compare {session.run_name(outcome.folder)}")
     if not whole or outcome.failed:
         ctx.exit(1)
+
+
+def _carried_out(prepared: Prepared) -> Outcome:
+    """Carry a run out; where it is interrupted, say how it goes on."""
+    from harness import session
+
+    try:
+        with progress() as shown:
+            return session.carry_out(prepared, _observer(prepared, shown))
+    except BaseException as error:
+        interrupted = _interrupted_run(error)
+        if interrupted is None:
+            raise
+        ignore_signals()  # a third Ctrl-C must not take the line away that says how it goes on
+        _say_how_to_resume(interrupted.folder)
+        raise interrupted from None
+
+
+def _check_engines(
+    ctx: click.Context, options: dict[str, Any], given: Mapping[str, Any], format_: str
+) -> int:
+    """Measure with both engines."""
+    from harness import session
+    from harness.cli.check_engines import check_engines
+
+    excluded = {"--dry-run": options["dry_run"], "--resume": options["resume"]}
+    for name, asked in excluded.items():
+        if asked:
+            raise UsageError(f"use just one of {name} and --check-engines")
+
+    def prepare(given: Mapping[str, Any]) -> Prepared:
+        return session.prepare_asked(options["models"], given, ctx.obj, _command_line())
+
+    return check_engines(prepare, lambda prepared: _carried_out(prepared).folder, given, format_)
 
 
 def _command_line() -> tuple[str, ...]:

@@ -150,7 +150,7 @@ def compare_sides(
     Raises:
         UnknownNameError: A side has no model of a name that was given.
     """
-    matching = match(sides.base, sides.new, sides.names, only=sides.only)
+    matching = match(sides.base, sides.new, sides.names, only=sides.only, across_engines=sides.across_engines)
     annotations = AnnotationFinder(tuple(datasets), workspace)
     damaged: list[str] = []
     compared = tuple(_compare(pair, annotations, damaged) for pair in matching.pairs)

@@ -15,10 +15,11 @@ varies, so it is the unit. What lasts longer than a run (a clock's level, anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import IncomparableError, UnknownNameError
+from harness.records.engines import engine_of
 from harness.records.records import Record, StoredRecord
 from harness.vocabulary import MEASURED
 
@@ -110,7 +111,12 @@ Names = Sequence[tuple[str, str]]
 
 
 def match(
-    base: Iterable[StoredRecord], new: Iterable[StoredRecord], names: Names = (), *, only: bool = False
+    base: Iterable[StoredRecord],
+    new: Iterable[StoredRecord],
+    names: Names = (),
+    *,
+    only: bool = False,
+    across_engines: bool = False,
 ) -> Matching:
     """Match the cells of two runs, or of two folders of runs.
 
@@ -121,6 +127,7 @@ def match(
         new: What is judged.
         names: Models to match that have different names.
         only: Whether no other cells are matched.
+        across_engines: Whether cells are compared that two engines measured.
 
     Raises:
         UnknownNameError: A side has no model of such a name.
@@ -134,7 +141,15 @@ def match(
             for side, taken in zip((bases, news), named, strict=True)
         )
         parts.append(_match(*rest))
-    return _together(parts)
+    return _across_engines(_together(parts)) if across_engines else _together(parts)
+
+
+def _across_engines(found: Matching) -> Matching:
+    """Compare also the pairs that nothing but the engine keeps apart."""
+    odd = [one for one in found.incomparable if one.key == ENGINE]
+    pairs = [one.pair for one in odd if _problem(one.pair, ENGINE) is None]
+    left = tuple(one for one in found.incomparable if one.pair not in pairs)
+    return replace(found, pairs=(*found.pairs, *pairs), incomparable=left)
 
 
 def _of_model(records: Sequence[StoredRecord], name: str) -> list[StoredRecord]:
@@ -230,8 +245,10 @@ def _near(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
     return first[:3] == second[:3]
 
 
-def _problem(pair: RecordPair) -> Incomparable | None:
+def _problem(pair: RecordPair, but: str = "") -> Incomparable | None:
     for key, take in COMPARED.items():
+        if key == but:
+            continue
         first, second = take(pair.base.record), take(pair.new.record)
         if pair.chosen and key in OF_THE_MODEL:
             continue
@@ -251,12 +268,14 @@ def _setting(name: str) -> Callable[[Record], Any]:
     return lambda record: record.settings.get(name) or False
 
 
+ENGINE = "engine"
 COMPARED: dict[str, Callable[[Record], Any]] = {
     "threads": lambda record: record.threads,
     "input size": _input_size,
     "device_kind": lambda record: record.device.kind,
     "device model": lambda record: record.device.make,
     "soc": lambda record: record.device.soc,
+    ENGINE: engine_of,
     "mlperf": _setting("mlperf"),
     "sustained": _setting("sustained"),
 }

@@ -26,6 +26,7 @@ OWN_COLUMNS = (
     "delegate_actual",
     "delegated_nodes",
     "runtime",
+    "engine",
     "status",
     "verdict",
     "n_samples",

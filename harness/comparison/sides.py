@@ -22,6 +22,7 @@ class Sides:
         names: Models that are held against each other though their names differ: the base's and the new's.
         only: Whether no other cells are compared.
         warnings: One sentence for each file that could not be read.
+        across_engines: Whether cells are compared that two engines measured.
     """
 
     base: tuple[StoredRecord, ...]
@@ -29,6 +30,7 @@ class Sides:
     names: tuple[tuple[str, str], ...] = ()
     only: bool = False
     warnings: tuple[str, ...] = ()
+    across_engines: bool = False
 
 
 def find_sides(base: Sequence[str], new: Sequence[str], matches: Sequence[str], results: Path) -> Sides:

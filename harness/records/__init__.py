@@ -4,6 +4,7 @@ records    the records of cells
 checks     what contradicts an accuracy
 samples    timed inferences
 telemetry  the machine around one process
+engines    what measured a cell
 status     the status of a cell, from its facts
 ownership  whose a run's folder is
 sealed     a checksum in a JSON file

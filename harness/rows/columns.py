@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.errors import UnknownNameError
+from harness.records.engines import engine_of
 from harness.records.status import has_own_times
-from harness.vocabulary import NO_ACCURACY, Status, Verdict
+from harness.vocabulary import NO_ACCURACY, EngineName, Status, Verdict
 
 if TYPE_CHECKING:
     from harness.records.records import CocoFigures, Record
@@ -137,6 +138,10 @@ def _one_of(words: Iterable[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
+def _text(word: EngineName | None) -> str | None:
+    return None if word is None else str(word)
+
+
 def _median(values: list[float]) -> float:
     from statistics import median
 
@@ -193,6 +198,13 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("threads", INTEGER, "", "CPU threads", _record("threads")),
     Column("runtime", TEXT, "", "the inference runtime and its version", _record("runtime")),
+    Column(
+        "engine",
+        TEXT,
+        "",
+        f"what measured it: {_one_of(EngineName)}",
+        lambda cell: _text(engine_of(cell.record)),
+    ),
     Column(
         "against", TEXT, "", "the model that it was measured in turn with, by `--against`", _record("against")
     ),

@@ -8,6 +8,7 @@
     resident   the pages of libraries, which a fork maps again
     parent     the process that a worker ends with
     latency    time a model
+    stopping   when the inferences of a process are enough
     accuracy   run a model over images
     operators  record the times of operators
     preparations  run a model over a few images prepared in several ways

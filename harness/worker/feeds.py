@@ -29,7 +29,13 @@ def make_feeds(interpreter: Any, job: LatencyJob) -> list[tuple[int, npt.NDArray
 
 
 def _random_like(detail: dict[str, Any], generator: np.random.Generator) -> npt.NDArray[np.generic]:
-    shape, dtype = tuple(detail["shape"]), np.dtype(detail["dtype"])
+    return random_values(tuple(detail["shape"]), np.dtype(detail["dtype"]), generator)
+
+
+def random_values(
+    shape: tuple[int, ...], dtype: np.dtype[Any], generator: np.random.Generator
+) -> npt.NDArray[np.generic]:
+    """Return values for an input that takes no image."""
     if dtype == np.bool_:
         return generator.integers(0, 2, shape).astype(np.bool_)
     if np.issubdtype(dtype, np.integer):

@@ -20,21 +20,17 @@ import numpy.typing as npt
 from harness import atomic
 from harness.records.samples import make_samples, to_bytes
 from harness.runtime import Runtime
-from harness.statistics.steady import steady_start
 from harness.worker import check, library, switching
 from harness.worker.events import ModelLoaded, emit
 from harness.worker.feeds import make_feeds
 from harness.worker.jobs import LatencyJob
 from harness.worker.memory import peak_memory_bytes
 from harness.worker.results import LatencyResult, write_result
+from harness.worker.stopping import MAX_SAMPLES, Durations, Wanted, steady_from_of
 from harness.worker.telemetry import TelemetryReader
 
-Durations = npt.NDArray[np.int64]
 CHUNK_SECONDS = 0.1
 """How long the loop runs before it looks whether it may stop; looking costs some µs, between two inferences."""
-MAX_SAMPLES = 2_000_000
-WATCH = 3.0
-"""Times the warm-up that a process is watched for."""
 
 
 def run(job: LatencyJob, runtime: Runtime) -> None:
@@ -81,6 +77,7 @@ def _measure(
     starts, durations = np.zeros(MAX_SAMPLES, np.int64), np.zeros(MAX_SAMPLES, np.int64)
     done = _chunk(interpreter, feeds, starts, durations, 0, 1)
     deadline, watch_ns = round(job.max_seconds * 1e9), 0.0
+    wanted = Wanted(job.min_runs, job.min_seconds, job.watch_seconds)
     steady_from: int | None = None
     gc.collect()
     gc.disable()
@@ -90,23 +87,14 @@ def _measure(
             done = _chunk(interpreter, feeds, starts, durations, done, stop)
             elapsed = time.perf_counter_ns() - int(starts[0])
             out_of_time = elapsed >= deadline or done >= MAX_SAMPLES
-            if out_of_time or _may_be_enough(durations, done, job):
-                # The first inference is a figure of its own and never part of the steady state.
-                found = steady_start(durations[1:done])
-                steady_from = None if found is None else found + 1
-                watch_ns = _watch_ns(starts, steady_from, job)
-                enough = _is_enough(durations, steady_from, done, job)
+            if out_of_time or wanted.may_be_enough(durations[:done]):
+                steady_from = steady_from_of(durations[:done])
+                watch_ns = wanted.watch_ns(starts, steady_from)
+                enough = wanted.is_enough(durations[:done], steady_from)
                 if (enough and elapsed >= watch_ns) or (out_of_time and not enough) or done >= MAX_SAMPLES:
                     return starts[:done], durations[:done], steady_from
     finally:
         gc.enable()
-
-
-def _watch_ns(starts: Durations, steady_from: int | None, job: LatencyJob) -> float:
-    """Return how long to watch: three times the warm-up that was found, so that a state that does not last shows."""
-    if steady_from is None:
-        return 0.0
-    return min(WATCH * float(starts[steady_from] - starts[0]), job.watch_seconds * 1e9)
 
 
 def _chunk(
@@ -144,14 +132,3 @@ def _next_stop(starts: Durations, durations: Durations, done: int, job: LatencyJ
     to_watch = watch_ns - float(starts[done - 1] + durations[done - 1] - starts[0])
     wanted = max(missing_runs, int(np.ceil(max(missing_time, to_watch) / typical)), 1)
     return min(done + min(chunk, wanted), MAX_SAMPLES)
-
-
-def _may_be_enough(durations: Durations, done: int, job: LatencyJob) -> bool:
-    return done > job.min_runs and float(durations[1:done].sum()) >= job.min_seconds * 1e9
-
-
-def _is_enough(durations: Durations, steady_from: int | None, done: int, job: LatencyJob) -> bool:
-    if steady_from is None:
-        return False
-    steady = durations[steady_from:done]
-    return steady.size >= job.min_runs and float(steady.sum()) >= job.min_seconds * 1e9

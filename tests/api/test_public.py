@@ -88,7 +88,7 @@ def test_run_takes_the_keyword_of_every_option_with_its_default():
 
 
 SPELLED = {
-    "run": {},
+    "run": {"check_engines": None},
     "report": {"output": None, "runs": "runs"},
     "compare": {"datasets": "dataset"},
     "evaluate": {},
@@ -98,7 +98,7 @@ SPELLED = {
     "convert": {},
     "diagnose": {"try_": "try_folder", "try_dir": "try_folder"},
 }
-"""What an option of a command is called in Python, where that differs; None for what a DataFrame does itself."""
+"""What an option of a command is called in Python, where that differs; None for what a DataFrame or two calls do."""
 
 
 @pytest.mark.parametrize("command", SPELLED)

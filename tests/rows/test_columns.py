@@ -10,10 +10,9 @@ from harness.rows import columns, frame
 PUBLIC = tuple(
     """
 run_id started_at model model_sha256 quantization size_bytes device device_kind delegate_requested delegate_actual
-delegated_nodes total_nodes npu_taken npu_partitions threads runtime against status verdict reasons checks n_samples
-watched_s latency_mean_ms
-latency_std_ms latency_median_ms latency_median_low_ms latency_median_high_ms latency_p90_ms latency_p95_ms
-latency_p99_ms
+delegated_nodes total_nodes npu_taken npu_partitions threads runtime engine against status verdict reasons checks
+n_samples watched_s latency_mean_ms latency_std_ms latency_median_ms latency_median_low_ms latency_median_high_ms
+latency_p90_ms latency_p95_ms latency_p99_ms
 latency_min_ms latency_max_ms fps init_ms first_inference_ms peak_memory_mb dataset n_images images_per_second
 classes_evaluated classes_matched_by classes_in_dataset classes_unknown_to_model classes_not_in_dataset
 map map_low map_high ap50 ap75 ap_small ap_medium ap_large ar1 ar10 ar100
@@ -23,7 +22,7 @@ ar_small ar_medium ar_large
 
 TEXTS = {
     "run_id", "started_at", "model", "model_sha256", "quantization", "device", "device_kind", "delegate_requested",
-    "delegate_actual", "runtime", "against", "status", "verdict", "dataset", "classes_matched_by",
+    "delegate_actual", "runtime", "engine", "against", "status", "verdict", "dataset", "classes_matched_by",
 }  # fmt: skip
 WHOLE = {
     "size_bytes", "delegated_nodes", "total_nodes", "npu_taken", "npu_partitions", "threads", "n_samples", "n_images",

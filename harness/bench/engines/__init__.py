@@ -14,6 +14,8 @@ openvino_log    what LiteRT says while its plugin compiles for OpenVINO
 emulator        a vendor's emulator of a chip
 inputs          real images as inputs for timing
 operators       the times of operators, as profilers print them
+mixed           two engines on one device
 cooldown        a device cools down before it is timed
+native_worker   our worker in C, on devices without Python
 native          TFLite's native tools
 """

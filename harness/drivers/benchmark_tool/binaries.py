@@ -33,6 +33,12 @@ TOOLS: dict[tuple[Flavour, str], str] = {
     ("litert", "arm64-v8a"): f"{_LITERT}/android_arm64/benchmark_model",
 }
 
+LITERT_LIBRARIES: dict[tuple[str, str], str] = {
+    # system   ABI           address
+    ("android", "arm64-v8a"): f"{_LITERT}/android_arm64/libLiteRt.so",
+}
+"""LiteRT's library, which is published beside its benchmark_model."""
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -141,6 +147,22 @@ def fetch_tool(abi: str, flavour: Flavour = "tflite", *, repin: bool = False) ->
         )
     found = _fetched(address, f"benchmark_model-{flavour}-{abi}", repin=repin)
     return Tool(found.path, found.sha256, flavour)
+
+
+def fetch_library(system: str, abi: str, *, repin: bool = False) -> Path:
+    """Fetch LiteRT's library for a kind of device, or take it from the cache; its hash is pinned.
+
+    Raises:
+        UsageError: There is none for this ABI; says for which there are.
+        FetchError: The download failed, or is not what was fetched before.
+    """
+    address = LITERT_LIBRARIES.get((system, abi))
+    if address is None:
+        known = ", ".join(" on ".join(key) for key in LITERT_LIBRARIES)
+        raise UsageError(
+            f"there is no libLiteRt.so to fetch for {system} on {abi}, only for {known}; give one with --litert-library"
+        )
+    return _fetched(address, f"libLiteRt-{system}-{abi}", repin=repin).path
 
 
 def _fetched(address: str, name: str, *, repin: bool) -> fetch.Fetched:

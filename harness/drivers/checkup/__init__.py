@@ -5,6 +5,7 @@ host          this computer
 known_faults  the known faults of what is installed
 quiet         how quiet this computer is
 phone         a phone
+own_worker    our own worker in C, on phones and boards without Python
 board         a board
 checkup       devices: reached, described, files and commands tried, then what their kind needs
 """

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from harness.drivers.base import DeviceInfo
 from harness.drivers.checkup.check import Check, State, check_room
+from harness.drivers.checkup.own_worker import check_own_worker
 from harness.drivers.ssh.facts import BoardFacts
 from harness.firmware import NOW, describe_flags
+from harness.profiles import Profile
 
 HOT_C = 70.0
 """A Raspberry Pi lowers its clock step by step from 80 °C on (its documentation, "Frequency management")."""
@@ -18,10 +20,12 @@ WAY_TO_A_RUNTIME = (
 )
 
 
-def check_board(info: DeviceInfo, facts: BoardFacts) -> Iterator[Check]:
+def check_board(info: DeviceInfo, facts: BoardFacts, profile: Profile | None = None) -> Iterator[Check]:
     """Check a board by its facts: room, Python, governor, heat, and its firmware's flags."""
     yield check_room(info, facts.free_mb)
     yield _python(info, facts)
+    if facts.python.why_unusable() is not None:
+        yield check_own_worker(info, profile)
     yield _governor(info, facts)
     yield _heat(info, facts)
     if facts.flags is not None:
@@ -35,7 +39,7 @@ def _python(info: DeviceInfo, facts: BoardFacts) -> Check:
         problem = python.why_unusable(accuracy=accuracy)
         if problem is not None:
             found = f"{version}: {problem}"
-            without = "no accuracy" if accuracy else "benchmark_model is used, which gives no samples"
+            without = "no accuracy" if accuracy else "our worker in C is used, or benchmark_model"
             return Check(
                 info.name, "python", State.WARNING, found, f"{without}; for it: {WAY_TO_A_RUNTIME}", info
             )

@@ -59,7 +59,7 @@ def _check_profile(profile: Profile) -> Iterator[Check]:
         if info.is_phone:
             yield from check_phone(info, profile)
         if isinstance(device, SshDevice):
-            yield from check_board(info, device.facts())
+            yield from check_board(info, device.facts(), profile)
 
 
 def _round_trip(device: Device, info: DeviceInfo) -> Check:

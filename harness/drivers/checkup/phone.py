@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from harness import cards
 from harness.drivers.base import DeviceInfo
 from harness.drivers.checkup.check import Check, State, check_room
+from harness.drivers.checkup.own_worker import check_own_worker
 from harness.paths import is_file
 from harness.profiles import Profile
 
@@ -15,9 +16,10 @@ LOW_PERCENT = 20
 
 
 def check_phone(info: DeviceInfo, profile: Profile | None = None) -> Iterator[Check]:
-    """Check a phone by its facts: room, cores, battery, heat and screen; and the tool for it."""
+    """Check a phone by its facts: room, cores, battery, heat and screen; and the tools for it."""
     yield check_room(info, number_in(info, "free_mb"))
     yield _cores(info)
+    yield check_own_worker(info, profile)
     yield _tool(info, profile)
     yield _battery(info)
     yield _heat(info)

@@ -7,11 +7,17 @@ import pytest
 
 from harness.bench.engines.board_worker import BoardWorker
 from harness.bench.engines.native.engine import NativeEngine
+from harness.bench.engines.native_worker import program
 from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.benchmark_tool import binaries
 from harness.errors import UsageError
+from harness.native.programs import NoProgramError
+from harness.records.engines import engine_of
 from harness.session import carry_out
 from tests.support.launcher import make_launcher
+from tests.support.worker_files import files, programs
+
+__all__ = ["files", "programs"]
 
 
 @pytest.fixture
@@ -83,8 +89,42 @@ def test_a_board_whose_python_has_a_runtime_is_measured_by_our_worker(prepared, 
     assert engine.cores == os.cpu_count()
 
 
-def test_a_board_without_one_is_measured_with_benchmark_model_and_says_why(
-    prepared, sshd, tmp_path, monkeypatch
+@pytest.fixture
+def no_worker(monkeypatch):
+    """No worker in C is built."""
+
+    def refuse(system, abi):
+        raise NoProgramError("the worker of our own is not built here")
+
+    monkeypatch.setattr(program, "find_program", refuse)
+
+
+def test_a_board_without_one_is_measured_by_our_worker_in_c(
+    prepared, sshd, recorder, quick, files, monkeypatch
+):
+    sshd.offer("python3", "exit 1")
+    monkeypatch.setattr(program, "find_program", lambda system, abi: files.program)
+    settings = replace(quick, accuracy=True, limit=4)
+    common = {"models": ("shapes-full-integer",), "delegates": ("cpu:1",), "settings": settings}
+    (ours,) = carry_out(prepared(devices=(sshd.url,), **common), recorder).records
+    (local,) = carry_out(prepared(**common), recorder).records
+    assert engine_of(ours) == "native-worker"
+    assert ours.status == "ok"
+    assert ours.accuracy.figures == local.accuracy.figures
+    assert all(process.samples for process in ours.processes)
+
+
+def test_an_engine_that_is_asked_for_measures_or_says_what_is_missing(prepared, sshd, stand_in, no_worker):
+    sshd.offer("python3", "exit 1")
+    assert [type(engine) for engine in prepared(engine="worker").engines] == [PythonWorker]
+    with pytest.raises(UsageError, match=r"--engine worker: .*not built"):
+        prepared(devices=(sshd.url,), engine="worker")
+    chosen = prepared(engine="benchmark-model", benchmark_binary=str(stand_in))
+    assert [type(engine) for engine in chosen.engines] == [NativeEngine]
+
+
+def test_a_board_without_either_is_measured_with_benchmark_model_and_says_why(
+    prepared, sshd, tmp_path, monkeypatch, no_worker, caplog
 ):
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     tool = tmp_path / "tool"
@@ -94,6 +134,7 @@ def test_a_board_without_one_is_measured_with_benchmark_model_and_says_why(
     ready = prepared(devices=(sshd.url,))
     assert isinstance(ready.engines[0], NativeEngine)
     assert "no Python was found" in ready.stations[0].info.reason
+    assert "not built here" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -108,7 +149,9 @@ def test_a_board_without_one_is_measured_with_benchmark_model_and_says_why(
         ("Segmentation fault", "no Python was found"),
     ],
 )
-def test_a_board_that_neither_can_measure_says_what_to_install(prepared, sshd, monkeypatch, told, reason):
+def test_a_board_that_neither_can_measure_says_what_to_install(
+    prepared, sshd, monkeypatch, told, reason, no_worker
+):
     sshd.offer("python3", f"echo '{told}'")
     monkeypatch.setattr(binaries, "TOOLS", {})
     with pytest.raises(UsageError, match="venv ~/harness") as caught:

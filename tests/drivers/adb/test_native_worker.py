@@ -1,0 +1,255 @@
+"""`harness run` with our own worker in C through a real adbd: samples, accuracy, and everything that goes away."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from harness.bench.engines.native_worker import program
+from harness.bench.engines.native_worker.engine import NativeWorkerEngine
+from harness.bench.engines.native_worker.place import PlacedWorker
+from harness.cli.main import cli
+from harness.errors import DeviceFullError, DeviceLostError, MeasurementError
+from harness.records.records import load_records
+from harness.session import prepare
+from tests.drivers.adb.test_device import small_disk
+from tests.support.worker_files import files, programs
+
+__all__ = ["files", "programs"]
+
+QUICK = ("--repetitions", "1", "--min-runs", "10", "--min-seconds", "0.01")
+LOCAL_PROGRAM = """
+import sys
+from pathlib import Path
+from harness.bench.engines.native_worker import program
+from harness.native.programs import Program
+found = Program(Path(sys.argv.pop(1)), sys.argv.pop(1), "")
+program.find_program = lambda system, abi: found
+from harness.cli.main import cli
+cli()
+"""
+"""The command with this computer's worker in the place of Android's, as `find_program` is replaced here."""
+
+
+def ignore(done, total):
+    """Progress that nobody looks at."""
+
+
+@pytest.fixture
+def phone(workspace, adbd, nothing_attached, repository, monkeypatch, tmp_path, files):
+    """The words that run models on a phone whose programs are those of this computer."""
+    connection = f'kind = "adb"\nhost = "127.0.0.1"\nport = {adbd.port}\nroot = "{adbd.root}"'
+    library = f'litert_library = "{program.own_library()}"'
+    (workspace.devices / "phone.toml").write_text(
+        f'name = "phone"\n{library}\n[connection]\n{connection}\n', encoding="utf-8"
+    )
+    (workspace.models / "shapes").symlink_to(repository / "models" / "shapes")
+    for card in (repository / "models").glob("shapes-*.toml"):
+        (workspace.models / card.name).symlink_to(card)
+    monkeypatch.setattr(program, "find_program", lambda system, abi: files.program)
+    return ["--workspace", str(workspace.devices.parent), "run"], [
+        "--device",
+        "phone",
+        "--output",
+        str(tmp_path / "results"),
+    ]
+
+
+def run(phone, *words):
+    before, after = phone
+    done = CliRunner().invoke(cli, [*before, *words, *after, "--format", "json"], catch_exceptions=False)
+    return json.loads(done.stdout), done
+
+
+@pytest.fixture
+def engine(adb_device, files):
+    return NativeWorkerEngine(PlacedWorker(adb_device, files))
+
+
+@pytest.fixture
+def cell(repository):
+    """The bundled example with some images, as a cell."""
+
+    def make(n_images=6, delegate="cpu:1", model="shapes-float32"):
+        from harness.bench.request import Request
+        from harness.settings import Settings
+
+        settings = Settings(repetitions=1, min_runs=10, min_seconds=0.01, limit=n_images)
+        request = Request(
+            models=(model,),
+            delegates=(delegate,),
+            workspace=str(repository),
+            settings=settings,
+            output="/nowhere",
+        )
+        (only,) = prepare(request).plan.cells
+        return only
+
+    return make
+
+
+def _scratch(tmp_path, name):
+    folder = tmp_path / "run" / ".scratch" / name
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_phone_gives_every_sample_and_the_accuracy_of_this_computer(phone, tmp_path):
+    words = ("shapes-full-integer", "--delegate", "cpu:2", "--limit", "8", *QUICK)
+    (row,), done = run(phone, *words)
+    assert done.exit_code == 0
+    assert (row["engine"], row["status"], row["delegate_actual"]) == ("native-worker", "ok", "xnnpack")
+    assert row["n_samples"] >= 10
+    assert 0 < row["delegated_nodes"] < row["total_nodes"]
+    before, _ = phone
+    local = CliRunner().invoke(
+        cli, [*before, *words, "--output", str(tmp_path / "local"), "--format", "json"]
+    )
+    (here,) = json.loads(local.stdout)
+    figures = [name for name in row if name.startswith(("map", "ap", "ar", "delegated", "total"))]
+    assert {name: row[name] for name in figures} == {name: here[name] for name in figures}
+    assert row["map"] > 0
+
+
+def test_quantiles_as_mlperf_s_and_loads_without_a_gap_are_measured_on_a_phone(phone, tmp_path):
+    words = ("shapes-full-integer", "--delegate", "cpu:1", "--no-accuracy")
+    (row,), done = run(phone, *words, "--mlperf", "--min-seconds", "0.2", "--min-runs", "70")
+    assert done.exit_code == 0
+    assert row["n_samples"] >= 70
+    assert row["latency_p90_ms"] is not None
+    (_,), done = run(phone, *words, "--sustained", "1s")
+    assert done.exit_code == 0
+    newest = max((tmp_path / "results").iterdir(), key=lambda path: path.stat().st_mtime)
+    (stored,) = load_records(newest)
+    (samples,) = stored.samples()
+    gaps = samples["start_ns"][1:] - samples["start_ns"][:-1] - samples["duration_ns"][:-1]
+    assert samples["start_ns"][-1] + samples["duration_ns"][-1] >= 1e9
+    assert sorted(gaps)[len(gaps) // 2] < 1e6
+
+
+def test_a_warm_cell_takes_two_round_trips(engine, cell, adb_device, tmp_path):
+    engine.time(cell(), 0, _scratch(tmp_path, "0"))
+    before = adb_device.round_trips
+    engine.time(cell(), 1, _scratch(tmp_path, "1"))
+    assert adb_device.round_trips - before == 2
+
+
+def test_a_worker_that_is_killed_there_is_one_failed_row(engine, cell, tmp_path):
+    def kill(done, total):
+        if done == 2:
+            for pid in _workers():
+                os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(MeasurementError, match="SIGKILL"):
+        engine.infer(cell(60), _scratch(tmp_path, "0"), kill)
+    assert engine.time(cell(1), 0, _scratch(tmp_path, "1")).facts.status == "ok"
+
+
+def test_an_accuracy_run_goes_on_when_the_phone_is_back(engine, cell, adbd, tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.bench.engines.native_worker.stream.CHUNK", 4)
+    whole = engine.infer(cell(24), _scratch(tmp_path, "whole"), ignore).detections.read_bytes()
+
+    def unplug(done, total):
+        if done == 10:
+            adbd.kill()
+
+    with pytest.raises(DeviceLostError):
+        engine.infer(cell(24), _scratch(tmp_path, "cut"), unplug)
+    adbd.start()
+    kept = list((tmp_path / "run" / ".partial" / cell(24).id).glob("*.json"))
+    assert 2 <= len(kept) < 6
+    again = engine.infer(cell(24), _scratch(tmp_path, "again"), ignore)
+    assert again.detections.read_bytes() == whole
+    _until(lambda: not _workers(), "a worker lives on")
+
+
+def test_a_phone_without_room_says_what_is_needed(adbd, cell, tmp_path, files):
+    with small_disk(Path(adbd.root), 3):
+        device = adbd.device()
+        worker = PlacedWorker(device, files)
+        with pytest.raises(DeviceFullError, match=r"needs .*MB"):
+            NativeWorkerEngine(worker).time(cell(1), 0, _scratch(tmp_path, "0"))
+        device.close()
+
+
+def test_a_harness_that_is_killed_leaves_no_worker_there_and_its_run_goes_on(phone, tmp_path, files):
+    before, after = phone
+    found = files.program
+    words = ["shapes-float32", "--delegate", "cpu:1", "--no-accuracy", "--sustained", "60s"]
+    command = [sys.executable, "-c", LOCAL_PROGRAM, str(found.path), found.sha256, *before, *words, *after]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _until(_workers, "no worker was started")
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    _until(lambda: not _workers(), "the worker lives on")
+    (folder,) = (tmp_path / "results").iterdir()
+    assert json.loads((folder / "run.json").read_bytes())["request"]["devices"] == ["phone"]
+
+
+def test_both_engines_are_held_against_each_other_in_one_command(phone, tmp_path):
+    from tests.support.launcher import make_launcher
+
+    (tmp_path / "tool").mkdir()
+    tool = make_launcher(tmp_path / "tool")
+    words = ("shapes-full-integer", "--delegate", "cpu:1", "--no-accuracy", "--check-engines")
+    times = ("--repetitions", "4", "--min-runs", "5", "--min-seconds", "0.01")
+    (row,), done = run(phone, *words, *times, "--benchmark-binary", str(tool))
+    assert (row["base_engine"], row["new_engine"]) == ("benchmark_model", "native-worker")
+    assert row["low"] <= row["difference_percent"] <= row["high"]
+    assert done.exit_code == 0
+    folders = sorted((tmp_path / "results").iterdir())
+    apart = CliRunner().invoke(cli, ["compare", *map(str, folders)])
+    assert apart.exit_code != 0
+    assert "engine is 'benchmark_model'" in str(apart.exception)
+    together = CliRunner().invoke(
+        cli, ["compare", *map(str, folders), "--across-engines", "--format", "json"]
+    )
+    assert len(json.loads(together.stdout)) == 1
+
+
+def test_a_delegate_that_the_worker_lacks_is_benchmark_model_s_or_skipped(phone, tmp_path):
+    from tests.support.launcher import make_launcher
+
+    (tmp_path / "tool").mkdir()
+    tool = make_launcher(tmp_path / "tool")
+    words = ("shapes-full-integer", "--delegate", "nnapi", "--delegate", "cpu:1", "--no-accuracy", *QUICK)
+    rows, _ = run(phone, *words, "--benchmark-binary", str(tool))
+    assert [row["engine"] for row in rows] == ["benchmark_model", "native-worker"]
+    rows, _ = run(phone, *words, "--engine", "worker")
+    assert [row["status"] for row in rows] == ["skipped", "ok"]
+    assert "our own worker has no nnapi" in rows[0]["reasons"][0]
+
+
+def _workers():
+    """The processes of the worker on this computer, which is the phone too."""
+    name = "harness-worker-linux-x86_64"[:15]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "comm").read_text().strip() == name:
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return [pid for pid in found if _is_alive(pid)]
+
+
+def _is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def _until(condition, otherwise, patience_s=60.0):
+    end = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < end, otherwise
+        threading.Event().wait(0.05)
