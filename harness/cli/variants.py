@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 TABLE = (
+    "pareto",
     "model",
     "input",
     "sparsity",
@@ -55,19 +56,24 @@ def subject(workspace: str | None, options: dict[str, Any]) -> tuple[Model, How]
     Raises:
         ModelError: The model is not on this computer.
     """
-    from harness.quantization.measure import How, can_be_evaluated
     from harness.recognize.find import find_available
     from harness.workspace import find_workspace
 
     model = find_available(options["model"], find_workspace(workspace))
+    return model, what_is_measured(model, workspace, options)
+
+
+def what_is_measured(model: Model, workspace: str | None, options: dict[str, Any]) -> How:
+    """Return what is to be measured of a model, as far as its outputs can be decoded."""
+    from harness.quantization.measure import How, can_be_evaluated
+
     dataset = Path(options["dataset"]) if options["dataset"] else model.dataset_path
     if options["no_accuracy"]:
         dataset = None
     elif dataset is not None and not can_be_evaluated(model):
         warn(f"model {model.name!r}: its outputs cannot be decoded; only latency is measured")
         dataset = None
-    how = How(dataset, not options["no_latency"], options["limit"], options["repetitions"], workspace)
-    return model, how
+    return How(dataset, not options["no_latency"], options["limit"], options["repetitions"], workspace)
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], format_: str) -> bool:

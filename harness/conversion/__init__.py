@@ -10,6 +10,8 @@ detection_api  the detector in a graph of the Object Detection API: cut, anchors
 graph_edit     run, cut and extend a GraphDef
 pipeline_config  what a `pipeline.config` says
 asymmetric  int8 weights that LiteRT does not run, and what helps
+other_size  a frozen graph for another input size, with its anchors anew
+sizes     one source in several sizes, measured in one table
 raw_heads  the model without the post-processing that was attached, beside it
 facts     plain data that crosses to the child process and back
 routes    which settings of TensorFlow's converter fit which graph

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.conversion import detection_api, pipeline_config
+from harness.conversion import detection_api, other_size, pipeline_config
 from harness.conversion.facts import Order
 from harness.conversion.graph_edit import GraphRun, cut_graph, named, results
 from harness.errors import ModelError, near_misses
@@ -41,6 +41,10 @@ def carve(graph: Any, order: Order, tf: Any) -> Carved | None:
     """
     nodes = named(graph)
     _refuse_missing(order, nodes)
+    if order.resize and order.size is not None:
+        config = pipeline_config.beside(order.source)
+        small, note = other_size.resized(graph, order.size, config, tf)
+        return Carved(small, notes=(note,))
     of_the_api = detection_api.is_detection_graph(graph.node)
     if of_the_api and not order.outputs:
         return _detector(graph, order, tf)

@@ -27,6 +27,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         mode: How to quantize.
         output: Where the child writes the result.
         size: Width and height, where the graph leaves them open.
+        resize: Whether a graph of another size is to get this one.
         inputs: Names of the inputs; empty to find them.
         outputs: Names of the outputs; empty to find them.
         stats: `quantized_input_stats`, (mean, std).
@@ -43,6 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     mode: ModeName
     output: str
     size: tuple[int, int] | None = None
+    resize: bool = False
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     stats: tuple[float, float] = (128.0, 128.0)

@@ -151,12 +151,7 @@ def add_postprocess(
     graph: Any, boxes: str, scores: str, anchors: npt.NDArray[np.float32], options: PostProcess, tf: Any
 ) -> None:
     """Append the operator as `export_tflite_ssd_graph_lib.py` does; TensorFlow itself does not know it."""
-    shape = _constant(graph, f"{BOXES}/shape", np.array([1, len(anchors), 4], np.int32), tf)
-    node = graph.node.add(name=BOXES, op="Reshape", input=[boxes, shape])
-    node.attr["T"].type = tf.float32.as_datatype_enum
-    node.attr["Tshape"].type = tf.int32.as_datatype_enum
-    node = graph.node.add(name=SCORES, op="Identity", input=[scores])
-    node.attr["T"].type = tf.float32.as_datatype_enum
+    _name_heads(graph, boxes, scores, len(anchors), tf)
     constant = _constant(graph, ANCHORS, anchors, tf)
     node = graph.node.add(name=POSTPROCESS, op=POSTPROCESS, input=[BOXES, SCORES, constant])
     for key in ("max_detections", "max_classes_per_detection", "detections_per_class", "num_classes"):
@@ -169,6 +164,18 @@ def add_postprocess(
     node.attr["_output_quantized"].b = True
     node.attr["_support_output_type_float_in_quantized_op"].b = True
     node.attr["_output_types"].list.type.extend([tf.float32.as_datatype_enum] * 4)
+
+
+def _name_heads(graph: Any, boxes: str, scores: str, n: int, tf: Any) -> None:
+    """Give the heads the exporter's names, and the boxes its shape [1, N, 4]; those that have them stay."""
+    if boxes != BOXES:
+        shape = _constant(graph, f"{BOXES}/shape", np.array([1, n, 4], np.int32), tf)
+        node = graph.node.add(name=BOXES, op="Reshape", input=[boxes, shape])
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        node.attr["Tshape"].type = tf.int32.as_datatype_enum
+    if scores != SCORES:
+        node = graph.node.add(name=SCORES, op="Identity", input=[scores])
+        node.attr["T"].type = tf.float32.as_datatype_enum
 
 
 def _constant(graph: Any, name: str, values: npt.NDArray[Any], tf: Any) -> str:

@@ -160,9 +160,13 @@ def check_inputs(order: Order, facts: Facts) -> None:
         )
     own, wanted = (facts.inputs[0].shape[2], facts.inputs[0].shape[1]), order.size
     if -1 not in own and wanted is not None and wanted != own:
+        remedy = (
+            "export it with an open size, such as Input((None, None, 3))"
+            if order.resize
+            else "leave --size away, or give the card of this graph; `harness resize` makes other sizes"
+        )
         raise ModelError(
-            f"{order.source}: the graph's input is {own[0]}×{own[1]} and cannot be {wanted[0]}×{wanted[1]}: "
-            "leave --size away, or give the card of this graph"
+            f"{order.source}: the graph's input is {own[0]}×{own[1]} and cannot be {wanted[0]}×{wanted[1]}: {remedy}"
         )
     if -1 in facts.inputs[0].shape[1:3] and order.size is None:
         raise ModelError(

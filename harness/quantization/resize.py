@@ -100,7 +100,7 @@ def _anchors(graph: Graph, shapes: Shapes) -> Iterator[str]:
     if n != fixed:
         yield (
             f"{found[1].name} holds {fixed} anchors as a constant, and with that size there would be {n} boxes: an SSD "
-            "has the input size of its export"
+            "has the input size of its export. `harness resize GRAPH.pb --sizes …` makes it of its frozen graph"
         )
 
 

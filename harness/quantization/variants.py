@@ -16,12 +16,14 @@ from harness.quantization import measure, prove, table
 from harness.quantization.measure import How, Variant
 from harness.quantization.prune import Scope, compressed_size, prune, sparsity_of
 from harness.quantization.resize import resize
+from harness.rows import pareto
 from harness.tflite import reader
 from harness.vocabulary import Status
 
 Row = dict[str, Any]
-COLUMNS = ("model", "input", "sparsity", "compressed_bytes", *measure.COLUMNS[1:], "reasons")
-"""`compressed_bytes` is the file under gzip; the rest are the public result columns."""
+COLUMNS = ("pareto", "model", "input", "sparsity", "compressed_bytes", *measure.COLUMNS[1:], "reasons")
+"""`pareto` marks the rows that no other beats in both speed and accuracy; `compressed_bytes` is the file under gzip;
+the rest are the public result columns."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def prune_model(
         for pruned, file in zip(made, files, strict=True):
             prove.save(pruned.data, file, f"{model.name} with sparsity {pruned.sparsity:.2f}")
         variants = [Made(file.stem, file, size) for file in files]
-        return _table(model, [Made("original", model.file, size), *variants], how, observer)
+        return measured_table(model, [Made("original", model.file, size), *variants], how, observer)
 
 
 def _pruned_files(model: Model, sparsities: Sequence[float], output: Path) -> list[Path]:
@@ -93,7 +95,7 @@ def resize_model(
         others = ", ".join(f"{width}×{height}" for width, height in (variant.size for variant in made[1:]))
         raise ModelError(f"{made[0].reason}{f'; nor can it take {others}' if others else ''}")
     own = (model.card.input.width, model.card.input.height)
-    return _table(model, [Made("original", model.file, own), *made], how, observer)
+    return measured_table(model, [Made("original", model.file, own), *made], how, observer)
 
 
 def _resized(model: Model, size: tuple[int, int], folder: Path) -> Made:
@@ -108,13 +110,16 @@ def _resized(model: Model, size: tuple[int, int], folder: Path) -> Made:
     return Made(name, file, size)
 
 
-def _table(model: Model, made: Sequence[Made], how: How, observer: Observer) -> list[Row]:
-    """Measure what was made and add what the files say; one row each, in order."""
+def measured_table(model: Model, made: Sequence[Made], how: How, observer: Observer) -> list[Row]:
+    """Measure what was made and add what the files say; one row each, in order, those on the Pareto front marked."""
     present = [variant for variant in made if variant.file is not None]
     variants = [Variant(v.name, v.file, v.size) for v in present if v.file is not None]
     measured = measure.measure(model, variants, how, observer) if how.something else [{} for _ in present]
     by_name = {variant.name: row for variant, row in zip(present, measured, strict=True)}
-    return [_row(variant, by_name.get(variant.name, {})) for variant in made]
+    rows = [_row(variant, by_name.get(variant.name, {})) for variant in made]
+    if how.latency and how.dataset is not None:
+        rows = [row | {"pareto": mark or None} for row, mark in zip(rows, pareto.marks(rows), strict=True)]
+    return rows
 
 
 def _row(variant: Made, measured: Row) -> Row:

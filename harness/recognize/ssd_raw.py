@@ -19,7 +19,7 @@ from harness.tflite.tensor_info import TensorInfo
 FEWEST_BOXES = 16
 _BOX_NAMES = re.compile(r"box|loc|regress|bbox|encod", re.IGNORECASE)
 _PER_CLASS_LIMIT = 20
-_GENERATED = (
+GENERATED = (
     AnchorSpec(source="ssd"),
     AnchorSpec(source="ssd", reduce_lowest=False),
     AnchorSpec(source="multiscale"),
@@ -149,7 +149,7 @@ def _anchors(facts: Facts, heads: _Heads) -> tuple[AnchorSpec, str] | None:
     if tensor is not None and tensor.n_elements == 4 * heads.n:
         return AnchorSpec(source="model"), f"the constant {tensor.name} of the file"
     context = _context(facts)
-    for spec in _GENERATED:
+    for spec in GENERATED:
         try:
             load_anchors(spec, context, heads.n)
         except (ModelError, ZeroDivisionError):

@@ -38,15 +38,43 @@ def ssd_graph(tf, fake_quant, postprocess):
     return definition
 
 
-def add_postprocess(tf, definition, boxes, scores, random):
+def sized_ssd_graph(tf, side, anchors):
+    """Return `tflite_graph.pb` of an untrained SSD with the six feature maps and the boxes of SSD MobileNet.
+
+    Its reshapes hold the numbers of rows as constants, as a graph does that was exported for one size.
+    """
+    v1, random, graph = tf.compat.v1, np.random.default_rng(0), tf.Graph()
+
+    def conv(tensor, channels, stride=2):
+        weights = random.normal(0, 0.2, (3, 3, tensor.shape[-1], channels)).astype(np.float32)
+        return v1.nn.conv2d(tensor, tf.constant(weights), [1, stride, stride, 1], "SAME")
+
+    with graph.as_default():
+        body = v1.placeholder(tf.float32, [1, side, side, 3], name=INPUT)
+        boxes, scores = [], []
+        for _ in range(3):
+            body = tf.nn.relu6(conv(body, 8))
+        for level in range(6):
+            body, each = tf.nn.relu6(conv(body, 8)), 3 if level == 0 else 6
+            rows = body.shape[1] * body.shape[2] * each
+            boxes.append(tf.reshape(conv(body, 4 * each, 1), [1, rows, 1, 4]))
+            scores.append(tf.reshape(conv(body, 7 * each, 1), [1, rows, 7]))
+        encodings = tf.squeeze(tf.concat(boxes, 1), axis=2, name="raw_outputs/box_encodings")
+        found = tf.sigmoid(tf.concat(scores, 1), name="raw_outputs/class_predictions")
+    definition = graph.as_graph_def()
+    add_postprocess(tf, definition, encodings.op.name, found.op.name, random, anchors, 6)
+    return definition
+
+
+def add_postprocess(tf, definition, boxes, scores, random, own=None, classes=3):
     """Append the operator as `export_tflite_ssd_graph_lib.py` does; TensorFlow itself does not know it."""
     anchors = definition.node.add(name="anchors", op="Const")
     anchors.attr["dtype"].type = tf.float32.as_datatype_enum
     values = np.abs(random.normal(0.5, 0.1, (16, 4))).astype(np.float32)
-    anchors.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values))
+    anchors.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values if own is None else own))
     node = definition.node.add(name=POST, op=POST)
     node.input.extend([boxes, scores, "anchors"])
-    for key, value in (("max_detections", 10), ("max_classes_per_detection", 1), ("num_classes", 3)):
+    for key, value in (("max_detections", 10), ("max_classes_per_detection", 1), ("num_classes", classes)):
         node.attr[key].i = value
     for key, value in (
         *(("nms_score_threshold", 1e-8), ("nms_iou_threshold", 0.6)),
