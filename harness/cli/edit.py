@@ -73,7 +73,7 @@ def _nms_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ),
 )
 def command() -> None:
-    """Change the NMS inside a .tflite (set it, take it out, put it in; the rest stays byte for byte) or a card."""
+    """Change the NMS or the ReLU6 inside a .tflite (the rest stays byte for byte), or a card."""
 
 
 @command.command(
@@ -100,6 +100,26 @@ def nms_command(ctx: click.Context, /, model: str, output: Path, format_: str, *
     if change == NmsChange():
         raise UsageError("nothing to change: name at least one option, such as --max-detections 100")
     _tell(edit_nms(find_file(model, ctx.obj), output, change), format_)
+
+
+@command.command(
+    "relu",
+    context_settings=CONTEXT,
+    epilog=examples(
+        "harness edit relu ssd_int16x8.tflite -o ssd_relu.tflite",
+        "harness npu ssd_relu.tflite --soc SM8650           what the NPU takes now",
+    ),
+)
+@click.argument("model")
+@_output(outputs.MODEL_ENDINGS)
+@format_option()
+@click.pass_context
+def relu_command(ctx: click.Context, /, model: str, output: Path, format_: str) -> None:
+    """Replace ReLU6 by ReLU in a 16x8 model where no value changes by it: Qualcomm's NPU takes such layers."""
+    from harness.edit.files import edit_relu
+    from harness.recognize.find import find_file
+
+    _tell(edit_relu(find_file(model, ctx.obj), output), format_)
 
 
 @command.command(

@@ -231,4 +231,4 @@ def _form(value: float, condition: Condition) -> str:
     return f"{value:+,.0f} {unit}" if unit in _WHOLE else f"{value:+.3g} {unit}"
 
 
-_WHOLE = frozenset({"bytes", "nodes"})
+_WHOLE = frozenset({"bytes", "nodes", "partitions"})

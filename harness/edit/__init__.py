@@ -3,6 +3,7 @@
 files          an edit of a file: read, change, run once, write
 nms            the options of PostProcess
 shapes         the options of PostProcess, and the output shapes that depend on them
+relu           a fused ReLU6 replaced where ReLU is the same
 cut            PostProcess taken off
 attach         PostProcess appended
 graph          parts of the primary subgraph replaced

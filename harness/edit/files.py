@@ -21,6 +21,7 @@ from harness.edit.card_toml import to_toml
 from harness.edit.check import run_once
 from harness.edit.cut import cut
 from harness.edit.nms import NmsChange
+from harness.edit.relu import change_relu6
 from harness.edit.shapes import change_nms
 from harness.errors import ModelError, OutputError
 from harness.names import safe_name
@@ -58,6 +59,22 @@ def edit_nms(source: Path, output: Path, change: NmsChange) -> EditResult:
     data = reader.read_bytes(source)
     result = change_nms(data, change, source)
     return _finish(source, data, output, result, ())
+
+
+def edit_relu(source: Path, output: Path) -> EditResult:
+    """Write a 16-bit model with ReLU in place of each fused ReLU6 that gives the same values.
+
+    Raises:
+        ModelError: There is none, or the result does not run.
+        OutputError: The output cannot be written, or is the input.
+    """
+    check_output(source, (output,))
+    data = reader.read_bytes(source)
+    result, found = change_relu6(data, source)
+    done = _finish(source, data, output, result, ())
+    left = sum(not one.same for one in found)
+    counted = {"key": "fused ReLU6", "before": len(found), "after": left}
+    return replace(done, rows=[*done.rows, counted])
 
 
 def edit_cut(model: Model, output: Path, force: bool = False) -> EditResult:

@@ -192,7 +192,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "npu_partitions",
         INTEGER,
-        "",
+        "partitions",
         "parts of the graph that it made of them",
         lambda cell: _compiled(cell, cell.record.delegate.partitions),
     ),

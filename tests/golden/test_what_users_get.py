@@ -176,8 +176,8 @@ COMMANDS = (
     *(Row(f"help-{name.replace(' ', '-')}", 0, f"{name} --help", (HELP,)) for name in (
         "run", "report", "runs", "runs rm", "compare",
         "models", "models list", "models show", "models fetch", "models probe", "inspect",
-        "edit", "edit nms", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "npu", "edgetpu",
-        "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
+        "edit", "edit nms", "edit relu", "edit cut", "edit attach", "edit card", "devices", "doctor", "worker", "npu",
+        "edgetpu", "edgetpu log", "edgetpu compile", "convert", "quantize", "diagnose", "prune", "resize",
         "detect", "evaluate",
     )),
 )
