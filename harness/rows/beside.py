@@ -67,6 +67,8 @@ def make_pairs(
         of_model = [row for row in rows if _same_model(row["model"], figure["model"])]
         here = [row for row in of_model if _on(figure["device"], names[row["device"]])]
         fitting = [row for row in here if _same_delegate(row["delegate_requested"], figure)]
+        if figure["device"] is None:  # of it, only the accuracy can be held against a row
+            fitting = [row for row in fitting if None not in (row["map"], figure["map"])]
         pairs += [_pair(figure, row) for row in fitting] or [Pair(figure)] * bool(here)
     return pairs
 
