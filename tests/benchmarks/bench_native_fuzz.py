@@ -99,7 +99,7 @@ def work(share: tuple[int, int, str, str]) -> tuple[dict[str, int], list[str]]:
         counts[str(status >> 8)] = counts.get(str(status >> 8), 0) + 1
         problem = what_is_wrong(status, out, log)
         if problem:
-            wrong.append(f"seed {seed}, case {k}: {problem}; job {damaged!r}")
+            wrong.append(f"seed {seed}, case {k}: {problem}; the job ends with {damaged[-300:]!r}")
         read_damaged(out, generator)
     return counts, wrong
 

@@ -125,6 +125,11 @@ def test_rows_that_lie_along_the_last_axis_are_cut_and_turned(with_stand_in):
     np.testing.assert_array_equal(some.tensors[2], whole.tensors[2], strict=True)
 
 
+def test_no_row_at_all_is_an_answer_too(with_stand_in):
+    (none,) = with_stand_in().model("m", Cut(0, 1, 0, 4, 1e9).line(), infer_command(0, IMAGE)).all(Outputs)
+    assert none.rows.size == 0 and none.tensors[0].shape == (0, 4) and none.tensors[2].tolist() == [SUM]
+
+
 def test_a_quantized_output_has_its_scale(with_stand_in):
     tensors = {(each.side, each.name): each for each in with_stand_in().model("m").all(Tensor)}
     scores = tensors["output", "scores"]

@@ -31,6 +31,7 @@ static void put_pending(void) {
 
 /* Small pieces go out together: over adb each write is a packet of its own. */
 void frame_bytes(const void *data, size_t size) {
+    if (size == 0) return; /* no rows were kept: there is no memory to copy from */
     if (size > sizeof pending - n_pending) put_pending();
     if (size > sizeof pending) {
         put(data, size);
