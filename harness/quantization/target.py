@@ -242,6 +242,8 @@ def _emulate(job: Job, target: Target, group: Group, observer: Observer) -> None
         return
     for (_, row), found in zip(group, measured, strict=True):
         row |= {f"emulated_{name}": found.get(name) for name in ("map", "map_low", "map_high")}
+        if found.get("map") is None:
+            row["reason"] = "; ".join(found.get("reasons") or ()) or None
 
 
 def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
@@ -249,7 +251,7 @@ def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
 
     Of those that lose no more than `MOST_LOST` of mAP against the float model (as emulated where that is known): where
     this computer's CPU is the target the smallest of those that are as fast as the fastest but for `AS_FAST`; elsewhere
-    the one of which most is taken, in the fewest partitions, and the smallest of those.
+    the one of which least is left to the CPU, in the fewest partitions, and the smallest of those.
     """
     accuracy = {id(row): _map(row) for row in rows}
     reference = accuracy[id(rows[0])]
@@ -258,9 +260,9 @@ def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
     good = [
         row for row in rows if (found := accuracy[id(row)]) is not None and found >= reference - MOST_LOST
     ]
-    chosen = min(_fastest(good), key=_size) if target.on_cpu else min(good, key=_by_share)
+    chosen = min(_fastest(good), key=_size) if target.on_cpu else min(good, key=_by_what_is_left)
     chosen["ship"] = True
-    best = f"the one of which {target.name} takes most, in the fewest parts"
+    best = f"the one of which {target.name} leaves least, in the fewest parts, and the smallest of those"
     if target.on_cpu:
         best = f"the smallest of those within {AS_FAST - 1:.0%} of the fastest"
     return chosen, (
@@ -286,10 +288,11 @@ def _size(row: Row) -> int:
     return int(row["size_bytes"])
 
 
-def _by_share(row: Row) -> tuple[float, float, int]:
-    share = -1.0 if row["taken"] is None else row["taken"] / max(row["operators"], 1)
+def _by_what_is_left(row: Row) -> tuple[bool, float, float, int]:
+    """Order by what stays on the CPU, not by shares: what unpacks weights is counted as operators, too."""
+    left = float("inf") if row["taken"] is None else row["operators"] - row["taken"]
     partitions = row["partitions"]
-    return (-share, float("inf") if partitions is None else partitions, row["size_bytes"])
+    return (not row["taken"], left, float("inf") if partitions is None else partitions, _size(row))
 
 
 def _remarks(job: Job, target: Target, rows: Sequence[Row]) -> Iterator[str]:

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.bench_forecasts [MODEL…]
 
 XNNPACK's nodes are read from LiteRT's interpreter, the GPU's from the log of LiteRT's accelerator, in a process of its
-own each, where there is a Vulkan driver (VK_DRIVER_FILES names SwiftShader's). Without models: the bundled ones, the
+own each, where there is a Vulkan driver (VK_DRIVER_FILES names SwiftShader's), Qualcomm's from the vendor's compiler
+where it is installed and its licence was accepted. Without models: the bundled ones, the
 shared ones, and the bundled float model by stock recipes of litert-quantizer. A count is `wrong` where the truth lies
 outside the forecast; `open` where the rule is not known and the forecast says so.
 """
@@ -14,15 +15,17 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.bench.engines.gpu_log import read_gpu_log, why_refused
 from harness.drivers.local_gpu import find_gpu
+from harness.npu.compiler import vendor_answer
+from harness.npu.vendor import why_missing
 from harness.tflite import reader
 from harness.tflite.nodes import Node, read_nodes
-from harness.tflite.support import litert_gpu, xnnpack
+from harness.tflite.support import litert_gpu, qnn, xnnpack
 from harness.tflite.support.predict import predict
 from harness.tflite.support.rules import Table
 from tests.support.paths import MODELS, SHARED_DATA
@@ -81,16 +84,32 @@ def by_gpu(path: Path, nodes: tuple[Node, ...]) -> Truth:
     return Truth(len(nodes) if log.on_gpu is None else log.on_gpu)
 
 
-ACCELERATORS = ((xnnpack.TABLE, by_xnnpack), (litert_gpu.TABLE, by_gpu))
+def by_qualcomm(path: Path, nodes: tuple[Node, ...]) -> Truth:
+    """Ask Qualcomm's compiler."""
+    answer = vendor_answer(path, SOC)
+    return Truth(None, None, answer) if isinstance(answer, str) else Truth(answer.taken, answer.partitions)
+
+
+SOC = "SM8650"
+Ask = Callable[[Path, tuple[Node, ...]], Truth]
+
+
+def accelerators() -> Iterator[tuple[Table, Ask]]:
+    """Yield those that this computer has, each with its table."""
+    yield xnnpack.TABLE, by_xnnpack
+    if not find_gpu().missing:
+        yield litert_gpu.TABLE, by_gpu
+    if why_missing() is None:
+        yield qnn.TABLE, by_qualcomm
 
 
 def compare(models: Iterable[Path]) -> Iterator[dict[str, str]]:
     """Yield a row a model and accelerator."""
-    gpu = not find_gpu().missing
+    here = tuple(accelerators())
     for path in models:
         data = reader.read_bytes(path)
         nodes = read_nodes(reader.read_graph(data, path), data, path)
-        for table, ask in ACCELERATORS if gpu else ACCELERATORS[:1]:
+        for table, ask in here:
             yield _row(path, table, nodes, ask(path, nodes))
 
 

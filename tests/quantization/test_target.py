@@ -45,8 +45,10 @@ def test_on_the_cpu_the_smallest_of_the_fast_ones_is_shipped():
 def test_elsewhere_the_one_of_which_most_is_taken_in_the_fewest_parts():
     rows = [
         row("float", 400, 0.60, 10.0, taken=54),
+        row("weight-only", 100, 0.60, 10.0, taken=0, partitions=0),
         row("dynamic", 180, 0.60, 4.0, taken=37, partitions=18),
         row("int8", 200, 0.60, 9.0, taken=54, emulated=0.596),
+        {**row("float16", 210, 0.60, 9.0, taken=93), "operators": 94},
         row("emulated-worse", 100, 0.60, 9.0, taken=55, emulated=0.5),
     ]
     assert choose(rows, find_target("qualcomm-sm8650"))[0]["model"] == "int8"
