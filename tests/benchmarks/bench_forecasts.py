@@ -78,7 +78,9 @@ def by_gpu(path: Path, nodes: tuple[Node, ...]) -> Truth:
         check=False,
     )
     log = read_gpu_log(ended.stderr)
-    if ended.returncode or log.adapter is None or NO_OPERATIONS in ended.stderr:
+    if log.adapter is None:
+        return Truth(None, None, why_refused(ended.stderr) or "no GPU was found")
+    if ended.returncode or NO_OPERATIONS in ended.stderr:
         died = "the process died" if ended.returncode < 0 else "takes nothing"
         return Truth(0, None, why_refused(ended.stderr) or died)
     return Truth(len(nodes) if log.on_gpu is None else log.on_gpu)
@@ -116,7 +118,7 @@ def compare(models: Iterable[Path]) -> Iterator[dict[str, str]]:
 def _row(path: Path, table: Table, nodes: tuple[Node, ...], truth: Truth) -> dict[str, str]:
     found = predict(nodes, table)
     low, high = len(found.low), len(found.high)
-    fits = truth.taken is not None and low <= truth.taken <= high
+    fits = truth.taken is None or low <= truth.taken <= high
     known = low == high and found.partitions is not None
     same = truth.partitions is None or not known or truth.partitions == found.partitions
     return {
@@ -124,9 +126,13 @@ def _row(path: Path, table: Table, nodes: tuple[Node, ...], truth: Truth) -> dic
         "accelerator": f"{table.delegate} ({table.condition})",
         "forecast": f"{low if low == high else f'{low}–{high}'} of {len(nodes)} in {found.partitions}",
         "reality": f"{truth.taken} in {truth.partitions}",
-        "verdict": ("right" if known or low == high else "open") if fits and same else "wrong",
+        "verdict": "not asked" if truth.taken is None else _verdict(fits and same, known or low == high),
         "remark": truth.remark,
     }
+
+
+def _verdict(fits: bool, decided: bool) -> str:
+    return "wrong" if not fits else "right" if decided else "open"
 
 
 def at_hand(folder: Path) -> Iterator[Path]:
@@ -155,7 +161,7 @@ def main() -> None:
         for row in compare(models):
             verdicts[row["verdict"]] += 1
             print("| " + " | ".join(row.values()) + " |", flush=True)
-    print(", ".join(f"{verdicts[word]} {word}" for word in ("right", "open", "wrong")))
+    print(", ".join(f"{verdicts[word]} {word}" for word in ("right", "open", "wrong", "not asked")))
 
 
 if __name__ == "__main__":
