@@ -12,6 +12,7 @@ image_files       images upright, in 8-bit RGB, with the annotated size
 image_sizes       image sizes against the annotated ones, before anything is measured
 pixel_modes       pixels of any kind as 8-bit RGB
 prepare           an image file → the model's input tensor, by the card
+pixel_values      pixels → the values of an input, bit for bit those of a table
 opencv_resize     OpenCV's bilinear `resize`, in NumPy
 interpreters      interpreters of this computer, each used by one thread at a time
 pipeline          images → detections on this computer, with all cores busy

@@ -13,6 +13,7 @@ from PIL import Image
 
 from harness.accuracy import opencv_resize
 from harness.accuracy.image_files import ImageFile, Size, read_image
+from harness.accuracy.pixel_values import values_by
 from harness.cards import InputSpec
 from harness.errors import ModelError
 from harness.tflite.tensor_info import TensorInfo
@@ -93,7 +94,8 @@ class Preparation:
                 f"input {tensor.name!r}: found images of {spec.width}×{spec.height}, expected {MOST_PIXELS:,} pixels "
                 "at most"
             )
-        self._table = _lookup_table(spec, tensor)
+        self._table = table = _lookup_table(spec, tensor)
+        self._values = None if table is None else values_by(table, spec.mean, spec.std)
 
     def load(self, image: ImageFile | Path) -> tuple[Tensor, Geometry]:
         """Decode and prepare one image file.
@@ -129,7 +131,7 @@ class Preparation:
     def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
         """Resize an RGB image and turn it into the input tensor."""
         pixels, geometry = self._pixels(image)
-        return self._in_order(self._to_tensor(pixels)), geometry
+        return self._in_order(pixels if self._values is None else self._values(pixels)), geometry
 
     def _pixels(self, image: Image.Image) -> tuple[npt.NDArray[np.uint8], Geometry]:
         pixels, geometry = self._place(image)
@@ -166,14 +168,6 @@ class Preparation:
             top,
         )
         return canvas, geometry
-
-    def _to_tensor(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
-        table = self._table
-        if table is None:
-            return pixels
-        if table.ndim == 1:
-            return table[pixels]
-        return np.stack([table[c][pixels[:, :, c]] for c in range(3)], axis=-1)
 
 
 def _resize(image: Image.Image, size: tuple[int, int], method: str) -> Image.Image | npt.NDArray[np.uint8]:
