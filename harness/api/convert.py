@@ -95,8 +95,11 @@ def _converted(request: Request) -> pd.DataFrame:
     from harness.bench.observer import Silent
     from harness.conversion import workflow
     from harness.conversion.request import make_job
+    from harness.edgetpu.compiler import compile_converted
 
     remarks: list[str] = []
-    report = workflow.convert(make_job(request, remarks.append), lambda done, total, text: None, Silent())
+    job = make_job(request, remarks.append)
+    report = workflow.convert(job, lambda done, total, text: None, Silent())
+    remarks += compile_converted(job.card, job.output)
     remarks += [f"{finding.name}: {finding.message} {finding.remedy}" for finding in report.findings]
     return to_frame(report.rows, workflow.COLUMNS_WITH_ROUTE, [*remarks, *report.remarks])

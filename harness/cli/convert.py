@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import rich_click as click
 
@@ -18,9 +17,6 @@ from harness.conversion.facts import ModeName
 from harness.conversion.request import InputType, OutputType, Request, make_job
 from harness.option import shortened
 from harness.report.content import Content
-
-if TYPE_CHECKING:
-    from harness.cards import Model
 
 
 class Size(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.3
@@ -123,6 +119,7 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     SOURCE may also be the name of a card whose source has to be converted.
     """
     from harness.conversion import workflow
+    from harness.edgetpu.compiler import compile_converted
     from harness.report.run_progress import Shown
 
     job = make_job(_request(ctx.obj, options), note)
@@ -133,19 +130,8 @@ def command(ctx: click.Context, /, format_: str, **options: Any) -> None:
     for text in report.remarks:
         note(text)
     show(Content(report.rows, workflow.COLUMNS_WITH_ROUTE, in_table=workflow.COLUMNS), format_)
-    if job.card is not None and job.card.card.source.compiled_for and job.output == job.card.converted:
-        _compile(job.card)
-
-
-def _compile(card: Model) -> None:
-    """Compile what was converted, where the card says so and the compiler is here; else say how."""
-    from harness.edgetpu.compiler import PROGRAM, compile_model
-
-    if shutil.which(PROGRAM) is None:
-        note(f"{PROGRAM} is not here: compile it where it is, with `harness edgetpu compile {card.name}`")
-        return
-    done = compile_model(card.converted)
-    note(f"compiled: {done.model}\nlog: {done.log_file}")
+    for text in compile_converted(job.card, job.output):
+        note(text)
 
 
 def _request(workspace: str | None, options: dict[str, Any]) -> Request:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import outputs
+from harness.cards import Model
+from harness.delegates import EDGETPU
 from harness.edgetpu.advice import advice
 from harness.edgetpu.log import CompilerLog, ModelLog, parse
 from harness.errors import JobError, UsageError
@@ -92,6 +94,28 @@ def compile_model(path: Path, options: Options = Options()) -> Compiled:
     log = parse(text)
     _refuse_failed(path, log, exit_code, log_file)
     return Compiled(_compiled_file(folder, path, options, log_file), log_file, log)
+
+
+def compile_converted(card: Model | None, output: Path) -> list[str]:
+    """Compile what was converted to the place of a card that says so, where the compiler is here; else say how.
+
+    Args:
+        card: The card; None for none.
+        output: What was converted.
+
+    Returns:
+        Remarks: the files, or the command.
+
+    Raises:
+        UsageError: The model cannot be compiled.
+        JobError: The compiler failed.
+    """
+    if card is None or card.card.source.compiled_for != EDGETPU or output != card.converted:
+        return []
+    if shutil.which(PROGRAM) is None:
+        return [f"{PROGRAM} is not here: where it is, `harness edgetpu compile {card.name}` compiles it"]
+    done = compile_model(output)
+    return [f"compiled: {done.model}", f"log: {done.log_file}"]
 
 
 def _refuse_unfit(path: Path) -> None:

@@ -7,11 +7,13 @@ import sys
 import pytest
 
 from harness.edgetpu import compiler
-from harness.edgetpu.compiler import Options, compile_model
+from harness.edgetpu.compiler import Options, compile_converted, compile_model
 from harness.edgetpu.coverage import coverage
 from harness.edgetpu.log import ModelLog, Row
 from harness.errors import JobError, ModelError, UsageError
+from harness.recognize.find import find_model
 from harness.tflite.model import describe
+from harness.workspace import Workspace
 
 PROGRAM = '''#!{python}
 """A stand-in for edgetpu_compiler: the arguments of its documentation, its log, and a file with its operator."""
@@ -215,3 +217,29 @@ def test_the_command_prints_the_rows_of_the_log_and_ends_with_the_right_status(
     assert "shapes_full_integer_edgetpu.tflite" in done.stderr
     table = subprocess.run([*argv, "table"], capture_output=True, text=True, check=True)
     assert "100.0 % of the MACs" in " ".join(table.stderr.split())
+
+
+@pytest.fixture
+def card(repository, tmp_path, monkeypatch, model):
+    """The card of Galliot's model, whose conversion is there."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    found = find_model("ssdlite-mobilenet-v2-ptq-edgetpu", Workspace(repository))
+    found.converted.parent.mkdir(parents=True)
+    found.converted.write_bytes(model.read_bytes())
+    return found
+
+
+def test_what_is_converted_for_a_card_is_compiled_to_its_file(install, card):
+    install()
+    said = compile_converted(card, card.converted)
+    assert said == [f"compiled: {card.file}", f"log: {card.file.with_suffix('.compiler.log')}"]
+    assert card.available and describe(card.file).edgetpu
+
+
+def test_where_the_compiler_is_not_the_command_is_said_and_elsewhere_nothing_is_done(
+    card, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (said,) = compile_converted(card, card.converted)
+    assert "`harness edgetpu compile ssdlite-mobilenet-v2-ptq-edgetpu`" in said and not card.available
+    assert compile_converted(card, tmp_path / "other.tflite") == compile_converted(None, card.converted) == []
