@@ -104,7 +104,16 @@ class _Network:
         else:
             made = tf.nn.depthwise_conv2d(image, weights.transpose(1, 2, 3, 0), strides, padding)
         made = tf.nn.bias_add(made, bias)
-        return tf.nn.relu6(made) if options.fusedActivationFunction == _RELU6 else made
+        if options.fusedActivationFunction == _RELU6:
+            return tf.nn.relu6(made)
+        return self._clipped(made, self.graph.tensors[operator.outputs[0]].quantization)
+
+    def _clipped(self, made, stated):
+        """Keep an integer model's activation, which stands in the range of its results alone."""
+        if stated is None or stated.scale is None or not len(stated.scale):
+            return made
+        low, high = ((end - stated.zeroPoint[0]) * stated.scale[0] for end in (0, 255))
+        return self.tf.clip_by_value(made, float(low), float(high))
 
     def _constant(self, index):
         tensor = self.graph.tensors[index]
