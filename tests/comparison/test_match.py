@@ -84,6 +84,19 @@ def test_a_phone_of_another_make_is_incomparable_and_a_computer_of_another_name_
     assert [odd.key for odd in found.incomparable] == ["device model"]
 
 
+def test_cells_of_two_engines_are_compared_only_where_that_is_asked_for(sides, edit):
+    for side, runtime in zip(sides, ("ai-edge-litert 2.3.0", "benchmark_model tflite sha256:0"), strict=True):
+        side.cell("a", runtime=runtime)
+        side.cell("b", runtime=runtime)
+    edit(sides[1].cells[1], settings={"mlperf": True})
+    found = matched(*sides)
+    assert [odd.key for odd in found.incomparable] == ["engine", "engine"]
+    assert (found.incomparable[0].first, found.incomparable[0].second) == ("python-worker", "benchmark_model")
+    across = match(*(read_results([side.folder]).records for side in sides), across_engines=True)
+    assert [pair.new.record.model.name for pair in across.pairs] == ["a"]
+    assert len(across.incomparable) == 1, "the other differs in more than that"
+
+
 def test_a_cell_without_accuracy_is_still_compared_in_speed(sides):
     base, new = sides
     base.cell(), new.cell(map_=None)

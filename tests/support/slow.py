@@ -23,6 +23,7 @@ FILES = (
     "cli/test_run_ends.py",
     "drivers/ssh/test_device.py",
     "quantization/test_workflow.py",
+    "drivers/adb/test_native_worker.py",
     "bench/engines/native/test_engine.py",
     "drivers/benchmark_tool/test_comes_back.py",
     "farm/test_run.py",

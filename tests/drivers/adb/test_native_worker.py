@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from harness.bench.engines.native_worker import program
 from harness.bench.engines.native_worker.engine import NativeWorkerEngine
 from harness.bench.engines.native_worker.place import PlacedWorker
 from harness.cli.main import cli
+from harness.drivers.local import LocalDevice
 from harness.errors import DeviceFullError, DeviceLostError, MeasurementError
+from harness.native.programs import find_program
 from harness.records.records import load_records
 from harness.session import prepare
 from tests.drivers.adb.test_device import small_disk
+from tests.support import bionic
 from tests.support.worker_files import files, programs
 
 __all__ = ["files", "programs"]
@@ -132,6 +136,30 @@ def test_quantiles_as_mlperf_s_and_loads_without_a_gap_are_measured_on_a_phone(p
     gaps = samples["start_ns"][1:] - samples["start_ns"][:-1] - samples["duration_ns"][:-1]
     assert samples["start_ns"][-1] + samples["duration_ns"][-1] >= 1e9
     assert sorted(gaps)[len(gaps) // 2] < 1e6
+
+
+def test_the_program_for_android_itself_times_and_infers_through_adbd(
+    start_adbd, files, programs, cell, monkeypatch, tmp_path
+):
+    if not (bionic.is_possible() and bionic.is_root()):
+        pytest.skip("a program for Android cannot be started here")
+    with bionic.linker_in_place(), monkeypatch.context() as patch:
+        for name, value in bionic.environment().items():
+            patch.setenv(name, value)
+        daemon = start_adbd()
+        patch.undo()
+        device = daemon.device()
+        android = replace(files, program=find_program("android", "x86_64", programs))
+        phone = NativeWorkerEngine(PlacedWorker(device, android))
+        timed = phone.time(cell(), 0, _scratch(tmp_path, "0"))
+        ours = phone.infer(cell(), _scratch(tmp_path, "1"), ignore)
+        device.close()
+    here = NativeWorkerEngine(PlacedWorker(LocalDevice(), files)).infer(
+        cell(), _scratch(tmp_path, "2"), ignore
+    )
+    assert (timed.facts.status, timed.facts.delegate.actual) == ("ok", "xnnpack")
+    assert timed.samples["steady"].sum() >= 10
+    assert ours.detections.read_bytes() == here.detections.read_bytes()
 
 
 def test_a_warm_cell_takes_two_round_trips(engine, cell, adb_device, tmp_path):
