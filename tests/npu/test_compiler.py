@@ -19,7 +19,7 @@ from harness.tflite.compiled import read_compiled
 from harness.tflite.inspect.model import inspect
 from harness.workspace import bundled_workspace
 from tests.support.npu import compiled_like, make_vendor
-from tests.support.paths import REPOSITORY, SHARED_MODELS
+from tests.support.paths import REPOSITORY, SHARED_DATA
 
 SHAPES = REPOSITORY / "models" / "shapes"
 INT8, DYNAMIC, FLOAT = (
@@ -147,6 +147,7 @@ REAL = {
     "ssd_mobilenet_v2_fpnlite_10_256_int8": (184, 219, 16),
     "shapes_full_integer": (57, 58, 1),
     "shapes_dynamic_range": (37, 55, 18),
+    "yolov5n-int8": (281, 281, 1),
 }
 
 
@@ -156,7 +157,8 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_the_real_compiler_takes_as_much_as_was_recorded(name):
     file = next(
-        (path for place in (SHAPES, SHARED_MODELS) if (path := place / f"{name}.tflite").is_file()), None
+        (path for place in (SHAPES, SHARED_DATA / "models") if (path := place / f"{name}.tflite").is_file()),
+        None,
     )
     if file is None:
         pytest.skip("the model is not here")
