@@ -43,7 +43,8 @@ def test_json_is_one_object_with_the_keys_of_the_contract(diagnose):
     assert [one["cause"] for one in found["remedies"]] == [one["cause"] for one in found["causes"]]
 
 
-def test_the_table_fits_100_columns_and_has_its_sections(diagnose):
+def test_the_table_fits_100_columns_and_has_its_sections(diagnose, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     status, out, error = diagnose("shapes-float32", "shapes-full-integer", *SMALL)
     assert status == 0
     assert max(map(len, out.splitlines())) <= 100

@@ -15,6 +15,7 @@ pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
 def harness(monkeypatch, capsys, repository):
     """Run the command from the checkout; return its status, stdout and stderr."""
     monkeypatch.chdir(repository)
+    monkeypatch.setenv("COLUMNS", "100")
 
     def run(*args):
         with pytest.raises(SystemExit) as ended:
