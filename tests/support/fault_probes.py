@@ -70,5 +70,7 @@ PROBES = {
     "recipes-that-change-nothing": changes_nothing,
 }
 """Fault → the look."""
-ON_A_GPU = frozenset({"computed-sizes-off-the-gpu", "gpu-call-returns-early"})
-"""Those that show on a GPU alone: tests/gpu looks for the first; the second is a time, which its script looks at."""
+ELSEWHERE = frozenset(
+    {"computed-sizes-off-the-gpu", "gpu-call-returns-early", "openvino-device-that-is-not-there"}
+)
+"""Those that show on accelerators alone: tests/gpu looks for them, and of the second, a time, its script does."""
