@@ -100,6 +100,7 @@ MAP_INTERVAL = (
 FORMS: dict[str, Callable[[Any], str]] = {
     "bytes": units.size,
     "nodes": units.count,
+    "partitions": units.count,
     "classes": units.count,
     "inferences": units.count,
     "images": units.count,
