@@ -137,7 +137,10 @@ def _softmax(node: Node) -> Answer | None:
 def _reshape(node: Node) -> Answer | None:
     if node.input(1) is not None and node.stored(1) is None:
         return no("the new shape must be a constant")
-    return None
+    first = node.input(0)
+    if first is None or first.quantization is None or first.dtype not in QUANT8 or not node.outputs:
+        return None
+    return None if node.outputs[0].quantization == first.quantization else no(f"not to another scale, {SEEN}")
 
 
 _LAYER: tuple[Check, ...] = (_BOTH, _one_signedness, _weights, static(1, 2), _ACTIVATION)

@@ -175,6 +175,13 @@ def test_a_rule_answers_as_its_source_says(table, one, state):
     assert table.answer(one).state == state
 
 
+def test_xnnpack_reshapes_to_no_other_scale():
+    same = node("RESHAPE", 1, "int8")
+    same = replace(same, outputs=(tensor(100, "int8", scale=0.1),))
+    other = replace(same, outputs=(tensor(100, "int8", scale=0.2),))
+    assert (xnnpack.TABLE.answer(same).state, xnnpack.TABLE.answer(other).state) == ("yes", "no")
+
+
 def test_before_android_10_nnapi_wants_one_scale_a_tensor_and_a_large_output_scale():
     layer = conv("uint8")
     many = replace(
