@@ -215,6 +215,8 @@ OWN_NAMES = {
     "fetch.py": "our own cache",
     "hashing.py": "a file that is opened next, with the helper",
     "install.py": "our own checkout",
+    "native/build.py": "our own source, and what was made of it",
+    "native/programs.py": "our own source",
     "outputs.py": "the helper's other half",
     "paths.py": "the helper",
     "records/damaged.py": "a run's own folders",

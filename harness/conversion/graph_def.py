@@ -15,7 +15,7 @@ from typing import Any
 from harness.conversion import detection_api
 from harness.conversion.graph_edit import results
 from harness.errors import ModelError
-from harness.paths import is_folder, size_of
+from harness.paths import files_below, is_folder, size_of
 
 COLUMNS = (
     "model",
@@ -122,7 +122,7 @@ def _saved_model(folder: Path) -> dict[str, Any]:
         nodes = _all_nodes(graph)
     except (ValueError, TypeError, IndexError, KeyError, StopIteration) as error:
         raise ModelError(f"{file}: not a SavedModel: {error}") from error
-    size = sum(size_of(path) for path in folder.rglob("*") if path.is_file())
+    size = sum(map(size_of, files_below(folder)))
     row = _row(folder, "SavedModel", size, nodes)
     ends = [] if chosen is None else list(_fields(chosen[2]))
     return row | {"inputs": _ends(ends, 1), "outputs": _ends(ends, 2)}

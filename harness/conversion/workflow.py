@@ -20,7 +20,7 @@ from harness.conversion import asymmetric, routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
 from harness.conversion.raw_heads import write_raw
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
-from harness.paths import exists, files_below, is_file, is_folder, resolved, size_of
+from harness.paths import exists, files_below, found_in, is_file, is_folder, resolved, size_of
 from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
@@ -173,7 +173,7 @@ def find_kind(source: Path) -> Kind:
 def _found(source: Path) -> str:
     """Say what a source is that cannot be converted, with what can be done with it."""
     if is_folder(source):
-        checkpoint = any(source.glob("*.index")) or exists(source / "checkpoint")
+        checkpoint = found_in(source, "*.index") or exists(source / "checkpoint")
         return f"a folder without saved_model.pb{' but with a checkpoint: freeze that first' if checkpoint else ''}"
     if source.name == "saved_model.pb":
         return f"the file of a SavedModel: name its folder {source.parent}"

@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.paths import found_in, is_file, is_folder
+from harness.paths import found_in, is_file, is_folder, is_link
 
 QNN_PACKAGE, QNN_MODULE = "onnxruntime-qnn", "onnxruntime_qnn"
 LITERT_PACKAGE, LITERT_MODULE = "ai-edge-litert", "ai_edge_litert"
@@ -82,7 +82,7 @@ class Vendor:
             for library in self.libraries:
                 Path(folder, library.name).symlink_to(library)
             stub = Path(folder, LACKING)
-            if not stub.is_symlink():
+            if not is_link(stub):
                 stub.symlink_to(self.qnn / NEEDED[1])
             before = os.environ.get("LD_LIBRARY_PATH", "")
             paths = [folder, str(self.litert), *filter(None, before.split(os.pathsep))]

@@ -103,11 +103,7 @@ def _files(path: Path, split: str | None) -> tuple[str, list[Path]]:
 
 
 def _shards(path: Path) -> list[Path]:
-    return (
-        sorted(file for file in path.parent.glob(path.name) if is_file(file))
-        if _SHARD.search(path.name)
-        else []
-    )
+    return list(filter(is_file, found_in(path.parent, path.name))) if _SHARD.search(path.name) else []
 
 
 def _stem(path: Path) -> str:

@@ -28,6 +28,7 @@ from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.model_pair import ComparedModel, Place
 from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.errors import JobError, UsageError
+from harness.paths import status
 from harness.tflite.model import ModelDescription, describe
 
 S = TypeVar("S")
@@ -78,7 +79,7 @@ class Runs:
     budget: int = OUTPUT_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
     _inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
-    _described: dict[tuple[Path, int], ModelDescription] = field(default_factory=dict, repr=False)
+    _described: dict[tuple[Path, int | None], ModelDescription] = field(default_factory=dict, repr=False)
     kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
     _found: dict[tuple[Any, ...], Detections] = field(default_factory=dict, repr=False)
 
@@ -152,7 +153,8 @@ class Runs:
 
     def _describe(self, file: Path) -> ModelDescription:
         """Describe a file that is tried, once as long as it is the same."""
-        key = file, file.stat().st_mtime_ns
+        found = status(file)
+        key = file, None if found is None else found.st_mtime_ns
         if key not in self._described:
             self._described[key] = describe(file)
         return self._described[key]

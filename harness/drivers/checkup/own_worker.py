@@ -9,7 +9,7 @@ from harness.drivers.base import DeviceInfo
 from harness.drivers.benchmark_tool.binaries import LITERT_LIBRARIES
 from harness.drivers.checkup.check import Check, State
 from harness.native.programs import NoProgramError, find_program
-from harness.paths import is_file
+from harness.paths import is_file, size_of
 from harness.profiles import Profile
 
 NAME = "our worker"
@@ -23,7 +23,7 @@ def check_own_worker(info: DeviceInfo, profile: Profile | None) -> Check:
         program = find_program(system, info.abi or "unknown")
     except NoProgramError as error:
         return Check(info.name, NAME, State.WARNING, "not there", f"{WITHOUT}; {error}", info)
-    size = f"{program.path.name}, {program.path.stat().st_size:,} bytes"
+    size = f"{program.path.name}, {size_of(program.path):,} bytes"
     library = _library(profile)
     if library is not None and not is_file(library):
         assert profile is not None

@@ -31,6 +31,7 @@ from harness.bench.engines.native_worker.session import WorkerSession
 from harness.errors import MeasurementError
 from harness.native.job import infer_command, prefetch_command, table_command
 from harness.native.protocol import Outputs
+from harness.paths import status
 
 CHUNK = 64
 """Images whose detections are kept together."""
@@ -97,11 +98,8 @@ class Chunks:
 
 
 def _stamp(path: Path) -> str:
-    try:
-        state = path.stat()
-    except OSError:
-        return ""
-    return f"{state.st_size} {state.st_mtime_ns}"
+    state = status(path)
+    return "" if state is None else f"{state.st_size} {state.st_mtime_ns}"
 
 
 @dataclass
