@@ -5,6 +5,7 @@ The builders of networks are imported late: a process that has imported LiteRT's
 
 import os
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,14 @@ def pytest_ignore_collect(collection_path, config):
     if config.option.markexpr == "fast" and TESTS in collection_path.parents:
         return True if not leads_to_fast(collection_path) else None
     return None
+
+
+def pytest_configure(config):
+    """Keep what tests cache apart from what the user has cached; processes that share the tests share it, too."""
+    if "HARNESS_CACHE" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="harness-tests-")
+        os.environ["HARNESS_CACHE"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.hookimpl(optionalhook=True)
