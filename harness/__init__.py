@@ -66,9 +66,6 @@ The rooms, in the order of the data:
     __main__       `python -m harness`
 """
 
-from importlib import import_module
-from typing import Any
-
 PUBLIC = {
     "Run": "harness.report.notebook",
     "__version__": "harness.version",
@@ -102,11 +99,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     place = PUBLIC.get(name) or ALSO.get(name)
     if place is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(place), name)
+    found: object = getattr(import_module(place), name)
+    return found
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,6 @@
 """The command line: one file a command, each parses, calls the library and prints.
 
+start             where `harness` begins, with the front page of its help kept ready
 main              the command `harness`: a table of commands, imported when used
 run               `harness run`
 detect            `harness detect`
