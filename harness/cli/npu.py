@@ -74,16 +74,19 @@ def command(
     onnxruntime-qnn, which is yours to install and has a licence of its own. devices/socs says which phone has which
     chip.
     """
+    from harness import atomic
     from harness.npu.license import require_acceptance
     from harness.npu.vendor import find_vendor
     from harness.recognize.find import find_file
 
     chips = list(_chips(socs, ctx.obj))
-    files = [(name, find_file(name, ctx.obj)) for name in models]
+    files = [(name, find_file(name, ctx.obj)) for name in dict.fromkeys(models)]
+    if output is not None:
+        _require_distinct([file for _, file in files])
     vendor = find_vendor()
     require_acceptance(vendor, accept)
     if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        atomic.make_folder(output)
     rows, found = [], []
     for name, file in files:
         for soc in chips:
@@ -100,16 +103,34 @@ def _chips(socs: Sequence[str], workspace: str | None) -> Iterator[str]:
     from harness.npu.socs import find_soc
     from harness.workspace import find_workspace
 
-    names = [name for text in socs for name in text.split(",") if name]
-    for name in dict.fromkeys(names):
-        yield find_soc(name, find_workspace(workspace)).name
+    names = [name.strip() for text in socs for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError(f"--soc {','.join(socs)}: names no chip; expected one such as SM8650")
+    yield from dict.fromkeys(find_soc(name, find_workspace(workspace)).name for name in names)
+
+
+def _require_distinct(files: Sequence[Path]) -> None:
+    """Go on only where no compiled model would be written over another one."""
+    from harness.paths import resolved
+
+    first: dict[str, Path] = {}
+    for file in files:
+        if resolved(first.setdefault(file.stem, file)) != resolved(file):
+            raise click.UsageError(
+                f"--output: {first[file.stem]} and {file} would be kept under one name; compile them one by one"
+            )
 
 
 def _compile(file: Path, soc: str, output: Path | None, vendor: Any) -> tuple[Compilation, Path | None]:
-    from harness.npu.compiler import compile_for
+    """Compile one model; a compiler that fails on it takes the others' rows down with it as little as a bad cell."""
+    from harness.errors import JobError
+    from harness.npu.compiler import Compilation, compile_for
 
     kept = None if output is None else output / f"{file.stem}_{soc}.tflite"
-    done = compile_for(file, soc, kept, vendor)
+    try:
+        done = compile_for(file, soc, kept, vendor)
+    except JobError as error:
+        return Compilation(file, soc, None, None, None, None, None, (), str(error), str(vendor)), None
     return done, kept if done.problem is None else None
 
 
@@ -121,7 +142,7 @@ def _row(name: str, done: Compilation, kept: Path | None) -> dict[str, Any]:
         "operators": done.operators,
         "partitions": done.partitions,
         "compiled_bytes": done.compiled_bytes,
-        "seconds": round(done.seconds, 2),
+        "seconds": None if done.seconds is None else round(done.seconds, 2),
         "refused": [_plain(asdict(one)) for one in done.refused],
         "problem": done.problem,
         "compiler": done.compiler,
@@ -180,7 +201,7 @@ def _say_around(found: Sequence[tuple[str, Compilation]], why: bool) -> None:
     for text in dict.fromkeys(remark for _, done in found for remark in done.remarks):
         note(f"- {text}")
     if why:
-        for name, done in found:
+        for name, done in (one for one in found if one[1].taken is not None):
             note(f"{name} for {done.soc}: {done.taken} of {done.operators} operators on the NPU")
     elif any(done.refused for _, done in found):
         note("--why says why the others are refused, and what helps")

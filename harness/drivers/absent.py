@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from harness.drivers import emulator
 from harness.drivers.adb.server import server_address
 from harness.drivers.base import Completed, DeviceInfo
 from harness.errors import DeviceError
@@ -99,7 +100,12 @@ def profile_of_absent(text: str, workspace: Workspace) -> Profile:
     Args:
         text: The user's text.
         workspace: Where the profiles are.
+
+    Raises:
+        UsageError: It is an emulator of a chip that is not known: none can be plugged in later.
     """
+    if text.startswith(emulator.PREFIX):
+        return emulator.profile_of(text, workspace)
     path = expand_user(text)
     if path.suffix == ".toml" and is_file(path):
         return load_profile(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from harness.delegates import NPU
 from harness.drivers.base import DeviceInfo
@@ -41,14 +42,16 @@ class EmulatorDevice(LocalDevice):
     Args:
         name: How the user names it.
         serial: The chip: `qualcomm-SM8650`.
+        devices: The folder of profiles whose table of chips counts; None for the one of the place where we are.
 
     Raises:
         UsageError: The chip is not known.
     """
 
-    def __init__(self, name: str, serial: str) -> None:
+    def __init__(self, name: str, serial: str, devices: Path | None = None) -> None:
         super().__init__(name, delegates=(NPU,))
-        self.soc: Soc = find_soc(serial.removeprefix(MAKER), find_workspace(None))
+        workspace = find_workspace(None) if devices is None else Workspace(devices.parent)
+        self.soc: Soc = find_soc(serial.removeprefix(MAKER), workspace)
 
     def describe(self) -> DeviceInfo:
         """Return the chip that is emulated, and what emulates it.

@@ -8,7 +8,7 @@ from typing import Any
 from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.discovery import describe_or_say_why
 from harness.errors import HarnessError, UnknownNameError, UsageError
-from harness.profiles import ConnectionKind, Profile, list_profiles
+from harness.profiles import EMULATORS, ConnectionKind, Profile, list_profiles
 from harness.workspace import Workspace
 
 DRIVERS: dict[ConnectionKind, str] = {
@@ -44,6 +44,8 @@ def open_device(profile: Profile, keep_bytes: int | None = None) -> Device:
     settings = profile.data.connection.settings()
     if keep_bytes is not None and kind in KEEPING:
         settings["keep_bytes"] = keep_bytes
+    if kind in EMULATORS:
+        settings["devices"] = profile.origin.parent  # a table of chips lies beside the profiles
     device: Device = factory(profile.name, **settings)
     return device
 

@@ -61,7 +61,7 @@ class Compilation:
         operators: Of all.
         partitions: Parts of the graph on the NPU, as the compiled file has them.
         compiled_bytes: Size of the compiled .tflite; None where there is none.
-        seconds: Wall time of the compiler.
+        seconds: Wall time of the compiler; None where it was not heard to the end.
         refused: Operators that stay on the CPU, each with its reason.
         problem: Why there is no compiled model; None where there is one.
         compiler: What compiled, with versions.
@@ -74,7 +74,7 @@ class Compilation:
     operators: int | None
     partitions: int | None
     compiled_bytes: int | None
-    seconds: float
+    seconds: float | None
     refused: tuple[RefusedOperator, ...]
     problem: str | None
     compiler: str
@@ -96,7 +96,7 @@ def compile_for(
 
     Raises:
         UsageError: They are not here, the licence was not accepted, or the file is no model for a compiler.
-        JobError: The compiler crashed or hung.
+        JobError: The compiler crashed or hung, could not be loaded, or does not know the chip: nothing is known.
     """
     if vendor is None:
         vendor = find_vendor()
@@ -107,8 +107,8 @@ def compile_for(
         ended = child_process.run(_argv(vendor, model, soc, made), timeout_s=TIMEOUT_S, env=env)
         log = parse(ended.stderr, ended.stdout)
         compiled = _compiled(made)
-        if compiled is None and not log.problems and log.taken != 0:
-            raise JobError(f"{model.name} for {soc}: {_how_it_ended(ended)}")
+        if compiled is None and log.taken != 0:
+            _require_verdict(model, soc, log, ended)
         if compiled is not None and output is not None:
             outputs.write(output, content_of(made))
         size = size_of(made) if compiled is not None else None
@@ -172,6 +172,20 @@ def _compiled(made: Path) -> tuple[CompiledModel, Graph] | None:
     with reader.malformed(made):
         found = read_compiled(graph)
     return None if found is None else (found, graph)
+
+
+def _require_verdict(model: Path, soc: str, log: CompilerLog, ended: child_process.Completed) -> None:
+    """Go on only where the compiler gave up on the model, and not on itself: else 0 of it would be taken for its word.
+
+    Raises:
+        JobError: It says nothing of the model.
+    """
+    row = find_model_reason(log)
+    if row is not None and not row.verdict:
+        said = next((f" ({words})" for words in log.problems if row.says in words), "")
+        raise JobError(f"{model.name} cannot be compiled for {soc}: {row.why}{said}: {row.remedy}")
+    if not log.problems:
+        raise JobError(f"{model.name} for {soc}: {_how_it_ended(ended)}")
 
 
 def _how_it_ended(ended: child_process.Completed) -> str:

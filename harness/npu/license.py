@@ -56,7 +56,7 @@ def is_accepted(vendor: Vendor) -> bool:
     """Whether the user accepted this licence."""
     path = license_file()
     told = schema.load_toml(path).get(KEY) if is_file(path) else None
-    return told in {ANY, _hash(vendor)}
+    return told in (ANY, _hash(vendor))  # a list is equal to none of them, and no member of a set
 
 
 def _hash(vendor: Vendor) -> str:
@@ -67,7 +67,12 @@ def _hash(vendor: Vendor) -> str:
 
 
 def _with_line(path: Path, value: str) -> str:
-    """Return the file's text with our line; lines of other makers stay."""
+    """Return the file's text with our line; lines of other makers stay.
+
+    It comes first where there is a table: behind one, it would be a key of that.
+    """
     before = content_of(path).decode("utf-8") if is_file(path) else ""
-    kept = [line for line in before.splitlines() if not re.match(rf"\s*{KEY}\s*=", line)]
-    return "\n".join([*kept, f'{KEY} = "{value}"', ""])
+    lines = before.splitlines()
+    at = next((at for at, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    kept = [line for line in lines[:at] if not re.match(rf"\s*{KEY}\s*=", line)]
+    return "\n".join([*kept, f'{KEY} = "{value}"', *lines[at:], ""])

@@ -23,6 +23,7 @@ class Reason(Strict, frozen=True, kw_only=True):
     inputs: tuple[str, ...] = ()
     says: str = ""
     model: bool = False
+    verdict: bool = True
 
     def fits(self, operator: str, refusal: Refusal, log: CompilerLog) -> bool:
         """Whether an operator was refused for this."""

@@ -70,8 +70,16 @@ def test_a_model_that_cannot_be_compiled_says_why_and_what_helps(vendor, tmp_pat
         pass
 
 
-def test_a_chip_that_the_compiler_does_not_know_is_named(vendor):
-    assert "knows no such chip" in compile_for(INT8, "SM9999", vendor=vendor).problem
+def test_a_chip_that_the_compiler_does_not_know_is_named_and_says_nothing_of_the_model(vendor):
+    with pytest.raises(JobError, match="knows no such chip"):
+        compile_for(INT8, "SM9999", vendor=vendor)
+
+
+def test_a_compiler_that_cannot_be_loaded_is_no_word_on_the_model_and_the_loaders_words_are_said(vendor):
+    words = "Could not load shared library plugin.so: libQnnHtp.so: file too short"
+    vendor.program.write_text(f"#!/bin/sh\necho 'ERROR: [a.cc:1] {words}' >&2\nexit 1\n")
+    with pytest.raises(JobError, match=r"could not be loaded.*file too short"):
+        compile_for(INT8, "SM8650", vendor=vendor)
 
 
 def test_a_compiler_that_crashes_is_an_error_with_its_last_words(vendor):
@@ -107,6 +115,18 @@ def test_no_line_of_another_maker_is_lost(vendor, tmp_path, monkeypatch):
     vendor_license.license_file().write_text('other = "x"\nqualcomm = "old"')
     vendor_license.require_acceptance(vendor, accepted=True)
     assert vendor_license.license_file().read_text().startswith('other = "x"\nqualcomm = "')
+
+
+@pytest.mark.parametrize("before", ['qualcomm = ["any"]\n', '[other]\nqualcomm = "any"\n'])
+def test_what_is_no_line_of_ours_accepts_nothing_and_does_not_hide_the_acceptance(
+    vendor, tmp_path, monkeypatch, before
+):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    vendor_license.license_file().parent.mkdir()
+    vendor_license.license_file().write_text(before)
+    assert not vendor_license.is_accepted(vendor)
+    vendor_license.require_acceptance(vendor, accepted=True)
+    assert vendor_license.is_accepted(vendor)
 
 
 def test_the_environment_has_every_library_and_the_one_that_the_package_lacks(vendor):

@@ -7,6 +7,8 @@ import os
 
 import pytest
 
+from harness.drivers.absent import profile_of_absent
+from harness.drivers.registry import find_devices
 from harness.errors import DeviceError, UsageError
 from harness.npu.context_model import End, context_model
 from harness.npu.cpu_parts import CpuPart, steps
@@ -14,6 +16,7 @@ from harness.rows import frame, pareto
 from harness.session import carry_out, prepare_asked
 from harness.tflite import reader
 from harness.tflite.compiled import Partition
+from harness.workspace import Workspace, bundled_workspace
 from tests.support.npu import compiled_like, install_stand_in
 from tests.support.observers import Recorder
 from tests.support.paths import REPOSITORY
@@ -84,6 +87,26 @@ def test_a_licence_that_was_not_accepted_keeps_the_emulator_shut(stand_in, tmp_p
 def test_a_chip_that_is_not_known_is_wrong_use(name, tmp_path):
     with pytest.raises(UsageError, match="SM8650"):
         run(tmp_path, devices=(name,))
+
+
+@pytest.mark.parametrize("name", ["emulator:qualcomm-SM8651", "emulator:apple-A18"])
+def test_a_chip_that_is_not_known_is_wrong_use_in_a_plan_too(name):
+    with pytest.raises(UsageError, match="SM8650"):
+        profile_of_absent(name, bundled_workspace())
+
+
+def test_an_emulator_that_cannot_be_used_stands_in_a_plan_under_its_name_with_its_npu():
+    profile = profile_of_absent(CHIP, bundled_workspace())
+    assert (profile.name, profile.data.delegates) == (CHIP, ("npu",))
+
+
+def test_the_table_of_chips_is_that_of_the_workspace_that_was_asked_for(tmp_path):
+    table = bundled_workspace().devices / "socs" / "qualcomm.toml"
+    own = tmp_path / "devices" / "socs" / "qualcomm.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text(table.read_text("utf-8").replace("SM8650", "SM9999"), "utf-8")
+    ((profile, device),) = find_devices("emulator:qualcomm-SM9999", Workspace(tmp_path))
+    assert (profile.name, device.soc.name) == ("emulator:qualcomm-SM9999", "SM9999")
 
 
 def test_what_lies_between_partitions_is_a_file_of_its_own():
