@@ -161,6 +161,8 @@ def _decoded(path: Path, data: bytes) -> tuple[_File, dict[str, int]]:
 def _columns(path: Path, sha256: str, file: _File, image_keys: dict[str, int]) -> GroundTruth:
     numbers = np.fromiter(chain.from_iterable(map(_numbers, file.annotations)), np.float64).reshape(-1, 9)
     ids, boxes, areas = numbers[:, :3].astype(np.int64), numbers[:, 3:7].copy(), numbers[:, 7]
+    with np.errstate(over="ignore"):  # of boxes that are no object's
+        areas = np.where(np.isnan(areas), boxes[:, 2] * boxes[:, 3], areas)
     return GroundTruth(
         path=path,
         sha256=sha256,
@@ -171,7 +173,7 @@ def _columns(path: Path, sha256: str, file: _File, image_keys: dict[str, int]) -
         image_ids=ids[:, 1].copy(),
         category_ids=ids[:, 2].copy(),
         boxes=boxes,
-        areas=np.where(np.isnan(areas), boxes[:, 2] * boxes[:, 3], areas),
+        areas=areas,
         crowd=numbers[:, 8] != 0,
         image_keys=image_keys,
     )

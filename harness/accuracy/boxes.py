@@ -28,7 +28,10 @@ class Edges(NamedTuple):
 def edges(boxes: Floats) -> Edges:
     """Return the columns of boxes, float64 [..., 4], x, y, width, height."""
     x, y, width, height = (boxes[..., k] for k in range(4))
-    return Edges(np.ascontiguousarray(x), np.ascontiguousarray(y), x + width, y + height, width * height)
+    with np.errstate(
+        over="ignore"
+    ):  # as C does: what a broken model writes may have no area that a float holds
+        return Edges(np.ascontiguousarray(x), np.ascontiguousarray(y), x + width, y + height, width * height)
 
 
 def overlaps(detected: Floats, annotated: Floats, crowd: npt.NDArray[np.bool_]) -> Floats:
@@ -41,7 +44,7 @@ def overlaps(detected: Floats, annotated: Floats, crowd: npt.NDArray[np.bool_]) 
             that lies in it.
 
     Returns:
-        float64 [...], 0…1.
+        float64 [...], 0…1; NaN where no float holds the areas.
     """
     return overlaps_of_edges(edges(detected), edges(annotated), crowd)
 
@@ -51,14 +54,13 @@ def overlaps_of_edges(detected: Edges, annotated: Edges, crowd: npt.NDArray[np.b
 
     Source: `bbIou` in pycocotools' maskApi.c, operation by operation, so that thresholds are met alike.
     """
-    width = np.minimum(detected.right, annotated.right) - np.maximum(detected.left, annotated.left)
-    height = np.minimum(detected.bottom, annotated.bottom) - np.maximum(detected.top, annotated.top)
-    shared = width * height
-    union = np.where(crowd, detected.area, detected.area + annotated.area - shared)
-    touching = (width > 0) & (height > 0)
-    # Boxes of negative sides can have a union of 0 while they touch; C then divides by it, as NumPy would.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(touching, shared / union, 0.0)
+    # Boxes of negative sides can have a union of 0 while they touch, and huge ones an endless one; C computes on.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        width = np.minimum(detected.right, annotated.right) - np.maximum(detected.left, annotated.left)
+        height = np.minimum(detected.bottom, annotated.bottom) - np.maximum(detected.top, annotated.top)
+        shared = width * height
+        union = np.where(crowd, detected.area, detected.area + annotated.area - shared)
+        return np.where((width > 0) & (height > 0), shared / union, 0.0)
 
 
 def pairwise_overlaps(first: Floats, second: Floats) -> Floats:

@@ -211,8 +211,9 @@ def _pair_blocks(detected: Detected, annotated: Annotated) -> Iterator[tuple[Int
         overlap = overlaps_of_edges(
             detected.edges.take(begin + of), annotated.edges.take(by), annotated.crowd.take(by)
         )
-        enough = np.flatnonzero(overlap >= THRESHOLDS[0])
-        yield begin + of[enough], by[enough], overlap[enough]
+        # pycocotools passes over what is less, and takes an overlap that is no number.
+        enough = np.flatnonzero(~(overlap < THRESHOLDS[0]))
+        yield begin + of[enough], by[enough], np.nan_to_num(overlap[enough], nan=np.inf, posinf=np.inf)
 
 
 def _same_keys(keys: Ints, others: Ints) -> tuple[Ints, Ints]:

@@ -239,6 +239,24 @@ def test_an_annotation_with_id_zero_counts_as_in_pycocotools_with_a_warning(tmp_
     assert "id 0" in result.warnings[0]
 
 
+@pytest.mark.parametrize("side", [1e-300, 1e-160, 1e-9, 0.0, -5.0, 1e10, 1e155, 1e200, 1e308])
+def test_boxes_that_no_camera_sees_count_as_in_pycocotools_without_a_warning(tmp_path, side):
+    boxes = ((0, 0, side, side), (-side / 2, 0, side, side), (0, 0, side, 32), (10, 10, 50, 50))
+    rows = [annotation(k + 1, category=k, box=box, area=1024.0 * k) for k, box in enumerate(boxes)]
+    del rows[0]["area"]
+    if side > 1e100:
+        del rows[0]  # an area that no float holds is refused where it is written
+    truth = write_truth(tmp_path / "a.json", rows, categories=range(4))
+    found = [detection(category=k, box=box) for k, box in enumerate(boxes)]
+    (tmp_path / "d.json").write_text(json.dumps(found))
+    with np.errstate(all="ignore"):
+        dense = [row | {"area": row.get("area", row["bbox"][2] * row["bbox"][3])} for row in rows]
+        stats = reference(
+            write_truth(tmp_path / "dense.json", dense, categories=range(4)), tmp_path / "d.json"
+        ).stats
+    assert values(evaluate(truth, tmp_path / "d.json").figures) == pytest.approx(stats.tolist(), abs=1e-9)
+
+
 def test_negative_ids_are_evaluated(tmp_path):
     truth = write_truth(tmp_path / "a.json", [annotation(5, image=-2)], images=(-2, 4))
     assert evaluate(truth, [detection(image=-2)]).figures.map == pytest.approx(1.0, abs=1e-9)
