@@ -30,7 +30,7 @@ from harness.paths import content_of, found_in, is_file, is_folder, resolved, st
 
 SPLITS = ("val", "test", "eval", "train")
 """Of several files, those of the first of these are evaluated."""
-_SHARD = re.compile(r"-(?:\d{5}|\?{5}|\*)-of-\d{5}$")
+_SHARD = re.compile(r"-(?:\d{5}|\?{5}|\*)-of-(\d{5})$")
 _FILE = re.compile(r"\.(?:tf_?records?|record)s?(?:\.gz)?(?:-(?:\d{5}|\?{5}|\*)-of-\d{5})?$", re.IGNORECASE)
 _ENDINGS = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"))
 _PREFIX = "image/object/"
@@ -69,6 +69,8 @@ def convert(path: Path, split: str | None = None) -> Converted:
         OutputError: The cache cannot be written.
     """
     name, files = _files(path, split)
+    if files != [path]:
+        _refuse_missing_shards(path, files)
     map_file = _label_map(files[0].parent)
     folder = cache_folder() / "datasets" / f"{plain_name(name)}-{_key(files, map_file)}"
     annotations = folder / "instances.json"
@@ -104,6 +106,17 @@ def _files(path: Path, split: str | None) -> tuple[str, list[Path]]:
 
 def _shards(path: Path) -> list[Path]:
     return list(filter(is_file, found_in(path.parent, path.name))) if _SHARD.search(path.name) else []
+
+
+def _refuse_missing_shards(path: Path, files: Iterable[Path]) -> None:
+    """Refuse a part of a data set that stands for all of it: each shard says how many there are."""
+    counts = Counter(int(match[1]) for file in files if (match := _SHARD.search(file.name)))
+    for expected, found in counts.items():
+        if found != expected or len(counts) > 1:
+            raise DatasetError(
+                f"{path}: found {first_few([file.name for file in files])}: {found} of {expected} shards; expected all "
+                "of one set: fetch the others, or name one file alone to evaluate its part"
+            )
 
 
 def _stem(path: Path) -> str:

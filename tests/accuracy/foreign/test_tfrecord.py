@@ -81,6 +81,19 @@ def test_shards_are_one_data_set_and_one_may_be_compressed(folder):
     assert find_dataset(folder).image_ids == (7, 8, 42), "of a folder, val is evaluated"
 
 
+def test_a_part_of_the_shards_never_stands_for_all_of_them(folder):
+    (folder / VAL).unlink()
+    (folder / "train.tfrecord-00001-of-00002").unlink()
+    for named in (folder, folder / "train.tfrecord-?????-of-00002", folder / "train.tfrecord-*-of-00002"):
+        with pytest.raises(DatasetError, match="1 of 2 shards; expected all"):
+            find_dataset(named)
+    alone = folder / "train.tfrecord-00000-of-00002"
+    assert len(find_dataset(alone).image_ids) == 1, "one that is named is meant"
+    shutil.copy(alone, folder / "train.tfrecord-00000-of-00001")
+    with pytest.raises(DatasetError, match="of one set"):
+        find_dataset(folder)
+
+
 def test_images_are_written_once_and_again_when_the_file_changes(folder):
     first = find_dataset(folder / VAL).annotations
     stamp = first.stat().st_mtime_ns
