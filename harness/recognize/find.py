@@ -67,7 +67,9 @@ def _refuse_other_kinds(path: Path) -> None:
     """
     hint = export_hint(path)
     if hint:
-        raise ModelError(f"{path}: {hint}")
+        raise ModelError(
+            f"{path}: {hint if exists(path) else f'no such file; by its name it would be {hint}'}"
+        )
 
 
 def split_name(text: str) -> tuple[str | None, str]:

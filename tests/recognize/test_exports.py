@@ -21,10 +21,18 @@ from harness.workspace import bundled_workspace
 )
 def test_a_file_of_another_kind_is_refused_with_the_way_to_a_tflite(name, way, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
     for find in (lambda: find_model(name, bundled_workspace()), lambda: find_file(name, None)):
         with pytest.raises(ModelError) as error:
             find()
-        assert way in str(error.value)
+        assert way in str(error.value) and "no such" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing_whatever_its_kind(tmp_path):
+    with pytest.raises(
+        ModelError, match=r"frozen\.pb: no such file; by its name it would be a TensorFlow graph"
+    ):
+        find_file(str(tmp_path / "frozen.pb"), None)
 
 
 def test_the_folder_of_a_saved_model_is_known(tmp_path):
