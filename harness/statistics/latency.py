@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,15 +97,16 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     measured = [np.asarray(durations, dtype=np.int64) for durations in processes if len(durations)]
     if not measured:
         return None
-    pooled = np.concatenate(measured) / NS_PER_MS
+    joined = np.concatenate(measured)
+    pooled = joined / NS_PER_MS
     mean, std = _mean_and_std(pooled)
-    inside = [spread(durations) for durations in measured]
+    inside, ordered = _spreads(measured)
     medians = np.array([one.median for one in inside])
     interval = _interval_of(measured, medians)
     low, high = (None, None) if interval is None else (bound / NS_PER_MS for bound in interval)
-    pooled.sort()
+    pooled = ordered / NS_PER_MS
     change = drift(medians.tolist())
-    tails, worths = _quantiles(pooled, measured)
+    tails, worths = _quantiles(pooled, joined, np.array([durations.size for durations in measured]))
     return LatencySummary(
         n_samples=pooled.size,
         n_processes=len(measured),
@@ -139,23 +141,24 @@ def _mean_and_std(values: Floats) -> tuple[float, float | None]:
 
 
 def _quantiles(
-    ordered: Floats, processes: Sequence[Durations]
+    ordered: Floats, joined: Durations, sizes: npt.NDArray[np.int64]
 ) -> tuple[dict[str, float | None], dict[str, int]]:
     """Return the quantiles that the samples can bound (linear interpolation, Hyndman & Fan type 7).
 
-    The second dictionary says how many samples they are worth for those that differing processes alone do not bound.
+    `joined` are the samples in ns, of one process after another, and `sizes` how many each of these has. The second
+    dictionary says how many samples they are worth for those that differing processes alone do not bound.
     """
     found: dict[str, float | None] = dict.fromkeys(QUANTILES)
+    values = {
+        name: _interpolated(ordered, q) for name, q in QUANTILES.items() if ordered.size >= runs_needed(q)
+    }
+    independent = _worths(joined, sizes, [value * NS_PER_MS for value in values.values()])
     worths: dict[str, int] = {}
-    for name, q in QUANTILES.items():
-        if ordered.size < runs_needed(q):
-            continue
-        value = _interpolated(ordered, q)
-        independent = worth(processes, value * NS_PER_MS)
-        if independent >= runs_needed(q):
+    for (name, value), number in zip(values.items(), independent, strict=True):
+        if number >= runs_needed(QUANTILES[name]):
             found[name] = value
         else:
-            worths[name] = int(independent)
+            worths[name] = int(number)
     return found, worths
 
 
@@ -166,13 +169,29 @@ def worth(processes: Sequence[Durations], limit: float) -> float:
     processes' own shares show it, against that of as many independent samples (Kish, Survey Sampling, 1965, § 5.4). One
     process shows no such variance.
     """
-    sizes = np.array([durations.size for durations in processes])
-    above = np.array([np.count_nonzero(durations > limit + 0.5) for durations in processes])
-    n, k = int(sizes.sum()), sizes.size
-    share = float(above.sum()) / n
-    if k < 2 or not 0 < share < 1:
+    kept = [durations for durations in processes if durations.size]
+    sizes = np.array([durations.size for durations in kept])
+    return _worths(np.concatenate(kept), sizes, [limit])[0]
+
+
+def _worths(joined: Durations, sizes: npt.NDArray[np.int64], limits: Sequence[float]) -> list[float]:
+    """Return `worth` for several limits, of processes that stand one after another: all are counted at once."""
+    n, k = joined.size, sizes.size
+    if k < 2 or not limits:
+        return [float(n)] * len(limits)
+    higher = joined > np.array(limits)[:, None] + 0.5
+    above = np.add.reduceat(higher, sizes.cumsum() - sizes, axis=1, dtype=np.int64)
+    shares = np.add.reduce(above, axis=1) / n
+    from_shares = above - shares[:, None] * sizes
+    squares = np.add.reduce(from_shares * from_shares, axis=1).tolist()
+    return [_effective(n, k, *each) for each in zip(shares.tolist(), squares, strict=True)]
+
+
+def _effective(n: int, k: int, share: float, squares: float) -> float:
+    """Return n divided by the design effect of a share; `squares` is the sum of those of the k processes' distances."""
+    if not 0 < share < 1:
         return float(n)
-    variance = k / (k - 1) * float(np.square(above - share * sizes).sum())
+    variance = k / (k - 1) * squares
     return n / max(variance / (n * share * (1 - share)), 1.0)
 
 
@@ -265,6 +284,7 @@ def order_ranks(n: int, q: float, confidence: float = CONFIDENCE) -> tuple[int, 
     return binomial_quantile(tail, n, q), binomial_quantile(1.0 - tail, n, q) + 1
 
 
+@cache
 def runs_needed(q: float, confidence: float = CONFIDENCE) -> int:
     """Return the smallest n whose largest sample bounds quantile `q`: 1 - q^n >= (1 + confidence) / 2.
 
@@ -333,3 +353,34 @@ def spread(durations: Durations) -> Spread:
     if scale == 0.0:
         scale = float(distance.mean()) / 0.7979
     return Spread(median, len(distance) - int(distance.searchsorted(3.5 * scale, side="right")))
+
+
+def _spreads(processes: Sequence[Durations]) -> tuple[list[Spread], Durations]:
+    """Return the spread of each process, and all samples in ascending order.
+
+    Processes of as many samples, the usual ones, are done at once. Each is sorted by itself first: then the samples of
+    all, and each one's distances, are a few runs in order, which a stable sort needs only to merge.
+    """
+    n, k = processes[0].size, len(processes)
+    joined = np.concatenate(processes)
+    if k < 2 or joined.size != n * k or any(durations.size != n for durations in processes):
+        return [spread(durations) for durations in processes], np.sort(joined)
+    rows = joined.reshape(k, n)
+    rows.sort(axis=1)
+    medians = _middles(rows)
+    distances = np.abs(rows - medians[:, None])
+    distances.sort(axis=1, kind="stable")
+    scales = _middles(distances) / 0.6745
+    far = np.add.reduce(distances > 3.5 * scales[:, None], axis=1, dtype=np.int64)
+    each = zip(medians.tolist(), far.tolist(), scales.tolist(), processes, strict=True)
+    found = [Spread(middle, n_far) if scale else spread(own) for middle, n_far, scale, own in each]
+    return found, np.sort(joined, kind="stable")
+
+
+def _middles(ordered: npt.NDArray[Any]) -> Floats:
+    """Return the median of each row, its numbers ascending: `_middle_of_sorted` of each."""
+    half = ordered.shape[1] // 2
+    if ordered.shape[1] % 2:
+        return ordered[:, half].astype(np.float64)
+    middles: Floats = (ordered[:, half - 1] + ordered[:, half]) / 2
+    return middles

@@ -264,3 +264,30 @@ def test_the_design_effect_is_kishs():
     processes = [np.full(10, 1), np.full(10, 3)]
     assert stats.worth(processes, 2.0) == pytest.approx(20 / (2 * 50 / (20 * 0.25)))
     assert stats.worth(processes[:1], 2.0) == 10
+
+
+@pytest.mark.parametrize("values", [(1, 10**12), (5, 7)], ids=["any", "mostly equal"])
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_processes_of_as_many_samples_are_summarized_as_each_by_itself(values, data):
+    n = data.draw(st.integers(1, 40))
+    one = st.lists(st.integers(*values), min_size=n, max_size=n)
+    processes = [np.array(each, np.int64) for each in data.draw(st.lists(one, min_size=2, max_size=9))]
+    found = stats.summarize(processes)
+    assert found is not None
+    assert found.outlier_share == sum(stats.spread(each).n_far for each in processes) / (n * len(processes))
+    assert found.median_ms == stats.median_of(processes) / 1e6
+    assert found.max_ms == max(each.max() for each in processes) / 1e6
+
+
+def test_what_several_quantiles_are_worth_is_what_each_is_worth_by_itself():
+    rng = np.random.default_rng(8)
+    for sizes in ((300,) * 5, (200, 310, 290, 400, 300, 280, 350, 90, 310)):
+        processes = [lognormal(rng, n, level=20.0 + k) for k, n in enumerate(sizes)]
+        pooled = np.sort(np.concatenate(processes) / 1e6)
+        found = stats.summarize(processes)
+        assert found is not None
+        for name, number in found.worth.items():
+            limit = float(np.quantile(pooled, stats.QUANTILES[name])) * 1e6
+            assert number == int(stats.worth(processes, limit))
+        assert found.worth
