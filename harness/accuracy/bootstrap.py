@@ -25,12 +25,14 @@ C. F. J. Wu: A general theory for jackknife variance estimation. Annals of Stati
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +41,23 @@ from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco import chosen_images, clusters_of
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
-from harness.accuracy.resample import Category, Weights, categories, mean_average_precision
+from harness.accuracy.resample import (
+    AveragePrecision,
+    Category,
+    Weights,
+    average_precisions,
+    categories,
+    mean_of,
+)
 from harness.errors import UsageError
 from harness.statistics.distributions import t_quantile, t_two_sided
 
 Floats = npt.NDArray[np.float64]
 Clusters = npt.NDArray[np.int64]
+
+T = TypeVar("T")
+Known = dict[bytes, tuple[AveragePrecision, AveragePrecision]]
+"""The APs of categories, of all images and of each half, by the hash of the draw and of the category."""
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -91,6 +104,7 @@ def map_interval(
     image_ids: Sequence[int] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    known: Known | None = None,
 ) -> Interval:
     """Compute the mAP and its 95 % interval over images.
 
@@ -100,6 +114,7 @@ def map_interval(
         image_ids: The images that were evaluated; all for None.
         resamples: How many halves are drawn.
         seed: The same seed gives the same interval.
+        known: What was evaluated before is taken from here, and the rest is added.
 
     Raises:
         UsageError: Fewer than 2 resamples, no images, or images that are not in the annotations.
@@ -107,7 +122,7 @@ def map_interval(
     chosen = chosen_images(truth, image_ids)
     matches = match(truth, detections, chosen)
     clusters = clusters_of(truth, chosen)
-    return interval(categories(matches), len(matches.image_ids), resamples, seed, clusters)
+    return interval(categories(matches), len(matches.image_ids), resamples, seed, clusters, known)
 
 
 def paired_difference(
@@ -117,6 +132,7 @@ def paired_difference(
     image_ids: Sequence[int] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    known: Known | None = None,
 ) -> PairedDifference:
     """Compare two models' mAPs on the same images: each half is evaluated for both.
 
@@ -130,6 +146,7 @@ def paired_difference(
         image_ids: The images that were evaluated; all for None.
         resamples: How many halves are drawn.
         seed: The same seed gives the same result.
+        known: As in `map_interval`.
 
     Raises:
         UsageError: Fewer than 2 resamples, no images, or images that are not in the annotations.
@@ -137,7 +154,9 @@ def paired_difference(
     chosen = chosen_images(truth, image_ids)
     before, after = (match(truth, table, chosen) for table in (first, second))
     clusters = clusters_of(truth, chosen)
-    return difference(categories(before), categories(after), len(before.image_ids), resamples, seed, clusters)
+    return difference(
+        categories(before), categories(after), len(before.image_ids), resamples, seed, clusters, known
+    )
 
 
 def interval(
@@ -146,13 +165,14 @@ def interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
     clusters: Clusters | None = None,
+    known: Known | None = None,
 ) -> Interval:
     """Compute the interval from matches, as `map_interval` does from detections.
 
     `clusters`, int64 [I], numbers what is drawn as one; each image for itself for None.
     """
     drawn = _each(n_images) if clusters is None else clusters
-    whole, halves = _evaluate([found], drawn, resamples, seed)
+    whole, halves = _evaluate([found], drawn, resamples, seed, known)
     low, high = _bounds(whole[0], halves[0], _count(drawn))
     return Interval(_known(whole[0]), _within(low, 0.0), _within(high, 0.0))
 
@@ -164,10 +184,11 @@ def difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
     clusters: Clusters | None = None,
+    known: Known | None = None,
 ) -> PairedDifference:
     """Compute the difference from matches, as `paired_difference` does from detections; `clusters` as in `interval`."""
     drawn = _each(n_images) if clusters is None else clusters
-    whole, halves = _evaluate([first, second], drawn, resamples, seed)
+    whole, halves = _evaluate([first, second], drawn, resamples, seed, known)
     change = whole[1] - whole[0]
     low, high, p = _difference_bounds(change, halves[1] - halves[0], _count(drawn))
     ends = _within(low, -1.0), _within(high, -1.0)
@@ -190,6 +211,7 @@ def contrasts(
     image_ids: Sequence[int] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    known: Known | None = None,
 ) -> tuple[list[float | None], list[Contrast]]:
     """Compute sums of several models' mAPs, with intervals from the same halves of the images.
 
@@ -201,6 +223,7 @@ def contrasts(
         image_ids: The images that were evaluated; all for None.
         resamples: How many halves are drawn.
         seed: The same seed gives the same result.
+        known: As in `map_interval`.
 
     Returns:
         The M mAPs, None where there is nothing to average, and the K sums.
@@ -209,7 +232,7 @@ def contrasts(
     found = [categories(match(truth, table, chosen)) for table in tables]
     clusters = clusters_of(truth, chosen)
     drawn = _each(len(chosen)) if clusters is None else clusters
-    whole, halves = _evaluate(found, drawn, resamples, seed)
+    whole, halves = _evaluate(found, drawn, resamples, seed, known)
     sums = []
     for row in weights:
         value = float(row @ np.array(whole))
@@ -270,26 +293,45 @@ def _count(clusters: Clusters) -> int:
 
 
 def _evaluate(
-    models: list[list[Category]], clusters: Clusters, resamples: int, seed: int
+    models: list[list[Category]], clusters: Clusters, resamples: int, seed: int, known: Known | None = None
 ) -> tuple[list[float], Floats]:
-    """Return the mAP of all images for each model, and those of the halves, float64 [models, resamples]."""
-    n_images = len(clusters)
+    """Return the mAP of all images for each model, and those of the halves, float64 [models, resamples].
+
+    Categories in which several models were right and wrong alike are evaluated once.
+    """
     if resamples < 2:
         raise UsageError(f"{resamples} resamples leave no interval: give 2 or more, {RESAMPLES} is usual")
-    everything = np.ones((1, n_images), np.int32)
-    whole = [float(mean_average_precision(found, everything)[0]) for found in models]
-    largest = max((len(category.images) for found in models for category in found), default=1)
+    known = {} if known is None else known
+    draw = hashlib.sha256(f"{resamples} {seed} ".encode() + clusters.tobytes()).digest()
+    keys = [[draw + category.content for category in found] for found in models]
+    pairs = zip((key for row in keys for key in row), (one for found in models for one in found), strict=True)
+    new = {key: category for key, category in pairs if key not in known}
+    known.update(zip(new, _precisions(list(new.values()), clusters, resamples, seed), strict=True))
+    whole = [float(mean_of([known[key][0] for key in row], 1)[0]) for row in keys]
+    return whole, np.stack([mean_of([known[key][1] for key in row], resamples) for row in keys])
+
+
+def _precisions(
+    found: list[Category], clusters: Clusters, resamples: int, seed: int
+) -> list[tuple[AveragePrecision, AveragePrecision]]:
+    """Return the APs of categories, of all images and of each half."""
+    n_images = len(clusters)
+    whole = average_precisions(found, np.ones((1, n_images), np.int32))
+    largest = max((len(category.images) for category in found), default=1)
     block = min(max(_BLOCK_ELEMENTS // max(largest, n_images), 1), _MOST_IN_BLOCK)
 
-    def work(weights: Weights) -> Floats:
-        of_images = weights.take(clusters, axis=1)
-        return np.stack([mean_average_precision(found, of_images) for found in models])
+    def work(weights: Weights) -> list[AveragePrecision]:
+        return average_precisions(found, weights.take(clusters, axis=1))
 
-    blocks = _in_threads(work, draw_halves(_count(clusters), resamples, seed, block))
-    return whole, np.concatenate(list(blocks), axis=1)
+    blocks = list(_in_threads(work, draw_halves(_count(clusters), resamples, seed, block))) if found else []
+    halves = [
+        (np.concatenate([ap for ap, _ in parts]), np.concatenate([is_known for _, is_known in parts]))
+        for parts in zip(*blocks, strict=True)
+    ]
+    return list(zip(whole, halves, strict=True))
 
 
-def _in_threads(work: Callable[[Weights], Floats], blocks: Iterator[Weights]) -> Iterator[Floats]:
+def _in_threads(work: Callable[[Weights], T], blocks: Iterator[Weights]) -> Iterator[T]:
     """Map in order with all cores; NumPy's loops run at the same time. A few blocks are under way at once."""
     threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads, thread_name_prefix="resample") as pool:

@@ -9,7 +9,8 @@ them is in one running count for all thresholds. A category's detections behind 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any
@@ -44,6 +45,15 @@ class Category:
     hits: tuple[Ints, ...]
     ignored: tuple[Ints, ...]
 
+    @property
+    def content(self) -> bytes:
+        """A hash of all of it: two with the same have the same mAP for every weighting."""
+        found = hashlib.sha256()
+        for part in (self.truth_images, self.images, *self.hits, *self.ignored):
+            found.update(len(part).to_bytes(8, "little"))
+            found.update(np.ascontiguousarray(part).data)
+        return found.digest()
+
 
 def categories(matches: Matches) -> list[Category]:
     """Return the categories that have something to be found."""
@@ -75,13 +85,30 @@ def mean_average_precision(found: list[Category], weights: Weights) -> Floats:
         float64 [B], 0…1; NaN where no image with annotations counts. As in COCO, a category without
         annotations in the images is left out of the mean.
     """
-    total, known = np.zeros(len(weights)), np.zeros(len(weights), np.int64)
+    return mean_of(average_precisions(found, weights), len(weights))
+
+
+AveragePrecision = tuple[Floats, npt.NDArray[np.bool_]]
+"""The AP of each weighting, float64 [B], and whether an image with the category's annotations counts there."""
+
+
+def average_precisions(found: list[Category], weights: Weights) -> list[AveragePrecision]:
+    """Compute the AP of each category for each weighting, int32 [B, I]."""
     by_image, room = _by_image(weights), _Room(int(weights.max(initial=0)))
+    several = []
     for category in found:
         wanted = by_image.take(category.truth_images, axis=0).sum(axis=0, dtype=np.int64)[: len(weights)]
-        total += _average_precision(category, by_image, wanted, room)
-        known += wanted > 0
-    means: Floats = np.divide(total, known, out=np.full(len(weights), np.nan), where=known > 0)
+        several.append((_average_precision(category, by_image, wanted, room), wanted > 0))
+    return several
+
+
+def mean_of(several: Sequence[AveragePrecision], n_weightings: int) -> Floats:
+    """Return the mean over the categories that have annotations, float64 [B]; NaN where none has."""
+    total, known = np.zeros(n_weightings), np.zeros(n_weightings, np.int64)
+    for precision, is_known in several:
+        total += precision
+        known += is_known
+    means: Floats = np.divide(total, known, out=np.full(n_weightings, np.nan), where=known > 0)
     return means
 
 

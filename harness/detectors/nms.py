@@ -113,6 +113,22 @@ def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floa
     return _by_class(boxes, scores, weights, best, settings)
 
 
+def least_needed(scores: Floats, n_classes: int, settings: NmsSettings) -> np.float32 | None:
+    """Return the score of what was taken last; None where there was room for more.
+
+    What scores less, with all of its classes, cannot have changed what is kept.
+
+    Args:
+        scores: Those of `Kept`.
+        n_classes: Columns of the scores that were given to `suppress`.
+        settings: Those that were given to it.
+    """
+    n = min(settings.classes_per_detection, n_classes) if settings.kind == "fast" else 1
+    if len(scores) < settings.max_detections * n:
+        return None
+    return np.float32(scores[::n].min())
+
+
 def _best_of_rows(scores: Floats) -> tuple[Floats, Floats]:
     """Return each box's best score, and the scores with -inf for what is not a number."""
     best = greatest_of_rows(scores)

@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from harness.accuracy.annotations import ImageRow
-from harness.accuracy.bootstrap import difference, draw_halves, interval, map_interval, paired_difference
+from harness.accuracy.bootstrap import (
+    contrasts,
+    difference,
+    draw_halves,
+    interval,
+    map_interval,
+    paired_difference,
+)
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.resample import Category, categories, mean_average_precision
 from harness.errors import UsageError
+from harness.statistics.distributions import t_quantile
 
 NONE = np.empty(0, np.int64)
 
@@ -159,3 +167,38 @@ def test_one_resample_is_refused(random_data):
     truth = random_data.one_object((10, 10, 50, 50))
     with pytest.raises(UsageError, match="1 resamples leave no interval"):
         map_interval(truth, DetectionTable(np.empty((0, 7))), resamples=1)
+
+
+def test_what_was_evaluated_before_is_not_evaluated_again_and_changes_no_digit(random_data):
+    random = np.random.default_rng(12)
+    truth, pool = random_data.truth(random)
+    tables = [random_data.detections(random, truth, pool) for _ in range(2)]
+    known, n_known = {}, 0
+    for first, second in ((0, 1), (1, 0), (0, 0)):
+        pair = tables[first], tables[second]
+        found = paired_difference(truth, *pair, resamples=300, known=known)
+        assert found == paired_difference(truth, *pair, resamples=300)
+        n_known = n_known or len(known)
+        assert len(known) == n_known > 0
+    assert map_interval(truth, tables[1], resamples=300, seed=1, known=known) == map_interval(
+        truth, tables[1], resamples=300, seed=1
+    )
+    assert len(known) > n_known, "another seed draws other halves"
+
+
+def test_halves_are_evaluated_as_each_model_by_itself_to_the_last_bit(random_data):
+    random = np.random.default_rng(13)
+    truth, pool = random_data.truth(random)
+    tables = [random_data.detections(random, truth, pool) for _ in range(2)]
+    n_images, weights = len(truth.images), np.array([[-1.0, 1.0, 0.0]])
+    found = [categories(match(truth, table)) for table in tables]
+    halves = np.concatenate(list(draw_halves(n_images, 90, 0, 40)))
+    alone = [mean_average_precision(one, halves) for one in found]
+    values, (sum_,) = contrasts(truth, [*tables, tables[0]], weights, resamples=90)
+    expected = difference(*found, n_images, resamples=90)
+    assert (sum_.low, sum_.high) == (expected.low, expected.high)
+    assert values[0] == values[2] == mean_average_precision(found[0], np.ones((1, n_images), np.int32))[0]
+    error = np.std((alone[1] - alone[0])[~np.isnan(alone[1] - alone[0])], ddof=1)
+    n_half = n_images // 2
+    reach = t_quantile(0.975, n_images - 1) * np.sqrt(n_half / (n_images - n_half)) * error
+    assert expected.high - expected.difference == pytest.approx(reach, rel=1e-12)

@@ -18,7 +18,8 @@ from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.pipeline import ImageDetections, Recipe
 from harness.accuracy.worst import best_threshold
-from harness.detectors.heads import keep
+from harness.detectors.base import Detections as KeptDetections
+from harness.detectors.heads import Candidates, keep
 from harness.diagnosis.loss import shapley
 from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
 from harness.diagnosis.loss.loss import Loss
@@ -183,18 +184,21 @@ def _mix_image(
     thresholds = [reader.decoder.settings.score_threshold for reader in readers]
     mixer = CandidateMixer(*drop_low_candidates(found[0], found[1], min(thresholds)), thresholds[0])
     made: dict[Subset, ImageDetections] = {}
-    for subset in (_without_effectless(one, mixer) for one in chosen):
+    mixed: dict[Subset, tuple[Candidates, KeptDetections]] = {}
+    for subset in chosen:
         which = int("settings" in subset)
-        geometry = raws[which].geometry
-        if subset not in made and geometry is not None:
-            kept = keep(mixer.mix(subset), readers[which].decoder.settings)
-            made[subset] = recipes[which].finish(raws[0].image_id, kept, geometry)
-    return [made[_without_effectless(one, mixer)] for one in chosen]
-
-
-def _without_effectless(subset: Subset, mixer: CandidateMixer) -> Subset:
-    """Drop a part that changes nothing in this image, so that the same mixture is not decoded twice."""
-    return subset - {"missed"} if mixer.same_candidates else subset
+        geometry, settings = raws[which].geometry, readers[which].decoder.settings
+        before = subset - {"missed"}
+        if before in made and mixer.same_candidates:
+            made[subset] = made[before]
+            continue
+        candidates = mixer.mix(subset)
+        if before in made and mixer.is_too_low(candidates, *mixed[before], settings):
+            made[subset] = made[before]
+        elif geometry is not None:
+            mixed[subset] = candidates, keep(candidates, settings)
+            made[subset] = recipes[which].finish(raws[0].image_id, mixed[subset][1], geometry)
+    return [made[one] for one in chosen]
 
 
 def _parts(
@@ -211,6 +215,7 @@ def _parts(
         [*(tables[subset] for subset in chosen), *real],
         np.vstack([shares, left]),
         loss.quantized.detections.image_ids,
+        known=runs.halves,
     )
     by_subset = dict(zip(chosen, values, strict=False))
     whole = frozenset(names)

@@ -67,7 +67,8 @@ def measure_loss(pair: ModelPair, runs: Runs) -> Loss:
 def _accuracy(model: ComparedModel, runs: Runs) -> Accuracy:
     found = runs.detections(model)
     figures = evaluate(runs.truth, found.table, found.image_ids).figures
-    return Accuracy(model, found, figures, map_interval(runs.truth, found.table, found.image_ids))
+    interval = map_interval(runs.truth, found.table, found.image_ids, known=runs.halves)
+    return Accuracy(model, found, figures, interval)
 
 
 def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:

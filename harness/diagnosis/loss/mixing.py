@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.accuracy.boxes import pairwise_overlaps
+from harness.detectors.base import Detections
 from harness.detectors.heads import Candidates
-from harness.detectors.nms import Floats, greatest_of_rows
+from harness.detectors.nms import Floats, NmsSettings, greatest_of_rows, least_needed
 from harness.diagnosis.loss.shapley import Subset
 
 CANDIDATE_PARTS = ("scores", "boxes", "labels", "missed")
@@ -79,6 +80,26 @@ class CandidateMixer:
     def same_candidates(self) -> bool:
         """Whether both models have the same candidates above the threshold, so that `missed` changes nothing."""
         return not self._compared[2].any()
+
+    def is_too_low(
+        self, other: Candidates, mixed: Candidates, kept: Detections, settings: NmsSettings
+    ) -> bool:
+        """Tell whether what is kept of another mixture, with or without `missed`, is the same.
+
+        It is where what `missed` changes scores less, in both mixtures, than what suppression took last: candidates are
+        taken by falling score until there are enough.
+
+        Args:
+            other: The other mixture: `missed` is all that differs.
+            mixed: The mixture.
+            kept: What suppression kept of it.
+            settings: Those of the suppression.
+        """
+        least, rows = least_needed(kept.scores, mixed.scores.shape[1], settings), self._compared[2]
+        if least is None:
+            return False
+        best, weights = greatest_of_rows(mixed.scores[rows]), [one.weights for one in (other, mixed)]
+        return all(w is not None and bool(((w[rows] >= 0) & (best * w[rows] < least)).all()) for w in weights)
 
 
 def drop_low_candidates(

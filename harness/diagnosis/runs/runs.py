@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from harness.accuracy.annotations import GroundTruth
-from harness.accuracy.bootstrap import PairedDifference, paired_difference
+from harness.accuracy.bootstrap import Known, PairedDifference, paired_difference
 from harness.accuracy.dataset import Dataset, ImageEntry
 from harness.accuracy.detections import DetectionTable
 from harness.accuracy.image_files import UnreadableImageError
@@ -71,6 +71,7 @@ class Runs:
         truth: Their annotations.
         on_step: Called with the progress.
         budget: Bytes of raw outputs that may still be kept.
+        halves: APs of halves of the images that were evaluated before.
     """
 
     dataset: Dataset
@@ -81,6 +82,7 @@ class Runs:
     _inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
     _described: dict[tuple[Path, int | None], ModelDescription] = field(default_factory=dict, repr=False)
     kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
+    halves: Known = field(default_factory=dict, repr=False)
     _found: dict[tuple[Any, ...], Detections] = field(default_factory=dict, repr=False)
 
     def image_ids(self, n_images: int | None = None) -> tuple[int, ...]:
@@ -124,7 +126,7 @@ class Runs:
 
     def compare(self, first: Detections, second: Detections) -> PairedDifference:
         """Return the paired difference of two mAPs, with its 95 % interval over images."""
-        return paired_difference(self.truth, first.table, second.table, first.image_ids)
+        return paired_difference(self.truth, first.table, second.table, first.image_ids, known=self.halves)
 
     def raw(
         self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None

@@ -94,6 +94,29 @@ def test_what_no_mixture_would_keep_is_left_out_without_any_difference():
             assert np.array_equal(getattr(whole, name), getattr(rest, name))
 
 
+@pytest.mark.parametrize("kind", ["fast", "regular", "class-aware", "none"])
+def test_what_is_missed_below_the_last_that_is_taken_changes_nothing_that_is_kept(kind):
+    chance = np.random.default_rng(6)
+    settings = NmsSettings(kind, 0.05, 0.5, 8, classes_per_detection=2)
+    counts = {True: 0, False: 0}
+    for _ in range(25):
+        boxes = [np.sort(chance.random((60, 2, 2)), axis=1).reshape(60, 4) for _ in range(2)]
+        first = chance.random((60, 3)) ** 3
+        scores = [first, first * chance.uniform(0.7, 1.3, (60, 3))]
+        sides = [candidates(b, s, chance.random(60)) for b, s in zip(boxes, scores, strict=True)]
+        mixer = CandidateMixer(*drop_low_candidates(*sides, 0.05), 0.05)
+        for parts in subsets(("scores", "boxes", "labels")):
+            mixed, other = mixer.mix(parts), mixer.mix(parts | {"missed"})
+            kept, again = keep(mixed, settings), keep(other, settings)
+            same = all(
+                np.array_equal(getattr(kept, n), getattr(again, n)) for n in ("boxes", "scores", "classes")
+            )
+            too_low = mixer.is_too_low(other, mixed, kept, settings)
+            counts[too_low] += 1
+            assert same or not too_low
+    assert counts[True] and (kind == "none" or counts[False])
+
+
 def row(box, score, category, image=1):
     return [image, *box, score, category]
 
