@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,7 +107,7 @@ def check_folder(folder: Path) -> None:
     Raises:
         OutputError: It is gone, is read-only, or there is no room.
     """
-    probe = folder / f".write-test-{os.getpid()}-{secrets.token_hex(4)}"
+    probe = folder / f".write-test-{os.getpid()}-{os.urandom(4).hex()}"
     with writing(folder):
         try:
             probe.write_bytes(b"x")
@@ -148,7 +147,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def beside(path: Path) -> Path:
     """Return a hidden name in the folder of `path` that nobody else uses."""
-    return path.with_name(f".{path.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    return path.with_name(f".{path.name[:40]}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
 
 
 def make_durable(folder: Path) -> None:

@@ -30,6 +30,8 @@ ResizeMethod = Literal[
     "tf-bilinear",
     "opencv-bilinear",
 ]
+NO_DECODER = "none"
+"""The decoder of a model whose outputs are no detections, or are not understood."""
 ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
 """How the address of an archive ends."""
 

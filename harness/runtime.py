@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module, metadata
+from importlib import import_module
 from threading import RLock
 from typing import Any
 
@@ -54,6 +54,8 @@ def load_runtime() -> Runtime:
     Raises:
         RuntimeMissingError: None is; says what to install.
     """
+    from importlib import metadata  # late: with all it loads, a process that runs no model needs none of it
+
     failures = []
     for name, module in RUNTIMES:
         try:

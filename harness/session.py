@@ -21,8 +21,6 @@ from harness.bench.observer import Observer
 from harness.bench.plan import Plan, plan_facts, refuse_difference
 from harness.bench.plan_file import make_request
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts, with_farm
-from harness.bench.review import review
-from harness.bench.run import Runner
 from harness.bench.stations import Station, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
 from harness.errors import (
@@ -55,6 +53,7 @@ from harness.vocabulary import FAILURES, Status
 from harness.workspace import ensure_writable, find_workspace
 
 if TYPE_CHECKING:
+    from harness.bench.run import Runner
     from harness.farm.session import Farm
 
 
@@ -235,11 +234,10 @@ def own_unfinished(which: str, workspace: str | Path | None = None, output: str 
         except RunInUseError as error:
             in_use = in_use or f" ({error})"
             continue
-        if owner is None:
-            continue
-        if not is_finished(run):
-            return owner
-        owner.release()  # it ended between the two looks
+        if owner is not None:
+            if not is_finished(run):
+                return owner
+            owner.release()  # it ended between the two looks
     raise UsageError(f"{results}: no run there was interrupted; nothing to resume{in_use}")
 
 
@@ -373,6 +371,8 @@ def _review(prepared: Prepared, store: RunStore) -> None:
     Raises:
         HostFaultError: A record cannot be written.
     """
+    from harness.bench.review import review  # late: what is not measured needs none of it
+
     try:
         review(prepared.plan, store)
     except (HarnessError, OSError) as error:
@@ -391,7 +391,8 @@ def let_go(prepared: Prepared) -> None:
 
 
 def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
-    pairs = zip(prepared.stations, prepared.engines, strict=True)
+    from harness.bench.run import Runner
+
     return [
         Runner(
             prepared.plan.of_device(station.device.name),
@@ -401,7 +402,7 @@ def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Ru
             observer,
             DeviceWait(station.device, station.info, prepared.request.device_wait),
         )
-        for station, engine in pairs
+        for station, engine in zip(prepared.stations, prepared.engines, strict=True)
     ]
 
 

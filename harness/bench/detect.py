@@ -14,13 +14,12 @@ from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
-from harness.cards import Labels, Model
+from harness.cards import NO_DECODER, Labels, Model
 from harness.delegates import available_cores
 from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.errors import UsageError
 from harness.paths import exists, is_folder
-from harness.recognize.card import NO_DECODER
 from harness.recognize.find import find_available, find_model
 from harness.recognize.model_classes import known_names
 from harness.recognize.observe import N_PICTURES

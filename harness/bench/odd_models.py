@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from harness.cards import DecoderSpec, InputSpec, Model, ModelCard, Source
+from harness.cards import NO_DECODER, DecoderSpec, InputSpec, Model, ModelCard, Source
 from harness.errors import ModelError, blamed_on_model
 from harness.names import safe_name
 from harness.paths import expand_user, is_file
-from harness.recognize.card import NO_DECODER
 from harness.recognize.find import MODEL_SUFFIXES, split_name
 from harness.tflite.model import ModelDescription, absent, unread
 

@@ -16,7 +16,7 @@ from harness.bench.against import Base, find_base
 from harness.bench.nms_axis import expand
 from harness.bench.odd_models import OddModels
 from harness.bench.request import NmsAxes, Request
-from harness.cards import Model, ResizeMethod
+from harness.cards import NO_DECODER, Model, ResizeMethod
 from harness.detectors.base import ModelContext
 from harness.detectors.heads import check_names
 from harness.detectors.registry import make_decoder
@@ -24,7 +24,6 @@ from harness.errors import DatasetError, HarnessError, ModelError, UnknownNameEr
 from harness.fetch import verify
 from harness.names import safe_name
 from harness.paths import resolved
-from harness.recognize.card import NO_DECODER
 from harness.recognize.find import MODEL_SUFFIXES, find_model
 from harness.recognize.model_classes import known_names, n_classes_of
 from harness.recognize.observe import N_PICTURES

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.drivers import emulator
-from harness.drivers.adb.server import server_address
 from harness.drivers.base import Completed, DeviceInfo
 from harness.errors import DeviceError
 from harness.names import safe_name
@@ -44,13 +43,18 @@ def silent_profiles(found: Sequence[DeviceInfo], workspace: Workspace) -> Iterat
 
 
 def _server() -> str:
-    host, port = server_address()
-    return f"{host}:{port}"
+    return "{}:{}".format(*_server_address())
+
+
+def _server_address() -> tuple[str, int]:
+    from harness.drivers.adb.server import server_address  # late: adb-shell loads asyncio
+
+    return server_address()
 
 
 def _adb_server_runs() -> bool:
     try:
-        socket.create_connection(server_address(), timeout=CONNECT_S).close()
+        socket.create_connection(_server_address(), timeout=CONNECT_S).close()
     except OSError:
         return False
     return True

@@ -13,6 +13,8 @@ from harness.errors import HarnessError
 from harness.profiles import ConnectionKind, Match, Profile, list_profiles
 from harness.workspace import Workspace
 
+ALL_ANDROID = "all-android"
+"""Names every phone that can be reached."""
 AT_ONCE = 16
 """Devices that are asked at the same time."""
 

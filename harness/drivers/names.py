@@ -1,4 +1,7 @@
-"""Devices by the names that users give them."""
+"""Devices by the names that users give them.
+
+The drivers of phones and boards are imported where one is named: they load adb-shell, and with it asyncio.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.drivers import emulator
-from harness.drivers.adb import discovery as phones
-from harness.drivers.adb.attached import attached_phones
-from harness.drivers.adb.discovery import ALL_ANDROID
 from harness.drivers.coral import discovery as coral
-from harness.drivers.ssh import discovery as boards
+from harness.drivers.discovery import ALL_ANDROID
 from harness.errors import UnknownNameError
 from harness.paths import expand_user
 from harness.profiles import Profile, list_profiles, load_profile
@@ -31,11 +31,11 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
         UsageError: A kind of phone of which none or several are attached.
         DeviceError: The phone cannot be reached.
     """
-    if text == ALL_ANDROID:
-        return phones.find_all_android(workspace)
-    if text.startswith("adb:"):
-        return [phones.profile_at(text, workspace)]
+    if text == ALL_ANDROID or text.startswith("adb:"):
+        return _phones(text, workspace)
     if text.startswith("ssh:"):
+        from harness.drivers.ssh import discovery as boards
+
         return [boards.profile_at(text, workspace)]
     if text.startswith(emulator.PREFIX):
         return [emulator.profile_of(text, workspace)]
@@ -47,6 +47,12 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
     return [_reachable(named) if named is not None else _by_serial(text, profiles)]
 
 
+def _phones(text: str, workspace: Workspace) -> list[Profile]:
+    from harness.drivers.adb import discovery as phones
+
+    return phones.find_all_android(workspace) if text == ALL_ANDROID else [phones.profile_at(text, workspace)]
+
+
 def _named(text: str, profiles: Iterable[Profile]) -> Profile | None:
     if Path(text).suffix == ".toml":
         return load_profile(expand_user(text))
@@ -56,16 +62,27 @@ def _named(text: str, profiles: Iterable[Profile]) -> Profile | None:
 def _reachable(profile: Profile) -> Profile:
     """Return a profile that says how to reach one device; one of a kind of phone is tied to the phone that is meant."""
     if profile.data.connection.kind == "ssh":
+        from harness.drivers.ssh import discovery as boards
+
         boards.require_host(profile)
-    return phones.tie_to_attached(profile) if profile.data.connection.kind == "adb" else profile
+    if profile.data.connection.kind == "adb":
+        from harness.drivers.adb import discovery as phones
+
+        return phones.tie_to_attached(profile)
+    return profile
 
 
 def _by_serial(text: str, profiles: list[Profile]) -> Profile:
+    from harness.drivers.adb import discovery as phones
+    from harness.drivers.adb.attached import attached_phones
+
     found = next((found for found in attached_phones() if text in {found.serial, found.name}), None)
     return phones.profile_of(found, profiles) if found is not None else _unknown(text, profiles)
 
 
 def _unknown(text: str, profiles: Iterable[Profile]) -> NoReturn:
+    from harness.drivers.adb.attached import attached_phones
+
     attached = {found.serial for found in attached_phones()}
     known = {ALL_ANDROID, *attached, *(profile.name for profile in profiles)}
     raise UnknownNameError("device", text, known, hint="`harness devices` lists what there is.")

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness import outputs
-from harness.cards import Model, ModelCard, Source
+from harness.cards import NO_DECODER, Model, ModelCard, Source
 from harness.detectors.anchors import side_file
 from harness.edit.attach import HeadFormat, attach, head_format
 from harness.edit.card_toml import to_toml
@@ -25,7 +25,6 @@ from harness.edit.relu import change_relu6
 from harness.edit.shapes import change_nms
 from harness.errors import ModelError, OutputError
 from harness.names import safe_name
-from harness.recognize.card import NO_DECODER
 from harness.tflite import reader
 from harness.tflite.graph import POSTPROCESS
 from harness.tflite.model import ModelDescription, describe_graph

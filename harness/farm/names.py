@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.drivers.adb.discovery import ALL_ANDROID
+from harness.drivers.discovery import ALL_ANDROID
 from harness.errors import FarmError, UnknownNameError, UsageError
 from harness.farm.attached import LOCAL_KIND
 from harness.farm.hosts import HostAnswer

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from harness.bench.observer import Observer
 from harness.bench.request import Request
-from harness.cards import Model, ModelCard, Source
+from harness.cards import NO_DECODER, Model, ModelCard, Source
 from harness.delegates import CPU, CPU_REFERENCE
 from harness.edit.card_toml import to_toml
 from harness.errors import HostFaultError, UsageError
@@ -43,7 +43,6 @@ COLUMNS = (
     "ar100",
 )
 """The public result columns that a table of variants shows."""
-NO_DECODER = "none"
 HERE = "local"
 
 

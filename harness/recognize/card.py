@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.cards import DecoderSpec, InputSpec, Labels, Model, ModelCard, Source
+from harness.cards import NO_DECODER, DecoderSpec, InputSpec, Labels, Model, ModelCard, Source
 from harness.names import safe_name
 from harness.recognize import normalization
 from harness.recognize.family import Facts, Family, Refusal
@@ -18,8 +18,6 @@ from harness.tflite.tensor_info import TensorInfo
 
 if TYPE_CHECKING:
     from harness.accuracy.image_files import ImageFile
-
-NO_DECODER = "none"
 
 
 @dataclass(frozen=True)

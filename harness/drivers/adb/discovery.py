@@ -21,6 +21,7 @@ from harness.drivers.adb.expectations import refusals
 from harness.drivers.adb.facts import PhoneFacts
 from harness.drivers.base import DeviceInfo, DeviceState
 from harness.drivers.discovery import (
+    ALL_ANDROID,
     best_fit,
     describe_all,
     describe_or_say_why,
@@ -33,7 +34,6 @@ from harness.profiles import Connection, DeviceProfile, Fact, Match, Profile
 from harness.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
-ALL_ANDROID = "all-android"
 LISTING_S = 2.0
 """A list does not wait for somebody to tap "Allow"; the question appears on the phone all the same."""
 _ADB = re.compile(r"adb:(?P<host>\[[^\]]+\]|[^:]+)(:(?P<port>\d+))?")
