@@ -9,13 +9,14 @@ import threading
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness import atomic
 from harness.bench.engines.base import Engine
+from harness.bench.engines.worker_process import workers_ready
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.drivers.base import Device
@@ -59,6 +60,7 @@ class Host:
         self._scratch = folder / "scratch"
         self._attached: dict[str, AttachedDevice] = {}
         self._stations: dict[str, Station] = {}
+        self._ready: dict[str, ExitStack] = {}
         self._engines: dict[str, tuple[object, Engine]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._under_way: dict[str, Future[bytes]] = {}
@@ -202,11 +204,13 @@ class Host:
                 shutil.rmtree(scratch, ignore_errors=True)
 
     def _station(self, attached: AttachedDevice) -> Station:
-        """Open a device once, and keep it open from step to step."""
+        """Open a device once, and keep it open, with what its workers need, from step to step."""
         name = attached.offer.name
         if name not in self._stations:
             device: Device = self._finder.open(attached)
             info = replace(attached.offer.info, kind=attached.profile.data.connection.kind)
+            ready = self._ready.setdefault(name, ExitStack())
+            ready.enter_context(workers_ready([device]))
             self._stations[name] = Station(attached.profile, device, info)
         return self._stations[name]
 
@@ -236,6 +240,7 @@ class Host:
         self._engines.pop(device, None)
         station = self._stations.pop(device, None)
         if station is not None:
+            self._ready.pop(device, ExitStack()).close()
             station.device.close()
 
     def forget(self, run: str) -> None:
