@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.classes import Matching, match_classes
 from harness.accuracy.coco import evaluate
 from harness.accuracy.dataset import Dataset, ImageEntry, read_truth
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.image_files import UnreadableImageError
+from harness.accuracy.image_files import UnreadableImageError, read_image
 from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
 from harness.accuracy.labels import LEFT_OUT, category_ids
 from harness.accuracy.pipeline import ImageDetections, Recipe, unreadable
@@ -46,7 +47,7 @@ _SHARE = 0.10
 """A gain of less than this share can be chance, too: on drawn shapes BGR beats RGB by 7 % on 8 images."""
 
 _HELD_BYTES = 256 << 20
-"""Outputs of one preparation that are kept to be read again; what is above is inferred again."""
+"""Outputs of one preparation that are kept to be read again; what is above is inferred again. As much of pictures."""
 
 OnProgress = Callable[[int, int, str], None]
 """Called with the number of inferences that are done, that of all, and the words of the present preparation."""
@@ -159,6 +160,8 @@ class _Trials:
         self._held: dict[int, Outputs] = {}
         self._held_for: InputSpec | None = None
         self._held_bytes = 0
+        self._pictures: dict[int, Image.Image] = {}
+        self._picture_bytes = 0
 
     def explore(self, first: str) -> list[ReadingScore]:
         """Try the outputs' readings on the card's preparation, then other preparations on the best of them."""
@@ -269,7 +272,8 @@ class _Trials:
         return [list(images) for images in zip(*by_image, strict=True)]
 
     def _infer(self, preparation: Preparation, image: ImageEntry) -> Outputs:
-        tensor, geometry = preparation.load(image.file)
+        tensor, placed = preparation.prepare(self._picture(image))
+        geometry = placed.of_size(image.file.size)
         try:
             with self._engines.lend() as engine:
                 outputs = engine.infer(tensor)
@@ -279,6 +283,16 @@ class _Trials:
         if self._held_bytes <= _HELD_BYTES:
             self._held[image.id] = outputs, geometry
         return outputs, geometry
+
+    def _picture(self, image: ImageEntry) -> Image.Image:
+        """Decode an image once for all preparations, as far as there is room."""
+        if image.id in self._pictures:
+            return self._pictures[image.id]
+        picture = read_image(image.file)
+        self._picture_bytes += picture.width * picture.height * len(picture.getbands())
+        if self._picture_bytes <= _HELD_BYTES:
+            self._pictures[image.id] = picture
+        return picture
 
     def _tell(self, words: str) -> None:
         self._done += 1
