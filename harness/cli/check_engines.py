@@ -10,7 +10,7 @@ from harness.cli.printing import note
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.session import Prepared
+    from harness.session import Outcome, Prepared
 
 BASE, NEW = "benchmark-model", "worker"
 """The independent tool is what our worker is held against."""
@@ -18,28 +18,45 @@ BASE, NEW = "benchmark-model", "worker"
 
 def check_engines(
     prepare: Callable[[Mapping[str, Any]], Prepared],
-    carry_out: Callable[[Prepared], Path],
+    carry_out: Callable[[Prepared], Outcome],
     given: Mapping[str, Any],
     format_: str,
 ) -> int:
     """Measure cells twice, once with each engine, and print the differences; return the exit status.
 
+    It is 1 where a cell failed with one of them, or nothing could be compared.
+
     Args:
         prepare: Makes the run of what is given.
-        carry_out: Measures it, and returns its folder.
+        carry_out: Measures it.
         given: What the user gives.
         format_: Of the comparison.
 
     Raises:
-        UsageError: It is asked for with an option that excludes it.
+        UsageError: It is asked for with an option that excludes it, or for what one engine measures in both runs.
     """
     if given.get("engine") is not None:
         raise UsageError("use just one of --engine and --check-engines")
-    folders = []
+    outcomes = []
     for engine in (BASE, NEW):
         note(f"measuring with --engine {engine}")
-        folders.append(carry_out(prepare({**given, "engine": engine})))
-    return _print(folders, format_)
+        prepared = prepare({**given, "engine": engine})
+        _refuse_one_engine(prepared)
+        outcomes.append(carry_out(prepared))
+    differs = _print([outcome.folder for outcome in outcomes], format_)
+    return max(differs, *(int(outcome.failed) for outcome in outcomes))
+
+
+def _refuse_one_engine(prepared: Prepared) -> None:
+    """Refuse what has no second engine: two runs of a vendor's emulator would agree, and show nothing."""
+    from harness.session import let_go
+
+    emulated = next((one.device.name for one in prepared.stations if one.info.is_emulated), None)
+    if emulated is not None:
+        let_go(prepared)
+        raise UsageError(
+            f"--check-engines: {emulated} has one engine, the vendor's emulator: nothing to compare"
+        )
 
 
 def _print(folders: Sequence[Path], format_: str) -> int:

@@ -138,7 +138,7 @@ def _check_engines(
     def prepare(given: Mapping[str, Any]) -> Prepared:
         return session.prepare_asked(options["models"], given, ctx.obj, _command_line())
 
-    return check_engines(prepare, lambda prepared: _carried_out(prepared).folder, given, format_)
+    return check_engines(prepare, _carried_out, given, format_)
 
 
 def _command_line() -> tuple[str, ...]:

@@ -368,7 +368,8 @@ def _legend(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator[list[str
         yield [
             f"{HOLLOW} so by its figures, but not shown: within the intervals another row may be as good in both"
         ]
-    parts = ["95 % int.: of the median, from process to process" if "95 %" in titles else ""]
+    of_median = any(field.title in titles for field in (INTERVAL, HALF_WIDTH))
+    parts = ["95 % int.: of the median, from process to process" if of_median else ""]
     parts += ["p90: of the inferences of these processes" if "p90" in titles else ""]
     by_name = any(line.change.by_name and line.change.map_difference is not None for line in lines)
     told = "vs f32: against float32, same delegate"

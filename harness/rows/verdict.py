@@ -18,7 +18,7 @@ from harness.records.status import has_own_times
 from harness.rows.sustained import analyze_processes
 from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
-from harness.vocabulary import FLOAT_ARITHMETIC, MEASURED, Status, Verdict
+from harness.vocabulary import CUT_SHORT, FLOAT_ARITHMETIC, MEASURED, Status, Verdict
 
 MIN_PROCESSES = 3
 """With fewer independent processes the spread from one to the next is too uncertain for an interval."""
@@ -53,6 +53,8 @@ class Judgment:
 def judge(record: Record, summary: LatencySummary | None) -> Judgment:
     """Judge a cell's figures: the first check that objects gives the verdict, all of them give their reasons."""
     if record.device.kind in EMULATORS:
+        if record.status in CUT_SHORT | {Status.SKIPPED}:
+            return Judgment(None, ())  # nothing was computed
         return Judgment(Verdict.EMULATED, tuple(_emulated(record)) if record.accuracy else ())
     if not record.processes or not has_own_times(record):
         return Judgment(None, ())

@@ -64,6 +64,7 @@ def test_without_accuracy_there_is_nothing_to_measure(stand_in, tmp_path):
 def test_another_delegate_is_not_offered(stand_in, tmp_path):
     rows = run(tmp_path, delegates=("cpu:1",))
     assert rows[0]["status"] == "skipped" and "offers npu, not cpu" in rows[0]["reasons"][0]
+    assert rows[0]["verdict"] != "emulated"
 
 
 def test_a_model_that_the_compiler_refuses_fails_with_its_reason_and_remedy(stand_in, tmp_path):
@@ -75,6 +76,7 @@ def test_a_model_that_the_compiler_refuses_fails_with_its_reason_and_remedy(stan
         and "weight-only" in row["reasons"][0]
         and "--mode int8" in row["reasons"][0]
     )
+    assert "computed by the vendor's emulator" not in " ".join(row["reasons"])
 
 
 def test_a_licence_that_was_not_accepted_keeps_the_emulator_shut(stand_in, tmp_path, monkeypatch):

@@ -64,6 +64,14 @@ def test_80_columns_keep_what_decides_and_drop_the_rest(example):
     )
 
 
+def test_the_interval_of_the_median_is_explained_where_it_is_shown_and_only_there(example):
+    rows = rows_of(example)
+    without = [{**row, **{name: None for name in row if name.startswith("latency_")}} for row in rows]
+    for width in (80, 120):
+        assert "of the median, from process" in " ".join(render(rows, width).split())
+        assert "of the median, from process" not in " ".join(render(without, width).split())
+
+
 def test_a_wide_terminal_shows_the_speed_against_float32(example):
     text = render(rows_of(example), 140)
     assert "speed" in text
