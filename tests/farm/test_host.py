@@ -1,5 +1,6 @@
 """A host by itself: one step at a time on a device, the same step never twice, losses told as what they are."""
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -7,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.bench.engines import prepared
 from harness.bench.engines.base import DatasetInference, ProfiledOperators, TimedProcess
 from harness.drivers.fake import FakeDevice
+from harness.drivers.local import LocalDevice
 from harness.errors import DeviceLostError, MeasurementError
 from harness.farm.attached import AttachedDevice, DriverDeviceFinder, kinds_of, make_offer, slug
 from harness.farm.cells import Catalog, images_for_timing, make_subject
@@ -115,6 +118,26 @@ def test_a_step_asked_again_is_answered_and_not_measured_again(make):
     first, again = perform(host, step("k")), perform(host, step("k"))
     assert first == again and first.outcome == "done" and finder.n_measured == 1
     assert perform(host, step("k", done=("k",))).outcome == "done" and finder.n_measured == 2
+
+
+class Here(Scripted):
+    """This computer as a device; says whether a process that forks workers is there while it measures."""
+
+    def open(self, attached):
+        return LocalDevice(attached.offer.name)
+
+    def time(self, cell, repetition, scratch):
+        self.ready = prepared.Shared.workers is not None
+        return super().time(cell, repetition, scratch)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems start workers anew")
+def test_a_host_has_workers_ready_for_this_computer_until_it_is_idle(make):
+    host, _, step = make()
+    host._finder = finder = Here(["d"])
+    assert perform(host, step("k")).outcome == "done" and finder.ready
+    host.close_idle()
+    assert prepared.Shared.workers is None
 
 
 class Straight:
