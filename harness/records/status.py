@@ -28,12 +28,12 @@ def status_of(record: Record) -> tuple[Status, tuple[str, ...]]:
         fallback = _fallback(delegate)
         if fallback is not None:
             return Status.FALLBACK, (fallback,)
+    remarks = dict.fromkeys(reason for part in parts for reason in part.reasons)
     for delegate in _delegates(record):
         partial = _partial(delegate)
         if partial is not None:
-            return Status.PARTIAL, (partial,)
-    remarks = tuple(reason for part in parts for reason in part.reasons)
-    return Status.OK, tuple(dict.fromkeys(remarks))
+            return Status.PARTIAL, tuple(dict.fromkeys([partial, *remarks]))
+    return Status.OK, tuple(remarks)
 
 
 def has_own_times(record: Record) -> bool:
