@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.delegates import CPU, CPU_REFERENCE, EDGETPU
 from harness.profiles import list_profiles
-from harness.vocabulary import MEASURED
+from harness.vocabulary import FLOAT_WEIGHTS, MEASURED, Quantization
 from harness.workspace import Workspace, bundled_workspace
 
 Row = Mapping[str, Any]
@@ -23,6 +23,10 @@ Aliases = Mapping[str, Sequence[str]]
 
 COLUMNS = ("published_latency_ms", "latency_vs_published", "published_map", "map_vs_published")
 """The published figure, and the measured one divided by it; a row has them only where rows are paired."""
+_INTEGERS = frozenset({Quantization.FULL_INTEGER, Quantization.FULL_INTEGER_FLOAT_IO, Quantization.QAT_UINT8})
+_INTEGER_WEIGHTS = frozenset({Quantization.DYNAMIC_RANGE, Quantization.WEIGHT_ONLY})
+_NUMBERS = (FLOAT_WEIGHTS, _INTEGERS, _INTEGER_WEIGHTS)
+"""What a file of some quantization holds: two of one name that hold other numbers are not one model."""
 _ANY_PORT = (CPU, CPU_REFERENCE, EDGETPU)
 """Delegates of which publications say no threads and no port."""
 
@@ -122,7 +126,7 @@ def _same_delegate(own: str | None, figure: Row) -> bool:
 
 
 def _pair(figure: Row, row: Row) -> Pair:
-    if row["status"] not in MEASURED:
+    if row["status"] not in MEASURED or not _same_numbers(row.get("quantization"), figure["quantization"]):
         return Pair(figure, row)
     latency = figure["latency_mean_ms"] if figure["device"] else None
     return Pair(
@@ -131,6 +135,12 @@ def _pair(figure: Row, row: Row) -> Pair:
         _ratio(row["latency_median_ms"], latency),
         _ratio(row["map"], figure["map"]) if _same_images(row, figure) else None,
     )
+
+
+def _same_numbers(own: str | None, published: str | None) -> bool:
+    """Whether two files of one name may be one model: not where one holds floats and the other integers."""
+    kinds = [(text or "").partition("[")[0].partition("(")[0].strip() for text in (own, published)]
+    return len({numbers for numbers in _NUMBERS for kind in kinds if kind in numbers}) < 2
 
 
 def _ratio(measured: float | None, published: float | None) -> float | None:

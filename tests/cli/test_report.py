@@ -170,7 +170,9 @@ def test_grouped_rows_for_a_script_are_the_same_rows_with_equal_values_together(
 
 
 def test_published_figures_follow_the_own_rows_marked_as_such(workspace, make_run):
-    make_run("20261122-090000-ef01").cell("mobiledet-dsp", "hexagon", device="pixel-4", median_ms=24.6)
+    make_run("20261122-090000-ef01").cell(
+        "mobiledet-dsp", "hexagon", device="pixel-4", median_ms=24.6, quantization="qat-uint8"
+    )
     found = rows(workspace, "--with-published")
     assert [row["status"] for row in found] == ["ok", "published", "published"]
     assert found[0]["latency_vs_published"] == pytest.approx(2, abs=0.1) and found[0]["map_vs_published"] > 1

@@ -134,6 +134,7 @@ class Here(Scripted):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems start workers anew")
 def test_a_host_has_workers_ready_for_this_computer_until_it_is_idle(make):
     host, _, step = make()
+    # private: a host is given its finder when it is made, and this one measures on this computer
     host._finder = finder = Here(["d"])
     assert perform(host, step("k")).outcome == "done" and finder.ready
     host.close_idle()

@@ -67,6 +67,24 @@ def test_a_cell_that_fell_back_has_no_ratio(pairs):
     assert pair.own is not None and pair.latency_ratio is None and pair.map_ratio is None
 
 
+@pytest.mark.parametrize(
+    ("quantization", "same"),
+    [
+        ("qat-uint8", True),
+        ("full-integer [per channel]", True),
+        ("mixed", True),
+        (None, True),
+        ("float32", False),
+        ("float16", False),
+        ("dynamic-range", False),
+    ],
+)
+def test_a_file_of_other_numbers_has_no_ratio_whatever_its_name(pairs, quantization, same):
+    found = pairs(row(quantization=quantization))
+    assert any(pair.own for pair in found)
+    assert any(pair.latency_ratio for pair in found) == any(pair.map_ratio for pair in found) == same
+
+
 def test_accuracies_of_other_images_are_not_divided(pairs):
     own = row("ssd-mobilenet-v1-mlperf[nms=fast]", n_images=50)
     assert {pair.published["model"] for pair in pairs(own)} == {"ssd-mobilenet-v1-mlperf [fast NMS]"}

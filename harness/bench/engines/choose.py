@@ -38,6 +38,8 @@ def find_engine(station: Station, request: Request) -> Engine:
         UsageError: What is to measure is not to be had.
         FetchError: It could not be fetched, or is not what was fetched before.
     """
+    if request.litert_library is not None and not is_file(expand_user(request.litert_library)):
+        raise UsageError(f"--litert-library: {request.litert_library} is no file")
     engine = _engine(station, request)
     if request.max_start_temp is None:
         return engine

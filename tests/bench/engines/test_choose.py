@@ -157,3 +157,8 @@ def test_a_board_that_neither_can_measure_says_what_to_install(
     with pytest.raises(UsageError, match="venv ~/harness") as caught:
         prepared(devices=(sshd.url,))
     assert reason in str(caught.value)
+
+
+def test_a_library_that_is_not_there_is_refused_whatever_measures(prepared):
+    with pytest.raises(UsageError, match=r"--litert-library: no/such/lib\.so is no file"):
+        prepared(litert_library="no/such/lib.so")

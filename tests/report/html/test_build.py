@@ -181,7 +181,13 @@ def test_a_page_that_is_grouped_has_the_pivots_of_the_terminal(make_run, tmp_pat
 
 def test_published_figures_stand_apart_and_change_no_row_of_the_page(make_run, tmp_path):
     run = make_run()
-    run.cell(model="mobiledet-edgetpu", device="pixel-4", delegate="nnapi:google-edgetpu", median_ms=13.8)
+    run.cell(
+        model="mobiledet-edgetpu",
+        device="pixel-4",
+        delegate="nnapi:google-edgetpu",
+        median_ms=13.8,
+        quantization="qat-uint8",
+    )
     file = tmp_path / "report.html"
     args = ["report", str(run.folder), "--with-published", "-o", str(file)]
     assert CliRunner().invoke(cli, args, catch_exceptions=False).exit_code == 0

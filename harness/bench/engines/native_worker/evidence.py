@@ -8,6 +8,7 @@ stands in the log alone. A line that takes back outranks all of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from harness.bench.engines.gpu_log import GpuLog, judge, read_gpu_log
@@ -20,7 +21,7 @@ from harness.records.records import DelegateFacts, OperatorTime
 from harness.vocabulary import MEASURED, Status
 from harness.worker.results import Execution
 
-_NO_PLUGIN = "0 compiler plugins were applied"
+_NO_PLUGIN = re.compile(r"(?<!\d)0 compiler plugins were applied")
 
 
 def cpu_facts(delegate: Delegate, compiled: Compiled, rows: Sequence[OperatorTime]) -> DelegateFacts:
@@ -61,9 +62,11 @@ def accelerator_facts(delegate: Delegate, compiled: Compiled, log: str) -> Deleg
     text, gpu = parse_log(log), read_gpu_log(log)
     found = truth.judge(delegate, ToolOutput(Status.OK, 0, text))
     taken_back = next((m.text for m in text.mentions if m.kind == MentionKind.TAKEN_BACK), gpu.taken_back)
-    if taken_back is not None or _NO_PLUGIN in log:
-        why = taken_back or _NO_PLUGIN
-        return _facts(delegate, _what_is_left(text), 0, compiled.operators, (why, *evidence, *spoken), gpu)
+    why_not = taken_back or next(iter(_NO_PLUGIN.findall(log)), None)
+    if why_not is not None:
+        return _facts(
+            delegate, _what_is_left(text), 0, compiled.operators, (why_not, *evidence, *spoken), gpu
+        )
     if whole:
         total = compiled.operators
         return _facts(delegate, delegate.kind, total, total, (*evidence, *spoken), gpu)
