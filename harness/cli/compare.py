@@ -104,7 +104,7 @@ def command(
 
     EXPR is COLUMN > NUMBER or COLUMN < NUMBER, the number in the column's unit or with % of the base. COLUMN is one of
     latency_median_ms, latency_mean_ms, latency_p90_ms, latency_p95_ms, latency_p99_ms, fps, init_ms,
-    first_inference_ms, peak_memory_mb, size_bytes, delegated_nodes, total_nodes and map.
+    first_inference_ms, peak_memory_mb, size_bytes, delegated_nodes, total_nodes, npu_taken, npu_partitions and map.
     """
     from harness.comparison import compare, expression, gate, rows
     from harness.comparison.sides import find_sides

@@ -67,7 +67,7 @@ def test_outputs_are_those_of_the_interpreter_to_the_last_bit(worker, model, ker
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("name", SHARED_MODELS)
-def test_outputs_of_known_detectors_are_those_of_the_interpreter(worker, name):
+def test_outputs_of_known_detectors_are_those_of_the_interpreter(shared_data, worker, name):
     file = SHARED_DATA / "models" / f"{name}.tflite"
     images = make_images(file, 1)
     ended = worker.model(file, infer_command(0, images[0]), threads=2)
@@ -187,7 +187,7 @@ def test_rows_below_a_threshold_stay_on_the_device(worker):
 
 
 @pytest.mark.shared_data
-def test_rows_of_quantized_outputs_are_cut_in_their_own_values(worker):
+def test_rows_of_quantized_outputs_are_cut_in_their_own_values(shared_data, worker):
     image = make_images(YOLO, 1)[0]
     (whole,) = worker.model(YOLO, infer_command(0, image), threads=2).all(Outputs)
     (table,) = whole.tensors.values()
