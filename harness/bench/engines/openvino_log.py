@@ -24,8 +24,8 @@ _UNSUPPORTED = re.compile(r"op type (?P<code>[0-9]{1,4}) is not supported")
 _DEVICE = re.compile(r"Dispatch: using device '(?P<device>[^'\n]{1,64})'")
 _REASON = re.compile(r"(?P<why>Cannot load library .{1,400}|Failed to get new_shape for .{1,100})")
 _NOT_LOADED = (
-    "LiteRT's plugin for OpenVINO could not be loaded; each LiteRT takes one release of openvino alone, which the extra "
-    "`npu-openvino` pins (2.3 takes 2026.3.1)"
+    "LiteRT's plugin for OpenVINO could not be loaded; each LiteRT takes one release of openvino alone, which the "
+    "extra `npu-openvino` pins (2.3 takes 2026.3.1)"
 )
 _NO_PLUGIN = "Failed to apply compiler plugins"
 _PLUGIN = "Failed to load plugin at"
