@@ -41,10 +41,7 @@ class HtpSession:
     def __init__(self, graph: str, binary: bytes, inputs: Sequence[End], outputs: Sequence[End]) -> None:
         runtime, backend = _runtime()
         self._names = [graph_name(end.name) for end in inputs]
-        ends = [
-            [End(graph_name(end.name), end.dtype, end.shape or (1,)) for end in side]
-            for side in (inputs, outputs)
-        ]
+        ends = [_graph_ends(inputs), _graph_ends(outputs)]
         self._shapes = [end.shape for end in ends[0]]
         self._session = _open(runtime, context_model(graph, binary, *ends), str(backend))
         if SOURCE not in self._session.get_providers():
@@ -76,6 +73,11 @@ def graph_name(tensor: str) -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", tensor)
 
 
+def _graph_ends(side: Sequence[End]) -> list[End]:
+    """Return the ends of a graph as ONNX takes them: names of few characters, no scalars."""
+    return [End(graph_name(end.name), end.dtype, end.shape or (1,)) for end in side]
+
+
 def control(graph: str, binary: bytes, inputs: Sequence[End], outputs: Sequence[End]) -> str:
     """Show that nothing runs a binary where the HTP backend is not there; return what is said of it.
 
@@ -83,10 +85,7 @@ def control(graph: str, binary: bytes, inputs: Sequence[End], outputs: Sequence[
         NotEmulatedError: Something runs it, so no figure would be the emulator's.
     """
     runtime, _ = _runtime()
-    ends = [
-        [End(graph_name(end.name), end.dtype, end.shape or (1,)) for end in side]
-        for side in (inputs, outputs)
-    ]
+    ends = _graph_ends(inputs), _graph_ends(outputs)
     try:
         _open(runtime, context_model(graph, binary, *ends), NOWHERE)
     except NotEmulatedError as error:

@@ -375,7 +375,7 @@ def _without_machine(text):
     text = re.sub(
         r'("check": "(?:other load|governor|temperature)", )"state": .*?(, "kind")', r'\1"<quiet>"\2', text
     )
-    text = re.sub(r'("check": "gpu", "state": "ok", "found": ")[^"]+', r"\1<drivers>", text)
+    text = re.sub(r'("check": "(?:gpu|npu)", "state": "ok", "found": ")[^"]+', r"\1<drivers>", text)
     words = ", ".join(value for _, value in facts)
     return text.replace(words, "<facts>") if words else text
 

@@ -6,6 +6,7 @@ more for what proves what ran.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -160,7 +161,7 @@ class NativeWorkerEngine:
         inputs = self._checker.inputs(cell, shapes)
         return self._checker.check(cell, inputs, infer(started, cell, inputs))
 
-    def _stream(self, started: StartedWorker, cell: Cell, on_image: object) -> Stream:
+    def _stream(self, started: StartedWorker, cell: Cell, on_image: Callable[[], None]) -> Stream:
         """Check the first images, and make the stream for all of them."""
         given = places_of(cell.facts.inputs, started.inputs)
         shapes = sized(cell.facts.inputs, started.inputs, given)
@@ -174,7 +175,7 @@ class NativeWorkerEngine:
         recipe = recipe_of(cell, infos)
         cut = plan_cut(cell.model.card, recipe.decoder, infos, places, whole)
         threads = cell.settings.cores + 1
-        stream = Stream(started.session, recipe, places, cut, threads, on_image)  # type: ignore[arg-type]
+        stream = Stream(started.session, recipe, places, cut, threads, on_image)
         stream.begin()
         return stream
 
