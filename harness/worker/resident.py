@@ -3,12 +3,13 @@
 Linux leaves a fork's page tables of files empty, so that its resident memory is smaller: 12 of 54 MiB in a worker. The
 peak of memory is a figure of ours, so a worker that is forked maps these pages at once. And the fork's heap is its
 parent's until it writes there: copying page by page made the loading of a small model a tenth slower. Together these
-cost some ms.
+cost some ms. What a fork maps lies where the parent has room for it, the same place each time (`fill_holes`).
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import mmap
 import os
 from pathlib import Path
@@ -19,6 +20,10 @@ Ranges = list[tuple[int, int]]
 """Address and length in bytes of each."""
 _MADV_POPULATE_READ, _MADV_POPULATE_WRITE = 22, 23
 """Since Linux 5.14 (madvise(2))."""
+_NO_RIGHTS, _FIXED_NOREPLACE = 0, 0x100000
+"""PROT_NONE, and a flag since Linux 4.17 (mmap(2)), which Python has no names for."""
+_WIDEST_HOLE = 1 << 26
+"""Between libraries they are smaller; between heap, libraries and stack there is more, and the stack needs its room."""
 _PRESENT = np.uint64(1 << 63)
 _FILE_PAGE = np.uint64(1 << 61)
 """Bits of an entry of /proc/self/pagemap (Linux, Documentation/admin-guide/mm/pagemap.rst)."""
@@ -63,6 +68,30 @@ def own_heap() -> None:
     """
     for begin, end in (span for span, _, _, name in _mappings() if name == "[heap]"):
         _advise(begin, end - begin, _MADV_POPULATE_WRITE)
+
+
+def fill_holes() -> None:
+    """Reserve the holes between mapped libraries, without memory, so that what is mapped next goes below them all.
+
+    Raises:
+        OSError: The system cannot.
+    """
+    everything = _mappings()
+    for (span, _, _, name), (above, _, _, next_name) in itertools.pairwise(everything):
+        # the heap grows upwards, the stack downwards
+        if name != "[heap]" and next_name != "[stack]" and 0 < above[0] - span[1] <= _WIDEST_HOLE:
+            _reserve(span[1], above[0] - span[1])
+
+
+def _reserve(address: int, length: int) -> None:
+    """Map nothing that can be read or written, at this place and no other."""
+    call = ctypes.CDLL(None, use_errno=True).mmap
+    call.restype = ctypes.c_void_p
+    call.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *3 * (ctypes.c_int,), ctypes.c_long)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _FIXED_NOREPLACE
+    if call(address, length, _NO_RIGHTS, flags, -1, 0) != address:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def _advise(address: int, length: int, advice: int) -> None:
