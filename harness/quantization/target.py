@@ -63,6 +63,7 @@ SHOWN = (
 """What a terminal shows; the other formats have all columns."""
 MOST_LOST = 0.01
 """Of mAP against the float model: what is shipped loses no more."""
+_ROUNDING = 1e-9
 AS_FAST = 1.1
 """Latencies that differ by less come from one run of few processes, and do not decide."""
 _CALIBRATED: Mapping[str, tuple[Calibration, ...]] = {"int8": ("minmax", "mse"), "int16x8": ("minmax",)}
@@ -249,16 +250,17 @@ def _emulate(job: Job, target: Target, group: Group, observer: Observer) -> None
 def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
     """Return what to ship, marked in its row, and the rule in words.
 
-    Of those that lose no more than `MOST_LOST` of mAP against the float model (as emulated where that is known): where
+    Of those that lose no more than `MOST_LOST` of mAP against the float model (`_lost`): where
     this computer's CPU is the target the smallest of those that are as fast as the fastest but for `AS_FAST`; elsewhere
     the one of which least is left to the CPU, in the fewest partitions, and the smallest of those.
     """
-    accuracy = {id(row): _map(row) for row in rows}
-    reference = accuracy[id(rows[0])]
-    if reference is None:
+    lost = [_lost(row, rows[0]) for row in rows]
+    if lost[0] is None:
         return None, "nothing to ship is named: the float model itself has no mAP here"
     good = [
-        row for row in rows if (found := accuracy[id(row)]) is not None and found >= reference - MOST_LOST
+        row
+        for row, less in zip(rows, lost, strict=True)
+        if less is not None and less <= MOST_LOST + _ROUNDING
     ]
     chosen = min(_fastest(good), key=_size) if target.on_cpu else min(good, key=_by_what_is_left)
     chosen["ship"] = True
@@ -270,9 +272,20 @@ def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
     )
 
 
-def _map(row: Row) -> float | None:
-    found = row["emulated_map"] if row["emulated_map"] is not None else row["map"]
-    return None if found is None else float(found)
+def _lost(row: Row, reference: Row) -> float | None:
+    """Return the mAP that a row has less than the float model: as emulated where it was, against the same where known.
+
+    A row of this computer's CPU is held against the float model there, not against an emulated one.
+    """
+    kinds = (
+        [("map", "map")]
+        if row["emulated_map"] is None
+        else [("emulated_map", "emulated_map"), ("emulated_map", "map")]
+    )
+    for own, theirs in kinds:
+        if row[own] is not None and reference[theirs] is not None:
+            return float(reference[theirs]) - float(row[own])
+    return None
 
 
 def _fastest(rows: Sequence[Row]) -> Sequence[Row]:

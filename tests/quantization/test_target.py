@@ -54,6 +54,16 @@ def test_elsewhere_the_one_of_which_most_is_taken_in_the_fewest_parts():
     assert choose(rows, find_target("qualcomm-sm8650"))[0]["model"] == "int8"
 
 
+def test_what_was_not_emulated_is_held_against_the_float_model_on_the_same_processor():
+    rows = [
+        row("float", 400, 0.60, emulated=0.55),
+        row("int16x8", 210, 0.56, taken=55),
+        row("int8", 200, 0.60, emulated=0.545),
+    ]
+    chosen, why = choose(rows, find_target("qualcomm-sm8650"))
+    assert chosen["model"] == "int8" and "of 2 that lose at most 0.01" in why
+
+
 def test_without_a_figure_of_the_float_model_nothing_is_named():
     chosen, why = choose([row("float", 400, None), row("int8", 200, 0.6)], find_target("gpu"))
     assert chosen is None and "has no mAP here" in why
