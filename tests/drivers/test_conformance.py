@@ -9,6 +9,7 @@ import pytest
 
 from harness.drivers.base import Completed, Device, DeviceInfo
 from harness.errors import DeviceError, OutputError
+from tests.support.processes import that_name, until
 
 NAMES = [
     "plain.tflite",
@@ -292,12 +293,12 @@ def test_a_program_that_does_not_exist_cannot_be_spoken_with(stream_device):
 
 
 def test_what_still_runs_at_the_end_of_a_conversation_is_killed(stream_device, tmp_path):
-    sign = tmp_path / "lived-on"
-    script = '(sleep 1; touch "$1") & echo begun; sleep 60'
-    with stream_device.converse(["sh", "-c", script, "sh", str(sign)]) as conversation:
+    followed = write(tmp_path, "followed", b"")
+    script = 'tail -f "$1" & echo begun; tail -f "$1"; exit'
+    with stream_device.converse(["sh", "-c", script, "sh", str(followed)]) as conversation:
         assert conversation.receive(20) == b"begun\n"
-    assert stream_device.run(["sleep", "1.5"], timeout_s=20).exit_code == 0
-    assert not sign.exists()
+        assert that_name(followed)
+    until(lambda: not that_name(followed), "something lives on")
 
 
 def test_a_conversation_has_its_environment(stream_device):

@@ -11,6 +11,7 @@ import pytest
 
 from harness.drivers.adb.link import ServiceRefusedError
 from harness.errors import DeviceError, DeviceLostError
+from tests.support.processes import that_name, until
 from tests.support.random_files import sha256, write
 
 NOTICED_S = 10.0
@@ -181,11 +182,11 @@ def test_android_before_7_refuses_a_stream_and_says_why(old_adb_device):
 def test_a_phone_that_goes_away_in_a_conversation_is_lost_and_what_ran_there_is_killed(
     adb_device, adbd, tmp_path
 ):
-    sign = tmp_path / "lived-on"
-    script = 'echo begun; cat >/dev/null; sleep 2; touch "$1"'
+    followed = write(tmp_path / "followed", 0)
+    script = 'echo begun; cat >/dev/null; tail -f "$1"; exit'
 
     def speak():
-        with adb_device.converse(["sh", "-c", script, "sh", str(sign)]) as conversation:
+        with adb_device.converse(["sh", "-c", script, "sh", str(followed)]) as conversation:
             assert conversation.receive(20) == b"begun\n"
             adbd.kill()
             while conversation.receive(20) != b"":
@@ -193,6 +194,7 @@ def test_a_phone_that_goes_away_in_a_conversation_is_lost_and_what_ran_there_is_
 
     with pytest.raises(DeviceLostError):
         speak()
+    assert that_name(followed), "its connection is gone, and it runs on"
     adbd.start()
-    assert adb_device.run(["sleep", "3"], timeout_s=20).exit_code == 0
-    assert not sign.exists()
+    assert adb_device.run(["true"], timeout_s=20).exit_code == 0
+    until(lambda: not that_name(followed), "it lives on")
