@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +20,9 @@ from harness.errors import DeviceFullError, DeviceLostError, MeasurementError
 from harness.native.programs import find_program
 from harness.records.records import load_records
 from harness.session import prepare
-from tests.drivers.adb.test_device import small_disk
 from tests.support import bionic
+from tests.support.processes import of_programs_below, until
+from tests.support.small_disk import small_disk
 from tests.support.worker_files import files, programs
 
 __all__ = ["files", "programs"]
@@ -169,10 +168,10 @@ def test_a_warm_cell_takes_two_round_trips(engine, cell, adb_device, tmp_path):
     assert adb_device.round_trips - before == 2
 
 
-def test_a_worker_that_is_killed_there_is_one_failed_row(engine, cell, tmp_path):
+def test_a_worker_that_is_killed_there_is_one_failed_row(engine, cell, adbd, tmp_path):
     def kill(done, total):
         if done == 2:
-            for pid in _workers():
+            for pid in of_programs_below(adbd.root):
                 os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(MeasurementError, match="SIGKILL"):
@@ -195,11 +194,11 @@ def test_an_accuracy_run_goes_on_when_the_phone_is_back(engine, cell, adbd, tmp_
     assert 2 <= len(kept) < 6
     again = engine.infer(cell(24), _scratch(tmp_path, "again"), ignore)
     assert again.detections.read_bytes() == whole
-    _until(lambda: not _workers(), "a worker lives on")
+    until(lambda: not of_programs_below(adbd.root), "a worker lives on")
 
 
 def test_a_phone_without_room_says_what_is_needed(adbd, cell, tmp_path, files):
-    with small_disk(Path(adbd.root), 3):
+    with small_disk(Path(adbd.root), "3m"):
         device = adbd.device()
         worker = PlacedWorker(device, files)
         with pytest.raises(DeviceFullError, match=r"needs .*MB"):
@@ -207,17 +206,16 @@ def test_a_phone_without_room_says_what_is_needed(adbd, cell, tmp_path, files):
         device.close()
 
 
-def test_a_harness_that_is_killed_leaves_no_worker_there_and_its_run_goes_on(phone, tmp_path, files):
+def test_a_harness_that_is_killed_leaves_no_worker_there_and_its_run_is_kept(phone, adbd, tmp_path, files):
     before, after = phone
     found = files.program
     words = ["shapes-float32", "--delegate", "cpu:1", "--no-accuracy", "--sustained", "60s"]
     command = [sys.executable, "-c", LOCAL_PROGRAM, str(found.path), found.sha256, *before, *words, *after]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _until(_workers, "no worker was started")
-    time.sleep(0.5)
+    until(lambda: of_programs_below(adbd.root), "no worker was started")
     process.kill()
     process.wait()
-    _until(lambda: not _workers(), "the worker lives on")
+    until(lambda: not of_programs_below(adbd.root), "the worker lives on")
     (folder,) = (tmp_path / "results").iterdir()
     assert json.loads((folder / "run.json").read_bytes())["request"]["devices"] == ["phone"]
 
@@ -254,30 +252,3 @@ def test_a_delegate_that_the_worker_lacks_is_benchmark_model_s_or_skipped(phone,
     rows, _ = run(phone, *words, "--engine", "worker")
     assert [row["status"] for row in rows] == ["skipped", "ok"]
     assert "our own worker has no nnapi" in rows[0]["reasons"][0]
-
-
-def _workers():
-    """The processes of the worker on this computer, which is the phone too."""
-    name = "harness-worker-linux-x86_64"[:15]
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "comm").read_text().strip() == name:
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return [pid for pid in found if _is_alive(pid)]
-
-
-def _is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def _until(condition, otherwise, patience_s=60.0):
-    end = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < end, otherwise
-        threading.Event().wait(0.05)
