@@ -1,7 +1,6 @@
 """The engine of the worker in C: samples, what ran, datasets, and what goes wrong."""
 
 import json
-import os
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from harness.bench.engines.base import Engine
 from harness.bench.engines.native_worker.engine import NativeWorkerEngine
 from harness.bench.engines.native_worker.place import PlacedWorker
 from harness.bench.engines.python_worker import PythonWorker
@@ -18,15 +16,11 @@ from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
 from harness.native.programs import Program
 from tests.support.counted_device import CountedDevice
+from tests.support.processes import that_name, until
 
 
 def ignore(done, total):
     """Progress that nobody looks at."""
-
-
-def test_it_is_an_engine(engine):
-    one: Engine = engine
-    assert one.worker.device.name == "local"
 
 
 def test_a_process_gives_every_sample_and_what_ran(engine, shapes, new_scratch):
@@ -143,15 +137,14 @@ def test_a_worker_that_ends_badly_is_one_failed_row_that_says_how(
 
 def test_a_worker_that_hangs_is_ended_and_told_apart(files, shapes, new_scratch, tmp_path, monkeypatch):
     monkeypatch.setattr("harness.bench.engines.native_worker.place.COMPILE_S", 0.3)
-    sign = tmp_path / "pid"
-    program = _program(tmp_path, f"echo $$ > {sign}; exec sleep 60")
+    (tmp_path / "empty").touch()
+    program = _program(tmp_path, f"exec tail -f {tmp_path}/empty")
     with pytest.raises(MeasurementError) as caught:
         NativeWorkerEngine(PlacedWorker(LocalDevice(), replace(files, program=program))).time(
             shapes(), 0, new_scratch()
         )
     assert caught.value.status == "timeout"
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(sign.read_text()), 0)
+    until(lambda: not that_name(tmp_path), "it lives on")
 
 
 def test_a_dataset_that_was_cut_goes_on_with_what_is_kept(engine, shapes, new_scratch, monkeypatch):
@@ -184,12 +177,7 @@ def test_outputs_that_are_not_the_cpu_s_are_wrong_and_no_accuracy_is_made_of_the
     monkeypatch.setattr(
         "harness.bench.engines.native_worker.check.Checker._of_one_thread",
         lambda self, cell, delegate, inputs: [
-            [
-                np.zeros_like(np.empty((1, 150, 4), np.float32)),
-                *(np.zeros((1, 150), np.float32),) * 2,
-                np.zeros(1, np.float32),
-            ]
-            for _ in inputs
+            [np.zeros(shape, np.float32) for shape in ((1, 150, 4), (1, 150), (1, 150), (1,))] for _ in inputs
         ],
     )
     cell = shapes("cpu:2")
