@@ -3,9 +3,9 @@
 import os
 import platform
 import subprocess
-import time
 
 import numpy as np
+import psutil
 import pytest
 
 from harness.native.job import (
@@ -14,7 +14,6 @@ from harness.native.job import (
     Cut,
     deadline_command,
     infer_command,
-    input_file,
     input_value,
     operators_command,
     prefetch_command,
@@ -25,6 +24,7 @@ from harness.native.programs import ABIS
 from harness.native.protocol import (
     Compiled,
     Done,
+    Failure,
     FrameReader,
     Hello,
     Outputs,
@@ -34,14 +34,16 @@ from harness.native.protocol import (
     Text,
     stage_lines,
 )
-from tests.support.native_worker import LIBRARY, interpreter_outputs, make_images
+from tests.support.native_worker import interpreter_outputs, make_images
 from tests.support.paths import MODELS, SHARED_DATA, SHARED_MODELS
+from tests.support.processes import until
 
 FLOAT32 = MODELS / "shapes" / "shapes_float32.tflite"
 FULL_INTEGER = MODELS / "shapes" / "shapes_full_integer.tflite"
-SSD = SHARED_DATA / "models" / "ssd_mobilenet_v1_coco_quant.tflite"
 YOLO = SHARED_DATA / "models" / "yolov5n-int8.tflite"
 END_S = 60
+HELD_S = 0.05
+"""Of CPU: some dozen inferences, however busy the computer is."""
 
 
 def equal_to_the_interpreter(ended, expected):
@@ -114,16 +116,6 @@ def test_the_time_that_is_allowed_ends_a_trace(worker):
     assert 1 <= len(samples.durations_ns) < 1_000_000
 
 
-def test_inputs_take_turns_one_value_an_inference(worker, tmp_path):
-    """Two values and an odd number of inferences: the last one is the first value's again."""
-    images = make_images(FULL_INTEGER, 2)
-    (tmp_path / "two.bin").write_bytes(b"".join(image.tobytes() for image in images))
-    by_file = [input_file(0, 2, str(tmp_path / "two.bin"))]
-    for given in ([input_value(0, image) for image in images], by_file):
-        ended = worker.model(FULL_INTEGER, *given, time_command(5, 0, END_S), infer_command(0, images[0]))
-        assert len(ended.all(Samples)[0].durations_ns) == 5 and ended.status == 0
-
-
 def test_a_trace_that_is_held_goes_on_until_the_next_command(worker):
     image = make_images(FLOAT32, 1)[0]
     process = subprocess.Popen(
@@ -135,14 +127,16 @@ def test_a_trace_that_is_held_goes_on_until_the_next_command(worker):
     reader, answers = FrameReader(), []
     while Done("time") not in answers:
         answers += reader.feed(os.read(process.stdout.fileno(), 65536))
-    time.sleep(0.2)
+    measured = psutil.Process(process.pid)
+    begin = measured.cpu_times().user
+    until(lambda: measured.cpu_times().user > begin + HELD_S, "nothing is measured while it is held")
     out, _ = process.communicate(time_command(1, 0, END_S) + STATE + b"end\n", timeout=END_S)
     answers += reader.feed(out)
     first, second = [answer for answer in answers if isinstance(answer, Samples)]
     assert second.first == len(first.durations_ns) and len(second.durations_ns) > 1
-    trace = np.concatenate([first.starts_ns, second.starts_ns])
-    ends = trace + np.concatenate([first.durations_ns, second.durations_ns])
-    assert np.median(trace[1:] - ends[:-1]) < 1e6
+    durations = np.concatenate([first.durations_ns, second.durations_ns])
+    starts = np.concatenate([first.starts_ns, second.starts_ns])
+    assert np.median(starts[1:] - starts[:-1] - durations[:-1]) < np.median(durations), "without a gap"
     assert process.returncode == 0
 
 
@@ -215,9 +209,10 @@ def test_the_profiler_lists_the_operators(worker):
     assert "TFLite_Detection_PostProcess" in text.text and "Number of nodes executed" in text.text
 
 
-def test_what_libraries_print_never_gets_into_the_frames(worker):
-    ended = worker.model(FLOAT32, operators_command(1, 0).replace(b"operators", b"state\nstate\noperators"))
+def test_what_was_answered_before_a_command_was_refused_is_whole(worker):
+    ended = worker.model(FLOAT32, STATE, STATE, operators_command(1, 0))
     assert ended.status == 1 and ended.failure.reason == "job"
+    assert len(ended.all(State)) == 2 and isinstance(ended.answers[-1], Failure)
 
 
 @pytest.mark.parametrize(
@@ -290,13 +285,13 @@ def test_a_folder_for_temporary_files_goes_however_the_worker_ends(worker, tmp_p
     )
     process.stdin.write(worker.setup(FLOAT32, scratch=str(folder)))
     process.stdin.flush()
-    wait_until(folder.is_dir)
+    until(folder.is_dir, "no folder was made")
     (folder / "inner").mkdir()
     (folder / "inner" / "file").write_text("x")
     (folder / "link").symlink_to(tmp_path)
     process.kill()
     process.communicate()
-    wait_until(lambda: not folder.exists())
+    until(lambda: not folder.exists(), "the folder stays")
     assert tmp_path.is_dir()
     assert (
         "cannot be made" in worker.model(FLOAT32, scratch=str(tmp_path)).failure.message and tmp_path.is_dir()
@@ -336,14 +331,3 @@ def test_a_job_may_lie_in_a_file(worker, tmp_path):
     assert (
         subprocess.run([*worker.command, str(tmp_path / "none")], check=False, timeout=END_S).returncode == 2
     )
-
-
-def wait_until(happened):
-    end = time.monotonic() + END_S
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def test_the_library_that_is_measured_is_the_wheels():
-    assert LIBRARY.parent.name == "ai_edge_litert"

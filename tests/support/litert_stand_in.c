@@ -6,6 +6,7 @@
  *     STAND_IN_GPU          buffers are a GPU's: not host memory
  *     STAND_IN_SKIPS        a run writes nothing to its first output
  *     STAND_IN_RESIZES      a run gives its first output another size
+ *     STAND_IN_TELLS        a run says on standard error what it was given: the sum of the input's bytes
  *     STAND_IN_REFUSES      a call, such as `RunCompiledModel`, that gives status 3
  *
  * -DOLDER leaves out what 2.3 brought, -DNEWER adds what 2.4 did, -DLACKING leaves out one function. */
@@ -106,6 +107,7 @@ CALL LiteRtRunCompiledModel(void *c, size_t s, size_t n, void **in, size_t m, vo
     ready_ns = now() + setting("STAND_IN_RUN_MS");
     if (!getenv("STAND_IN_GPU")) wait_until(ready_ns);
     for (size_t k = 0; k < input.bytes; k++) sum += ((struct buffer *)in[0])->data[k];
+    if (getenv("STAND_IN_TELLS")) fprintf(stderr, "given %d\n", sum);
     if (getenv("STAND_IN_RESIZES")) outputs[0].type.layout.dims[1] = 5;
     for (size_t b = getenv("STAND_IN_SKIPS") != NULL; b < m; b++) {
         struct buffer *each = out[b];
