@@ -16,36 +16,7 @@ from harness.drivers import orphans
 from harness.drivers.adb import execution
 from harness.drivers.shell import command_script
 from harness.errors import DeviceLostError
-
-MARKED = {"HARNESS_TEST_LEFT_OVER": "1"}
-ENDS_S = 10.0
-"""So soon after the harness is gone nothing of it runs any more."""
-
-
-def marked_processes() -> list[str]:
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            text = environ.read_bytes()
-        except OSError:
-            continue
-        if b"\0HARNESS_TEST_LEFT_OVER=" in b"\0" + text:
-            found.append(environ.parent.name)
-    return found
-
-
-def none_left_within(seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while marked_processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not marked_processes()
-
-
-def some_begun() -> bool:
-    deadline = time.monotonic() + 30
-    while not marked_processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return bool(marked_processes())
+from tests.support.left_over import MARK, marked_processes, none_left, some_begun
 
 
 def kill_the_watch(pid: int) -> None:
@@ -66,18 +37,18 @@ def test_what_outlives_the_connection_is_killed_as_soon_as_the_device_is_back(ad
 
     script = 'sleep 100 & sleep 0.3; ps -o pgid= -p $$ || cut -d" " -f5 /proc/$$/stat; sleep 100'
     with pytest.raises(DeviceLostError):
-        adb_device.run(["sh", "-c", script], timeout_s=60, env=MARKED, on_line=end)
+        adb_device.run(["sh", "-c", script], timeout_s=60, env=MARK, on_line=end)
     assert marked_processes()
     adbd.start()
     adb_device.run(["true"], timeout_s=5)
-    assert not marked_processes()
+    assert none_left()
 
 
 def test_what_a_lost_connection_left_behind_ends_by_itself(adb_device, adbd):
     script = "(trap '' HUP; setsid sleep 100 & sleep 100) & trap '' HUP; echo begun; sleep 100; true"
     with pytest.raises(DeviceLostError):
-        adb_device.run(["sh", "-c", script], timeout_s=60, env=MARKED, on_line=lambda _: adbd.kill())
-    assert none_left_within(ENDS_S)
+        adb_device.run(["sh", "-c", script], timeout_s=60, env=MARK, on_line=lambda _: adbd.kill())
+    assert none_left()
 
 
 @pytest.mark.parametrize("separate", [True, False], ids=["shell v2", "before Android 7"])
@@ -91,7 +62,7 @@ def test_what_a_harness_that_was_killed_left_behind_ends_by_itself(adbd, separat
         "    return found\n"
         f"d = AdbDevice('x', root={adbd.root!r}, open_link=link)\n"
         "print('begun', flush=True)\n"
-        f"d.run(['sh', '-c', 'trap \"\" HUP; sleep 100; true'], timeout_s=99, env={MARKED})\n"
+        f"d.run(['sh', '-c', 'trap \"\" HUP; sleep 100; true'], timeout_s=99, env={MARK})\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
         other.stdout.readline()
@@ -100,7 +71,7 @@ def test_what_a_harness_that_was_killed_left_behind_ends_by_itself(adbd, separat
         bystander.run(["true"], timeout_s=5)
         assert marked_processes(), "what a living harness measures must not be touched"
         other.kill()
-    assert none_left_within(ENDS_S)
+    assert none_left()
     assert bystander.run(["echo", "well"], timeout_s=5).stdout == "well\n"
     bystander.close()
 
@@ -111,7 +82,7 @@ SHELLS += [["busybox", "sh"]] if shutil.which("busybox") else []
 
 def start_watched(shell: list[str], argv: list[str]) -> subprocess.Popen:
     marker = orphans.new_marker()
-    script = orphans.watched_script(command_script(argv, MARKED, marker), marker)
+    script = orphans.watched_script(command_script(argv, MARK, marker), marker)
     pipe = subprocess.PIPE
     return subprocess.Popen(
         [*shell, "-c", script], stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
@@ -144,7 +115,7 @@ def test_a_watched_command_ends_with_its_children_when_its_input(shell, how):
         assert some_begun()
         if how == "ends":
             process.stdin.close()
-        assert none_left_within(ENDS_S)
+        assert none_left()
 
 
 def test_a_command_that_ends_because_this_computer_slept_is_no_failure_of_its_own(adb_device, monkeypatch):
@@ -166,9 +137,9 @@ def test_an_interruption_kills_what_runs(adb_device):
             ["sh", "-c", "echo x; sleep 100"],
             timeout_s=60,
             on_line=interrupt,
-            env={"HARNESS_TEST_LEFT_OVER": "1"},
+            env=MARK,
         )
-    assert not marked_processes()
+    assert none_left()
     assert adb_device.run(["true"], timeout_s=5).exit_code == 0
 
 
@@ -177,10 +148,8 @@ def test_an_error_in_the_listener_is_its_own_and_not_the_device_s(adb_device):
         raise OSError("disk full here")
 
     with pytest.raises(OSError, match="disk full here"):
-        adb_device.run(
-            ["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=fail, env={"HARNESS_TEST_LEFT_OVER": "1"}
-        )
-    assert not marked_processes()
+        adb_device.run(["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=fail, env=MARK)
+    assert none_left()
 
 
 def test_a_marker_of_a_living_process_or_another_computer_is_no_orphan():

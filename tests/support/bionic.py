@@ -70,6 +70,8 @@ def _linked() -> Iterator[None]:
         folder for folder in (ANDROIDS_LINKER.parent, ANDROIDS_LINKER.parent.parent) if not folder.exists()
     ]
     ANDROIDS_LINKER.parent.mkdir(parents=True, exist_ok=True)
+    if ANDROIDS_LINKER.is_symlink() and ANDROIDS_LINKER.readlink() == LINKER:
+        ANDROIDS_LINKER.unlink()  # tests that were killed could not
     ANDROIDS_LINKER.symlink_to(LINKER)
     try:
         yield

@@ -9,12 +9,12 @@ import pytest
 
 
 @contextmanager
-def small_disk(folder, size):
-    """Mount a disk at a folder; `size` as mount takes it (`4m`). Skips where that is not allowed."""
+def small_disk(folder, size, options="rw"):
+    """Mount a disk at a folder; `size` and `options` as mount takes them (`4m`, `ro`); skips where that may not be."""
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("a small disk needs root on Linux")
     folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},{options}", "tmpfs", str(folder)], check=True)
     try:
         yield folder
     finally:

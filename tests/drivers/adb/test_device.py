@@ -1,10 +1,8 @@
 """Phones over ADB against a real adbd, on a network with packets of 1,500 bytes: every fault of adb-shell, cured."""
 
 import os
-import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,18 +11,9 @@ from harness.drivers.adb.link import ServiceRefusedError
 from harness.errors import DeviceError, DeviceLostError
 from tests.support.processes import that_name, until
 from tests.support.random_files import sha256, write
+from tests.support.small_disk import small_disk
 
 NOTICED_S = 10.0
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int):
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.mark.parametrize("size", [1, 5_000_000, 100_000_000], ids=["1B", "5MB", "100MB"])
@@ -78,14 +67,14 @@ def test_a_refused_service_is_said_at_once(adb_device):
 
 
 def test_no_space_is_found_before_anything_is_sent(adb_device, adbd, tmp_path):
-    with small_disk(Path(adbd.root), 3):
+    with small_disk(Path(adbd.root), "3m"):
         with pytest.raises(DeviceError, match=r"no space left on .*: needs 6\.0 MB, has .*--clean"):
             adb_device.push([write(tmp_path / "big.bin", 5_000_000)])
         assert adb_device.push([write(tmp_path / "small.bin", 1000)])
 
 
 def test_a_disk_that_fills_up_meanwhile_gives_the_device_s_own_reason(adb_device, tmp_path):
-    with small_disk(tmp_path / "disk", 3):
+    with small_disk(tmp_path / "disk", "3m"):
         begin = time.monotonic()
         with pytest.raises(DeviceError, match="No space left on device"):
             adb_device.send([(write(tmp_path / "big.bin", 60_000_000), str(tmp_path / "disk" / "x"))])
@@ -101,7 +90,7 @@ def test_a_folder_that_cannot_be_made_is_said_with_its_reason(adbd, tmp_path):
 
 
 def test_room_is_made_by_removing_what_was_unused_for_longest(adb_device, adbd, tmp_path):
-    with small_disk(Path(adbd.root), 12):
+    with small_disk(Path(adbd.root), "12m"):
         old, new = (
             adb_device.push([write(tmp_path / name, 4_000_000)])[0] for name in ("old.bin", "new.bin")
         )

@@ -1,6 +1,5 @@
 """Boards over SSH against a real sshd: what may happen on the way, in the order of a connection's life."""
 
-import hashlib
 import os
 import random
 import shutil
@@ -17,41 +16,13 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
+from tests.support.left_over import MARK, marked_processes, none_left, some_begun
+from tests.support.random_files import sha256, write
+from tests.support.small_disk import small_disk
 
 NOTICED_S = 10.0
 SILENCE_S = 15.0
 """ssh gives a silent host up after 3 × 3 seconds."""
-
-
-def write(path: Path, size: int) -> Path:
-    path.write_bytes(os.urandom(size))
-    return path
-
-
-def sha256(path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def marked_processes() -> list[str]:
-    found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            text = environ.read_bytes()
-        except OSError:
-            continue
-        if f"HARNESS_TEST_LEFT_OVER={os.getpid()}\0".encode() in text:
-            found.append(environ.parent.name)
-    return found
-
-
-MARK = {"HARNESS_TEST_LEFT_OVER": str(os.getpid())}
-
-
-def gone_within(seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while marked_processes() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not marked_processes()
 
 
 @contextmanager
@@ -69,19 +40,6 @@ def later(seconds, action):
         yield done
     finally:
         timer.join()
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int, options: str = ""):
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("a small disk needs root on Linux")
-    folder.mkdir(parents=True, exist_ok=True)
-    kind = ["-t", "tmpfs", "-o", f"size={megabytes}m{options}", "tmpfs"]
-    subprocess.run(["mount", *kind, str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture
@@ -158,14 +116,14 @@ def test_a_file_that_was_damaged_there_is_sent_again(ssh_device, tmp_path):
 
 
 def test_no_space_is_found_before_anything_is_sent(ssh_device, sshd, tmp_path):
-    with small_disk(store(sshd), 3):
+    with small_disk(store(sshd), "3m"):
         with pytest.raises(DeviceError, match=r"no space left on .*: needs 6\.0 MB, has .*--clean"):
             ssh_device.push([write(tmp_path / "big.bin", 5_000_000)])
         assert ssh_device.push([write(tmp_path / "small.bin", 1000)])
 
 
 def test_a_disk_that_fills_up_meanwhile_gives_the_device_s_own_reason(ssh_device, tmp_path):
-    with small_disk(tmp_path / "disk", 3):
+    with small_disk(tmp_path / "disk", "3m"):
         begin = time.monotonic()
         with pytest.raises(DeviceError, match="No space left on device"):
             ssh_device.send([(write(tmp_path / "big.bin", 60_000_000), str(tmp_path / "disk" / "x"))])
@@ -174,7 +132,7 @@ def test_a_disk_that_fills_up_meanwhile_gives_the_device_s_own_reason(ssh_device
 
 
 def test_a_folder_that_cannot_be_written_gives_the_device_s_own_reason(sshd, tmp_path):
-    with small_disk(tmp_path / "disk", 3, ",ro"):
+    with small_disk(tmp_path / "disk", "3m", "ro"):
         device = sshd.device(root=str(tmp_path / "disk" / "store"))
         with pytest.raises(DeviceError, match="Read-only file system"):
             device.push([write(tmp_path / "x.bin", 10)])
@@ -220,7 +178,7 @@ def test_what_a_command_leaves_in_the_background_neither_holds_us_nor_lives_on(s
     done = ssh_device.run(["sh", "-c", "sleep 60 & echo x; exit 4"], timeout_s=30, env=MARK)
     assert (done.exit_code, done.stdout) == (4, "x\n")
     assert time.monotonic() - begin < 20
-    assert gone_within(NOTICED_S)
+    assert none_left()
 
 
 def test_a_line_like_our_own_in_the_output_is_output(ssh_device):
@@ -343,7 +301,7 @@ def test_a_board_that_leaves_the_network_without_a_word_is_noticed(far_device, n
     finally:
         network.set_up(True)
     assert far_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
-    assert gone_within(NOTICED_S), "what the lost connection left there is killed with the next one"
+    assert none_left(), "what the lost connection left there is killed with the next one"
 
 
 @pytest.mark.timeout(600)
@@ -370,7 +328,7 @@ def test_fifteen_deaths_at_random_instants_leave_nothing_hanging_and_nothing_hal
             except DeviceError:
                 assert not killed or time.monotonic() - killed[0] < 20
         sshd.start()
-    assert gone_within(NOTICED_S)
+    assert none_left()
     for stored in store(sshd).glob("[0-9a-f]*/*"):
         assert sha256(stored)[:16] == stored.parent.name
     cell(101)
@@ -383,7 +341,7 @@ def test_the_end_of_a_connection_kills_what_it_started_without_another_one(ssh_d
     script = "sleep 100 & (trap '' HUP TERM; setsid sleep 100 & sleep 100) & echo begun; sleep 100"
     with pytest.raises(DeviceLostError):
         ssh_device.run(["sh", "-c", script], timeout_s=60, env=MARK, on_line=lambda _: sshd.kill())
-    assert gone_within(NOTICED_S)
+    assert none_left()
 
 
 def test_the_death_of_the_harness_kills_what_it_started_and_nothing_of_a_living_one(sshd):
@@ -396,13 +354,11 @@ def test_the_death_of_the_harness_kills_what_it_started_and_nothing_of_a_living_
     bystander = sshd.device()
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
         other.stdout.readline()
-        deadline = time.monotonic() + 10
-        while not marked_processes() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert some_begun()
         bystander.run(["true"], timeout_s=5)
         assert marked_processes(), "what a living harness measures must not be touched"
         other.kill()
-    assert gone_within(NOTICED_S)
+    assert none_left()
     assert bystander.run(["echo", "well"], timeout_s=5).stdout == "well\n"
     bystander.close()
 
@@ -414,7 +370,7 @@ def test_an_interruption_kills_what_runs_and_an_error_of_the_listener_is_its_own
 
     with pytest.raises(error):
         ssh_device.run(["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=interrupt, env=MARK)
-    assert gone_within(NOTICED_S)
+    assert none_left()
     assert ssh_device.run(["true"], timeout_s=5).exit_code == 0
 
 
