@@ -7,39 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
+from tests.support.later import LASTS_S, NOTICED_S, later
 from tests.support.left_over import MARK, marked_processes, none_left, some_begun
 from tests.support.random_files import sha256, write
 from tests.support.small_disk import small_disk
-
-NOTICED_S = 10.0
-SILENCE_S = 15.0
-"""ssh gives a silent host up after 3 × 3 seconds."""
-
-
-@contextmanager
-def later(seconds, action):
-    """Do something while the test goes on; gives the time it was done at."""
-    done: list[float] = []
-
-    def act():
-        done.append(time.monotonic())
-        action()
-
-    timer = threading.Timer(seconds, act)
-    timer.start()
-    try:
-        yield done
-    finally:
-        timer.join()
 
 
 @pytest.fixture
@@ -218,6 +196,7 @@ def test_two_boards_work_at_the_same_time(sshd, sshd_module, tmp_path):
 
 def test_the_death_of_the_board_during_a_push_is_noticed_and_nothing_half_is_used(ssh_device, sshd, tmp_path):
     path = write(tmp_path / "big.bin", 50_000_000)
+    ssh_device.run(["true"], timeout_s=20)
     with later(0.7, sshd.kill) as killed, pytest.raises(DeviceLostError):  # noqa: PT012
         for n in range(100):
             path.write_bytes(n.to_bytes(4, "big") + path.read_bytes()[4:])
@@ -231,8 +210,9 @@ def test_the_death_of_the_board_during_a_push_is_noticed_and_nothing_half_is_use
 
 
 def test_the_death_of_the_board_during_a_command_is_noticed(ssh_device, sshd):
+    ssh_device.run(["true"], timeout_s=20)
     with later(0.7, sshd.kill) as killed, pytest.raises(DeviceLostError, match="run 'sleep'"):
-        ssh_device.run(["sleep", "30"], timeout_s=60)
+        ssh_device.run(["sleep", f"{LASTS_S}"], timeout_s=LASTS_S)
     assert time.monotonic() - killed[0] < NOTICED_S
 
 
@@ -296,8 +276,8 @@ def test_a_board_that_leaves_the_network_without_a_word_is_noticed(far_device, n
             later(0.5, lambda: network.set_up(False)) as gone,
             pytest.raises(DeviceLostError, match="not responding"),
         ):
-            far_device.run(["sh", "-c", "sleep 60"], timeout_s=100, env=MARK)
-        assert time.monotonic() - gone[0] < SILENCE_S
+            far_device.run(["sh", "-c", f"sleep {LASTS_S}"], timeout_s=LASTS_S, env=MARK)
+        assert time.monotonic() - gone[0] < NOTICED_S
     finally:
         network.set_up(True)
     assert far_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
