@@ -21,7 +21,6 @@ from pathlib import Path
 import msgspec
 
 from harness import atomic, cards
-from harness.archive import extract_member
 from harness.download import MAX_BYTES, OnProgress, download
 from harness.errors import FetchError, OutputError, UsageError
 from harness.hashing import hash_file
@@ -209,6 +208,8 @@ def _taken(model: cards.Model, body: Path, folder: Path) -> Path:
     """Take the file out of what was downloaded, where that is an archive."""
     source, file = model.card.source, body
     if source.member is not None:
+        from harness.archive import extract_member
+
         file = folder / "file"
         try:
             extract_member(body, source.member, file, MAX_BYTES)

@@ -16,19 +16,21 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import schema
 from harness.accuracy import layouts
 from harness.accuracy.annotations import GroundTruth, ImageRow, read_annotations
 from harness.accuracy.clips import put_together
 from harness.accuracy.coco_json import first_few
-from harness.accuracy.foreign import tfrecord, voc, yolo
-from harness.accuracy.foreign.convert import Converted
 from harness.accuracy.image_files import ImageFile, Size
 from harness.accuracy.image_places import locate
 from harness.accuracy.image_sizes import check_sizes
 from harness.errors import DatasetError, UsageError
 from harness.paths import exists, expand_user, is_file, is_folder, resolved
+
+if TYPE_CHECKING:
+    from harness.accuracy.foreign.convert import Converted
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,8 @@ def _found(path: Path, split: str | None) -> Dataset:
     if path.suffix == ".json" and is_file(path):
         folder = path.parent.parent if path.parent.name == "annotations" else path.parent
         return _coco(folder, path)
-    if not is_folder(path) and path.suffix not in {".yaml", ".yml"} and not tfrecord.is_tfrecord(path):
-        words = "not a dataset; expected a folder" if exists(path) else "no such dataset folder"
-        raise DatasetError(f"{path}: {words}")
+    if is_folder(path) and layouts.instances_files(path):
+        return _coco(path, layouts.find_annotations(path, split))
     converted = _converted(path, split)
     if converted is not None:
         return _dataset(converted.name, read_annotations(converted.annotations), converted.images)
@@ -165,12 +166,15 @@ def _coco(folder: Path, annotations: Path) -> Dataset:
 
 
 def _converted(path: Path, split: str | None) -> Converted | None:
-    """Convert labels of another format, in a folder without COCO's."""
+    """Convert labels of another format, in a folder without COCO's, or that a file describes."""
+    from harness.accuracy.foreign import tfrecord, voc, yolo  # late: most data sets are COCO's
+
+    is_yaml = path.suffix in {".yaml", ".yml"}
+    if not is_folder(path) and not is_yaml and not tfrecord.is_tfrecord(path):
+        words = "not a dataset; expected a folder" if exists(path) else "no such dataset folder"
+        raise DatasetError(f"{path}: {words}")
     if not is_folder(path):
-        by_file = yolo.convert if path.suffix in {".yaml", ".yml"} else tfrecord.convert
-        return by_file(path, split)
-    if layouts.instances_files(path):
-        return None
+        return (yolo.convert if is_yaml else tfrecord.convert)(path, split)
     if voc.is_voc(path):
         return voc.convert(path, split)
     described = yolo.find_yaml(path)

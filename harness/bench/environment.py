@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
 from typing import Any
 
 PACKAGES = (
@@ -31,6 +30,8 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _version(name: str) -> str | None:
+    from importlib import metadata  # late: it loads more than a plan that is only looked at needs
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -26,7 +26,6 @@ from harness.names import safe_name
 from harness.paths import resolved
 from harness.recognize.find import MODEL_SUFFIXES, find_model
 from harness.recognize.model_classes import known_names, n_classes_of
-from harness.recognize.observe import N_PICTURES
 from harness.tflite.graph import EDGETPU
 from harness.tflite.model import ModelDescription, describe
 from harness.tflite.runnable import RUNTIME_CUSTOM_OPERATORS, check_runnable
@@ -178,6 +177,8 @@ def _pictures(request: Request, known: dict[Path, Dataset]) -> list[ImageFile]:
     bare = [name for name in (*request.models, request.against or "") if Path(name).suffix in MODEL_SUFFIXES]
     if not request.dataset or not bare or not request.settings.accuracy:
         return []
+    from harness.recognize.observe import N_PICTURES  # late: a card says what its outputs are
+
     path = Path(request.dataset)
     known[path] = find_dataset(path, request.settings.limit)
     return [image.file for image in known[path].images[:N_PICTURES]]

@@ -7,12 +7,15 @@ has not loaded at its start.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 WIDTH_ASKED, COLOURS_ASKED = ("COLUMNS", "TERMINAL_WIDTH"), ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS")
 DRAW_OTHERWISE = (*WIDTH_ASKED, *COLOURS_ASKED, "TTY_COMPATIBLE", "PYTHONIOENCODING", "_HARNESS_COMPLETE")
 """Where one of these variables is set, rich-click draws: they may change the width, the colours or the question."""
+OBJECTS_A_COLLECTION = 50_000
+"""Python looks for circles after 700 new objects; what is loaded at a start is many thousands, which all stay."""
 WIDTH, WIDEST = 80, 160
 """Those of the kept pages: where no terminal says otherwise, and what wider terminals get as well."""
 
@@ -21,6 +24,7 @@ def main() -> None:
     """Show the help that is kept, or run the command line."""
     page = page_here() if sys.argv[1:] in (["--help"], ["-h"]) else None
     if page is None or not _written(page):
+        gc.set_threshold(OBJECTS_A_COLLECTION)
         from harness.cli.main import main as run
 
         run()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.drivers import emulator
 from harness.drivers.base import Completed, DeviceInfo
 from harness.errors import DeviceError
 from harness.names import safe_name
@@ -108,6 +107,8 @@ def profile_of_absent(text: str, workspace: Workspace) -> Profile:
     Raises:
         UsageError: It is an emulator of a chip that is not known: none can be plugged in later.
     """
+    from harness.drivers import emulator  # late: it loads what reads a vendor's packages
+
     if text.startswith(emulator.PREFIX):
         return emulator.profile_of(text, workspace)
     path = expand_user(text)

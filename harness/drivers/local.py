@@ -30,12 +30,10 @@ class LocalDevice:
 
     def describe(self) -> DeviceInfo:
         """Return the processor, system and memory of this computer."""
-        import psutil
-
-        processor = _processor_name()
+        processor = processor_name()
         facts: dict[str, str | int | float] = {
-            "cores": psutil.cpu_count(logical=True) or 1,
-            "memory_mb": round(psutil.virtual_memory().total / 1e6),
+            "cores": os.cpu_count() or 1,
+            "memory_mb": round(_memory_bytes() / 1e6),
         }
         governor = _read(_CPUFREQ / "scaling_governor")
         if governor:
@@ -133,7 +131,18 @@ class LocalDevice:
         """Do nothing: nothing is held."""
 
 
-def _processor_name() -> str | None:
+def _memory_bytes() -> int:
+    """Return the size of this computer's memory; where the system tells it itself, psutil need not be loaded."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        import psutil
+
+        return int(psutil.virtual_memory().total)
+
+
+def processor_name() -> str | None:
+    """Return what this computer calls its processor."""
     for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
         if line.lower().startswith(("model name", "hardware")):
             return line.partition(":")[2].strip()

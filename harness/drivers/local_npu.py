@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from harness.delegates import OPENVINO, Delegate
@@ -37,6 +36,8 @@ def find_npu() -> LocalNpu:
         return LocalNpu(missing=NO_RUNTIME)
     if not found_in(Path(litert.origin).parent / PLUGIN, "libLiteRtCompilerPlugin_*"):
         return LocalNpu(missing=NO_PLUGIN)
+    from importlib import metadata  # late: it loads more than the rest of a plan
+
     try:
         return LocalNpu(metadata.version(OPENVINO))
     except metadata.PackageNotFoundError:

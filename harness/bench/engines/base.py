@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harness.bench.plan import Cell
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.records.samples import Samples
-from harness.worker.results import OutputCheck
+
+if TYPE_CHECKING:
+    from harness.worker.results import OutputCheck
 
 OnProgress = Callable[[int, int], None]
 """Called with (images done, images in all)."""
