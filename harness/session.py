@@ -13,15 +13,13 @@ import msgspec
 
 from harness.bench.cells import make_cells, nothing_to_switch_to
 from harness.bench.device_wait import DeviceWait
-from harness.bench.engines.base import Engine
-from harness.bench.engines.choose import find_engine
-from harness.bench.engines.worker_process import workers_ready
+from harness.bench.engines.choose import find_engines
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
 from harness.bench.plan import Plan, plan_facts, refuse_difference
 from harness.bench.plan_file import make_request
 from harness.bench.request import FarmChoice, Request, request_facts, request_from_facts, with_farm
-from harness.bench.stations import Station, reach_stations, shared_computer
+from harness.bench.stations import Station, of_this_computer, reach_stations, shared_computer
 from harness.bench.subjects import Subject, find_subjects
 from harness.errors import (
     HarnessError,
@@ -46,13 +44,13 @@ from harness.records.records import (
     load_run,
 )
 from harness.records.store import RunStore, new_run, now
-from harness.rows.selection import LATEST, find_folders
 from harness.text import shell_path
 from harness.version import __version__
 from harness.vocabulary import FAILURES, Status
 from harness.workspace import ensure_writable, find_workspace
 
 if TYPE_CHECKING:
+    from harness.bench.engines.base import Engine
     from harness.bench.run import Runner
     from harness.farm.session import Farm
 
@@ -65,7 +63,7 @@ class Prepared:
         request: What was asked for.
         plan: The cells.
         stations: The devices, reached.
-        engines: What measures on each of them.
+        engines: What measures on each of them; none where the plan is only looked at.
         results: Folder for the run, proven to be writable.
         remarks: What the user should know before the figures.
         resumes: The run that is continued, which is this process's; None for a new one.
@@ -140,19 +138,10 @@ def prepare(request: Request, *, outline: bool = False) -> Prepared:
         cells = make_cells(request, subjects, stations)
         remarks += [*shared_computer(stations, cells), *nothing_to_switch_to(cells)]
         if outline:
-            stations = _of_this_computer(stations)
-        engines = tuple(find_engine(station, request) for station in stations)
+            stations = of_this_computer(stations)
+        engines = find_engines(stations, request, outline=outline)
         remarks += _place_of_runs(results)
     return Prepared(request, Plan(cells, request.settings.seed), stations, engines, results, tuple(remarks))
-
-
-def _of_this_computer(stations: Sequence[Station]) -> tuple[Station, ...]:
-    """Let go of all devices but those that a model can be tried on, for a plan that is only looked at."""
-    here = [one for one in stations if one.info.on_host_hardware and one.absent is None]
-    for station in stations:
-        if station not in here:
-            station.device.close()
-    return tuple(here)
 
 
 @contextlib.contextmanager
@@ -224,6 +213,8 @@ def own_unfinished(which: str, workspace: str | Path | None = None, output: str 
         RunInUseError: It is being measured.
         UsageError: No such run, or none was interrupted.
     """
+    from harness.rows.selection import LATEST, find_folders
+
     results = Path(output) if output else find_workspace(workspace).results
     if which != LATEST:
         return _own_run(find_folders([which], results)[0])
@@ -290,6 +281,8 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
         HostFaultError: This computer failed (no room, a folder that is gone); says what is safe and how to go on.
         OutputError: No run could be begun.
     """
+    from harness.bench.engines.worker_process import workers_ready
+
     owner = prepared.resumes or _begin(prepared)
     store = RunStore(owner.folder, owner)
     try:

@@ -127,9 +127,7 @@ def _planned(prepared: Prepared) -> pd.DataFrame:
     from harness.session import let_go
 
     try:
-        seconds = plan_seconds(
-            prepared.plan, prepared.stations, prepared.engines, prepared.request, prepared.results
-        )
+        seconds = plan_seconds(prepared.plan, prepared.stations, prepared.request, prepared.results)
     finally:
         let_go(prepared)
     rows = plan_rows(prepared.plan, seconds)

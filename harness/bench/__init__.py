@@ -24,6 +24,7 @@ preparations  a few images prepared in other ways than the card says
 observer     who is told how a run goes
 estimate     about how long a cell takes
 tryout       a few inferences of models that are new to this computer
+kept_tries   what such inferences took, kept for the next look
 detect       what a model finds in a few images, without a run
 environment  what a run was made with
 engines      what measures: our worker, or TFLite's native tool

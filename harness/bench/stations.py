@@ -69,6 +69,15 @@ def _reached(text: str, workspace: Workspace, request: Request, *, absent_too: b
         yield Station(profile, AbsentDevice(info), info, absent=str(error))
 
 
+def of_this_computer(stations: Sequence[Station]) -> tuple[Station, ...]:
+    """Let go of all devices but those that a model can be tried on, for a plan that is only looked at."""
+    here = [one for one in stations if one.info.on_host_hardware and one.absent is None]
+    for station in stations:
+        if station not in here:
+            station.device.close()
+    return tuple(here)
+
+
 def shared_computer(stations: Sequence[Station], cells: Sequence[Cell]) -> list[str]:
     """Say what devices that are parts of this computer do to each other.
 

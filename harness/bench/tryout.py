@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import atomic
-from harness.bench.engines.base import Engine
-from harness.bench.engines.choose import measured_by_tool
+from harness.bench.engines.choose import find_engine, measured_by_tool
 from harness.bench.estimate import cost_of_inferences, estimate_plan, known_seconds, latency_key
+from harness.bench.kept_tries import keep_seconds, kept_seconds
 from harness.bench.plan import Cell, Plan
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.errors import HarnessError
 from harness.settings import Settings
+
+if TYPE_CHECKING:
+    from harness.bench.engines.base import Engine
 
 RUNS = 3
 MOST_S = 20.0
@@ -26,26 +31,28 @@ MATTERS_S = 2.0
 
 
 def plan_seconds(
-    plan: Plan, stations: Sequence[Station], engines: Sequence[Engine], request: Request, results: Path
+    plan: Plan, stations: Sequence[Station], request: Request, results: Path
 ) -> dict[str, float]:
     """Estimate the seconds that each cell of a plan takes, by its id; models new to this computer are tried on it."""
     here = {
-        station.device.name: engine
-        for station, engine in zip(stations, engines, strict=False)
+        station.device.name: partial(find_engine, station, request)
+        for station in stations
         if station.info.on_host_hardware and not station.far and not measured_by_tool(station, request)
     }
     return estimate_plan(plan, time_of_inferences(plan.cells, here, results))
 
 
 def time_of_inferences(
-    cells: Sequence[Cell], engines: Mapping[str, Engine], results: Path
+    cells: Sequence[Cell], engines: Mapping[str, Callable[[], Engine]], results: Path
 ) -> dict[str, float]:
     """Return the seconds of one inference of each cell, by its id: of an earlier run, or tried now.
 
     Args:
         cells: The cells of a plan.
-        engines: What may try a cell, by the device; others are not tried.
+        engines: Makes what may try a cell, by the device; others are not tried.
         results: Where earlier runs are.
+
+    What a try took is kept, and counts as long as neither the computer nor its runtime changes.
     """
     found: dict[tuple[str, str, str], float] = {}
     fast: set[str] = set()
@@ -55,7 +62,7 @@ def time_of_inferences(
         seconds = found.get(key) or known_seconds(cell, results)
         may_try = cell.device in engines and cell.is_tried and time.monotonic() - begun < MOST_S
         if seconds is None and may_try and cell.facts.sha256 not in fast:
-            seconds = _tried(cell, engines[cell.device])
+            seconds = kept_seconds(cell) or _tried(cell, engines[cell.device]())
         if seconds is not None:
             found[key] = seconds
             if cost_of_inferences(cell, seconds) < MATTERS_S:
@@ -80,7 +87,11 @@ def _tried(cell: Cell, engine: Engine) -> float | None:
             samples = engine.time(replace(cell, settings=settings, other=None), 0, scratch).samples
         except (HarnessError, OSError):
             return None  # the run itself says what is wrong with it
-    return None if samples is None else float(samples["duration_ns"].min()) / 1e9
+    if samples is None:
+        return None
+    seconds = float(samples["duration_ns"].min()) / 1e9
+    keep_seconds(cell, seconds)
+    return seconds
 
 
 def _of_another_delegate(cell: Cell, found: Mapping[tuple[str, str, str], float]) -> float | None:

@@ -17,9 +17,7 @@ def print_plan(prepared: Prepared, format_: str) -> None:
     from harness.bench.estimate import COLUMNS, plan_rows, whole_seconds
     from harness.bench.tryout import plan_seconds
 
-    seconds = plan_seconds(
-        prepared.plan, prepared.stations, prepared.engines, prepared.request, prepared.results
-    )
+    seconds = plan_seconds(prepared.plan, prepared.stations, prepared.request, prepared.results)
     rows = plan_rows(prepared.plan, seconds)
     show(Content(rows, COLUMNS, in_table=COLUMNS[1:]), format_)
     about = units.duration(whole_seconds(prepared.plan, seconds))

@@ -9,13 +9,10 @@ for, and whatever is left.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from harness.bench.engines.base import Engine
-from harness.bench.engines.cooldown import CoolEngine
-from harness.bench.engines.native_worker.program import LIBRARY, WorkerFiles, find_files
-from harness.bench.engines.python_worker import PythonWorker
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.delegates import Delegate
@@ -24,7 +21,9 @@ from harness.paths import exists, expand_user, is_file
 from harness.vocabulary import EngineName
 
 if TYPE_CHECKING:
+    from harness.bench.engines.base import Engine
     from harness.bench.engines.board_images import Board
+    from harness.bench.engines.native_worker.program import WorkerFiles
     from harness.drivers.conversation import StreamDevice
     from harness.drivers.device_python import DevicePython
 
@@ -38,12 +37,32 @@ def find_engine(station: Station, request: Request) -> Engine:
         UsageError: What is to measure is not to be had.
         FetchError: It could not be fetched, or is not what was fetched before.
     """
-    if request.litert_library is not None and not is_file(expand_user(request.litert_library)):
-        raise UsageError(f"--litert-library: {request.litert_library} is no file")
+    _refuse_no_library(request)
     engine = _engine(station, request)
     if request.max_start_temp is None:
         return engine
+    from harness.bench.engines.cooldown import CoolEngine
+
     return CoolEngine(engine, station.device, request.max_start_temp)
+
+
+def find_engines(stations: Sequence[Station], request: Request, *, outline: bool) -> tuple[Engine, ...]:
+    """Make the engine of each device; of a plan that is only looked at, none: what cannot be had is refused.
+
+    Our own worker in Python is always to be had on this computer, so it need not be loaded for that.
+    """
+    if not outline:
+        return tuple(find_engine(station, request) for station in stations)
+    _refuse_no_library(request)
+    for station in stations:
+        if _for_device(station, request) != EngineName.PYTHON_WORKER:
+            _engine(station, request)
+    return ()
+
+
+def _refuse_no_library(request: Request) -> None:
+    if request.litert_library is not None and not is_file(expand_user(request.litert_library)):
+        raise UsageError(f"--litert-library: {request.litert_library} is no file")
 
 
 def measured_by(station: Station, request: Request, delegate: Delegate) -> EngineName:
@@ -72,6 +91,8 @@ def why_worker_lacks(station: Station, request: Request, delegate: Delegate) -> 
 
 def native_files(station: Station, request: Request) -> WorkerFiles | str:
     """Return the worker in C and LiteRT's library for a device, or why they are not at hand."""
+    from harness.bench.engines.native_worker.program import find_files
+
     library, tool = _given_library(station, request), _given_tool(station, request)
     try:
         return find_files(station.info, library, None if tool is None else str(_located(tool, station)))
@@ -109,6 +130,8 @@ def _given_library(station: Station, request: Request) -> str | None:
 
 def _has_library(station: Station, request: Request, tool: str) -> bool:
     """Whether LiteRT's library was given, or lies beside the native tool that was given."""
+    from harness.bench.engines.native_worker.program import LIBRARY
+
     return _given_library(station, request) is not None or is_file(_located(tool, station).parent / LIBRARY)
 
 
@@ -120,6 +143,8 @@ def _engine(station: Station, request: Request) -> Engine:
 
             return EmulatorEngine(station.device, info)
         case EngineName.PYTHON_WORKER if info.on_host:
+            from harness.bench.engines.python_worker import PythonWorker
+
             return PythonWorker(station.device)
         case EngineName.PYTHON_WORKER:
             assert info.python is not None
