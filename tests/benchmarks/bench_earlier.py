@@ -4,7 +4,8 @@
 
 The earlier build is a worktree of git in a temporary folder, used with the same Python and packages. Each row is a
 command; both builds carry it out in turn, and printed are the least seconds of CPU of all its processes and of the
-clock, with their ratio. The default is the last commit whose workers were started anew.
+clock, with their ratio. Both have their byte code, as after an installation. The default is the last commit whose
+workers were started anew.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def main() -> int:
         earlier = Path(name) / "earlier"
         git("worktree", "add", "--detach", str(earlier), options.commit)
         try:
+            for checkout in (earlier, REPOSITORY):
+                seconds([sys.executable, "-m", "compileall", "-q", "harness"], checkout)
             print(f"{'':40}{'before':>16}{'now':>16}{'ratio':>14}   (CPU s, clock s)")
             for row in options.rows or ROWS:
                 compare(row, {"before": earlier, "now": REPOSITORY}, Path(name), options.rounds)
@@ -80,6 +83,7 @@ def seconds(command: list[str], checkout: Path) -> tuple[float, float]:
     """Return the seconds of CPU, of all processes, and of the clock that a command takes."""
     begin, used = time.perf_counter(), cpu()
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stderr[-2000:]}")
