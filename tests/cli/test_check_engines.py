@@ -3,6 +3,7 @@
 import pytest
 
 from harness.cli.main import main
+from harness.records.records import load_records
 from tests.support.npu import install_stand_in
 
 SHORT = [
@@ -38,3 +39,7 @@ def test_an_engine_that_fails_is_a_failure_of_the_command(tmp_path):
     tool.chmod(0o755)
     asked = ["run", "shapes-full-integer", *SHORT, "--check-engines", "--benchmark-binary", str(tool)]
     assert status_of([*asked, "--output", str(tmp_path / "runs")]) == 1
+    runs = [load_records(folder) for folder in (tmp_path / "runs").iterdir()]
+    assert sorted(one.record.status for (one,) in runs) == ["failed", "ok"], (
+        "the other engine measured all the same"
+    )

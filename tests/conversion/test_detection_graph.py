@@ -127,11 +127,11 @@ def test_a_cut_that_cannot_be_is_refused_with_what_can(definition, tensorflow, a
         carving.carve(definition, order(**asked), tensorflow)
 
 
-def test_a_graph_of_two_stages_is_no_ssd(definition, tensorflow):
+def test_a_graph_whose_boxes_are_coded_otherwise_is_refused_by_that(definition, tensorflow):
     graph = tensorflow.compat.v1.GraphDef()
     graph.CopyFrom(definition)
     for node in graph.node:
-        if node.name == "Postprocessor/Decode/Exp" or node.op == "Exp":
+        if node.op == "Exp":
             node.op = "Softplus"
     with pytest.raises(ModelError, match="not coded as centre and size"):
         detection_api.find_detector(graph, None, None, None, tensorflow)

@@ -54,6 +54,6 @@ def test_a_device_that_is_not_there_is_told_by_the_log_alone(npu):
     ended = npu()
     log = "\n".join(stage_lines(ended.log, "compile"))
     if "1 compiler plugins were applied" in log:
-        return  # this computer has an NPU
+        pytest.skip("this computer has an NPU of Intel's")
     assert ended.status == 0 and "0 compiler plugins were applied successfully" in log
     assert ended.all(Compiled)[0].non_cpu_fully_accelerated is False

@@ -19,7 +19,7 @@ def write(folder, name, text):
 
 
 def test_a_model_is_known_by_what_it_was_made_from_wherever_it_lies(tmp_path):
-    graph, whole, small = (write(tmp_path, f"{name}", name) for name in ("graph.pb", "f.tflite", "q.tflite"))
+    graph, whole, small = (write(tmp_path, name, name) for name in ("graph.pb", "f.tflite", "q.tflite"))
     remember(whole, graph)
     remember(small, whole)
     moved = shutil.move(small, tmp_path / "renamed.tflite")

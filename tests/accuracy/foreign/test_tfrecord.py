@@ -99,7 +99,7 @@ def test_images_are_written_once_and_again_when_the_file_changes(folder):
     stamp = first.stat().st_mtime_ns
     assert find_dataset(folder / VAL).annotations == first and first.stat().st_mtime_ns == stamp
     write(folder / VAL, next(read_records(RECORDED / VAL)))
-    assert find_dataset(folder / VAL).image_ids != (7, 8, 42)
+    assert find_dataset(folder / VAL).image_ids == (42,)
 
 
 def test_without_a_label_map_the_names_are_those_of_the_records(folder):
