@@ -110,8 +110,8 @@ CONDITIONS: Mapping[str, Condition] = {
 }
 EXAMPLES: Mapping[str, str] = {
     "threads": "T (1 < T < classes)",
-    "class": "T, counted from 0",
-    "changed": "those beyond its range",
+    "class": "T (counted from 0)",
+    "changed": "the highest",
     "other": "the last that fits",
     "dtype": "int8",
     "operators": "SHAPE, PACK, TILE, …",

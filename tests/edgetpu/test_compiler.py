@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from harness.cli.main import main
 from harness.edgetpu import compiler
 from harness.edgetpu.compiler import Options, compile_converted, compile_model
 from harness.edgetpu.coverage import coverage
@@ -217,6 +218,22 @@ def test_the_command_prints_the_rows_of_the_log_and_ends_with_the_right_status(
     assert "shapes_full_integer_edgetpu.tflite" in done.stderr
     table = subprocess.run([*argv, "table"], capture_output=True, text=True, check=True)
     assert "100.0 % of the MACs" in " ".join(table.stderr.split())
+
+
+def test_a_log_beside_its_model_says_what_stays_off_the_edge_tpu_and_what_share_of_the_work_that_is(
+    install, model, tmp_path, capsys
+):
+    install()
+    log = tmp_path / "x.log"
+    compiler_argv = [str(tmp_path / "bin" / "edgetpu_compiler"), "-o", str(tmp_path), str(model)]
+    log.write_bytes(subprocess.run(compiler_argv, capture_output=True, check=True).stdout)
+    with pytest.raises(SystemExit) as ended:
+        main(["edgetpu", "log", str(log), "--model", str(model)])
+    out, said = capsys.readouterr()
+    assert ended.value.code == 0
+    off = [line for line in out.splitlines() if "unsupported" in line]
+    assert [line.split()[0] for line in off] == ["DEQUANTIZE", "CUSTOM"]
+    assert "100.0 % of the MACs" in " ".join(said.split())
 
 
 @pytest.fixture
