@@ -223,4 +223,5 @@ def _inferred_accuracy(
         runtime=found.runtime,
         detections=detections,
         detections_crc32=crc32,
+        reasons=(*planned.reasons, *filter(None, [found.remark])),
     )

@@ -188,6 +188,7 @@ class Host:
                 delegate=found.delegate,
                 runtime=found.runtime,
                 unreadable_ids=found.unreadable_ids,
+                remark=found.remark,
             )
             return self._result(step, Outcome.DONE, inferences=inferences)
 

@@ -224,6 +224,7 @@ class Shards:
             delegate=delegate,
             runtime=first.runtime,
             unreadable_ids=tuple(number for _, found in parts for number in found.unreadable_ids),
+            remark="; ".join(dict.fromkeys(found.remark for _, found in parts if found.remark)) or None,
         )
 
 

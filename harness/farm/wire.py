@@ -122,6 +122,7 @@ class Inferences(Wire, frozen=True, kw_only=True):
     delegate: DelegateFacts
     runtime: str
     unreadable_ids: tuple[int, ...] = ()
+    remark: str | None = None
 
 
 class Operators(Wire, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@
     gpu        a model compiled for this computer's GPU
     openvino   a model compiled for Intel's OpenVINO
     emulated   a model compiled for a chip, on the vendor's emulator
+    emulator_process  the emulator in a process for each core
     evidence   which nodes a delegate took
     switching  an inference right after another model's
     feeds      what is set before each inference

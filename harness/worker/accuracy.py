@@ -13,7 +13,7 @@ import msgspec
 
 from harness.accuracy.detections import DetectionWriter
 from harness.accuracy.image_files import ImageFile, UnreadableImageError
-from harness.accuracy.interpreters import InterpreterEngine
+from harness.accuracy.interpreters import Engine, InterpreterEngine
 from harness.accuracy.pipeline import ImageDetections, Recipe, detect
 from harness.accuracy.prepare import Preparation
 from harness.cards import DecoderSpec, InputSpec, Labels
@@ -22,6 +22,7 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
 from harness.worker import check, library
+from harness.worker.emulator_process import emulator_processes
 from harness.worker.events import Progress, emit
 from harness.worker.jobs import AccuracyJob, is_emulated
 from harness.worker.memory import peak_memory_bytes
@@ -36,46 +37,45 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
     # An accelerator is one, however many cores there are; one that is emulated is the cores'.
     on_cores = KINDS[job.delegate].on_cpu or is_emulated(job)
     n_engines = max(1, job.cores // job.threads) if on_cores else 1
-    applied = _made(job, runtime, n_engines)
-    interpreters = [each.interpreter for each in applied]
-    first = interpreters[0]
+    applied = library.make(runtime, job)
+    first = applied.interpreter
     recipe = _recipe(job, first)
     images = [listed(*row) for row in json.loads(Path(job.images).read_text("utf-8"))]
     # First of all: an accuracy from wrong outputs is not worth its time, and nonsense cannot always be decoded.
     checked = _check(job, runtime, first, _feeds(first, recipe.preparation, images))
-    execution = library.describe(job, applied[0])
+    execution = library.describe(job, applied)
     if checked.wrong:
         write_result(AccuracyResult(str(runtime), execution, checked), job.output)
         return
-    begin = time.perf_counter()
-    # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
-    threads = job.cores if len(applied) >= job.cores else job.cores + 1
-    found = detect(images, recipe, [InterpreterEngine(i) for i in interpreters], threads)
-    unreadable = _write(found, Path(job.output) / "detections.json", len(images))
+    with _engines(job, runtime, first, min(n_engines, len(images))) as engines:
+        begin = time.perf_counter()
+        # With fewer interpreters than cores, one more thread prepares the next image while an interpreter runs.
+        threads = job.cores if len(engines) >= job.cores else job.cores + 1
+        found = detect(images, recipe, engines, threads)
+        unreadable = _write(found, Path(job.output) / "detections.json", len(images))
+        seconds = time.perf_counter() - begin
     result = AccuracyResult(
         runtime=str(runtime),
         execution=execution,
         check=checked,
         n_images=len(images) - len(unreadable),
         unreadable=tuple(unreadable.values()),
-        seconds=time.perf_counter() - begin,
+        seconds=seconds,
         peak_memory_bytes=peak_memory_bytes(),
         unreadable_ids=tuple(unreadable),
     )
     write_result(result, job.output)
 
 
-def _made(job: AccuracyJob, runtime: Runtime, wanted: int) -> list[library.ReadyInterpreter]:
-    """Make so many interpreters; an emulator whose own memory is full takes fewer."""
-    applied = [library.make(runtime, job)]
-    for _ in range(wanted - 1):
-        try:
-            applied.append(library.make(runtime, job))
-        except library.LibraryError:
-            if not is_emulated(job):
-                raise
-            break
-    return applied
+@contextlib.contextmanager
+def _engines(job: AccuracyJob, runtime: Runtime, first: Any, wanted: int) -> Iterator[list[Engine]]:
+    """Give so many engines, the first of which is there; where an emulator is to use several cores, processes."""
+    if is_emulated(job) and wanted > 1:
+        with emulator_processes(job, wanted) as processes:
+            yield list(processes) or [InterpreterEngine(first)]
+        return
+    more = [library.make(runtime, job).interpreter for _ in range(wanted - 1)]
+    yield [InterpreterEngine(each) for each in (first, *more)]
 
 
 def _recipe(job: AccuracyJob, interpreter: Any) -> Recipe:

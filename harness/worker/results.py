@@ -37,7 +37,7 @@ class OutputCheck:
 
     Attributes:
         wrong: A sentence for each thing that differs; empty where all agrees.
-        remark: Why nothing could be compared; None where it was, or where there is nothing to hold it against.
+        remark: Why nothing could be compared, or what differs and is not wrong for all that; None for neither.
     """
 
     wrong: tuple[str, ...] = ()

@@ -57,6 +57,24 @@ def test_outputs_that_are_not_the_models_are_incorrect(stand_in, tmp_path, monke
     assert row["status"] == "incorrect" and "npu gives other" in " ".join(row["reasons"])
 
 
+def test_outputs_that_an_npu_makes_coarser_keep_their_accuracy_and_say_so(stand_in, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_LOSSY_OUTPUTS", "1")
+    (row,) = run(tmp_path)
+    assert row["status"] == "partial" and row["map"] > 0.3
+    assert "have no match" in " ".join(row["reasons"]) and "its mAP says what that costs" in " ".join(
+        row["reasons"]
+    )
+
+
+def test_a_process_for_each_core_gives_the_same_figure(stand_in, tmp_path, monkeypatch):
+    found = []
+    for cores in (1, 2):
+        monkeypatch.setattr("harness.bench.cells.available_cores", lambda cores=cores: cores)
+        (row,) = run(tmp_path / str(cores))
+        found.append((row["status"], row["map"], row["n_images"]))
+    assert found[0] == found[1]
+
+
 def test_without_accuracy_there_is_nothing_to_measure(stand_in, tmp_path):
     (row,) = run(tmp_path, accuracy=False)
     assert row["status"] == "skipped" and "has no latency" in " ".join(row["reasons"])

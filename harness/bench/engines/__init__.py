@@ -8,6 +8,7 @@ board_images    the images of a dataset on a board
 bundle          our worker as one file
 cell_jobs       what the worker is asked to do for a cell
 worker_process  one process of the worker: started, heard, its result checked
+worker_accuracy  what a worker gave for a dataset, as an engine answers
 prepared        workers of this computer, forked by a process that is ready
 gpu_log         what LiteRT's GPU accelerator says of itself
 openvino_log    what LiteRT says while its plugin compiles for OpenVINO

@@ -43,6 +43,7 @@ class DatasetInference:
         delegate: What ran.
         runtime: Name and version of what ran it.
         unreadable_ids: The ids of the images that could not be read, in the same order.
+        remark: What is to be said of its outputs besides; None without anything.
     """
 
     detections: Path
@@ -52,6 +53,7 @@ class DatasetInference:
     delegate: DelegateFacts
     runtime: str
     unreadable_ids: tuple[int, ...] = ()
+    remark: str | None = None
 
 
 @dataclass(frozen=True)

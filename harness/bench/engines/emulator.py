@@ -9,15 +9,15 @@ from pathlib import Path
 from harness.bench.engines.base import DatasetInference, OnProgress, ProfiledOperators, TimedProcess
 from harness.bench.engines.cell_jobs import accuracy_job
 from harness.bench.engines.python_worker import START_TIMEOUT_S
+from harness.bench.engines.worker_accuracy import inferred
 from harness.bench.engines.worker_process import run_worker
 from harness.bench.plan import Cell
 from harness.drivers.base import Device, DeviceInfo
 from harness.errors import HarnessError, MeasurementError, is_host_fault
 from harness.npu.compiler import Compilation, compile_for
 from harness.records.records import DelegateFacts
-from harness.vocabulary import Status
 from harness.worker.jobs import COMPILED, SOC
-from harness.worker.results import AccuracyResult, OutputCheck
+from harness.worker.results import AccuracyResult, Execution, OutputCheck
 
 SECONDS_PER_IMAGE = 120.0
 """A YOLO at 640 pixels takes seconds, and the computer may be busy."""
@@ -60,27 +60,8 @@ class EmulatorEngine:
         job = replace(accuracy_job(cell, scratch), delegate_options=options)
         timeout_s = START_TIMEOUT_S + len(cell.dataset.images) * SECONDS_PER_IMAGE
         answer = run_worker(self.device, job, AccuracyResult, scratch, timeout_s, on_progress)
-        result = answer.result
-        if result.check.wrong:
-            raise MeasurementError("; ".join(result.check.wrong), status=Status.INCORRECT)
-        return DatasetInference(
-            detections=scratch / "detections.json",
-            n_images=result.n_images,
-            unreadable=result.unreadable,
-            seconds=result.seconds,
-            delegate=DelegateFacts(
-                requested=str(cell.delegate),
-                actual=result.execution.actual,
-                delegated_nodes=compilation.taken,
-                total_nodes=compilation.operators,
-                evidence=(*_in_words(compilation), *result.execution.evidence),
-                hardware=f"{compilation.soc}, emulated",
-                software=True,
-                partitions=compilation.partitions,
-            ),
-            runtime=compilation.compiler,
-            unreadable_ids=result.unreadable_ids,
-        )
+        result, facts = answer.result, _facts(cell, compilation, answer.result.execution)
+        return inferred(result, scratch, facts, compilation.compiler, result.check.remark)
 
     def _compile(self, cell: Cell, file: Path) -> Compilation:
         """Compile a cell's model.
@@ -98,6 +79,19 @@ class EmulatorEngine:
             remedy = next((one.remedy for one in found.refused if one.remedy), None)
             raise MeasurementError(f"{found.problem}{f': {remedy}' if remedy else ''}")
         return found
+
+
+def _facts(cell: Cell, compilation: Compilation, execution: Execution) -> DelegateFacts:
+    return DelegateFacts(
+        requested=str(cell.delegate),
+        actual=execution.actual,
+        delegated_nodes=compilation.taken,
+        total_nodes=compilation.operators,
+        evidence=(*_in_words(compilation), *execution.evidence),
+        hardware=f"{compilation.soc}, emulated",
+        software=True,
+        partitions=compilation.partitions,
+    )
 
 
 def _in_words(found: Compilation) -> list[str]:

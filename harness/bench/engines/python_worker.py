@@ -12,6 +12,7 @@ from harness.bench.engines.gpu_log import GpuLog, judge, read_gpu_log
 from harness.bench.engines.inputs import prepare_inputs
 from harness.bench.engines.openvino_log import OpenVinoLog, read_openvino_log
 from harness.bench.engines.operators import parse_summary
+from harness.bench.engines.worker_accuracy import inferred
 from harness.bench.engines.worker_process import R, WorkerAnswer, run_worker
 from harness.bench.plan import Cell
 from harness.delegates import EDGETPU, EXTERNAL, GPU, NPU, Delegate
@@ -78,18 +79,8 @@ class PythonWorker:
         assert cell.dataset is not None
         timeout_s = START_TIMEOUT_S + len(cell.dataset.images) * SECONDS_PER_IMAGE
         answer = self.carry_out_accuracy(accuracy_job(cell, scratch), scratch, timeout_s, on_progress)
-        result = answer.result
-        if result.check.wrong:
-            raise MeasurementError("; ".join(result.check.wrong), status=Status.INCORRECT)
-        return DatasetInference(
-            detections=scratch / "detections.json",
-            n_images=result.n_images,
-            unreadable=result.unreadable,
-            seconds=result.seconds,
-            delegate=self._delegate_facts(cell, result.execution, answer.stderr),
-            runtime=result.runtime,
-            unreadable_ids=result.unreadable_ids,
-        )
+        delegate = self._delegate_facts(cell, answer.result.execution, answer.stderr)
+        return inferred(answer.result, scratch, delegate)
 
     def operators(self, cell: Cell, scratch: Path) -> ProfiledOperators:
         """Record the times of a cell's operators with LiteRT's profiler, which knows no other delegate than the CPU."""

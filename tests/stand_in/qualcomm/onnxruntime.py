@@ -55,4 +55,7 @@ class InferenceSession:
         key = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
         if os.environ.get("HARNESS_GARBLED_OUTPUTS"):
             return [RECORDED[f"{key}_{k}"][:, ::-1] for k in range(2)]
+        if os.environ.get("HARNESS_LOSSY_OUTPUTS"):
+            boxes, scores = (RECORDED[f"{key}_{k}"] for k in range(2))
+            return [boxes, (0.8 * scores).astype(scores.dtype)]
         return [RECORDED[f"{key}_{k}"] for k in range(2)]
