@@ -87,16 +87,17 @@ def command(
     require_acceptance(vendor, accept)
     if output is not None:
         atomic.make_folder(output)
-    rows, found = [], []
+    rows, found, bad_input = [], [], []
     for name, file in files:
         for soc in chips:
-            done, kept = _compile(file, soc, output, vendor)
+            done, kept, refused = _compile(file, soc, output, vendor)
             rows.append(_row(name, done, kept))
             found.append((name, done))
+            bad_input.append(refused)
     show(_content(rows, found, why), format_)
     _say_around(found, why)
     if any(done.problem is not None for _, done in found):
-        ctx.exit(1)
+        ctx.exit(2 if all(bad_input) else 1)
 
 
 def _chips(socs: Sequence[str], workspace: str | None) -> Iterator[str]:
@@ -121,17 +122,24 @@ def _require_distinct(files: Sequence[Path]) -> None:
             )
 
 
-def _compile(file: Path, soc: str, output: Path | None, vendor: Any) -> tuple[Compilation, Path | None]:
-    """Compile one model; a compiler that fails on it takes the others' rows down with it as little as a bad cell."""
-    from harness.errors import JobError
+def _compile(file: Path, soc: str, output: Path | None, vendor: Any) -> tuple[Compilation, Path | None, bool]:
+    """Compile one model; one that cannot be takes the others' rows down with it as little as a bad cell.
+
+    Returns:
+        What came of it, the file that is kept, and whether the model is bad input.
+    """
+    from harness.errors import HarnessError, UsageError, is_host_fault
     from harness.npu.compiler import Compilation, compile_for
 
     kept = None if output is None else output / f"{file.stem}_{soc}.tflite"
     try:
         done = compile_for(file, soc, kept, vendor)
-    except JobError as error:
-        return Compilation(file, soc, None, None, None, None, None, (), str(error), str(vendor)), None
-    return done, kept if done.problem is None else None
+    except HarnessError as error:
+        if is_host_fault(error):
+            raise
+        failed = Compilation(file, soc, None, None, None, None, None, (), str(error), str(vendor))
+        return failed, None, isinstance(error, UsageError)
+    return done, kept if done.problem is None else None, False
 
 
 def _row(name: str, done: Compilation, kept: Path | None) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`harness npu`: what is wrong use, and what one failure leaves of the rest. The compiler is a stand-in."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from harness.cli.main import main
-from tests.support.npu import install_stand_in
+from tests.support.npu import compiled_like, install_stand_in
 from tests.support.paths import REPOSITORY
 
 SHAPES = REPOSITORY / "models" / "shapes"
@@ -37,6 +38,20 @@ def test_a_chip_on_which_the_compiler_fails_leaves_the_others_their_rows(vendor,
         *[None] * 3,
     )
     assert "knows no such chip" in failed["problem"] and done["taken"] == 57
+
+
+def test_a_model_that_is_none_or_was_compiled_before_leaves_the_others_their_rows(vendor, tmp_path, capsys):
+    corrupt, compiled = tmp_path / "corrupt.tflite", tmp_path / "compiled.tflite"
+    corrupt.write_bytes(b"TFL3, or so it says")
+    compiled.write_bytes(compiled_like(Path(INT8).read_bytes(), set(), "SM8650"))
+    bad = [str(corrupt), str(compiled)]
+    assert status_of(["npu", *bad, INT8, "--soc", "SM8650", "--format", "json"]) == 1
+    shown = capsys.readouterr()
+    *refused, done = json.loads(shown.out)
+    assert [row["taken"] for row in refused] == [None, None] and done["taken"] == 57
+    assert "corrupt.tflite" in refused[0]["problem"]
+    assert "is compiled for SM8650 already" in refused[1]["problem"] and refused[1]["problem"] in shown.err
+    assert status_of(["npu", *bad, "--soc", "SM8650"]) == 2
 
 
 def test_no_chip_is_wrong_use(vendor, capsys):
