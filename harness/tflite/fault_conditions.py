@@ -114,6 +114,6 @@ EXAMPLES: Mapping[str, str] = {
     "changed": "the highest",
     "other": "the last that fits",
     "dtype": "int8",
-    "operators": "SHAPE, PACK, TILE, …",
+    "operators": "RESHAPE, TILE, …",
 }
 """What stands in the documents' table for what a model fills in."""
