@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -245,19 +246,19 @@ def _span(low: str, high: str) -> str:
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> list[Text]:
     """Return the operators that each delegate refuses and why, then the sources of the figures."""
-    lines = [Text("")]
+    lines, of_one_kind = [Text("")], Counter(row["delegate"] for row in rows)
     for row in rows:
         words = [_reason(item) for item in row["refused"][:MAX_REASONS]]
         words += [f"unknown: {_reason(item)}" for item in row["undecided"][:MAX_REASONS]]
         if words:
-            name = " ".join(filter(None, (row["delegate"], _short(row["condition"]))))
-            lines.append(_text(f"{name}: {'; '.join(words)}"))
+            which = f" {_short(row['condition'])}" if of_one_kind[row["delegate"]] > 1 else ""
+            lines.append(_text(f"{row['delegate']}{which}: {'; '.join(words)}"))
     return [*lines, Text(""), _text(FOOTNOTE)]
 
 
-def _short(condition: str | None) -> str:
-    """Return the Android version of a condition."""
-    return (condition or "").partition(" (")[0] if (condition or "").startswith("Android") else ""
+def _short(condition: str) -> str:
+    """Return the first words of a condition, which tell it from others: `Android 10`, `TFLite's`."""
+    return condition.partition(" (")[0].partition(",")[0]
 
 
 def _reason(item: Mapping[str, Any]) -> str:
