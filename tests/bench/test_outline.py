@@ -72,7 +72,8 @@ def test_a_data_set_that_is_not_there_costs_the_accuracy_alone(look, tmp_path):
     assert "shown without accuracy" in remarks[0]
 
 
-def test_nothing_is_passed_over_where_the_plan_is_carried_out(tmp_path, repository):
+def test_nothing_is_passed_over_where_the_plan_is_carried_out(tmp_path, repository, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     for text, says in (("mobiledet-cpu", "not fetched"), ("later.tflite", "no such model file")):
         request = replace(plan(tmp_path, f'models = ["{text}"]\n'), workspace=str(repository))
         with pytest.raises(UsageError, match=says):
