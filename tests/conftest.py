@@ -3,6 +3,7 @@
 The builders of networks are imported late: a process that has imported LiteRT's schema cannot import TensorFlow.
 """
 
+import gc
 import os
 import signal
 import tempfile
@@ -18,6 +19,7 @@ from harness.records.records import DelegateFacts, ProcessFacts
 from harness.session import prepare
 from harness.settings import Settings
 from tests.support import sshd as real_sshd
+from tests.support.collecting import DividedFolder, draw_the_same_examples_in_every_order, is_one_of_several
 from tests.support.delegate import compile_delegate
 from tests.support.fast import TESTS, is_fast, leads_to_fast
 from tests.support.observers import Recorder
@@ -40,6 +42,23 @@ settings.register_profile(
     max_examples=int(EXAMPLES or 60),
 )
 settings.load_profile("harness")
+if EXAMPLES is None:
+    draw_the_same_examples_in_every_order()
+# What is imported and collected lives to the end: to look again and again for what of it may go costs a twentieth.
+gc.disable()
+
+
+def pytest_collect_directory(path, parent):
+    """Let each of the processes that share the tests read a share of its own first."""
+    if path == TESTS and is_one_of_several(parent.config):
+        return DividedFolder.from_parent(parent, path=path)
+    return None
+
+
+def pytest_collection_finish():
+    """Collect garbage from here on, but not among what was collected by pytest."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -70,8 +89,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.fast)
         if is_slow(item.path, getattr(item, "originalname", item.name)):
             item.add_marker(pytest.mark.slow)
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: place(item.path))
+    if is_one_of_several(config):
+        items.sort(key=lambda item: (place(item.path), item.path.parts))
 
 
 @pytest.fixture(scope="session")

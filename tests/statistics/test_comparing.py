@@ -4,9 +4,9 @@ from math import comb
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats as scipy_stats
 
 from harness.statistics.comparing import compare
 
@@ -26,7 +26,7 @@ def simulated(rng: np.random.Generator, n: int, level: float = 10.0, sd: float =
 def test_with_three_on_a_side_the_p_value_is_that_of_scipys_welch_test_on_log_medians():
     first, second = (10.0, 10.1, 9.9, 10.05), (10.4, 10.2, 10.5)
     found = compare(cell(*first), cell(*second))
-    expected = scipy_stats.ttest_ind(np.log(second), np.log(first), equal_var=False)
+    expected = scipy.stats.ttest_ind(np.log(second), np.log(first), equal_var=False)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6)
     interval = np.expm1(list(expected.confidence_interval(0.95))) * 100
     assert (found.low, found.high) == pytest.approx(tuple(interval), rel=1e-6)
@@ -38,7 +38,7 @@ def test_from_four_on_the_p_value_is_that_of_scipys_rank_sum_test(sizes):
     first, second = (np.sort(rng.normal(10 + k / 9, 0.2, n)) for k, n in enumerate(sizes))
     found = compare(cell(*first), cell(*second))
     method = "exact" if sizes[0] * sizes[1] <= 2500 else "asymptotic"
-    expected = scipy_stats.mannwhitneyu(second, first, method=method)
+    expected = scipy.stats.mannwhitneyu(second, first, method=method)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6)
 
 

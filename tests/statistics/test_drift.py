@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats as scipy_stats
+import scipy
 
 from harness.statistics.drift import drift
 
@@ -11,7 +11,7 @@ from harness.statistics.drift import drift
 def test_the_p_value_is_that_of_scipys_exact_kendall_test(n):
     rng = np.random.default_rng(n)
     values = rng.permutation(n) + 0.3137 * np.arange(n)
-    expected = scipy_stats.kendalltau(np.arange(n), values, method="exact").pvalue
+    expected = scipy.stats.kendalltau(np.arange(n), values, method="exact").pvalue
     assert drift(values + 10).p == pytest.approx(expected, rel=1e-9)
 
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats as scipy_stats
 
 from harness.statistics import latency as stats
 from tests.support.durations import MS, lognormal, ns
@@ -33,7 +33,7 @@ def test_fifty_runs_cannot_bound_p95_from_above():
 @given(st.integers(1, 3000), st.floats(0.01, 0.99))
 def test_ranks_hold_the_quantile_with_the_confidence_that_scipy_computes(n, q):
     low, high = stats.order_ranks(n, q)
-    binomial = scipy_stats.binom(n, q)
+    binomial = scipy.stats.binom(n, q)
     assert binomial.cdf(high - 1) - binomial.cdf(low - 1) >= 0.95 - 1e-9
     assert binomial.cdf(low - 1) <= 0.025 + 1e-9
 
@@ -55,7 +55,7 @@ def test_runs_needed_is_the_first_n_whose_upper_rank_exists(q, n):
 
 def test_ranks_of_a_million_samples_agree_with_scipy():
     low, high = stats.order_ranks(1_000_000, 0.99)
-    binomial = scipy_stats.binom(1_000_000, 0.99)
+    binomial = scipy.stats.binom(1_000_000, 0.99)
     assert (low, high) == (binomial.ppf(0.025), binomial.ppf(0.975) + 1)
 
 
@@ -103,7 +103,7 @@ def test_three_processes_get_the_student_interval_of_scipy():
     medians = [10.0, 10.2, 10.7]
     summary = stats.summarize([ns(value, value, value) for value in medians])
     logs = np.log(medians)
-    expected = np.exp(scipy_stats.t.interval(0.95, 2, logs.mean(), scipy_stats.sem(logs)))
+    expected = np.exp(scipy.stats.t.interval(0.95, 2, logs.mean(), scipy.stats.sem(logs)))
     assert summary is not None
     assert (summary.median_low_ms, summary.median_high_ms) == pytest.approx(tuple(expected), rel=1e-6)
 

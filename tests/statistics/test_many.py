@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats as scipy_stats
+import scipy
 
 from harness.statistics.comparing import Difference
 from harness.statistics.many import p_among_many, stand_out
@@ -12,7 +12,7 @@ def test_what_stands_out_is_what_benjamini_and_hochberg_reject():
     rng = np.random.default_rng(3)
     for _ in range(50):
         ps = rng.beta(0.4, 2, 20)
-        expected = scipy_stats.false_discovery_control(ps, method="bh") <= 0.05
+        expected = scipy.stats.false_discovery_control(ps, method="bh") <= 0.05
         assert stand_out(list(ps)) == expected.tolist()
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats as scipy_stats
 
 from harness.errors import UsageError
 from harness.statistics.mlperf import early_stopping_estimate, minimum_queries
@@ -21,8 +21,8 @@ def test_minimum_queries_are_the_published_ones(percentile, queries):
 @given(st.sampled_from([0.5, 0.9, 0.95, 0.99]), st.integers(0, 40), st.sampled_from([0.9, 0.95, 0.99]))
 def test_minimum_queries_is_the_first_number_that_shows_it_by_scipy(percentile, over, confidence):
     n = minimum_queries(percentile, over, confidence)
-    assert scipy_stats.binom.cdf(over, n, 1 - percentile) <= 1 - confidence + 1e-12
-    assert scipy_stats.binom.cdf(over, n - 1, 1 - percentile) > 1 - confidence - 1e-12
+    assert scipy.stats.binom.cdf(over, n, 1 - percentile) <= 1 - confidence + 1e-12
+    assert scipy.stats.binom.cdf(over, n - 1, 1 - percentile) > 1 - confidence - 1e-12
 
 
 def test_a_tolerance_asks_for_fewer_queries():
@@ -54,7 +54,7 @@ def test_one_more_overlatency_query_is_discarded_when_the_run_allows_it():
 
 def test_the_estimate_of_1024_queries_is_that_of_loadgens_rule_by_scipy():
     # results.cc: the largest t with minimum_queries(t) <= 1024; the estimate is the t-th largest.
-    allowed = max(t for t in range(1, 200) if scipy_stats.binom.cdf(t, 1024, 0.1) <= 0.01)
+    allowed = max(t for t in range(1, 200) if scipy.stats.binom.cdf(t, 1024, 0.1) <= 0.01)
     shuffled = np.random.default_rng(0).permutation(1024)
     assert early_stopping_estimate(shuffled, 0.9).estimate == 1024 - allowed
 

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats as scipy_stats
 
 from harness.statistics.comparing import compare
 from harness.statistics.paired import compare_rounds, signed_ranks
@@ -35,13 +35,13 @@ def logs_of(side) -> np.ndarray:
 def test_from_eight_rounds_the_p_value_is_that_of_scipys_signed_rank_test(n):
     first, second = rounds(n, 1.001, seed=n)
     ratios = logs_of(second) - logs_of(first)
-    expected = scipy_stats.wilcoxon(ratios, method="exact" if n <= 200 else "approx", correction=True)
+    expected = scipy.stats.wilcoxon(ratios, method="exact" if n <= 200 else "approx", correction=True)
     assert compare_rounds(first, second).p == pytest.approx(expected.pvalue, rel=1e-3)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=9, unique_by=abs).filter(lambda v: 0.0 not in v))
 def test_the_p_value_is_the_share_of_all_signs_with_as_small_a_sum_of_ranks(values):
-    ranks = scipy_stats.rankdata(np.abs(values))
+    ranks = scipy.stats.rankdata(np.abs(values))
     seen = min(ranks[np.array(values) > 0].sum(), ranks[np.array(values) < 0].sum())
     signs = itertools.product([0, 1], repeat=len(values))
     share = np.mean([min(np.dot(s, ranks), ranks.sum() - np.dot(s, ranks)) <= seen for s in signs])
@@ -59,7 +59,7 @@ def test_the_interval_is_the_ninth_average_of_two_from_either_end_for_ten():
 @pytest.mark.parametrize("n", [3, 5, 7])
 def test_below_eight_rounds_the_p_value_is_that_of_scipys_paired_t_test(n):
     first, second = rounds(n, 1.002, seed=n)
-    expected = scipy_stats.ttest_rel(logs_of(second), logs_of(first))
+    expected = scipy.stats.ttest_rel(logs_of(second), logs_of(first))
     assert compare_rounds(first, second).p == pytest.approx(expected.pvalue, rel=1e-6)
 
 
