@@ -105,7 +105,7 @@ def test_with_certificates_a_farm_is_encrypted_and_strangers_are_kept_out(own_fa
     plain, own_farm.address = own_farm.address, f"tls://{own_farm.address}"
     options = [part for name, file in files.items() for part in (f"--tls-{name}", file)]
     own_farm.start_worker("a", "--with-scheduler", "--dashboard", "", *options)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while "joined" not in own_farm.log("a"):
         assert time.monotonic() < deadline, own_farm.log("a")
         time.sleep(0.1)
@@ -121,12 +121,13 @@ def test_a_worker_with_a_scheduler_listens_on_loopback_alone_and_ends_in_order(o
 
     own_farm.kill("scheduler")
     own_farm.start_worker("a", "--with-scheduler", "--dashboard", "")
+    own_farm.wait_for_scheduler("a")
     own_farm.wait_for_hosts(1)
     process = own_farm.processes["a"]
     listening = [c.laddr.ip for c in psutil.Process(process.pid).net_connections() if c.status == "LISTEN"]
     assert listening and set(listening) <= {"127.0.0.1", "::1"}
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert "Traceback" not in own_farm.log("a")
 
 

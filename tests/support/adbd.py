@@ -100,7 +100,7 @@ class Adbd:
             )
 
     def _answers(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 connect(Address(host="127.0.0.1", port=self.port)).close()

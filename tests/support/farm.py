@@ -15,16 +15,11 @@ from harness.farm.link import Link
 from harness.session import carry_out
 from harness.settings import Settings
 from tests.support.paths import REPOSITORY
+from tests.support.ports import free_port
 
 FAKES = ("fake-1", "fake-2")
 LONG = {"min_seconds": 2.0}
 """A step of two seconds, in the middle of which something is lost."""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class RealFarm:
@@ -58,14 +53,17 @@ class RealFarm:
         self._start(
             "scheduler", [*argv, "--port", str(self.port), "--no-dashboard", "--dashboard-address", ":0"]
         )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(self.log("scheduler"))
+        self.wait_for_scheduler("scheduler")
+
+    def wait_for_scheduler(self, name):
+        """Wait until the process listens whose scheduler it is; its clients wait for seconds only."""
+        wait_until(self._listens, lambda: self.log(name), 120.0)
+
+    def _listens(self):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        return False
 
     def start_worker(self, name, *options, prefix=()):
         argv = [sys.executable, "-m", "harness", "--workspace", str(self.workspace), "worker", self.address]
@@ -153,7 +151,7 @@ def _command(pid):
     return ""
 
 
-def wait_until(what, why=lambda: "", timeout_s=60.0):
+def wait_until(what, why=lambda: "", timeout_s=120.0):
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if what():

@@ -91,7 +91,7 @@ def test_a_process_gives_every_sample_and_the_proof_of_what_ran(worker, cell, sc
 
 def test_a_warm_cell_costs_three_round_trips_and_a_cold_one_two_more(worker, cell, scratch):
     one = cell()
-    worker.device.run(["true"], timeout_s=5)
+    worker.device.run(["true"], timeout_s=60)
     costs = []
     for repetition in range(3):
         before = worker.device.round_trips
@@ -204,7 +204,7 @@ def test_a_board_without_room_for_the_result_fails_a_cell_with_that_reason(worke
 
 
 def test_a_board_that_goes_away_is_lost_and_measured_when_it_is_back(worker, cell, scratch, board):
-    worker.device.run(["true"], timeout_s=5)
+    worker.device.run(["true"], timeout_s=60)
     serving = [str(p.pid) for p in board.daemons() if p.pid != board.process.pid]
     board.offer("python3", f"kill -9 {' '.join(serving)}; sleep 20")
     with pytest.raises(DeviceLostError):

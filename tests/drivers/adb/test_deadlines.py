@@ -160,7 +160,7 @@ def test_a_command_that_prints_without_end_is_ended_before_memory_is(monkeypatch
         adb_device.run(["yes"], timeout_s=60)
     with pytest.raises(DeviceError, match="printed more than"):
         adb_device.run(["sh", "-c", "yes >&2"], timeout_s=60)
-    assert adb_device.run(["echo", "well"], timeout_s=10).stdout == "well\n"
+    assert adb_device.run(["echo", "well"], timeout_s=60).stdout == "well\n"
 
 
 DATA = b"DATA\x00\x00\x01\x00" + bytes(65536)

@@ -124,7 +124,7 @@ def refused_service(phone, keys, **settings):
     device = AdbDevice("phone", host="127.0.0.1", port=phone.port, keys=Keys(keys), **settings)
     try:
         with pytest.raises(DeviceError) as caught:
-            device.run(["true"], timeout_s=5)
+            device.run(["true"], timeout_s=60)
     finally:
         device.close()
     return str(caught.value)

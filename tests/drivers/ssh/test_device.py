@@ -54,7 +54,7 @@ def test_pushed_files_have_the_same_hash_there(far_device, tmp_path, size):
 
 
 def test_a_known_file_costs_one_round_trip_and_a_new_one_three(ssh_device, tmp_path):
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     paths = [write(tmp_path / f"{n}.bin", 1000 + n) for n in range(30)]
     costs = []
     for _ in range(2):
@@ -70,7 +70,7 @@ def test_a_round_trip_is_one_session_as_sshd_itself_counts_them(sshd, ssh_device
     sshd.start()
     path = write(tmp_path / "x.bin", 100)
     ssh_device.push([path])
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     ssh_device.pull(str(path), tmp_path / "y.bin")
     log = (sshd.folder / "sshd.log").read_text()
     assert log.count("reply 1") >= 1
@@ -106,7 +106,7 @@ def test_a_disk_that_fills_up_meanwhile_gives_the_device_s_own_reason(ssh_device
         with pytest.raises(DeviceError, match="No space left on device"):
             ssh_device.send([(write(tmp_path / "big.bin", 60_000_000), str(tmp_path / "disk" / "x"))])
         assert time.monotonic() - begin < 30
-    assert ssh_device.run(["echo", "well"], timeout_s=5).stdout == "well\n"
+    assert ssh_device.run(["echo", "well"], timeout_s=60).stdout == "well\n"
 
 
 def test_a_folder_that_cannot_be_written_gives_the_device_s_own_reason(sshd, tmp_path):
@@ -120,7 +120,7 @@ def test_a_folder_that_cannot_be_written_gives_the_device_s_own_reason(sshd, tmp
 def test_a_file_here_that_goes_away_is_not_mistaken_for_trouble_there(ssh_device, tmp_path):
     with pytest.raises(DeviceError, match=r"gone\.bin: cannot be read"):
         ssh_device.send([(tmp_path / "gone.bin", str(tmp_path / "x"))])
-    assert ssh_device.run(["echo", "well"], timeout_s=5).stdout == "well\n"
+    assert ssh_device.run(["echo", "well"], timeout_s=60).stdout == "well\n"
 
 
 def test_forgetting_removes_what_was_pushed(ssh_device, sshd, tmp_path):
@@ -134,9 +134,9 @@ def test_forgetting_removes_what_was_pushed(ssh_device, sshd, tmp_path):
 
 
 def test_a_command_costs_one_round_trip(ssh_device):
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     before = ssh_device.round_trips
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     assert ssh_device.round_trips - before == 1
 
 
@@ -146,7 +146,7 @@ def test_what_a_login_script_prints_is_not_taken_for_output(sshd, ssh_device, tm
     (sshd.home / ".ssh").mkdir()
     path = write(tmp_path / "x.bin", 100_000)
     (remote,) = ssh_device.push([path])
-    assert ssh_device.run(["echo", "x"], timeout_s=5).stdout == "x\n"
+    assert ssh_device.run(["echo", "x"], timeout_s=60).stdout == "x\n"
     ssh_device.pull(remote, tmp_path / "back.bin")
     assert sha256(tmp_path / "back.bin") == sha256(path)
 
@@ -160,7 +160,7 @@ def test_what_a_command_leaves_in_the_background_neither_holds_us_nor_lives_on(s
 
 
 def test_a_line_like_our_own_in_the_output_is_output(ssh_device):
-    text = ssh_device.run(["sh", "-c", "echo $ONDEVICE_HARNESS_RUN:0; echo x"], timeout_s=5).stdout
+    text = ssh_device.run(["sh", "-c", "echo $ONDEVICE_HARNESS_RUN:0; echo x"], timeout_s=60).stdout
     assert text.endswith(":0\nx\n")
 
 
@@ -178,7 +178,7 @@ def test_two_boards_work_at_the_same_time(sshd, sshd_module, tmp_path):
 
         def work(server):
             device = server.device()
-            device.run(["true"], timeout_s=5)
+            device.run(["true"], timeout_s=60)
             begin = time.monotonic()
             device.run(["sleep", "1"], timeout_s=20)
             device.close()
@@ -221,7 +221,7 @@ def test_the_death_of_the_board_during_a_pull_is_noticed_and_the_local_file_unto
 ):
     big, local = write(tmp_path / "big.bin", 100_000_000), tmp_path / "local.bin"
     local.write_text("precious")
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     with later(0.2, sshd.kill) as killed, pytest.raises(DeviceLostError):  # noqa: PT012
         for _ in range(100):
             ssh_device.pull(str(big), tmp_path / "other.bin")
@@ -231,21 +231,21 @@ def test_the_death_of_the_board_during_a_pull_is_noticed_and_the_local_file_unto
 
 
 def test_the_loss_of_the_exit_code_is_never_taken_for_success_nor_for_the_command_s(ssh_device, sshd):
-    assert ssh_device.run(["sh", "-c", "exit 255"], timeout_s=5).exit_code == 255
+    assert ssh_device.run(["sh", "-c", "exit 255"], timeout_s=60).exit_code == 255
     kill = " ".join(["kill -9", *(str(p.pid) for p in sshd.daemons())])
     with pytest.raises(DeviceLostError):
         ssh_device.run(["sh", "-c", f"echo all is well; {kill}; sleep 5"], timeout_s=20)
 
 
 def test_a_board_that_was_away_between_two_commands_is_not_missed(ssh_device, sshd):
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     sshd.kill()
     sshd.start()
-    assert ssh_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
+    assert ssh_device.run(["echo", "back"], timeout_s=60).stdout == "back\n"
 
 
 def test_a_board_that_hangs_does_not_hang_us_and_is_used_again_when_it_is_back(ssh_device, sshd):
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     sshd.signal(signal.SIGSTOP)
     begin = time.monotonic()
     try:
@@ -254,12 +254,12 @@ def test_a_board_that_hangs_does_not_hang_us_and_is_used_again_when_it_is_back(s
         assert time.monotonic() - begin < NOTICED_S
     finally:
         sshd.signal(signal.SIGCONT)
-    assert ssh_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
+    assert ssh_device.run(["echo", "back"], timeout_s=60).stdout == "back\n"
 
 
 def test_a_board_that_takes_no_data_for_six_seconds_is_waited_for(ssh_device, sshd, tmp_path):
     path = write(tmp_path / "big.bin", 100_000_000)
-    ssh_device.run(["true"], timeout_s=5)
+    ssh_device.run(["true"], timeout_s=60)
     stop = later(0.2, lambda: sshd.signal(signal.SIGSTOP))
     go_on = later(6.2, lambda: sshd.signal(signal.SIGCONT))
     begin = time.monotonic()
@@ -270,7 +270,7 @@ def test_a_board_that_takes_no_data_for_six_seconds_is_waited_for(ssh_device, ss
 
 
 def test_a_board_that_leaves_the_network_without_a_word_is_noticed(far_device, network):
-    far_device.run(["true"], timeout_s=5)
+    far_device.run(["true"], timeout_s=60)
     try:
         with (
             later(0.5, lambda: network.set_up(False)) as gone,
@@ -280,7 +280,7 @@ def test_a_board_that_leaves_the_network_without_a_word_is_noticed(far_device, n
         assert time.monotonic() - gone[0] < NOTICED_S
     finally:
         network.set_up(True)
-    assert far_device.run(["echo", "back"], timeout_s=5).stdout == "back\n"
+    assert far_device.run(["echo", "back"], timeout_s=60).stdout == "back\n"
     assert none_left(), "what the lost connection left there is killed with the next one"
 
 
@@ -335,11 +335,11 @@ def test_the_death_of_the_harness_kills_what_it_started_and_nothing_of_a_living_
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as other:
         other.stdout.readline()
         assert some_begun()
-        bystander.run(["true"], timeout_s=5)
+        bystander.run(["true"], timeout_s=60)
         assert marked_processes(), "what a living harness measures must not be touched"
         other.kill()
     assert none_left()
-    assert bystander.run(["echo", "well"], timeout_s=5).stdout == "well\n"
+    assert bystander.run(["echo", "well"], timeout_s=60).stdout == "well\n"
     bystander.close()
 
 
@@ -351,7 +351,7 @@ def test_an_interruption_kills_what_runs_and_an_error_of_the_listener_is_its_own
     with pytest.raises(error):
         ssh_device.run(["sh", "-c", "echo x; sleep 100"], timeout_s=60, on_line=interrupt, env=MARK)
     assert none_left()
-    assert ssh_device.run(["true"], timeout_s=5).exit_code == 0
+    assert ssh_device.run(["true"], timeout_s=60).exit_code == 0
 
 
 def test_nothing_of_a_connection_is_left_on_this_computer(sshd, request, monkeypatch):
@@ -369,7 +369,7 @@ def test_nothing_of_a_connection_is_left_on_this_computer(sshd, request, monkeyp
     empty.mkdir()
     os.utime(empty, (0, 0))
     device = sshd.device()
-    device.run(["true"], timeout_s=5)
+    device.run(["true"], timeout_s=60)
     client = device._link._client  # private: nobody else knows which process it is
     device.close()
     assert client.poll() is not None

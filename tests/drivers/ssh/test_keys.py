@@ -13,14 +13,14 @@ from harness.errors import DeviceError, DeviceLostError
 
 def error_of(device: SshDevice) -> str:
     with pytest.raises(DeviceError) as caught:
-        device.run(["true"], timeout_s=5)
+        device.run(["true"], timeout_s=60)
     device.close()
     return str(caught.value)
 
 
 def works(device: SshDevice) -> bool:
     try:
-        return device.run(["echo", "in"], timeout_s=5).stdout == "in\n"
+        return device.run(["echo", "in"], timeout_s=60).stdout == "in\n"
     finally:
         device.close()
 

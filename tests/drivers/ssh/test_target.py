@@ -14,7 +14,7 @@ from harness.errors import UsageError
 def test_what_ssh_would_take_for_an_option_or_a_command_is_refused(part, value):
     device = SshDevice("board", **{"host": "127.0.0.1", part: value})
     with pytest.raises(UsageError, match=f"ssh {part}"):
-        device.run(["true"], timeout_s=5)
+        device.run(["true"], timeout_s=60)
 
 
 @pytest.mark.parametrize(
