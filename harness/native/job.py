@@ -4,6 +4,10 @@ The first line is `harness-worker 1`, then come the settings, `compile`, and any
 sent ahead, the answers come in the same order. A path or a text is the last thing on its line, so it may hold spaces.
 The worker refuses what it does not know, and ends at its first failure.
 
+    library PATH, model PATH, accelerator cpu|gpu|npu     what is compiled, and for what
+    option PART TOML        what LiteRT is told of one of its parts, such as how many threads its CPU kernels have
+    dispatch DIR, plugins DIR                             an NPU's libraries
+    memory MB, profile      a limit of the process; record operators
     input TENSOR BYTES      a prepared value of an input; inference k takes the (k mod n)th of n
     inputs TENSOR N PATH    n of them, from a file where the worker runs
     forget                  the prepared values are gone
@@ -19,6 +23,7 @@ The worker refuses what it does not know, and ends at its first failure.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,14 +47,11 @@ class Setup:
         model: The .tflite.
         accelerator: `cpu`, `gpu` or `npu`; the CPU takes what the others leave.
         threads: CPU threads.
-        litert: LiteRT's minor version where it is known (`2.3`); the worker refuses a library of another one.
         kernels: `builtin` for the CPU's without XNNPACK.
         precision: `fp32` to keep a GPU from float16; None for what it chooses.
         dispatch: Folder of an NPU's dispatch library.
         plugins: Folder of an NPU's compiler plugin.
-        options: Further TOML options of LiteRT, by their identifiers.
         profile: Record the times of operators; never of a model that is timed.
-        scratch: A folder that the worker makes for temporary files, and removes.
         memory_mb: The process may not use more data memory than this.
         deadline_s: When the worker ends itself; 0 for never.
     """
@@ -58,14 +60,11 @@ class Setup:
     model: str
     accelerator: str = CPU
     threads: int = 1
-    litert: str | None = None
     kernels: str = "delegate"
     precision: str | None = None
     dispatch: str | None = None
     plugins: str | None = None
-    options: tuple[tuple[str, str], ...] = ()
     profile: bool = False
-    scratch: str | None = None
     memory_mb: int | None = None
     deadline_s: int = 0
 
@@ -77,21 +76,23 @@ class Setup:
         """
         pairs = [
             ("library", self.library),
-            ("litert", self.litert),
             ("model", self.model),
             ("accelerator", self.accelerator),
-            ("threads", str(self.threads)),
-            ("kernels", self.kernels),
-            ("precision", self.precision),
             ("dispatch", self.dispatch),
             ("plugins", self.plugins),
-            ("scratch", self.scratch),
             ("memory", None if self.memory_mb is None else str(self.memory_mb)),
             ("deadline", str(self.deadline_s) if self.deadline_s else None),
-            *(("option", f"{identifier} {escape(text)}") for identifier, text in self.options),
+            *(("option", f"{identifier} {escape(text)}") for identifier, text in self._options()),
         ]
         settings = b"".join(_line(f"{key} {value}") for key, value in pairs if value is not None)
         return _line(FIRST_LINE) + settings + (b"profile\n" if self.profile else b"") + COMPILE
+
+    def _options(self) -> Iterator[tuple[str, str]]:
+        """Yield LiteRT's options, in its own words: the identifier of a part, and TOML for it."""
+        kernels = 'kernel_mode = "builtin"\n' if self.kernels == "builtin" else ""
+        yield "xnnpack", f"num_threads = {self.threads}\n{kernels}"
+        if self.precision == "fp32":
+            yield "gpu_options", "precision = 2\n"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.native.job import infer_command, input_value, time_command
+from harness.native.job import COMPILE, END, infer_command, input_value, time_command
 from harness.native.protocol import Compiled, Outputs, Samples, stage_lines
 from tests.support.native_worker import LIBRARY, make_images
 from tests.support.paths import MODELS
@@ -14,7 +14,7 @@ from tests.support.paths import MODELS
 pytest.importorskip("openvino", reason="openvino is not installed")
 FLOAT32 = MODELS / "shapes" / "shapes_float32.tflite"
 VENDOR = LIBRARY.parent / "vendors" / "intel_openvino"
-ON_CPU = (("intel_openvino", "graph.0.graph_backend = 0\n"),)
+ON_CPU = b"option intel_openvino graph.0.graph_backend = 0\\n\n"
 OTHER_KERNELS = 1e-4
 
 
@@ -24,9 +24,10 @@ def npu(worker, monkeypatch):
     libraries = Path(importlib.util.find_spec("openvino").origin).parent / "libs"
     monkeypatch.setenv("LD_LIBRARY_PATH", str(libraries))
 
-    def run(*commands, options=()):
+    def run(*commands, option=b""):
         folders = {"dispatch": str(VENDOR / "dispatch"), "plugins": str(VENDOR / "compiler")}
-        return worker.model(FLOAT32, *commands, accelerator="npu", options=options, **folders)
+        setup = worker.setup(FLOAT32, accelerator="npu", **folders).removesuffix(COMPILE)
+        return worker.run(b"".join((setup, option, COMPILE, *commands, END)))
 
     return run
 
@@ -34,7 +35,7 @@ def npu(worker, monkeypatch):
 def test_a_plugin_that_was_applied_is_proven_by_the_log_of_compiling(npu, worker):
     images = make_images(FLOAT32, 2)
     commands = [infer_command(k, image) for k, image in enumerate(images)]
-    ended = npu(*commands, input_value(0, images[0]), time_command(3, 0, 60), options=ON_CPU)
+    ended = npu(*commands, input_value(0, images[0]), time_command(3, 0, 60), option=ON_CPU)
     assert ended.status == 0, ended.log
     log = "\n".join(stage_lines(ended.log, "compile"))
     assert "selected 54 ops, from a total of 55 ops. resulted in 1 partitions" in log

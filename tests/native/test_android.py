@@ -21,7 +21,7 @@ def android_worker(programs) -> Worker:
     return Worker(bionic.command(programs / "harness-worker-android-x86_64"))
 
 
-def test_its_outputs_are_those_of_the_interpreter(android_worker, tmp_path):
+def test_its_outputs_are_those_of_the_interpreter(android_worker):
     images = make_images(FULL_INTEGER, 2)
     commands = [infer_command(k, image) for k, image in enumerate(images)]
     ended = android_worker.model(
@@ -29,7 +29,6 @@ def test_its_outputs_are_those_of_the_interpreter(android_worker, tmp_path):
         *commands,
         input_value(0, images[0]),
         time_command(5, 0, 60),
-        scratch=str(tmp_path / "scratch"),
     )
     assert ended.all(Hello)[0].system == "android"
     expected = interpreter_outputs(FULL_INTEGER, images)

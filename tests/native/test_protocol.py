@@ -30,16 +30,16 @@ def read(*frames):
 
 
 def test_a_setup_states_only_what_is_set_and_ends_with_compile():
-    setup = Setup("/data/my libs/libLiteRt.so", "/m.tflite", "gpu", 4, litert="2.3", precision="fp32")
+    setup = Setup("/data/my libs/libLiteRt.so", "/m.tflite", "gpu", 4, precision="fp32")
     assert setup.lines() == (
-        b"harness-worker 1\nlibrary /data/my libs/libLiteRt.so\nlitert 2.3\nmodel /m.tflite\naccelerator gpu\n"
-        b"threads 4\nkernels delegate\nprecision fp32\ncompile\n"
+        b"harness-worker 1\nlibrary /data/my libs/libLiteRt.so\nmodel /m.tflite\naccelerator gpu\n"
+        b"option xnnpack num_threads = 4\\n\noption gpu_options precision = 2\\n\ncompile\n"
     )
 
 
 def test_an_option_of_several_lines_stands_on_one():
-    lines = Setup("/l", "/m", options=(("xnnpack", 'a = 1\nb = "\\"\n'),)).lines()
-    assert b'option xnnpack a = 1\\nb = "\\\\"\\n\n' in lines
+    lines = Setup("/l", "/m", kernels="builtin").lines()
+    assert b'option xnnpack num_threads = 1\\nkernel_mode = "builtin"\\n\n' in lines
 
 
 @pytest.mark.parametrize("path", ["/a\nb", "/" + "x" * 5000, "/a\0b"])

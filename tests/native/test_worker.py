@@ -220,20 +220,20 @@ def test_what_was_answered_before_a_command_was_refused_is_whole(worker):
     [
         (b"harness-worker 2\n", "expected harness-worker 1"),
         (b"harness-worker 1\nlibrary /l\nlibrary /m\n", "set already"),
-        (b"harness-worker 1\nthreads 0\n", "whole number from 1 to 256"),
-        (b"harness-worker 1\nthreads 4x\n", "found 4x, expected a whole number"),
-        (b"harness-worker 1\nthreads  4\n", "a space too many"),
-        (b"harness-worker 1\nthreads 4 \n", "more on the line"),
+        (b"harness-worker 1\nmemory 0\n", "whole number from 1 to 16777216"),
+        (b"harness-worker 1\nmemory 4x\n", "found 4x, expected a whole number"),
+        (b"harness-worker 1\nmemory  4\n", "a space too many"),
+        (b"harness-worker 1\nmemory 4 \n", "more on the line"),
         (b"harness-worker 1\n\n", "an empty line"),
         (b"harness-worker 1\naccelerator tpu\n", "expected one of: cpu gpu npu"),
         (b"harness-worker 1\naccelerator u\n", "expected one of: cpu gpu npu"),
-        (b"harness-worker 1\nprecision fp8\n", "expected fp16 or fp32"),
-        (b"harness-worker 1\ncompile\n", "takes library, model, accelerator and threads first"),
+        (b"harness-worker 1\n" + b"option a b\n" * 17, "at most 16 options"),
+        (b"harness-worker 1\ncompile\n", "takes library, model and accelerator first"),
         (b"harness-worker 1\ntime 1 1 1\n", "nothing that can stand here"),
         (b"harness-worker 1\noption a b\\x\n", "a backslash stands before"),
         (b"harness-worker 1\nmodel " + b"x" * 5000 + b"\n", "too long"),
         (b"harness-worker 1\nmodel a\0b\n", "no text"),
-        (b"harness-worker 1\nthreads 4", "ends in the middle of line 2"),
+        (b"harness-worker 1\nmemory 4", "ends in the middle of line 2"),
     ],
 )
 def test_a_job_that_is_wrong_is_refused_with_its_line(worker, job, words):
@@ -274,28 +274,6 @@ def test_a_library_a_model_or_a_version_that_does_not_fit_is_named(worker, tmp_p
     (tmp_path / "model.tflite").write_bytes(b"no model")
     refused = worker.model(tmp_path / "model.tflite").failure
     assert (refused.reason, refused.function) == ("model", "LiteRtCreateModelFromFile")
-    stated = worker.model(FLOAT32, litert="2.2").failure
-    assert stated.reason == "version" and "is LiteRT 2.3, and 2.2 was stated" in stated.message
-
-
-def test_a_folder_for_temporary_files_goes_however_the_worker_ends(worker, tmp_path):
-    folder = tmp_path / "a folder"
-    process = subprocess.Popen(
-        worker.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    process.stdin.write(worker.setup(FLOAT32, scratch=str(folder)))
-    process.stdin.flush()
-    until(folder.is_dir, "no folder was made")
-    (folder / "inner").mkdir()
-    (folder / "inner" / "file").write_text("x")
-    (folder / "link").symlink_to(tmp_path)
-    process.kill()
-    process.communicate()
-    until(lambda: not folder.exists(), "the folder stays")
-    assert tmp_path.is_dir()
-    assert (
-        "cannot be made" in worker.model(FLOAT32, scratch=str(tmp_path)).failure.message and tmp_path.is_dir()
-    )
 
 
 def test_a_worker_whose_host_is_gone_ends(worker):

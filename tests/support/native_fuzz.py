@@ -31,7 +31,7 @@ NUMBERS = (
 ).split(b" ")
 WORDS = (
     b"compile end time infer cut whole input inputs table prefetch forget deadline raw mapped hold state profile "
-    b"operators library option threads"
+    b"operators library option model"
 ).split()
 
 

@@ -12,13 +12,11 @@ static const struct { const char *version, *function; bool known; } VERSIONS[] =
     {"2.1 or earlier", "LiteRtCreateEnvironment", false},
 };
 
-static const char *recognise(void *library, const char *path, const char *expected) {
+static const char *recognise(void *library, const char *path) {
     for (size_t k = 0; k < sizeof VERSIONS / sizeof *VERSIONS; k++) {
         if (dlsym(library, VERSIONS[k].function) == NULL) continue;
         if (!VERSIONS[k].known)
             fail("version", "%s is LiteRT %s, whose interface is not known here; known: 2.3", path, VERSIONS[k].version);
-        if (expected && strcmp(expected, VERSIONS[k].version) != 0)
-            fail("version", "%s is LiteRT %s, and %s was stated", path, VERSIONS[k].version, expected);
         return VERSIONS[k].version;
     }
     fail("version", "%s has none of LiteRT's functions", path);
@@ -32,10 +30,10 @@ static void *find(void *library, const char *name) {
     return found;
 }
 
-const char *open_litert(const char *path, const char *expected) {
+const char *open_litert(const char *path) {
     void *library = dlopen(path, RTLD_NOW);
     if (library == NULL) fail("library", "%s cannot be loaded: %s", path, dlerror());
-    const char *version = recognise(library, path, expected);
+    const char *version = recognise(library, path);
 #define FIND(name, arguments) litert.name = (int(*) arguments)find(library, #name);
     LITERT_CALLS(FIND)
 #undef FIND

@@ -73,7 +73,7 @@ struct litert {
 extern struct litert litert;
 
 /* Open the library, and return its minor version as text; ends the process where it is none that is known. */
-const char *open_litert(const char *path, const char *expected);
+const char *open_litert(const char *path);
 
 #define TRY(reason, name, ...) \
     do { \

@@ -25,14 +25,6 @@ static void set_choice(char *place, char *rest, const char *words) {
     *place = read_choice(rest, words);
 }
 
-static void set_precision(char *rest) {
-    if (setup.precision) fail_line("it is set already");
-    char *word = next_word(&rest);
-    no_more_words(rest);
-    if (strcmp(word, "fp16") != 0 && strcmp(word, "fp32") != 0) fail_line("found %.40s, expected fp16 or fp32", word);
-    setup.precision = word[2];
-}
-
 static void add_option(char *rest) {
     if (setup.n_options == MOST_OPTIONS) fail_line("at most %d options are taken", MOST_OPTIONS);
     char *identifier = strdup(next_word(&rest));
@@ -55,40 +47,22 @@ static void read_deadline(char *rest) {
     set_deadline(seconds);
 }
 
-static void read_threads(char *rest) {
-    if (setup.threads) fail_line("it is set already");
-    setup.threads = (int)read_number(next_word(&rest), 1, 256);
-    no_more_words(rest);
-}
-
-static void scratch(char *rest) {
-    static char *path;
-    set_path(&path, rest);
-    make_scratch(path);
-}
-
 /* One setting; false where the word is none. */
 static bool read_setting(const char *word, char *rest) {
     if (strcmp(word, "library") == 0) set_path(&setup.library, rest);
     else if (strcmp(word, "model") == 0) set_path(&setup.model, rest);
-    else if (strcmp(word, "litert") == 0) set_path(&setup.litert, rest);
     else if (strcmp(word, "dispatch") == 0) set_path(&setup.dispatch, rest);
     else if (strcmp(word, "plugins") == 0) set_path(&setup.plugins, rest);
     else if (strcmp(word, "accelerator") == 0) set_choice(&setup.accelerator, rest, "cpu gpu npu");
-    else if (strcmp(word, "kernels") == 0) set_choice(&setup.kernels, rest, "delegate builtin");
-    else if (strcmp(word, "precision") == 0) set_precision(rest);
-    else if (strcmp(word, "threads") == 0) read_threads(rest);
     else if (strcmp(word, "option") == 0) add_option(rest);
     else if (strcmp(word, "memory") == 0) limit_memory(rest);
-    else if (strcmp(word, "scratch") == 0) scratch(rest);
     else return false;
     return true;
 }
 
 static void compile(void) {
-    if (!setup.library || !setup.model || !setup.accelerator || !setup.threads)
-        fail_line("`compile` takes library, model, accelerator and threads first");
-    if (setup.precision && setup.accelerator != 'g') fail_line("`precision` is a GPU's");
+    if (!setup.library || !setup.model || !setup.accelerator)
+        fail_line("`compile` takes library, model and accelerator first");
     if ((setup.dispatch || setup.plugins) && setup.accelerator != 'n') fail_line("`dispatch` and `plugins` are an NPU's");
     compile_model(&setup);
     send_done("compile");

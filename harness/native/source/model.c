@@ -37,14 +37,10 @@ static void *make_environment(const struct setup *setup) {
 }
 
 static void *make_options(const struct setup *setup) {
-    static char cpu[96], gpu[] = "precision = 2\n", profiling[] = "enable_profiling = true\n";
+    static char profiling[] = "enable_profiling = true\n";
     void *options;
-    const char *kernels = setup->kernels == 'b' ? "kernel_mode = \"builtin\"\n" : "";
     TRY("compile", CreateOptions, &options);
     TRY("compile", SetOptionsHardwareAccelerators, options, hardware(setup));
-    snprintf(cpu, sizeof cpu, "num_threads = %d\n%s", setup->threads, kernels);
-    add_options(options, "xnnpack", cpu);
-    if (setup->precision == '3') add_options(options, "gpu_options", gpu);
     if (setup->profile) add_options(options, "runtime_options_string", profiling);
     for (int k = 0; k < setup->n_options; k++) add_options(options, setup->identifiers[k], setup->texts[k]);
     return options;
@@ -195,7 +191,7 @@ void compile_model(const struct setup *setup) {
     bool flag;
     struct text text = {0};
     mark_stage("library");
-    const char *interface = open_litert(setup->library, setup->litert);
+    const char *interface = open_litert(setup->library);
     int64_t before = peak_bytes();
     model.copies = setup->accelerator != 'c';
     mark_stage("compile");

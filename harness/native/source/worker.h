@@ -54,14 +54,11 @@ int64_t peak_bytes(void);
 int64_t read_file_number(const char *path);
 void send_state(void);
 
-/* scratch.c */
-void make_scratch(const char *path);
-
 /* model.c: LiteRT's compiled model */
 struct setup {
-    char *library, *model, *litert, *dispatch, *plugins;
-    char accelerator, kernels, precision;
-    int threads, n_options;
+    char *library, *model, *dispatch, *plugins;
+    char accelerator;
+    int n_options;
     bool profile;
     char *identifiers[MOST_OPTIONS], *texts[MOST_OPTIONS];
 };
