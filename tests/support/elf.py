@@ -1,11 +1,14 @@
-"""What an ELF program asks of the system that loads it (64-bit, little-endian; the System V ABI's names)."""
+"""What an ELF program asks of the system that loads it (64-bit, little-endian; the System V ABI's names).
+
+What it imports is read where it has the older table of hashes, which alone says how many symbols there are.
+"""
 
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
 LOAD, DYNAMIC, INTERP, STACK = 1, 2, 3, 0x6474E551
-NEEDED, STRTAB, SYMTAB, STRSZ, RPATH, TEXTREL, FLAGS, RUNPATH = 1, 5, 6, 10, 15, 22, 30, 29
+NEEDED, HASH, STRTAB, SYMTAB, STRSZ, RPATH, TEXTREL, FLAGS, RUNPATH = 1, 4, 5, 6, 10, 15, 22, 30, 29
 DF_TEXTREL = 4
 PF_X = 1
 
@@ -58,11 +61,11 @@ def _read_dynamic(found, data, segments, dynamic):
     strings, symbols = (_offset(segments, values[tag]) for tag in (STRTAB, SYMTAB))
     names = data[strings : strings + values[STRSZ]]
     found.needed = [_name(names, value) for tag, value in entries if tag == NEEDED]
-    # The string table follows the symbols and their hashes, so what is no symbol has no name that fits.
-    for place in range(symbols + 24, strings - 23, 24):
-        name, info, other, section = struct.unpack_from("<IBBH", data, place)
-        if name >= len(names) or info & 15 > 10 or other > 3:
-            break
+    if HASH not in values:
+        return
+    (n_symbols,) = struct.unpack_from("<I", data, _offset(segments, values[HASH]) + 4)
+    for place in range(1, n_symbols):
+        name, _, _, section = struct.unpack_from("<IBBH", data, symbols + 24 * place)
         if section == 0:
             found.imported.add(_name(names, name))
 
