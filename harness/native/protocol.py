@@ -25,7 +25,8 @@ Int64s = npt.NDArray[np.int64]
 
 MOST_BYTES = 1 << 30
 """Of one frame: more is no frame."""
-STAGE = "ondevice-harness: stage "
+OWN = "ondevice-harness: "
+STAGE = f"{OWN}stage "
 _HEADER = struct.Struct("<4sI")
 _UNKNOWN = -(2**63)
 _ALL_ROWS = 0xFFFFFFFF

@@ -49,7 +49,7 @@ exit 0
 )
 """Once a device and tool: where to work, and the tool's help."""
 
-_COMMON = r"""
+STATE_FUNCTIONS = r"""
 say() { printf '\n%s %s\n' "$token" "$*"; }
 if command -v base64 >/dev/null 2>&1; then encode() { base64; }; code_name=base64
 else encode() { od -An -v -tx1; }; code_name=hex; fi
@@ -78,6 +78,7 @@ gauge() {
 watch() { while [ -e watching ]; do gauge; sleep "$1"; done > battery.txt 2>/dev/null; }
 link() { mkdir -p lib; while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shift; n=$((n-1)); done; }
 """.replace("__FIRMWARE__", READ_FLAGS)
+"""What tells of the machine, in sections that `token` marks, and links `n` libraries."""
 
 ONE_RUN = (
     r"""
@@ -91,7 +92,7 @@ fi
 mkdir "$w" && cd "$w" || exit 97
 trap 'cd /; rm -rf "$w"' EXIT
 """
-    + _COMMON
+    + STATE_FUNCTIONS
     + r"""
 libraries=$n; link "$@"; shift "$libraries"
 [ -z "$base" ] || say base "$base"
@@ -117,7 +118,7 @@ token=$1 w=$2 batch=$3 size=$4 images=$5 n=$6; shift 6
 mkdir -p "$w" && cd "$w" || exit 97
 rm -f outputs.bin
 """
-    + _COMMON
+    + STATE_FUNCTIONS
     + r"""
 libraries=$n; link "$@"; shift "$libraries"
 i=0 code=0 first=

@@ -23,6 +23,7 @@ from harness.bench.engines.native_worker.check import Checker, infer, recipe_of
 from harness.bench.engines.native_worker.cut import plan_cut
 from harness.bench.engines.native_worker.feeds import places_of, random_inputs, sized
 from harness.bench.engines.native_worker.place import PlacedWorker, StartedWorker
+from harness.bench.engines.native_worker.shell import with_machine
 from harness.bench.engines.native_worker.stream import Chunks, Stream, StreamedDataset, through
 from harness.bench.engines.operators import parse_summary
 from harness.bench.plan import Cell
@@ -70,7 +71,7 @@ class NativeWorkerEngine:
         rows = self._proof(cell)
         job = latency_job(cell, images, repetition, scratch)
         further = [] if images is None else [_raw(images)]
-        with self.worker.started(cell, cell.delegate, further=further) as started:
+        with self.worker.started(cell, cell.delegate, watched=True, further=further) as started:
             self._feed(started, cell, images, job.seed)
             trace = timing.measure(started.session, job)
             checked = self._check(started, cell)
@@ -95,7 +96,7 @@ class NativeWorkerEngine:
             steady_from=trace.steady_from,
             duration_s=trace.span_ns / 1e9,
             watched_s=watched_s(samples),
-            telemetry=timing.telemetry(trace),
+            telemetry=with_machine(timing.telemetry(trace), log, started.token),
         )
         return TimedProcess(facts, samples)
 

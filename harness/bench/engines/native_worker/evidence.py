@@ -16,7 +16,7 @@ from harness.delegates import CPU, CPU_REFERENCE, GPU, UNKNOWN, XNNPACK, Delegat
 from harness.drivers.benchmark_tool import truth
 from harness.drivers.benchmark_tool.facts import MentionKind, TextLog, ToolOutput
 from harness.drivers.benchmark_tool.text_log import parse_log
-from harness.native.protocol import STAGE, Compiled
+from harness.native.protocol import OWN, Compiled
 from harness.records.records import DelegateFacts, OperatorTime
 from harness.vocabulary import MEASURED, Status
 from harness.worker.results import Execution
@@ -108,7 +108,7 @@ def _facts(
 
 
 def _spoken(log: str) -> tuple[str, ...]:
-    """Return the lines of the log that speak of delegates and accelerators, without the worker's marks."""
+    """Return the lines of the log that speak of delegates and accelerators, without our own lines."""
     words = ("delegate", "accelerator", "operations will run")
-    lines = (line.strip() for line in log.splitlines() if not line.startswith(STAGE))
+    lines = (line.strip() for line in log.splitlines() if not line.startswith(OWN))
     return tuple(line for line in lines if any(word in line.lower() for word in words))[:12]

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness.bench.engines.native.scripts import new_token
 from harness.bench.engines.native_worker.program import WorkerFiles
 from harness.bench.engines.native_worker.session import WorkerSession
+from harness.bench.engines.native_worker.shell import around, gauge
 from harness.bench.plan import Cell
 from harness.delegates import CPU, CPU_REFERENCE, GPU, NPU, Delegate
 from harness.drivers.conversation import StreamDevice
@@ -24,18 +26,6 @@ COMPILE_S = 180.0
 ROOM_BYTES = 2_000_000
 """What a run writes on the device: the compiled kernels that some accelerators keep while they live."""
 
-LINKED = r"""
-w=$1 n=$2; shift 2
-mkdir -p "$w/lib" && cd "$w" || exit 97
-find "${w%/*}" -mindepth 1 -maxdepth 1 -mmin +720 -exec rm -rf {} + 2>/dev/null
-trap 'cd /; rm -rf "$w"' EXIT
-while [ "$n" -gt 0 ]; do ln -sf "$1" "lib/${1##*/}"; shift; n=$((n-1)); done
-export TMPDIR="$w" LD_LIBRARY_PATH="$w/lib"
-"$@"
-"""
-"""LiteRT looks for accelerators in the folder of its library, and files are kept by content in folders of their own.
-Takes a folder, how many libraries there are, and these; then the command."""
-
 
 @dataclass(frozen=True)
 class StartedWorker:
@@ -47,6 +37,7 @@ class StartedWorker:
         inputs: The inputs, in LiteRT's order.
         outputs: The outputs, in LiteRT's order.
         files: The further files that were asked for, as the device calls them.
+        token: Marks what the shell tells of the machine in the log; empty where it tells nothing.
     """
 
     session: WorkerSession
@@ -54,6 +45,7 @@ class StartedWorker:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     files: tuple[str, ...] = ()
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,7 @@ class PlacedWorker:
         delegate: Delegate,
         *,
         profile: bool = False,
+        watched: bool = False,
         further: Sequence[Path] = (),
     ) -> Iterator[StartedWorker]:
         """Start a process that has compiled the cell's model; it is gone at the end of the block.
@@ -94,6 +87,7 @@ class PlacedWorker:
             cell: Its model, and its limit of memory.
             delegate: What the model is compiled for.
             profile: Record operators; slower.
+            watched: Have the shell tell of the machine, before and after.
             further: More files to make available there.
 
         Raises:
@@ -104,24 +98,24 @@ class PlacedWorker:
         wanted = [self.files.program.path, resolved(cell.model.file), *libraries, *further]
         there = self.device.push(wanted, ROOM_BYTES)
         split = 2 + len(libraries)
-        folder = self._folder()
-        argv = self._argv(there[0], there[2:split], folder)
-        setup = self._setup(cell, delegate, there[1], there[2], folder if len(libraries) > 1 else None)
-        with self.device.converse(argv) as conversation:
+        folder, token = self._folder(), new_token() if watched else ""
+        linked = there[2:split] if len(libraries) > 1 else []
+        argv = self._argv(there[0], linked, folder, token)
+        setup = self._setup(cell, delegate, there[1], there[2], folder if linked else None)
+        env = gauge(cell.settings.sustained) if watched else {}
+        with self.device.converse(argv, env=env) as conversation:
             session = WorkerSession(conversation, self.device.name)
             compiled, tensors = session.compiled(replace(setup, profile=profile).lines(), COMPILE_S)
             inputs, outputs = (tuple(t for t in tensors if t.side == side) for side in ("input", "output"))
-            yield StartedWorker(session, compiled, inputs, outputs, tuple(there[split:]))
+            yield StartedWorker(session, compiled, inputs, outputs, tuple(there[split:]), token)
 
     def _folder(self) -> str:
-        root = getattr(self.device, "root", None)
-        return f"{root or tempfile.gettempdir()}/runs/{secrets.token_hex(8)}"
+        root = getattr(self.device, "root", None) or f"{tempfile.gettempdir()}/ondevice-harness"
+        return f"{root}/runs/{secrets.token_hex(8)}"
 
-    def _argv(self, worker: str, libraries: Sequence[str], folder: str) -> list[str]:
+    def _argv(self, worker: str, linked: Sequence[str], folder: str, token: str) -> list[str]:
         command = ["taskset", self.cpu_mask, worker] if self.cpu_mask else [worker]
-        if len(libraries) == 1:
-            return command
-        return ["sh", "-c", LINKED, "sh", folder, str(len(libraries)), *libraries, *command]
+        return around(folder, token, linked, command) if linked or token else command
 
     def _setup(self, cell: Cell, delegate: Delegate, model: str, library: str, folder: str | None) -> Setup:
         """Return what the worker is set up with; libraries that lie together are in the folder of the run."""

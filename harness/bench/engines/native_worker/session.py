@@ -12,6 +12,7 @@ from harness.drivers.conversation import Conversation
 from harness.errors import MeasurementError
 from harness.native.job import END, FORGET, deadline_command
 from harness.native.protocol import (
+    OWN,
     STAGE,
     Answer,
     Compiled,
@@ -145,9 +146,9 @@ class WorkerSession:
         return MeasurementError(f"{what}: {said}", status=status)
 
     def _said(self) -> list[str]:
-        """Return what LiteRT printed, without the worker's marks."""
+        """Return what LiteRT printed, without our own lines."""
         lines = (line.strip() for line in self.log.splitlines())
-        return [line for line in lines if line and not line.startswith(STAGE)]
+        return [line for line in lines if line and not line.startswith(OWN.strip())]
 
     def _ended(self) -> MeasurementError:
         tail = f": {'; '.join(said[-3:])}" if (said := self._said()) else ""

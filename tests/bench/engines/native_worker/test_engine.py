@@ -15,6 +15,7 @@ from harness.bench.engines.python_worker import PythonWorker
 from harness.drivers.local import LocalDevice
 from harness.errors import MeasurementError
 from harness.native.programs import Program
+from tests.support.battery_service import CHARGE_UAH, UNTIL_READ, battery_service
 from tests.support.counted_device import CountedDevice
 from tests.support.processes import that_name, until
 
@@ -39,6 +40,17 @@ def test_a_process_gives_every_sample_and_what_ran(engine, shapes, new_scratch):
     assert " LiteRT 2." in facts.runtime
     assert facts.telemetry.before.probe_ns > 0
     assert msgspec.json.decode(msgspec.json.encode(facts), type=type(facts)) == facts
+
+
+def test_a_sustained_load_comes_with_the_battery_s_gauge(files, shapes, new_scratch, tmp_path, monkeypatch):
+    program = _program(tmp_path, f"({UNTIL_READ.replace('-ge 2', '-ge 1')}); exec {files.program.path}")
+    engine = NativeWorkerEngine(PlacedWorker(LocalDevice(), replace(files, program=program)))
+    monkeypatch.setenv("PATH", f"{battery_service(tmp_path / 'bin')}:{os.environ['PATH']}")
+    cell = shapes(n_images=0)
+    cell = replace(cell, settings=replace(cell.settings, sustained=1.0))
+    telemetry = engine.time(cell, 0, new_scratch()).facts.telemetry
+    assert telemetry.power[0].charge_uah == CHARGE_UAH
+    assert telemetry.before.probe_ns > 0
 
 
 @pytest.mark.parametrize("delegate", ["cpu:2", "cpu-reference:1"])
