@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from harness.bench.engines.native_worker import program
+from harness.bench.engines.native_worker import program, stream
 from harness.bench.engines.native_worker.engine import NativeWorkerEngine
 from harness.bench.engines.native_worker.place import PlacedWorker
 from harness.cli.main import cli
@@ -32,7 +32,7 @@ QUICK = ("--repetitions", "1", "--min-runs", "10", "--min-seconds", "0.01")
 LOCAL_PROGRAM = """
 import sys
 from pathlib import Path
-from harness.bench.engines.native_worker import program
+from harness.bench.engines.native_worker import program, stream
 from harness.native.programs import Program
 found = Program(Path(sys.argv.pop(1)), sys.argv.pop(1), "")
 program.find_program = lambda system, abi: found
@@ -40,6 +40,23 @@ from harness.cli.main import cli
 cli()
 """
 """The command with this computer's worker in the place of Android's, as `find_program` is replaced here."""
+IMAGES, KEPT, CHUNK = 20, 12, 4
+KILLED_PROGRAM = LOCAL_PROGRAM.replace(
+    "from harness.cli.main",
+    f"""
+import os, signal
+from harness.bench.engines.native_worker import stream
+stream.CHUNK = {CHUNK}
+save, saved = stream.Chunks.save, []
+def save_and_be_killed(self, entries, found):
+    save(self, entries, found)
+    saved.extend(entries)
+    if len(saved) == {KEPT}:
+        os.kill(os.getpid(), signal.SIGKILL)
+stream.Chunks.save = save_and_be_killed
+from harness.cli.main""",
+)
+"""The same, killed once a part of the images is kept: at a moment that no test could meet from outside."""
 
 
 def ignore(done, total):
@@ -219,6 +236,35 @@ def test_a_harness_that_is_killed_leaves_no_worker_there_and_its_run_is_kept(pho
     until(lambda: not of_programs_below(adbd.root), "the worker lives on")
     (folder,) = (tmp_path / "results").iterdir()
     assert json.loads((folder / "run.json").read_bytes())["request"]["devices"] == ["phone"]
+
+
+def test_an_accuracy_run_whose_harness_was_killed_goes_on_and_does_nothing_twice(
+    phone, tmp_path, files, monkeypatch
+):
+    before, after = phone
+    monkeypatch.setattr(stream, "CHUNK", CHUNK)
+    words = ["shapes-full-integer", "--delegate", "cpu:1", "--no-latency", "--limit", str(IMAGES)]
+    (whole,), _ = run(phone, *words)
+    after = [word if word != str(tmp_path / "results") else str(tmp_path / "killed") for word in after]
+    found = files.program
+    command = [sys.executable, "-c", KILLED_PROGRAM, str(found.path), found.sha256, *before, *words, *after]
+    killed = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    until(lambda: not _workers(), "the worker lives on")
+    sent, infer_command = [], stream.infer_command
+    monkeypatch.setattr(
+        stream, "infer_command", lambda *given, **kw: sent.append(1) or infer_command(*given, **kw)
+    )
+    (folder,) = (tmp_path / "killed").iterdir()
+    done = CliRunner().invoke(
+        cli, [*before, "--resume", str(folder), "--format", "json"], catch_exceptions=False
+    )
+    (again,) = json.loads(done.stdout)
+    assert len(sent) == IMAGES - KEPT
+    assert again["run_id"] == folder.name and again["status"] == whole["status"] == "ok"
+    figures = [name for name in whole if name.startswith(("map", "ap", "ar", "n_images"))]
+    assert {name: again[name] for name in figures} == {name: whole[name] for name in figures}
+    assert whole["map"] > 0
 
 
 def test_both_engines_are_held_against_each_other_in_one_command(phone, tmp_path):
