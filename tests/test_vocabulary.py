@@ -52,6 +52,7 @@ NO_DELEGATE = {
     ("drivers/adb/facts.py", "gpu"): "a part of what a script on the phone prints",
     ("drivers/linux_facts.py", "cpu"): "a part of what a script on the device prints",
     ("drivers/benchmark_tool/flags.py", "gpu"): "a back end of QNN",
+    ("native/job.py", "xnnpack"): "a table of LiteRT's options",
     ("worker/litert_c.py", "xnnpack"): "a table of LiteRT's options",
 }
 """Literals that read like a kind of delegate and are none."""

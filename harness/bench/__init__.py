@@ -10,6 +10,7 @@ odd_models   models that are there and cannot be measured
 skips        why a cell is known not to work
 rules        the parts of a plan that hold for some cells only
 cells        models, devices and delegates crossed
+unused       options that nothing in a plan would use
 plan         the cells of a run, and the order of their tasks
 schedule     what a run wants next
 perform      one task, carried out

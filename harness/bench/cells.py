@@ -12,6 +12,7 @@ from harness.bench.request import Request, with_settings
 from harness.bench.skips import why_no_samples, why_skip
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
+from harness.bench.unused import refuse_unused
 from harness.delegates import CPU, CPU_REFERENCE, KINDS, OPTION, Delegate, available_cores, parse_delegate
 from harness.drivers.coral.delegate import bind_tpu
 from harness.errors import UsageError
@@ -31,7 +32,7 @@ def make_cells(
     A delegate that a device does not offer, or that is known not to work there, makes a skipped cell with the reason.
 
     Raises:
-        UsageError: A misspelt delegate, or nothing is left to measure.
+        UsageError: A misspelt delegate, nothing is left to measure, or an option that nothing there would use.
     """
     wanted = list(_cross(request, subjects, stations))
     cells = [_make_cell(index, *parts, request) for index, parts in enumerate(wanted, 1)]
@@ -41,6 +42,7 @@ def make_cells(
     _refuse_cpu_alone(cells)
     _refuse_single_processes(cells)
     _refuse_without_samples(wanted, cells, request)
+    refuse_unused(request, stations, cells)
     return tuple(_with_other(cell, cells) for cell in cells)
 
 

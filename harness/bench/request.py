@@ -207,9 +207,16 @@ def _checked(request: Request) -> Request:
         raise UsageError(
             "--against is the base of a comparison: name the MODEL that is held against it, or a PLAN"
         )
-    if request.engine != "auto" and request.farm.scheduler is not None:
-        raise UsageError("--engine: on a farm each host measures with what it has: leave it out")
+    if request.farm.scheduler is not None:
+        _refuse_on_a_farm(request)
     return request
+
+
+def _refuse_on_a_farm(request: Request) -> None:
+    asked = {"--engine": request.engine != "auto", "--litert-library": request.litert_library is not None}
+    for option, is_asked in asked.items():
+        if is_asked:
+            raise UsageError(f"{option}: on a farm each host measures with what it has: leave it out")
 
 
 def with_farm(farm: FarmChoice, given: Mapping[str, Any]) -> FarmChoice:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BASE, NEW = "benchmark-model", "worker"
 """The independent tool is what our worker is held against."""
+OF_THE_OTHER: Mapping[str, Mapping[str, None]] = {BASE: {"litert_library": None}, NEW: {"eval_binary": None}}
+"""What one of them alone can use."""
 
 
 def check_engines(
@@ -40,7 +42,7 @@ def check_engines(
     outcomes = []
     for engine in (BASE, NEW):
         note(f"measuring with --engine {engine}")
-        prepared = prepare({**given, "engine": engine})
+        prepared = prepare({**given, "engine": engine, **OF_THE_OTHER[engine]})
         _refuse_one_engine(prepared)
         outcomes.append(carry_out(prepared))
     differs = _print([outcome.folder for outcome in outcomes], format_)

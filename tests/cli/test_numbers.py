@@ -6,6 +6,7 @@ import pytest
 import harness
 from harness.cli.main import COMMANDS, cli, main
 from harness.errors import UsageError
+from tests.support.launcher import make_launcher
 from tests.support.paths import DATASET, MODELS, REPOSITORY
 
 HOSTILE = ("nan", "inf", "-inf", "-1", "1e400", "9" * 400, "9" * 5000, "²", "0x10", "", "1" + "_0" * 50)
@@ -86,9 +87,15 @@ def test_a_value_out_of_range_is_refused_before_anything_is_measured(option, val
 
 
 @pytest.mark.parametrize("mask", ["f0", "0xF0", "1", "00ff"])
-def test_a_mask_that_taskset_takes_is_taken(mask):
+def test_a_mask_that_taskset_takes_is_taken(mask, tmp_path):
+    tool = make_launcher(tmp_path)
     frame = harness.run(
-        "shapes-float32", dry_run=True, workspace=REPOSITORY, cpu_mask=mask, delegates="cpu:1"
+        "shapes-float32",
+        dry_run=True,
+        workspace=REPOSITORY,
+        cpu_mask=mask,
+        delegates="cpu:1",
+        benchmark_binary=tool,
     )
     assert len(frame) == 1
 

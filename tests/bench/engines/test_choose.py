@@ -159,6 +159,7 @@ def test_a_board_that_neither_can_measure_says_what_to_install(
     assert reason in str(caught.value)
 
 
-def test_a_library_that_is_not_there_is_refused_whatever_measures(prepared):
+def test_a_library_that_is_not_there_is_refused(prepared, sshd):
+    sshd.offer("python3", "exit 1")
     with pytest.raises(UsageError, match=r"--litert-library: no/such/lib\.so is no file"):
-        prepared(litert_library="no/such/lib.so")
+        prepared(devices=(sshd.url,), litert_library="no/such/lib.so")
