@@ -14,6 +14,7 @@ import contextlib
 import json
 import multiprocessing
 import random
+import signal
 import struct
 import subprocess
 import sys
@@ -60,7 +61,9 @@ class Forked:
         return status, out, err.decode("utf-8", "replace")
 
 
-def what_is_wrong(status: int, out: bytes, log: str) -> str | None:
+def what_is_wrong(job: bytes, status: int, out: bytes, log: str) -> str | None:
+    if status == signal.SIGALRM and b"deadline " not in job:
+        return None  # its clock was damaged, and a number asked for hours
     if status & 127:
         return f"signal {status & 127}: {log[-1500:]}"
     if status >> 8 not in {0, 1, 4}:
@@ -94,10 +97,10 @@ def work(share: tuple[int, int, str, str]) -> tuple[dict[str, int], list[str]]:
     counts: dict[str, int] = {}
     wrong = []
     for k, job in enumerate(jobs(worker, generator, cases)):
-        damaged = mutate(job, generator).replace(b"deadline 0\n", b"deadline 30\n")
+        damaged = mutate(job, generator)
         status, out, log = forked.run(damaged)
         counts[str(status >> 8)] = counts.get(str(status >> 8), 0) + 1
-        problem = what_is_wrong(status, out, log)
+        problem = what_is_wrong(damaged, status, out, log)
         if problem:
             wrong.append(f"seed {seed}, case {k}: {problem}; the job ends with {damaged[-300:]!r}")
         read_damaged(out, generator)

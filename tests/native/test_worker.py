@@ -276,12 +276,13 @@ def test_a_library_a_model_or_a_version_that_does_not_fit_is_named(worker, tmp_p
     assert (refused.reason, refused.function) == ("model", "LiteRtCreateModelFromFile")
 
 
-def test_a_worker_whose_host_is_gone_ends(worker):
+@pytest.mark.parametrize("command", [time_command(1_000_000, 1000, 1000), operators_command(1_000_000, 1000)])
+def test_a_worker_whose_host_is_gone_ends(worker, command):
     image = make_images(FLOAT32, 1)[0]
     process = subprocess.Popen(
         worker.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    process.stdin.write(worker.setup(FLOAT32) + input_value(0, image) + time_command(1_000_000, 1000, 1000))
+    process.stdin.write(worker.setup(FLOAT32, profile=True) + input_value(0, image) + command)
     process.stdin.flush()
     process.stdout.read(8)
     process.stdout.close()

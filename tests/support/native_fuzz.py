@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,9 @@ NUMBERS = (
     b"0 -1 1 47 48 49 65536 2147483648 4294967296 9223372036854775807 9223372036854775808 -9223372036854775808 "
     b"1e9 nan inf 0x1p-1074 3:1 0:2"
 ).split(b" ")
+DEADLINE_S = 20
+"""A number may ask for hours, which the worker then takes; the clock that every job starts ends it in words."""
+_DEADLINES = re.compile(rb"deadline \d+\n")
 WORDS = (
     b"compile end time infer cut whole input inputs table prefetch forget deadline raw mapped hold state profile "
     b"operators library option model"
@@ -55,7 +59,9 @@ def jobs(worker: Worker, generator: random.Random, n: int) -> Iterator[bytes]:
         profile = operators_command(1, 0) in chosen
         first = [prefetch_command(generator.choice((1, 7, 48, 4096)))] if generator.random() < 0.5 else []
         first += [table_command(np.tile(np.arange(256, dtype=np.uint8), (3, 1))), input_value(0, IMAGE)]
-        yield worker.setup("model", profile=profile) + b"".join((*first, *chosen)) + END
+        yield (
+            worker.setup("model", profile=profile, deadline_s=DEADLINE_S) + b"".join((*first, *chosen)) + END
+        )
 
 
 def mutate(job: bytes, generator: random.Random) -> bytes:
@@ -63,7 +69,7 @@ def mutate(job: bytes, generator: random.Random) -> bytes:
     setup, compile_line, rest = job.partition(b"compile\n") if generator.random() < 0.9 else (b"", b"", job)
     for _ in range(generator.choice((1, 1, 2, 4))):
         rest = generator.choice((_byte, _number, _line, _cut, _word, _insert))(rest, generator)
-    return setup + compile_line + rest
+    return _DEADLINES.sub(b"deadline %d\n" % DEADLINE_S, setup + compile_line + rest)
 
 
 def _byte(job: bytes, generator: random.Random) -> bytes:

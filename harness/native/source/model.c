@@ -311,6 +311,7 @@ const char *profile_model(int64_t runs, double seconds) {
         for (size_t k = 0; k < model.n_inputs; k++) set_value(&model.inputs[k], (size_t)n);
         run_model(&start);
         n++;
+        if (host_is_gone()) _exit(5);
     }
     TRY("run", StopProfiler, profiler);
     TRY("run", GetProfileSummary, profiler, compiled, &summary);
