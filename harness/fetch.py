@@ -158,11 +158,21 @@ def _expected(model: cards.Model, target: Path) -> str | None:
 
 
 def _kept(model: cards.Model, target: Path) -> Fetched | None:
-    """Return the file that is already there, if it is the right one."""
-    expected = _expected(model, target)
-    if expected is None or not is_file(target) or hash_file(target) != expected:
+    """Return the file that is already there, if it is the right one, or one that a user put there by hand.
+
+    That one has neither a hash nor a pin, and gets the pin that a download would have got.
+    """
+    if not is_file(target):
         return None
-    return Fetched(model, target, expected, size_of(target), downloaded=False, pinned=False)
+    expected, found = _expected(model, target), hash_file(target)
+    pinned = expected is None and not exists(pin_file(target))
+    if pinned:
+        if model.card.source.format == "tflite":
+            _check_is_model(model, target)
+        _pin(model, _new_pin(model, found, target), target, replace=False)
+    elif found != expected:
+        return None
+    return Fetched(model, target, found, size_of(target), downloaded=False, pinned=pinned)
 
 
 @contextmanager
@@ -242,14 +252,20 @@ def _install(model: cards.Model, got: Path, target: Path, *, repin: bool) -> Fet
     expected = model.card.source.sha256
     if expected is not None and sha256 != expected:
         raise FetchError(_mismatch(model, sha256, expected, f"the card {model.origin}", "correct the card"))
-    source = model.card.source
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    pin = Pin(url=source.url or "", member=source.member, sha256=sha256, size_bytes=size, fetched_at=now)
+    pin = _new_pin(model, sha256, got)
     pinned = _pin(model, pin, target, replace=repin or expected is not None) and expected is None
     with got.open("rb") as file:
         os.fsync(file.fileno())
     got.replace(target)
     return Fetched(model, target, sha256, size, downloaded=True, pinned=pinned)
+
+
+def _new_pin(model: cards.Model, sha256: str, file: Path) -> Pin:
+    source = model.card.source
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    return Pin(
+        url=source.url or "", member=source.member, sha256=sha256, size_bytes=size_of(file), fetched_at=now
+    )
 
 
 def _pin(model: cards.Model, pin: Pin, target: Path, *, replace: bool) -> bool:

@@ -16,12 +16,13 @@ from harness import cards, fetch
 from harness.delegates import KINDS, QNN, Delegate
 from harness.drivers.benchmark_tool.facts import Flavour
 from harness.drivers.benchmark_tool.flags import LIBRARIES, QNN_BACKENDS
-from harness.errors import UsageError
+from harness.errors import FetchError, UsageError
 from harness.hashing import hash_file
 from harness.paths import found_in, is_file, resolved
 
 _NIGHTLY = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly/latest"
-_LITERT = "https://storage.googleapis.com/litert/binaries/latest"
+_RELEASES = "https://storage.googleapis.com/litert/binaries"
+_LITERT = f"{_RELEASES}/latest"
 
 TOOLS: dict[tuple[Flavour, str], str] = {
     # flavour    ABI         address
@@ -35,9 +36,10 @@ TOOLS: dict[tuple[Flavour, str], str] = {
 
 LITERT_LIBRARIES: dict[tuple[str, str], str] = {
     # system   ABI           address
-    ("android", "arm64-v8a"): f"{_LITERT}/android_arm64/libLiteRt.so",
+    ("android", "arm64-v8a"): f"{_RELEASES}/2.3.0/android_arm64/libLiteRt.so",
+    ("android", "x86_64"): f"{_RELEASES}/2.3.0/android_x86_64/libLiteRt.so",
 }
-"""LiteRT's library, which is published beside its benchmark_model."""
+"""LiteRT's library, which each release is published with: of the version whose interface our worker knows."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def fetch_tool(abi: str, flavour: Flavour = "tflite", *, repin: bool = False) ->
             f"there is no benchmark_model of the flavour {flavour} to fetch for {abi}, only for {known}; "
             "build one and give it with --benchmark-binary"
         )
-    found = _fetched(address, f"benchmark_model-{flavour}-{abi}", repin=repin)
+    found = fetch.fetch(_pinned(address, f"benchmark_model-{flavour}-{abi}"), repin=repin)
     return Tool(found.path, found.sha256, flavour)
 
 
@@ -162,15 +164,27 @@ def fetch_library(system: str, abi: str, *, repin: bool = False) -> Path:
         raise UsageError(
             f"there is no libLiteRt.so to fetch for {system} on {abi}, only for {known}; give one with --litert-library"
         )
-    return _fetched(address, f"libLiteRt-{system}-{abi}", repin=repin).path
+    try:
+        return fetch.fetch(_pinned(address, f"libLiteRt-{system}-{abi}"), repin=repin).path
+    except FetchError as error:
+        raise FetchError(
+            f"{error}; Google's AAR of LiteRT 2.3 (com.google.ai.edge.litert:litert) holds it too, and "
+            "--litert-library PATH takes it from anywhere"
+        ) from error
 
 
-def _fetched(address: str, name: str, *, repin: bool) -> fetch.Fetched:
-    """Fetch any pinned file the way models are fetched."""
+def library_place(system: str, abi: str) -> Path | None:
+    """Return where LiteRT's library for a kind of device is once it was fetched; None where there is none to fetch."""
+    address = LITERT_LIBRARIES.get((system, abi))
+    return None if address is None else _pinned(address, f"libLiteRt-{system}-{abi}").download
+
+
+def _pinned(address: str, name: str) -> cards.Model:
+    """Return any file that is to be fetched and pinned the way models are."""
     card = cards.ModelCard(
         name=name,
         source=cards.Source(url=address, format="frozen-graph"),
         input=cards.InputSpec(width=1, height=1),
         decoder=cards.DecoderSpec(name="none"),
     )
-    return fetch.fetch(cards.Model(card, cards.cache_folder() / "tools" / name / "tool"), repin=repin)
+    return cards.Model(card, cards.cache_folder() / "tools" / name / "tool")

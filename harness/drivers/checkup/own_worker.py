@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness import cards
 from harness.drivers.base import DeviceInfo
-from harness.drivers.benchmark_tool.binaries import LITERT_LIBRARIES
+from harness.drivers.benchmark_tool.binaries import library_place
 from harness.drivers.checkup.check import Check, State
 from harness.native.programs import NoProgramError, find_program
 from harness.paths import is_file, size_of
@@ -29,12 +28,12 @@ def check_own_worker(info: DeviceInfo, profile: Profile | None) -> Check:
         assert profile is not None
         reason = f"{profile.origin}: key 'litert_library' names a file that does not exist"
         return Check(info.name, NAME, State.FAILED, str(library), reason, info)
-    fetched = cards.cache_folder() / "tools" / f"libLiteRt-{system}-{info.abi}" / "tool"
-    found = library or (fetched if is_file(fetched) else None)
+    fetched = library_place(system, info.abi or "unknown")
+    found = library or (fetched if fetched is not None and is_file(fetched) else None)
     if found is not None:
         return Check(info.name, NAME, State.OK, f"{size}, with {found}", "", info)
     give = "give libLiteRt.so with --litert-library PATH, or litert_library in its profile"
-    if (system, info.abi) in LITERT_LIBRARIES:
+    if fetched is not None:
         give = f"the first run fetches libLiteRt.so and pins its hash; without internet {give}"
     else:
         give = f"{WITHOUT}, unless you {give}"
