@@ -239,7 +239,7 @@ def test_a_harness_that_is_killed_leaves_no_worker_there_and_its_run_is_kept(pho
 
 
 def test_an_accuracy_run_whose_harness_was_killed_goes_on_and_does_nothing_twice(
-    phone, tmp_path, files, monkeypatch
+    phone, adbd, tmp_path, files, monkeypatch
 ):
     before, after = phone
     monkeypatch.setattr(stream, "CHUNK", CHUNK)
@@ -250,7 +250,7 @@ def test_an_accuracy_run_whose_harness_was_killed_goes_on_and_does_nothing_twice
     command = [sys.executable, "-c", KILLED_PROGRAM, str(found.path), found.sha256, *before, *words, *after]
     killed = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    until(lambda: not _workers(), "the worker lives on")
+    until(lambda: not of_programs_below(adbd.root), "the worker lives on")
     sent, infer_command = [], stream.infer_command
     monkeypatch.setattr(
         stream, "infer_command", lambda *given, **kw: sent.append(1) or infer_command(*given, **kw)

@@ -1,6 +1,7 @@
 """The engine of the worker in C: samples, what ran, datasets, and what goes wrong."""
 
 import json
+import os
 import signal
 from dataclasses import replace
 from pathlib import Path
