@@ -4,9 +4,9 @@
 
 XNNPACK's nodes are read from LiteRT's interpreter, the GPU's from the log of LiteRT's accelerator, in a process of its
 own each, where there is a Vulkan driver (VK_DRIVER_FILES names SwiftShader's), Qualcomm's from the vendor's compiler
-where it is installed and its licence was accepted. Without models: the bundled ones, the
-shared ones, and the bundled float model by stock recipes of litert-quantizer. A count is `wrong` where the truth lies
-outside the forecast; `open` where the rule is not known and the forecast says so.
+where it is installed and its licence was accepted. Without models: the bundled ones, the shared ones, and the bundled
+float model by stock recipes of litert-quantizer. A count is `wrong` where the truth lies outside the forecast; `open`
+where the rule is not known and the forecast says so.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ GpuInterpreter(load_runtime(), sys.argv[1], 1, False)
 """
 NO_OPERATIONS = "No operations will run on the GPU"
 TIMEOUT_S = 300.0
+SOC = "SM8650"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,6 @@ def by_qualcomm(path: Path, nodes: tuple[Node, ...]) -> Truth:
     return Truth(None, None, answer) if isinstance(answer, str) else Truth(answer.taken, answer.partitions)
 
 
-SOC = "SM8650"
 Ask = Callable[[Path, tuple[Node, ...]], Truth]
 
 
