@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.accuracy.agnostic import Sample, agnostic_ap50, class_ap50, sample
+from harness.accuracy.agnostic import Sample, agnostic_ap50, class_ap50, highest_ap50, sample
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.detections import DetectionTable
@@ -57,16 +57,26 @@ class _Case:
 
     @cached_property
     def refit(self) -> tuple[float, Misreading]:
-        """AP50 of the boxes with the misreading undone after which they fit best, and that."""
-        boxes, sizes = self.one.table.boxes, self.one.sizes
-        fits = [(agnostic_ap50(self.one, one.undo(boxes, sizes)), one) for one in MISREADINGS]
-        return max(fits, key=lambda fit: fit[0])
+        """AP50 of the boxes with the misreading undone after which they fit best, and that; 0 where none may.
+
+        AP is computed only of those that may fit clearly better, which is told by how much of them overlaps objects.
+        """
+        read = [(one.undo(self.one.table.boxes, self.one.sizes), one) for one in MISREADINGS]
+        promising = [
+            (boxes, one) for boxes, one in read if highest_ap50(self.one, boxes) >= self.clearly_better
+        ]
+        fits = [(agnostic_ap50(self.one, boxes), one) for boxes, one in promising]
+        return max(fits, key=lambda fit: fit[0], default=(0.0, MISREADINGS[0]))
+
+    @cached_property
+    def clearly_better(self) -> float:
+        """AP50 from which on another reading of the boxes is worth a word."""
+        return max(CLEARLY, BETTER * self.agnostic, self.agnostic + CLEARLY / 2)
 
     @cached_property
     def misplaced(self) -> bool:
         """Whether another reading of the boxes fits better."""
-        fit = self.refit[0]
-        return fit >= CLEARLY and fit >= max(BETTER * self.agnostic, self.agnostic + CLEARLY / 2)
+        return self.refit[0] >= self.clearly_better
 
 
 def doubts(truth: GroundTruth, table: DetectionTable, image_ids: Collection[int]) -> tuple[Check, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from harness.accuracy.dataset_accuracy import evaluate_on
+from harness.accuracy.dataset import Dataset
+from harness.accuracy.dataset_accuracy import DatasetAccuracy, evaluate_on
 from harness.bench.accuracy_checks import judged, nothing_read
 from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.base import DatasetInference, Engine
@@ -25,6 +27,7 @@ from harness.errors import (
     OutputError,
     is_host_fault,
 )
+from harness.hashing import hash_file
 from harness.records.records import AccuracyFacts, OperatorFacts, OperatorProfile, ProcessFacts, Record
 from harness.records.samples import to_bytes
 from harness.records.store import RunStore, now
@@ -50,6 +53,7 @@ class Performer:
     observer: Observer
     patience: DeviceWait | None = None
     _fastest_probe: int | None = None
+    _evaluated_before: dict[tuple[object, ...], DatasetAccuracy] = field(default_factory=dict)
 
     def perform(self, task: Task, record: Record) -> Record:
         """Return the cell's record with what the task gave; a failure is a part of it too.
@@ -151,10 +155,7 @@ class Performer:
         if facts.unreadable and not facts.n_images:
             return nothing_read(facts)
         dataset = cell.dataset.without(facts.unreadable_ids)
-        detections = self.store.cell_folder(cell.id) / facts.detections
-        matching = cell.matching
-        categories = None if matching is None else matching.categories
-        result = evaluate_on(dataset, detections, cell.settings.coco_engine, categories)
+        result = self._figures(cell, dataset, self.store.cell_folder(cell.id) / facts.detections)
         facts = judged(facts, cell, result)
         return replace(
             facts,
@@ -164,6 +165,16 @@ class Performer:
             map_high=result.interval.high,
             ap_per_category=dict(result.evaluation.ap_per_category),
         )
+
+    def _figures(self, cell: Cell, dataset: Dataset, detections: Path) -> DatasetAccuracy:
+        """Compute the figures of detections; of the same bytes, as another number of threads gives them, only once."""
+        categories = None if cell.matching is None else cell.matching.categories
+        engine, scored = cell.settings.coco_engine, (dataset.annotations, dataset.annotations_sha256)
+        ids = None if categories is None else frozenset(categories)
+        key = (*scored, dataset.together, dataset.image_ids, ids, engine, hash_file(detections))
+        if key not in self._evaluated_before:
+            self._evaluated_before[key] = evaluate_on(dataset, detections, engine, categories)
+        return self._evaluated_before[key]
 
     def _failure(self, cell: Cell, error: HarnessError | OSError) -> dict[str, Any]:
         """What a part says that failed: why, and whether it is tried again because it says nothing of the cell.

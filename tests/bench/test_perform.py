@@ -1,14 +1,23 @@
-"""What is no longer attempted once something else than the delegate ran in every process of a cell."""
+"""What is no longer attempted, or computed again: where something else ran, and where the same was found before."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from harness.accuracy.dataset_accuracy import evaluate_on
+from harness.bench import perform
+from harness.bench.engines.base import DatasetInference
+from harness.bench.observer import Silent
 from harness.bench.perform import Performer
+from harness.bench.request import Request
 from harness.delegates import parse_delegate
 from harness.records import records
 from harness.records.records import DelegateFacts
+from harness.session import carry_out, prepare
+from harness.settings import Settings
+from tests.support.steady_engine import Steady
 
 
 class AttemptedError(Exception):
@@ -60,3 +69,38 @@ def test_every_other_cell_is_still_tried(kind, statuses, attempt):
 def test_a_cell_on_the_cpu_that_ran_on_other_kernels_is_no_exception(attempt):
     """Its accuracy would stand in no row either."""
     assert attempt("accuracy", "fallback", delegate="cpu-reference").accuracy.status == "fallback"
+
+
+class Alike(Steady):
+    """An engine that finds the same on one thread and on two, and something else in the model's second version."""
+
+    def infer(self, cell, scratch, on_progress):
+        score = 0.5 if "float32" in cell.model.name else 0.6
+        (scratch / "detections.json").write_text(
+            f'[{{"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": {score}}}]'
+        )
+        facts = DelegateFacts(requested="cpu:1", actual="xnnpack", delegated_nodes=3, total_nodes=4)
+        return DatasetInference(scratch / "detections.json", len(cell.dataset.images), (), 1.0, facts, "none")
+
+
+def test_the_same_detections_are_evaluated_once_and_stand_in_both_records(tmp_path, repository, monkeypatch):
+    evaluated = []
+
+    def counted(*arguments):
+        evaluated.append(arguments)
+        return evaluate_on(*arguments)
+
+    monkeypatch.setattr(perform, "evaluate_on", counted)
+    request = Request(
+        models=("shapes-float32", "shapes-float16"),
+        delegates=("cpu:1", "cpu:2"),
+        settings=Settings(latency=False, limit=3),
+        workspace=str(repository),
+        output=str(tmp_path),
+    )
+    outcome = carry_out(replace(prepare(request), engines=(Alike(),)), Silent())
+    assert len(evaluated) == 2
+    figures = [record.accuracy.figures for record in outcome.records]
+    assert figures[0] == figures[1]
+    assert all(record.accuracy.status for record in outcome.records)
+    assert all(one.map is not None for one in figures)
