@@ -79,7 +79,7 @@ def _rows(
     from harness.report.results import ResultsView, paired_rows, select_rows
     from harness.rows import columns as public
     from harness.rows import frame
-    from harness.rows.beside import COLUMNS, known_aliases
+    from harness.rows.beside import COLUMNS, NOTE, known_aliases
     from harness.rows.published import published_rows
 
     chosen = public.check_names(columns or public.NAMES)
@@ -89,7 +89,7 @@ def _rows(
     rows = select_rows(own, view)
     result = frame.rows_to_frame(rows, chosen)
     for name in COLUMNS if with_published and not columns else ():
-        result[name] = pd.array([row[name] for row in rows], dtype="Float64")
+        result[name] = pd.array([row[name] for row in rows], dtype="string" if name == NOTE else "Float64")
     return result
 
 

@@ -216,6 +216,7 @@ def _planned_accuracy(cell: Cell) -> AccuracyFacts:
         status=Status.OK,
         dataset=dataset.name,
         annotations_sha256=dataset.annotations_sha256,
+        annotations=dataset.annotations.stem,
         n_images=len(dataset.images),
     )
 

@@ -189,8 +189,8 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     """The accuracy of a cell on one dataset. `map_low` and `map_high` bound the mAP with 95 %, over images.
 
     `n_images` were evaluated; those of `unreadable_ids` could not be read, for the reasons of `unreadable`. `checks`
-    say what contradicts the figures. `detections` names the file with the detections, `detections_crc32` is its
-    checksum.
+    say what contradicts the figures. `annotations` names the file that the annotations are in, without its ending,
+    `detections` the file with the detections; `detections_crc32` is its checksum.
     """
 
     status: Status
@@ -213,6 +213,7 @@ class AccuracyFacts(Fact, frozen=True, kw_only=True):
     classes: ClassMatch | None = None
     unreadable_ids: tuple[Whole, ...] = ()
     checks: tuple[Check, ...] = ()
+    annotations: str = ""
 
 
 class OperatorTime(Fact, frozen=True, kw_only=True):

@@ -61,7 +61,7 @@ class PublishedTable:
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         self._rows = rows = list(map(merged, pairs))
-        self._notes = {note: n for n, note in enumerate(dict.fromkeys(map(_note, rows)), 1)}
+        self._notes = {note: n for n, note in enumerate(dict.fromkeys(map(note_of, rows)), 1)}
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Render for the width of the console."""
@@ -77,7 +77,7 @@ class PublishedTable:
         fields = self._known()
         titles = ["model", *(field[0] for field in fields), ""]
         cells = [
-            [clean(row["model"]), *(field[3](row) for field in fields), f"[{self._notes[_note(row)]}]"]
+            [clean(row["model"]), *(field[3](row) for field in fields), f"[{self._notes[note_of(row)]}]"]
             for row in self._rows
         ]
         sides = ["---", *("---:" if field[1] else "---" for field in fields), "---"]
@@ -96,7 +96,7 @@ class PublishedTable:
         yield [Piece("model", name), *heads], "bold"
         for row in self._rows:
             cells = [Piece(show(row), size, right) for (_, right, _, show), size in fields]
-            number = Piece(f"[{self._notes[_note(row)]}]", 4, style="dim")
+            number = Piece(f"[{self._notes[note_of(row)]}]", 4, style="dim")
             yield [Piece(clean(row["model"]), name, whole=True), *cells, number], ""
 
     def _fields(self, width: int) -> list[tuple[Any, int]]:
@@ -122,12 +122,13 @@ def merged(pair: Pair) -> dict[str, Any]:
         "latency_ratio": pair.latency_ratio,
         "own_map": own["map"] if pair.published["map"] is not None else None,
         "map_ratio": pair.map_ratio,
+        "note": pair.note,
     }
 
 
-def _note(row: Row) -> str:
-    """Return the notes and the source of a figure."""
-    return clean("; ".join(row["reasons"][1:]))
+def note_of(row: Row) -> str:
+    """Return why a figure has no ratio, its notes, and its source."""
+    return clean("; ".join(filter(None, (row["note"], *row["reasons"][1:]))))
 
 
 def _whole(text: str) -> Text:

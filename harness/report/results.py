@@ -16,6 +16,7 @@ from harness.rows.beside import COLUMNS as BESIDE
 from harness.rows.beside import Aliases, Pair, make_pairs, with_columns
 from harness.rows.frame import Results, Row
 from harness.rows.identity import identities
+from harness.rows.same_images import evaluated
 from harness.rows.selection import sort_rows
 from harness.vocabulary import Status
 
@@ -80,7 +81,7 @@ def paired_rows(
     if not view.beside:
         return in_order, view, []
     makes = {one.record.device.name: one.record.device.make for one in found.records}
-    pairs = make_pairs(in_order, view.beside, makes, view.aliases)
+    pairs = make_pairs(in_order, view.beside, makes, view.aliases, evaluated(found.records))
     theirs = list({id(pair.published): pair.published for pair in pairs}.values())
     rows = with_columns(in_order, pairs)
     own = {id(old): new for old, new in zip(in_order, rows, strict=True)}

@@ -10,6 +10,7 @@ frame              records as rows and as a DataFrame
 runs               runs as rows
 selection          the runs that a user names; rows sorted
 published          figures that others published
+same_images        whether one's own accuracy and a published one are of the same images
 identity           which models are versions of one another
 pareto             rows worth shipping; the change that a quantization made
 operators          times of operators by kind

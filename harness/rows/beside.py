@@ -3,6 +3,7 @@
 A published row comes along where its model was measured, and on its device, if it names one. Devices are called by many
 names: a profile's own, what the device calls itself, and the profile's `aliases`. Accuracy does not depend on a device,
 so figures without one are paired with every row of their model; latencies only where device and delegate are the same.
+An accuracy is divided only where both are shown to be of the same images (`same_images`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from harness.delegates import CPU, CPU_REFERENCE, EDGETPU
 from harness.profiles import list_profiles
+from harness.rows.same_images import Evaluated, Key, why_other_images
 from harness.vocabulary import FLOAT_WEIGHTS, MEASURED, Quantization
 from harness.workspace import Workspace, bundled_workspace
 
@@ -21,7 +23,10 @@ Row = Mapping[str, Any]
 Aliases = Mapping[str, Sequence[str]]
 """Other names of a kind of device, with `*`, by the name of its profile."""
 
-COLUMNS = ("published_latency_ms", "latency_vs_published", "published_map", "map_vs_published")
+NOTE = "published_note"
+"""Says why a figure has no ratio."""
+FIGURES = ("published_latency_ms", "latency_vs_published", "published_map", "map_vs_published")
+COLUMNS = (*FIGURES, NOTE)
 """The published figure, and the measured one divided by it; a row has them only where rows are paired."""
 _INTEGERS = frozenset({Quantization.FULL_INTEGER, Quantization.FULL_INTEGER_FLOAT_IO, Quantization.QAT_UINT8})
 _INTEGER_WEIGHTS = frozenset({Quantization.DYNAMIC_RANGE, Quantization.WEIGHT_ONLY})
@@ -39,13 +44,15 @@ class Pair:
         published: The published row.
         own: The row that was measured; None where nothing fits its delegate.
         latency_ratio: Measured median divided by the published latency; None where either is unknown.
-        map_ratio: Measured mAP divided by the published one; None where either is unknown.
+        map_ratio: Measured mAP divided by the published one; None where either is unknown, or of other images.
+        note: Why there is no ratio where both figures are known.
     """
 
     published: Row
     own: Row | None = None
     latency_ratio: float | None = None
     map_ratio: float | None = None
+    note: str = ""
 
 
 def known_aliases(workspace: Workspace) -> dict[str, tuple[str, ...]]:
@@ -55,7 +62,11 @@ def known_aliases(workspace: Workspace) -> dict[str, tuple[str, ...]]:
 
 
 def make_pairs(
-    rows: Sequence[Row], published: Iterable[Row], makes: Mapping[str, str | None], aliases: Aliases
+    rows: Sequence[Row],
+    published: Iterable[Row],
+    makes: Mapping[str, str | None],
+    aliases: Aliases,
+    known: Mapping[Key, Evaluated] | None = None,
 ) -> list[Pair]:
     """Return the published rows of what was measured, each with every row that it belongs to.
 
@@ -64,6 +75,7 @@ def make_pairs(
         published: Rows of published figures.
         makes: What each device calls itself, by its name in the rows.
         aliases: Of the device profiles.
+        known: What the rows were evaluated on, beyond their columns.
     """
     names = {row["device"]: _names(row["device"], makes.get(row["device"]), aliases) for row in rows}
     pairs = []
@@ -73,7 +85,7 @@ def make_pairs(
         fitting = [row for row in here if _same_delegate(row["delegate_requested"], figure)]
         if figure["device"] is None:  # of it, only the accuracy can be held against a row
             fitting = [row for row in fitting if None not in (row["map"], figure["map"])]
-        pairs += [_pair(figure, row) for row in fitting] or [Pair(figure)] * bool(here)
+        pairs += [_pair(figure, row, known or {}) for row in fitting] or [Pair(figure)] * bool(here)
     return pairs
 
 
@@ -86,7 +98,9 @@ def with_columns(rows: Sequence[Row], pairs: Sequence[Pair]) -> list[dict[str, A
             pair.published["latency_mean_ms"] if pair.published["device"] else None,
             pair.latency_ratio,
         )
-        values = dict(zip(COLUMNS, (*latency, pair.published["map"], pair.map_ratio), strict=True))
+        values = dict(
+            zip(COLUMNS, (*latency, pair.published["map"], pair.map_ratio, pair.note or None), strict=True)
+        )
         own.update({name: value for name, value in values.items() if own[name] is None})
     return [{**row, **found.get(id(row), dict.fromkeys(COLUMNS))} for row in rows]
 
@@ -125,16 +139,19 @@ def _same_delegate(own: str | None, figure: Row) -> bool:
     return own == theirs or (theirs in _ANY_PORT and (own or "").startswith(f"{theirs}:"))
 
 
-def _pair(figure: Row, row: Row) -> Pair:
-    if row["status"] not in MEASURED or not _same_numbers(row.get("quantization"), figure["quantization"]):
+def _pair(figure: Row, row: Row, known: Mapping[Key, Evaluated]) -> Pair:
+    if row["status"] not in MEASURED:
         return Pair(figure, row)
+    if not _same_numbers(row.get("quantization"), figure["quantization"]):
+        return Pair(
+            figure,
+            row,
+            note=f"no ratio: the published file is {figure['quantization']}, yours {row['quantization']}",
+        )
     latency = figure["latency_mean_ms"] if figure["device"] else None
-    return Pair(
-        figure,
-        row,
-        _ratio(row["latency_median_ms"], latency),
-        _ratio(row["map"], figure["map"]) if _same_images(row, figure) else None,
-    )
+    note = "" if None in (row["map"], figure["map"]) else why_other_images(row, figure, known)
+    ratio = None if note else _ratio(row["map"], figure["map"])
+    return Pair(figure, row, _ratio(row["latency_median_ms"], latency), ratio, note)
 
 
 def _same_numbers(own: str | None, published: str | None) -> bool:
@@ -145,8 +162,3 @@ def _same_numbers(own: str | None, published: str | None) -> bool:
 
 def _ratio(measured: float | None, published: float | None) -> float | None:
     return None if measured is None or not published else measured / published
-
-
-def _same_images(row: Row, figure: Row) -> bool:
-    """Whether two accuracies may be of the same images: not where both say how many, and differ."""
-    return None in (row["n_images"], figure["n_images"]) or row["n_images"] == figure["n_images"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import units
 from harness.report import pivot
-from harness.report.published_table import here, merged
+from harness.report.published_table import here, merged, note_of
 from harness.rows.beside import Pair
 from harness.rows.frame import Row
 from harness.rows.pareto import STAR, MoreAccurate, more_accurate
@@ -65,4 +65,4 @@ def _published(row: Row) -> tuple[str, ...]:
         units.ratio(row["map_ratio"]),
         units.metric(row["ar100"]),
     )
-    return *named, *figures, row["dataset"] or units.MISSING, "; ".join(row["reasons"][1:])
+    return *named, *figures, row["dataset"] or units.MISSING, note_of(row)
