@@ -19,6 +19,7 @@ from harness.delegates import EDGETPU
 from harness.errors import SchemaError
 from harness.paths import expand_user, found_in, is_file
 from harness.schema import Strict
+from harness.vocabulary import ConversionMode
 from harness.workspace import Workspace
 
 ResizeMethod = Literal[
@@ -40,8 +41,10 @@ class Source(Strict, frozen=True, kw_only=True):
     """Where the file comes from: `path` beside the card, or `url` (with `member` when that is an archive).
 
     `format` says what is found there. Anything but `tflite` has to be converted before it can be measured, and with
-    `compiled_for` the converted file is compiled for that accelerator. `variants` are other members of the same
-    archive, each under a name of its own: the graph that the file was made of, its `pipeline.config`.
+    `compiled_for` the converted file is compiled for that accelerator. `mode` is what the graph is converted to where
+    nobody says another; `made_by` says how the graph comes to be where it is not what can be fetched. `variants` are
+    other members of the same archive, each under a name of its own: the graph that the file was made of, its
+    `pipeline.config`.
     """
 
     path: str | None = None
@@ -50,6 +53,8 @@ class Source(Strict, frozen=True, kw_only=True):
     sha256: str | None = None
     format: Literal["tflite", "frozen-graph", "saved-model"] = "tflite"
     compiled_for: str | None = None
+    mode: ConversionMode | None = None
+    made_by: str = ""
     variants: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -224,6 +229,7 @@ class Model:
             sha256=None,
             format="frozen-graph",
             compiled_for=None,
+            mode=None,
             variants={},
         )
         return replace(self, card=msgspec.structs.replace(self.card, source=source))
@@ -251,15 +257,16 @@ class Model:
             return f"no such file: {self.file}"
         if self.card.source.format == "tflite":
             return f"not fetched; run `harness models fetch {self.name}`"
-        kind = self.card.source.format.replace("-", " ")
+        kind, mode = self.card.source.format.replace("-", " "), self.card.source.mode
         if self.card.source.compiled_for and is_file(self.converted):
             return f"{self.converted} is not compiled for the Edge TPU; run `harness edgetpu compile {self.name}`"
+        if self.card.source.made_by:
+            return f"to be made: {self.card.source.made_by}"
+        images = " --representative DIR" if mode == "int8" else ""
         fetch = (
             "" if self.download and is_file(self.download) else f"`harness models fetch {self.name}`, then "
         )
-        return (
-            f"a {kind}, to be converted to {self.converted}: {fetch}`harness convert {self.name} --mode MODE`"
-        )
+        return f"a {kind}, to be converted to {self.converted}: {fetch}`harness convert {self.name} --mode {mode or 'MODE'}{images}`"
 
     @property
     def dataset_path(self) -> Path | None:
@@ -318,6 +325,7 @@ def _check_source(source: Source, path: Path) -> None:
         raise SchemaError(
             f"{path}: key 'source.compiled_for': found {source.compiled_for!r}, expected {expected}"
         )
+    _check_conversion(source, path)
     if source.url is None:
         if source.member is not None or source.format != "tflite" or source.variants:
             raise SchemaError(
@@ -329,6 +337,18 @@ def _check_source(source: Source, path: Path) -> None:
     if source.url.endswith(ARCHIVES) != (source.member is not None):
         expected = f"'member' where, and only where, 'url' is an archive ({', '.join(ARCHIVES)})"
         raise SchemaError(f"{path}: key 'source': expected {expected}")
+
+
+def _check_conversion(source: Source, path: Path) -> None:
+    """Check that what is said of a conversion is said of a graph."""
+    graphs = [member for member in source.variants.values() if member.endswith(".pb")]
+    if source.mode is not None and source.format == "tflite" and not graphs:
+        expected = "it where there is a graph to convert: 'format', or a .pb among 'variants'"
+        raise SchemaError(f"{path}: key 'source.mode': found {source.mode!r}, expected {expected}")
+    if source.made_by and source.format == "tflite":
+        raise SchemaError(
+            f"{path}: key 'source.made_by': expected it beside a 'format' that is to be converted"
+        )
 
 
 def _check_variants(source: Source, path: Path) -> None:

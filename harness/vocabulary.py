@@ -6,6 +6,10 @@ Standard library only: boards import this with the worker.
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal
+
+ConversionMode = Literal["float32", "float16", "dynamic", "int8", "qat-uint8"]
+"""What `harness convert` makes of a graph, which a card can say of its file."""
 
 
 class Word(str, Enum):

@@ -123,9 +123,10 @@ def test_a_model_that_is_to_be_converted_says_so_in_its_description() -> None:
     graphs = [model for path in BUNDLED if (model := load_card(path)).card.source.format != "tflite"]
     assert graphs
     for model in graphs:
-        assert "convert" in model.card.description
-        assert not model.available
-        assert model.why_missing.startswith("a frozen graph, to be converted to ")
+        made = "to be made: " if model.card.source.made_by else "a frozen graph, to be converted to "
+        assert model.why_missing.startswith(made) and "`harness convert " in model.why_missing
+        assert "convert" in model.card.description or model.card.source.made_by
+        assert model.card.source.mode and not model.available
 
 
 def test_the_catalogue_holds_the_starter_model_with_the_hash_that_is_known(shared_data: Path) -> None:
@@ -151,6 +152,11 @@ def test_the_catalogue_holds_the_starter_model_with_the_hash_that_is_known(share
         ('path = "a"\nformat = "saved-model"', "expected 'member' and 'format' only beside 'url'"),
         ('path = "a"\nsha256 = "abc"', "key 'source.sha256': found 'abc', expected 64 lower-case"),
         (f'path = "a"\nsha256 = "{"A" * 64}"', "expected 64 lower-case hexadecimal digits"),
+        (
+            'url = "https://h/a.tflite"\nmode = "int8"',
+            "key 'source.mode': found 'int8', expected it where there is",
+        ),
+        ('url = "https://h/a.tflite"\nmade_by = "x"', "key 'source.made_by': expected it beside a 'format'"),
         ('path = "a"\nformat = "onnx"', "expected one of tflite, frozen-graph, saved-model"),
     ],
     ids=lambda value: value[:30].replace("\n", " "),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def convert(
     source: str | Path,
     *,
-    mode: ModeName = "float32",
+    mode: ModeName | None = None,
     output: str | Path | None = None,
     representative: str | Path | None = None,
     card: str | Path | None = None,
@@ -37,7 +37,7 @@ def convert(
 
     Args:
         source: A frozen graph (.pb), a SavedModel's folder, a Keras file, or the name of a card whose source is one.
-        mode: What to make.
+        mode: What to make; None for what the card says of its file, else float32.
         output: The .tflite to write; None for the place that the card names.
         representative: Images (or a .npy file) to calibrate with.
         card: Card that says how images are prepared and decoded.

@@ -67,9 +67,7 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--mode",
     type=click.Choice(get_args(ModeName)),
-    default="float32",
-    show_default=True,
-    help="What to make.",
+    help="What to make. [default: what the card says of its file, else float32]",
 )
 @click.option(
     "-o",

@@ -319,6 +319,8 @@ def _fetch(model: Model, repin: bool, shown: Progress) -> list[dict[str, Any]]:
     """Fetch a model's file and the other members that its card names; one row a file."""
     from harness.fetch import fetch_all
 
+    if model.card.source.made_by:
+        raise JobError(f"{model.name}: fetching does not help: {model.why_missing}")
     wanted = [model, *model.variants.values()]
     files = fetch_all(wanted, repin=repin, on_progress=_progress(model.name, shown))
     for got in files:

@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from harness.vocabulary import ConversionMode
+
 Kind = Literal["frozen-graph", "saved-model", "keras"]
-ModeName = Literal["float32", "float16", "dynamic", "int8", "qat-uint8"]
+ModeName = ConversionMode
 MODES: dict[str, str] = {
     "float32": "float weights and arithmetic",
     "float16": "float16 weights, float32 arithmetic",
@@ -15,6 +17,10 @@ MODES: dict[str, str] = {
     "int8": "integers throughout, ranges from representative images",
     "qat-uint8": "integers throughout, ranges from the graph's fake-quant nodes",
 }
+NEEDS_IMAGES = (
+    "--mode int8 needs representative images: a float graph knows no ranges of its activations. Give "
+    "--representative DIR with 100 to 500 images of the kind that the model will see"
+)
 POSTPROCESS = "TFLite_Detection_PostProcess"
 
 

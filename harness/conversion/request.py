@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.conversion.facts import Kind, ModeName
+from harness.conversion.facts import NEEDS_IMAGES, Kind, ModeName
 from harness.errors import UnknownNameError, UsageError
 from harness.paths import exists
 
@@ -34,7 +34,7 @@ class Request:
 
     Attributes:
         source: A frozen graph, a SavedModel's folder, a Keras file, or the name of a card whose source is one.
-        mode: What to make.
+        mode: What to make; None for what the card says of its file, else float32.
         output: The .tflite to write; None for the place that the card names.
         representative: Images, or a .npy or .npz file, to calibrate with.
         card: The card that says how images are prepared and outputs decoded.
@@ -51,7 +51,7 @@ class Request:
     """
 
     source: str
-    mode: ModeName
+    mode: ModeName | None = None
     output: Path | None = None
     representative: Path | None = None
     card: str | None = None
@@ -82,17 +82,23 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
     from harness.quantization.representative import find_representative
 
     source, card = _find_source(request)
-    output = request.output or (None if card is None else _place(card, request.mode))
+    mode = request.mode or _mode_of(card)
+    if request.mode is None and card is not None and card.card.source.mode is not None:
+        say(f"--mode {mode}, as the card {card.name} says")
+    request = replace(request, mode=mode)
+    output = request.output or (None if card is None else _place(card, mode))
     if output is None:
         raise UsageError("name the file to write with -o FILE.tflite")
     refuse_ignored(request, find_kind(source))
+    if mode == "int8" and request.representative is None:
+        raise UsageError(NEEDS_IMAGES)
     if request.output is None:
         say(f"it is written to {output}")
     if request.representative is not None and card is None:
         say(ASSUMED_PREPARATION)
     return Job(
         source=source,
-        mode=request.mode,
+        mode=mode,
         output=output,
         card=card,
         spec=_spec(card, request.size),
@@ -156,11 +162,17 @@ def _find_source(request: Request) -> tuple[Path, Model | None]:
     return (_to_convert(card) if is_card else source), card
 
 
+def _mode_of(card: Model | None) -> ModeName:
+    """Return what is made where nobody says it: what the card's file is."""
+    return (card.card.source.mode if card else None) or "float32"
+
+
 def _place(card: Model, mode: ModeName) -> Path | None:
-    """Return where a card's graph is converted to: its own file, or one of the mode's beside that."""
+    """Return where a card's graph is converted to: its own file, or one of another mode's beside that."""
     if card.download is None:
         return None
-    if card.card.source.format != "tflite":
+    source = card.card.source
+    if source.format != "tflite" and mode == (source.mode or mode):
         return card.converted
     return card.file.with_name(f"{card.name}-{mode}.tflite")
 
@@ -169,6 +181,8 @@ def _to_convert(card: Model) -> Path:
     """Return the downloaded graph of a card, or say how to get it."""
     if card.graph is None:
         raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
+    if card.card.source.made_by and not exists(card.graph):
+        raise UsageError(f"model {card.name!r}: {card.why_missing}")
     if not exists(card.graph):
         raise UsageError(
             f"model {card.name!r}: {card.graph} is not there; run `harness models fetch {card.name}`"

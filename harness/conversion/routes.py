@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.conversion.facts import POSTPROCESS, Facts, Order, Route
+from harness.conversion.facts import NEEDS_IMAGES, POSTPROCESS, Facts, Order, Route
 from harness.errors import ModelError, UsageError
 from harness.quantization.stats import SCALE_TOLERANCE, ZERO_TOLERANCE
 
@@ -82,10 +82,7 @@ def _calibrated(order: Order, facts: Facts) -> Route:
             "--mode qat-uint8, which takes the trained ranges and needs no images",
         )
     if not order.representative and order.arrays is None:
-        raise UsageError(
-            "--mode int8 needs representative images: a float graph knows no ranges of its activations. Give "
-            "--representative DIR with 100 to 500 images of the kind that the model will see"
-        )
+        raise UsageError(NEEDS_IMAGES)
     return Route(
         name="calibrated",
         optimize=True,

@@ -45,8 +45,18 @@ def test_models_that_are_not_there_are_skipped_with_the_command_that_helps(look,
     problems = {cell.model.name: cell.problem for cell in cells}
     assert problems["shapes-float32"] is None
     assert "`harness models fetch mobiledet-cpu`" in problems["mobiledet-cpu"]
-    assert "`harness convert mobiledet-cpu-float16 --mode MODE`" in problems["mobiledet-cpu-float16"]
+    assert "`harness convert mobiledet-cpu-float16 --mode float16`" in problems["mobiledet-cpu-float16"]
     assert str(tmp_path / "made" / "later.tflite") in problems["mine"]
+
+
+def test_the_advice_is_the_cards_where_fetching_would_not_help(look, tmp_path):
+    models = ["ssdlite-mobilenet-v2-qat-edgetpu", "ssdlite-mobilenet-v2-ptq-edgetpu"]
+    cells, _ = look(plan(tmp_path, f'models = {models}\ndelegates = ["cpu:1"]\n'))
+    trained, measured = (cell.problem for cell in cells)
+    assert "models fetch" not in trained and "no such training is published" in trained
+    assert "`harness convert tflite_graph.pb --card ssdlite-mobilenet-v2-qat-edgetpu`" in trained
+    assert "`harness models fetch ssdlite-mobilenet-v2-ptq-edgetpu`, then" in measured
+    assert "--mode int8 --representative DIR`" in measured
 
 
 def test_devices_that_are_not_there_are_skipped_with_the_reason_and_others_are_planned(look, tmp_path):

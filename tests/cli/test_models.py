@@ -206,6 +206,21 @@ variants = {{ graph = "n/tflite_graph.pb", config = "n/pipeline.config" }}'''
     assert "graph: n/tflite_graph.pb" in harness("show", "all")[1]
 
 
+def test_what_is_not_to_be_fetched_is_answered_with_how_it_is_made(harness, address, tmp_path):
+    source = f'''url = "{address}/all.zip"
+member = "n/tflite_graph.pb"
+format = "frozen-graph"
+mode = "qat-uint8"
+made_by = "train it, then `harness convert tflite_graph.pb --card trained`"'''
+    (tmp_path / "models" / "trained.toml").write_text(CARD.format(name="trained", source=source))
+    SERVED.clear()
+    status, out, err = harness("fetch", "trained")
+    assert (status, out, SERVED) == (1, "", [])
+    assert "trained: fetching does not help: to be made: train it, then" in err
+    assert "to convert" in harness("list")[1]
+    assert "train it, then" in harness("show", "trained")[1]
+
+
 def test_one_address_that_fails_does_not_keep_the_others_from_being_fetched(harness):
     status, out, err = harness("fetch", "gone", "net", "--format", "json")
     assert [row["name"] for row in json.loads(out)] == ["net"]

@@ -6,6 +6,8 @@ import pytest
 
 from harness.conversion.request import ASSUMED_PREPARATION, Request, make_job
 from harness.errors import ModelError, UsageError
+from harness.recognize.find import find_model
+from harness.workspace import Workspace
 
 
 def test_a_file_to_write_must_be_named(tmp_path):
@@ -58,6 +60,59 @@ def test_the_graph_beside_a_cards_tflite_is_converted_in_every_mode(repository, 
     ]
     assert {job.source for job in jobs} == {graph} and {job.size for job in jobs} == {(320, 320)}
     assert jobs[2].output.name == "mobiledet-cpu-dynamic.tflite" and len({job.output for job in jobs}) == 4
+
+
+@pytest.fixture
+def fetched(repository, tmp_path, monkeypatch):
+    """Puts the graph of a card where a fetch would; returns what its conversion would be, and what is said of it."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+
+    def job(name, **options):
+        graph = find_model(name, Workspace(repository)).graph
+        graph.parent.mkdir(parents=True, exist_ok=True)
+        graph.touch()
+        said = []
+        return make_job(Request(source=name, workspace=str(repository), **options), said.append), said
+
+    return job
+
+
+@pytest.mark.parametrize(
+    ("card", "mode"),
+    [
+        ("mobiledet-cpu-float16", "float16"),
+        ("mobiledet-cpu-dynamic-range", "dynamic"),
+        ("mobiledet-dsp", "qat-uint8"),
+        ("mobiledet-edgetpu", "qat-uint8"),
+        ("mobiledet-edgetpu-float32", "float32"),
+        ("ssd-mobilenet-v1-mlperf", "float32"),
+        ("ssdlite-mobilenet-v2-qat-edgetpu", "qat-uint8"),
+    ],
+)
+def test_a_card_is_converted_to_what_its_file_is_where_no_mode_is_given(fetched, card, mode):
+    job, said = fetched(card)
+    assert job.mode == mode
+    assert (f"--mode {mode}, as the card {card} says" in said) == (card != "mobiledet-edgetpu-float32")
+
+
+def test_another_mode_does_not_take_the_name_of_the_cards_file(fetched):
+    own, _ = fetched("mobiledet-cpu-float16", mode="float16")
+    other, _ = fetched("mobiledet-cpu-float16", mode="dynamic")
+    assert own.output.name == "mobiledet-cpu-float16.tflite"
+    assert other.output.name == "mobiledet-cpu-float16-dynamic.tflite"
+
+
+@pytest.mark.parametrize("card", ["mobiledet-cpu-full-integer", "ssdlite-mobilenet-v2-ptq-edgetpu"])
+def test_a_card_of_measured_ranges_asks_for_images_before_anything_is_begun(fetched, card):
+    with pytest.raises(UsageError, match=r"--mode int8 needs representative images.*--representative DIR"):
+        fetched(card)
+
+
+def test_a_graph_that_nobody_publishes_is_asked_for_in_the_cards_words(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    request = Request(source="ssdlite-mobilenet-v2-qat-edgetpu", workspace=str(repository))
+    with pytest.raises(UsageError, match=r"no such training is published.*export_tflite_ssd_graph\.py"):
+        make_job(request, print)
 
 
 @pytest.mark.parametrize(
