@@ -266,7 +266,8 @@ class Model:
         fetch = (
             "" if self.download and is_file(self.download) else f"`harness models fetch {self.name}`, then "
         )
-        return f"a {kind}, to be converted to {self.converted}: {fetch}`harness convert {self.name} --mode {mode or 'MODE'}{images}`"
+        convert = f"`harness convert {self.name} --mode {mode or 'MODE'}{images}`"
+        return f"a {kind}, to be converted to {self.converted}: {fetch}{convert}"
 
     @property
     def dataset_path(self) -> Path | None:

@@ -9,11 +9,12 @@ folder above.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,10 +23,10 @@ from harness import atomic
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.foreign.convert import Box, Converted, LabelledImage, document, image_size, plain_name
 from harness.accuracy.foreign.label_map import is_label_map, read_label_map
+from harness.accuracy.foreign.record_names import RecordNames
 from harness.accuracy.foreign.records import Feature, read_example, read_records
 from harness.cards import cache_folder
 from harness.errors import DatasetError
-from harness.names import safe_file_name
 from harness.paths import content_of, found_in, is_file, is_folder, resolved, status
 
 SPLITS = ("val", "test", "eval", "train")
@@ -156,9 +157,6 @@ def _write(folder: Path, files: Iterable[Path], labels: Labels) -> None:
             f"{next(iter(files))}: nothing names the classes: put the label map (.pbtxt, item {{ id: 1 name: 'cat' }}) "
             "beside it"
         )
-    twice = [name for name, n in Counter(image.name for image in images).items() if n > 1]
-    if twice:
-        raise DatasetError(f"{next(iter(files))}: several records are of one image: {first_few(twice)}")
     atomic.write_bytes(folder / "instances.json", msgspec.json.encode(document("TFRecord", images, named)))
 
 
@@ -166,6 +164,7 @@ def _images(
     folder: Path, files: Iterable[Path], labels: Labels, named: dict[int, str]
 ) -> Iterator[LabelledImage]:
     """Write each image and yield its labels; names of classes that no map has are added."""
+    names, count = RecordNames(), itertools.count(1)
     for file in files:
         for number, data in enumerate(read_records(file), 1):
             where = f"{file}, record {number}"
@@ -173,12 +172,14 @@ def _images(
                 example = read_example(data)
             except ValueError as error:
                 raise DatasetError(f"{where}: is no tf.train.Example ({error})") from error
-            yield _image(folder, where, f"{_stem(file)}-{number:06d}", example, labels, named)
+            encoded, ending = _encoded(where, example)
+            path = folder / names.name(where, example, f"{_stem(file)}-{next(count):06d}", ending)
+            atomic.write_bytes(path, encoded)
+            yield _image(path, where, example, labels, named)
 
 
-def _image(
-    folder: Path, where: str, other: str, example: dict[str, Feature], labels: Labels, named: dict[int, str]
-) -> LabelledImage:
+def _encoded(where: str, example: dict[str, Feature]) -> tuple[bytes, str]:
+    """Return the bytes of an image file, and its ending."""
     encoded = _one(example, "image/encoded")
     if not isinstance(encoded, bytes) or not encoded:
         keys = first_few(sorted(example)) or "no features"
@@ -190,23 +191,17 @@ def _image(
         raise DatasetError(
             f"{where}: image/encoded begins with {encoded[:4].hex()}, expected a JPEG or a PNG"
         )
-    name = _name(example, other, ending)
-    atomic.write_bytes(folder / name, encoded)
+    return encoded, ending
+
+
+def _image(
+    path: Path, where: str, example: dict[str, Feature], labels: Labels, named: dict[int, str]
+) -> LabelledImage:
     width, height = (_one(example, f"image/{side}") for side in ("width", "height"))
     if not (isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0):
-        width, height = image_size(folder / name)
+        width, height = image_size(path)
     boxes = tuple(_boxes(where, example, (width, height), labels, named))
-    return LabelledImage(name, width, height, boxes)
-
-
-def _name(example: dict[str, Feature], other: str, ending: str) -> str:
-    """Return a file's name: as the record calls it, else by its id, else by its place."""
-    for key in ("image/filename", "image/source_id"):
-        given = _one(example, key)
-        text = given.decode("utf-8", "replace") if isinstance(given, bytes) else ""
-        if text.strip():
-            return safe_file_name(PurePosixPath(text).stem) + ending
-    return other + ending
+    return LabelledImage(path.name, width, height, boxes)
 
 
 def _boxes(

@@ -1,12 +1,14 @@
 """TFRecord files that TensorFlow wrote, read without it: recorded ones here, fresh ones where TensorFlow is."""
 
 import gzip
+import io
 import json
 import shutil
 import struct
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from harness.accuracy.dataset import find_dataset, read_truth
 from harness.accuracy.foreign.label_map import read_label_map
@@ -16,6 +18,7 @@ from harness.errors import DatasetError
 
 RECORDED = Path(__file__).parent / "tfrecords"
 VAL = "val.record"
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 @pytest.fixture
@@ -193,6 +196,58 @@ def test_a_label_map_gives_names_ids_and_the_line_of_a_fault(tmp_path):
         path.write_text(text)
         with pytest.raises(DatasetError, match=says):
             read_label_map(path)
+
+
+def pictures(*named, colours=None):
+    """Records of small pictures of their own colours, each with a file name and an id (none where it is empty)."""
+    for index, (name, source_id) in enumerate(named):
+        stream = io.BytesIO()
+        Image.new("RGB", (4, 4), (40 * (colours or range(9))[index], 9, 9)).save(stream, "PNG")
+        texts = {"image__filename": name, "image__source_id": source_id}
+        sides = {f"image__object__bbox__{side}": [float(side[1:] == "max")] for side in SIDES}
+        features = {"image__encoded": stream.getvalue(), "image__object__class__label": [1], **sides}
+        yield example(**features, **{key: text for key, text in texts.items() if text})
+
+
+def colours(dataset):
+    return {image.path.name: Image.open(image.path).getpixel((0, 0))[0] // 40 for image in dataset.images}
+
+
+def test_images_of_one_name_in_different_folders_are_different_images(folder):
+    named = [(b"a/001.jpg", b""), (b"b/001.jpg", b""), (b"c/001.jpg", b""), (b"b_001.png", b"")]
+    found = colours(find_dataset(write(folder / VAL, *pictures(*named))))
+    assert found == {"001.png": 0, "b_001.png": 1, "c_001.png": 2, "val-000004.png": 3}
+
+
+def test_images_that_are_all_called_alike_are_told_apart_by_their_ids(folder):
+    named = [(b"image.jpg", b"11"), (b"image.jpg", b"12"), (b"", b"13"), (b"", b"")]
+    found = colours(find_dataset(write(folder / VAL, *pictures(*named))))
+    assert found == {"image.png": 0, "image_12.png": 1, "13.png": 2, "val-000004.png": 3}
+
+
+def test_images_without_a_name_are_told_apart_over_all_shards(folder):
+    for shard, picture in enumerate(pictures((b"", b""), (b"", b""))):
+        write(folder / f"more.record-0000{shard}-of-00002", picture)
+    assert colours(find_dataset(folder / "more.record-?????-of-00002")) == {
+        "more-000001.png": 0,
+        "more-000002.png": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        (
+            0,
+            r"record 3 and .*val\.record, record 1 are of one image, 'a/001\.jpg'; expected one record an image",
+        ),
+        (5, r"record 3 and .*val\.record, record 1 hold different images that are both called 'a/001\.jpg'"),
+    ],
+)
+def test_two_records_that_cannot_be_told_apart_are_named(folder, second, says):
+    named = [(b"a/001.jpg", b""), (b"a/002.jpg", b""), (b"a/001.jpg", b"")]
+    with pytest.raises(DatasetError, match=says):
+        find_dataset(write(folder / VAL, *pictures(*named, colours=(0, 1, second))))
 
 
 def test_which_of_several_files_is_meant_must_be_said(folder):
