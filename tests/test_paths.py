@@ -18,7 +18,7 @@ from harness.bench.detect import find_images
 from harness.bench.plan_file import is_plan
 from harness.cards import load_card
 from harness.cli.main import main
-from harness.conversion.workflow import find_kind
+from harness.conversion.sources import find_kind
 from harness.errors import HarnessError, UsageError
 from harness.profiles import load_profile
 from harness.quantization.representative import find_representative

@@ -68,6 +68,7 @@ NO_QUANTIZATION = {
     ("conversion/workflow.py", "qat-uint8"),
     ("conversion/graph_def.py", "qat-uint8"),
     ("conversion/request.py", "qat-uint8"),
+    ("vocabulary.py", "qat-uint8"),
     ("quantization/modes.py", "weight-only"),
     ("quantization/request.py", "weight-only"),
     *(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, get_args
 
@@ -47,8 +48,8 @@ class Stats(click.ParamType):  # type: ignore[type-arg]
             mean, std = (float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"found {value!r}, expected MEAN,STD such as 128,128", param, ctx)
-        if std <= 0:
-            self.fail(f"found std {std:g}, expected more than 0", param, ctx)
+        if not (0 < std < inf and isfinite(mean)):
+            self.fail(f"found mean {mean:g} and std {std:g}, expected numbers, and a std above 0", param, ctx)
         return mean, std
 
 

@@ -56,7 +56,7 @@ def command(ctx: click.Context, model: str, other: str | None, format_: str) -> 
 
 def is_graph(path: Path) -> bool:
     """Whether a path is a frozen graph, or the folder of a SavedModel."""
-    return (path.suffix == ".pb" and is_file(path)) or is_file(path / "saved_model.pb")
+    return (path.suffix.lower() == ".pb" and is_file(path)) or is_file(path / "saved_model.pb")
 
 
 def _show_graph(path: Path, format_: str) -> None:

@@ -99,17 +99,19 @@ def _how(job: Resizing, workspace: str | None, options: dict[str, Any]) -> How:
 def _source(workspace: str | None, options: dict[str, Any]) -> Resizing | None:
     """Return the TensorFlow source that is named, by itself or by a card of a graph; None for a .tflite."""
     from harness.cli.inspect import is_graph
+    from harness.conversion.request import graph_of
     from harness.conversion.sizes import Resizing
+    from harness.conversion.sources import KERAS
     from harness.recognize.find import find_model
     from harness.workspace import find_workspace
 
     path, sizes = Path(options["model"]), tuple(options["sizes"])
     named = None if options["card"] is None else find_model(options["card"], find_workspace(workspace))
-    if is_graph(path) or (path.suffix in {".keras", ".h5", ".hdf5"} and is_file(path)):
+    if is_graph(path) or (path.suffix in KERAS and is_file(path)):
         return Resizing(path, named, sizes, options["output"])
     if path.suffix and path.suffix != ".toml":
         return None
     card = find_model(options["model"], find_workspace(workspace))
-    if card.graph is None or not is_file(card.graph):
+    if card.graph is None or (card.available and not is_file(card.graph)):
         return None
-    return Resizing(card.graph, card, sizes, options["output"])
+    return Resizing(graph_of(card), card, sizes, options["output"])

@@ -1,6 +1,7 @@
 """Convert TensorFlow models to TFLite; TensorFlow is imported in a child process only (`child`).
 
 request   what a user asks of a conversion, and the job made of it
+sources   what a TensorFlow source is, and whether it holds what its name says
 workflow  from a request to a report: refuse early, convert, prove, write, measure
 child     the child process that imports TensorFlow
 inspect   facts about a TensorFlow source, found in the child process

@@ -115,12 +115,14 @@ def _saved_model(folder: Path) -> dict[str, Any]:
     file = folder / "saved_model.pb"
     data = file.read_bytes()
     try:
-        meta = next(value for number, value in _fields(data) if number == 2)
-        graph = dict(_fields(meta))[2]
+        meta = next((value for number, value in _fields(data) if number == 2), b"")
+        graph = dict(_fields(meta)).get(2)
+        if graph is None:
+            raise ModelError(f"{file}: not a SavedModel: it holds no graph")
         signatures = [dict(_fields(value)) for number, value in _fields(meta) if number == 5]
         chosen = next((one for one in signatures if not _text(one[1]).startswith("__")), None)
         nodes = _all_nodes(graph)
-    except (ValueError, TypeError, IndexError, KeyError, StopIteration) as error:
+    except (ValueError, TypeError, IndexError, KeyError) as error:
         raise ModelError(f"{file}: not a SavedModel: {error}") from error
     size = sum(map(size_of, files_below(folder)))
     row = _row(folder, "SavedModel", size, nodes)
@@ -200,6 +202,8 @@ def _fields(data: Any) -> Iterator[tuple[int, Any]]:
 def _varint(view: memoryview, place: int) -> tuple[int, int]:
     value = shift = 0
     while shift <= _MOST_SHIFTED:
+        if place >= len(view):
+            raise ValueError(f"it ends within a number, at byte {len(view)}")
         byte = view[place]
         value |= (byte & 0x7F) << shift
         place, shift = place + 1, shift + 7

@@ -76,11 +76,17 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
 
     Raises:
         UsageError: No output is named, or the card's source is no TensorFlow model or not on this computer.
-        DatasetError: The representative data cannot be used.
+        DatasetError: The representative data or the dataset cannot be used.
     """
-    from harness.conversion.workflow import Job, find_kind
+    from harness.accuracy.dataset import find_dataset
+    from harness.conversion.sources import find_kind
+    from harness.conversion.workflow import Job
     from harness.quantization.representative import find_representative
 
+    if not all(name.strip() for name in (*request.inputs, *request.outputs)):
+        raise UsageError(
+            "found an empty name of a tensor: give --input NAME and --outputs A,B without blanks"
+        )
     source, card = _find_source(request)
     mode = request.mode or _mode_of(card)
     if request.mode is None and card is not None and card.card.source.mode is not None:
@@ -92,6 +98,8 @@ def make_job(request: Request, say: Callable[[str], None]) -> Job:
     refuse_ignored(request, find_kind(source))
     if mode == "int8" and request.representative is None:
         raise UsageError(NEEDS_IMAGES)
+    if request.dataset is not None:
+        find_dataset(request.dataset, request.limit)
     if request.output is None:
         say(f"it is written to {output}")
     if request.representative is not None and card is None:
@@ -159,7 +167,7 @@ def _find_source(request: Request) -> tuple[Path, Model | None]:
         if request.card:
             raise
         raise UnknownNameError("model", request.source, error.known, hint=_EXPECTED) from error
-    return (_to_convert(card) if is_card else source), card
+    return (graph_of(card) if is_card else source), card
 
 
 def _mode_of(card: Model | None) -> ModeName:
@@ -177,8 +185,12 @@ def _place(card: Model, mode: ModeName) -> Path | None:
     return card.file.with_name(f"{card.name}-{mode}.tflite")
 
 
-def _to_convert(card: Model) -> Path:
-    """Return the downloaded graph of a card, or say how to get it."""
+def graph_of(card: Model) -> Path:
+    """Return the downloaded graph of a card.
+
+    Raises:
+        UsageError: It is not there, or the card knows none; says how to get it.
+    """
     if card.graph is None:
         raise UsageError(f"model {card.name!r} is a .tflite already: `harness quantize` takes those")
     if card.card.source.made_by and not exists(card.graph):

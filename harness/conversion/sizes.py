@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any
 
 import msgspec
 
+from harness.accuracy.dataset import find_dataset
 from harness.bench.observer import Observer
 from harness.cards import Model
 from harness.conversion.facts import Order
-from harness.conversion.workflow import OnStep, find_kind, require_tensorflow, run_child
+from harness.conversion.sources import check_content, find_kind
+from harness.conversion.workflow import OnStep, require_tensorflow, run_child
 from harness.errors import JobError, ModelError
-from harness.paths import resolved
+from harness.paths import is_folder, resolved
 from harness.quantization import prove, variants
 from harness.quantization.measure import How
 from harness.recognize.card import infer_card
@@ -48,17 +51,31 @@ def resize_source(
     A size that the graph does not take has a row with the reason.
 
     Raises:
+        DatasetError: The dataset cannot be used.
         ModelError: The source takes none of the sizes; says why and how else.
         MissingExtraError: TensorFlow is not installed.
     """
-    order = Order(source=str(resolved(job.source)), kind=find_kind(job.source), mode="float32", output="")
+    kind = find_kind(job.source)
+    check_content(job.source, kind)
+    order = Order(source=str(resolved(job.source)), kind=kind, mode="float32", output="")
+    if how.dataset is not None:
+        find_dataset(how.dataset, how.limit)
     require_tensorflow()
+    was_there = is_folder(job.folder)
     made = [_made(job, order, size, on_step, say) for size in dict.fromkeys(job.sizes)]
     files = [variant.file for variant in made if variant.file is not None]
     if not files:
+        _remove(job.folder, was_there)
         raise ModelError(str(made[0].reason))
     model = infer_card(files[0]) if job.card is None else job.card
     return variants.measured_table(model, made, how, observer)
+
+
+def _remove(folder: Path, was_there: bool) -> None:
+    """Take a folder away again that was made for files of which there is none."""
+    if not was_there:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _made(

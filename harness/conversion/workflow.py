@@ -19,13 +19,13 @@ from harness.child_process import Completed
 from harness.conversion import asymmetric, routes
 from harness.conversion.facts import POSTPROCESS, Kind, ModeName, Order, Result
 from harness.conversion.raw_heads import write_raw
+from harness.conversion.sources import check_content, find_kind
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
-from harness.paths import exists, files_below, found_in, is_file, is_folder, resolved, size_of
+from harness.paths import files_below, is_file, is_folder, resolved, size_of
 from harness.quantization import lint, measure, prove, stats, table
 from harness.quantization.findings import Finding, refuse_errors
 from harness.quantization.modes import WHY_POSTPROCESS_STAYS_FLOAT
 from harness.quantization.representative import Arrays, Images, Representative
-from harness.recognize.exports import export_hint
 from harness.tflite import lineage
 from harness.vocabulary import Quantization
 
@@ -43,13 +43,6 @@ COLUMNS = (
 COLUMNS_WITH_ROUTE = (*COLUMNS, "route", "reasons", "fake_quant_nodes", "tensorflow")
 TIMEOUT_S = 3600.0
 OnStep = Callable[[float, float, str], None]
-_TFLITE = frozenset({".tflite", ".lite", ".task"})
-_WORDS = {
-    ".pbtxt": "a graph as text; tf.io.write_graph(…, as_text=False) writes it as .pb",
-    ".meta": "a training checkpoint's graph; freeze it with export_tflite_ssd_graph.py",
-    ".index": "a training checkpoint; freeze it with export_tflite_ssd_graph.py",
-}
-_KERAS = frozenset({".keras", ".h5", ".hdf5"})
 _MAKES = {
     "float32": {Quantization.FLOAT32},
     "float16": {Quantization.FLOAT16},
@@ -122,6 +115,7 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     prove.check_output((job.source,), job.output)
     order = _order(job, kind)
     routes.refuse_integer_results(order, _has_postprocess(job.source))
+    check_content(job.source, kind)
     require_tensorflow()
     findings = _lint(job)
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
@@ -148,38 +142,6 @@ def convert(job: Job, on_step: OnStep, observer: Observer) -> Report:
     before = {"model": job.source.name, "size_bytes": _size(job.source), "inputs": _inputs(result)}
     before["fake_quant_nodes"] = len(result.facts.fake_quant)
     return Report((before, row, *raw), findings, tuple(remarks))
-
-
-def find_kind(source: Path) -> Kind:
-    """Tell what a source is.
-
-    Raises:
-        ModelError: It is none of the three; says what was found.
-    """
-    if is_folder(source) and is_file(source / "saved_model.pb"):
-        return "saved-model"
-    if is_file(source) and source.suffix in _KERAS:
-        return "keras"
-    if is_file(source) and source.suffix == ".pb" and source.name != "saved_model.pb":
-        return "frozen-graph"
-    if not exists(source):
-        raise ModelError(f"{source}: no such file or folder")
-    raise ModelError(
-        f"{source}: found {_found(source)}, expected a frozen graph (.pb), a SavedModel folder or a Keras file "
-        "(.keras, .h5)"
-    )
-
-
-def _found(source: Path) -> str:
-    """Say what a source is that cannot be converted, with what can be done with it."""
-    if is_folder(source):
-        checkpoint = found_in(source, "*.index") or exists(source / "checkpoint")
-        return f"a folder without saved_model.pb{' but with a checkpoint: freeze that first' if checkpoint else ''}"
-    if source.name == "saved_model.pb":
-        return f"the file of a SavedModel: name its folder {source.parent}"
-    if source.suffix in _TFLITE:
-        return f"a {source.suffix} file; `harness quantize` takes a .tflite"
-    return export_hint(source) or _WORDS.get(source.suffix, f"a {source.suffix or 'plain'} file")
 
 
 def require_tensorflow() -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,6 @@ def tensorflow():
         pytest.skip("tensorflow (extra `convert`) is not installed")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import tensorflow as tf
@@ -58,3 +57,32 @@ def inference_graph(tensorflow, repository, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("inference") / "frozen_inference_graph.pb"
     path.write_bytes(definition.SerializeToString())
     return path
+
+
+@pytest.fixture(scope="session")
+def saved(tensorflow, tmp_path_factory):
+    """Makes a SavedModel: one convolution, with or without fake-quant, of a fixed or an open size."""
+    tf = tensorflow
+
+    def make(fake_quant=False, size=32, low=-1.0):
+        weights = tf.Variable(np.random.default_rng(0).normal(0, 0.3, (3, 3, 3, 64)).astype(np.float32))
+
+        def faked(tensor, low, high):
+            return tf.quantization.fake_quant_with_min_max_args(tensor, low, high) if fake_quant else tensor
+
+        class Net(tf.Module):
+            @tf.function(input_signature=[tf.TensorSpec([1, size, size, 3], tf.float32, "image")])
+            def serve(self, image):
+                image = faked(image, -1.0, 1.0 - 1 / 128)
+                found = tf.nn.relu6(tf.nn.conv2d(image, faked(self.weights, low, 1.0), 2, "SAME"))
+                return {"heads": faked(found, 0.0, 6.0)}
+
+        net = Net()
+        net.weights = weights
+        folder = tmp_path_factory.mktemp("saved")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tf.saved_model.save(net, str(folder), signatures=net.serve)
+        return folder
+
+    return make

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from harness.cli.main import main
-from harness.conversion import routes, workflow
+from harness.conversion import routes, sources, workflow
 from harness.conversion.facts import MODES, Facts, Order, Tensor
 from harness.conversion.inspect import qat_configured
 from harness.errors import JobError, MissingExtraError, ModelError, UsageError
@@ -140,7 +140,7 @@ def test_integer_results_are_refused_before_tensorflow_is_even_looked_for(tmp_pa
     job = workflow.Job(source, "qat-uint8", tmp_path / "q.tflite", output_type="uint8")
     with pytest.raises(UsageError, match="no integer form"):
         workflow.convert(job, lambda *step: None, None)
-    source.write_bytes(b"another graph")
+    source.write_bytes(b"\x0a\x10\x0a\x01a\x12\x0bPlaceholder")  # one node
     with pytest.raises(MissingExtraError, match=r"\[convert\]"):
         workflow.convert(job, lambda *step: None, None)
     assert [path.name for path in tmp_path.iterdir()] == ["tflite_graph.pb"]
@@ -150,12 +150,12 @@ def test_integer_results_are_refused_before_tensorflow_is_even_looked_for(tmp_pa
     ("name", "says"),
     [
         ("absent.pb", "no such file"),
-        ("model.tflite", "`harness quantize` takes a .tflite"),
+        ("model.tflite", r"a .tflite file, expected a frozen graph .*\. `harness quantize` takes a .tflite"),
         ("folder", "a folder without saved_model.pb"),
         ("notes.txt", "a .txt file"),
-        ("best.onnx", "an ONNX model; `onnx2tf"),
+        ("best.onnx", r"found an ONNX model, expected .*\. `onnx2tf"),
         ("graph.pbtxt", "a graph as text"),
-        ("saved_model.pb", "the file of a SavedModel: name its folder"),
+        ("saved_model.pb", r"the file of a SavedModel, expected .*\. Name its folder: "),
     ],
 )
 def test_what_is_no_tensorflow_model_is_refused_with_what_was_found(tmp_path, name, says):
@@ -165,7 +165,7 @@ def test_what_is_no_tensorflow_model_is_refused_with_what_was_found(tmp_path, na
     elif not name.startswith("absent"):
         path.write_bytes(b"x")
     with pytest.raises(ModelError, match=says):
-        workflow.find_kind(path)
+        sources.find_kind(path)
 
 
 def test_a_crash_of_the_child_is_an_error_that_names_signal_and_step(tmp_path, monkeypatch):
@@ -185,7 +185,7 @@ def test_a_crash_of_the_child_is_an_error_that_names_signal_and_step(tmp_path, m
     [
         (["--size", "0"], "expected a size"),
         (["--stats", "128"], "expected MEAN,STD"),
-        (["--stats", "128,0"], "more than 0"),
+        (["--stats", "128,0"], "a std above 0"),
         ([], "-o FILE.tflite"),
     ],
 )
