@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.cards import ModelCard
 from harness.detectors.base import Decoder, Detections
-from harness.detectors.nms import Floats, NmsSettings, suppress
+from harness.detectors.nms import Floats, NmsSettings, Overlaps, suppress
 from harness.errors import ModelError
 
 
@@ -51,9 +51,9 @@ class HeadDecoder:
         return keep(self.read(outputs), self.settings)
 
 
-def keep(found: Candidates, settings: NmsSettings) -> Detections:
-    """Suppress candidates."""
-    kept = suppress(found.boxes, found.scores, settings, found.weights)
+def keep(found: Candidates, settings: NmsSettings, overlaps: Overlaps | None = None) -> Detections:
+    """Suppress candidates; `overlaps` are those of their boxes, where these are suppressed several times."""
+    kept = suppress(found.boxes, found.scores, settings, found.weights, overlaps)
     return Detections(found.boxes[kept.boxes], kept.scores, kept.classes)
 
 

@@ -34,6 +34,8 @@ _MORE = 8
 _FEW_COLUMNS = 16
 _MOST_PAIRS = 1 << 16
 """Pairs of one class up to which all are computed at once: boxes of many classes have few."""
+_MOST_SHARED = 512
+"""Candidates up to which several suppressions share what overlaps: of more, most pairs are never asked for."""
 _DENSE = 0.2
 """Share of pairs of one class above which computing all pairs is faster than picking those."""
 
@@ -83,6 +85,49 @@ class Kept:
     scores: Floats
 
 
+class Overlaps:
+    """Which of some boxes overlap too much: each pair is looked at once for several suppressions of the same boxes.
+
+    Args:
+        boxes: float32 [N, 4], as for `suppress`.
+        settings: Those of the suppressions; for others than `fast` nothing is shared.
+    """
+
+    def __init__(self, boxes: Floats, settings: NmsSettings) -> None:
+        self._boxes, self._limit = boxes, np.float32(settings.iou_threshold)
+        self._known: Indices = np.empty(0, np.intp)
+        self._places = np.full(len(boxes), -1, np.intp)
+        self._rows: list[int] = []
+        """For each known box a bit for each that was known when it was added, itself among them."""
+
+    def take(self, candidates: Indices, most: int) -> Indices:
+        """Take boxes in order, dropping each that overlaps a taken one too much; return their places, ascending."""
+        new = candidates[self._places[candidates] < 0]
+        if new.size:
+            self._add(new)
+        kept: list[int] = []
+        taken = gone = 0
+        for place, known in enumerate(self._places[candidates].tolist()):
+            row = self._rows[known]
+            if gone >> known & 1 or row & taken:
+                continue
+            kept.append(place)
+            if len(kept) == most:
+                break
+            taken |= 1 << known
+            gone |= row
+        return np.array(kept, np.intp)
+
+    def _add(self, new: Indices) -> None:
+        n = len(self._known)
+        self._known = np.concatenate([self._known, new])
+        self._places[new] = np.arange(n, len(self._known))
+        a, b = self._boxes[new].T, self._boxes[self._known].T
+        above = _above(a[:, :, None], b[:, None, :], self._limit)
+        packed = np.packbits(above, axis=1, bitorder="little")
+        self._rows += [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
 def settings_for(spec: NmsSpec, default: NmsSettings) -> NmsSettings:
     """Return a card's settings; what it leaves open is the family's."""
     given = {name: getattr(spec, name) for name in spec.__struct_fields__ if getattr(spec, name) is not None}
@@ -92,7 +137,13 @@ def settings_for(spec: NmsSpec, default: NmsSettings) -> NmsSettings:
     return NmsSettings(**{**{name: getattr(default, name) for name in spec.__struct_fields__}, **given})
 
 
-def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floats | None = None) -> Kept:
+def suppress(
+    boxes: Floats,
+    scores: Floats,
+    settings: NmsSettings,
+    weights: Floats | None = None,
+    overlaps: Overlaps | None = None,
+) -> Kept:
     """Keep the best boxes.
 
     Args:
@@ -100,6 +151,7 @@ def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floa
         scores: float32 [N, C], without a background column. Scores that are not numbers are never kept.
         settings: What to keep.
         weights: float32 [N] that each box's scores are multiplied with (YOLO's objectness); None for 1.
+        overlaps: Those of the boxes, where they are suppressed several times with other scores; None else.
     """
     if not scores.size:
         return Kept(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))
@@ -107,7 +159,7 @@ def suppress(boxes: Floats, scores: Floats, settings: NmsSettings, weights: Floa
     if weights is not None:
         best = best * weights
     if settings.kind == "fast":
-        return _fast(boxes, scores, weights, best, settings)
+        return _fast(boxes, scores, weights, best, settings, overlaps)
     if settings.kind == "none":
         return _best(scores, weights, settings)
     return _by_class(boxes, scores, weights, best, settings)
@@ -186,12 +238,22 @@ def _best(scores: Floats, weights: Floats | None, settings: NmsSettings) -> Kept
     return Kept(boxes, classes, values[order])
 
 
-def _fast(boxes: Floats, scores: Floats, weights: Floats | None, best: Floats, settings: NmsSettings) -> Kept:
+def _fast(
+    boxes: Floats,
+    scores: Floats,
+    weights: Floats | None,
+    best: Floats,
+    settings: NmsSettings,
+    overlaps: Overlaps | None,
+) -> Kept:
     for rows, _ in _growing(best, settings):
         values = best[rows]
         order = np.argsort(-values, kind="stable")
         candidates = rows[order]
-        kept = _greedy(boxes[candidates], None, settings, settings.max_detections)
+        if overlaps is not None and candidates.size <= _MOST_SHARED:
+            kept = overlaps.take(candidates, settings.max_detections)
+        else:
+            kept = _greedy(boxes[candidates], None, settings, settings.max_detections)
         if kept.size == settings.max_detections:
             break
     chosen = candidates[kept]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.cards import NmsSpec
-from harness.detectors.nms import NmsSettings, iou, settings_for, suppress
+from harness.detectors.nms import NmsSettings, Overlaps, iou, settings_for, suppress
 from harness.detectors.ssd_raw import decode_center_size
 from harness.errors import ModelError
 
@@ -156,3 +156,22 @@ def test_a_card_changes_only_what_it_names():
 def test_settings_that_the_operator_refuses_are_refused(spec):
     with pytest.raises(ModelError, match=r"decoder\.nms"):
         settings_for(spec, NmsSettings())
+
+
+@pytest.mark.parametrize(("n", "most"), [(40, 100), (300, 20), (300, 300), (900, 200)])
+def test_suppressions_that_share_overlaps_keep_what_each_keeps_by_itself(n, most):
+    random = np.random.default_rng(n + most)
+    first = random.uniform(0, 1, (n, 2))
+    boxes = np.concatenate([first, first + random.uniform(0, 0.4, (n, 2))], axis=1).astype(np.float32)
+    boxes[::7] = boxes[0]  # some coincide, some are empty, and some are nowhere
+    boxes[::11, 2:] = boxes[::11, :2]
+    boxes[5] = np.nan
+    settings = NmsSettings("fast", 0.2, 0.4, max_detections=most, classes_per_detection=2)
+    shared = Overlaps(boxes, settings)
+    for _ in range(6):
+        scores = random.uniform(0, 1, (n, 3)).round(1).astype(np.float32)
+        weights = random.uniform(0, 1, n).astype(np.float32)
+        found = suppress(boxes, scores, settings, weights, shared)
+        alone = suppress(boxes, scores, settings, weights)
+        for name in ("boxes", "classes", "scores"):
+            assert np.array_equal(getattr(found, name), getattr(alone, name))
