@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from harness.diagnosis.findings import Finding
 from harness.diagnosis.layers.first_break import compare_layers
 from harness.diagnosis.layers.sensitivity import measure_layer_costs
 from harness.diagnosis.loss.attribution import attribute_loss
+from harness.diagnosis.loss.candidates import open_heads
 from harness.diagnosis.loss.loss import measure_loss
 from harness.diagnosis.remainder import Remainder
 from harness.diagnosis.runs.model_pair import ModelPair
@@ -75,31 +76,24 @@ def gather(case: Case, on_step: OnStep = lambda done, total, text: None) -> Evid
     if case.categories is not None:
         truth = truth.of_categories(case.categories)
     runs = Runs(case.dataset, truth, on_step)
-    evidence = Evidence(
+    with open_heads(case.pair, runs) as heads:
+        loss = measure_loss(case.pair, runs)
+        attribution = attribute_loss(case.pair, runs, loss, heads)
+        layers = compare_layers(case.pair, runs, case.layer_images)
+        if layers is not None:
+            layers = measure_layer_costs(case.pair, runs, layers, heads)
+    return Evidence(
         pair=case.pair,
         dataset=case.dataset,
         truth=truth,
         runs=runs,
-        loss=measure_loss(case.pair, runs),
+        loss=loss,
+        attribution=attribution,
+        layers=layers,
         pipeline_config=case.pipeline_config,
         representative=case.representative,
         workspace=case.workspace,
     )
-    for step in (_with_attribution, _with_layers):
-        evidence = step(evidence, case)
-    return evidence
-
-
-def _with_attribution(evidence: Evidence, case: Case) -> Evidence:
-    found = attribute_loss(case.pair, evidence.runs, evidence.loss)
-    return replace(evidence, attribution=found)
-
-
-def _with_layers(evidence: Evidence, case: Case) -> Evidence:
-    found = compare_layers(case.pair, evidence.runs, case.layer_images)
-    if found is not None:
-        found = measure_layer_costs(case.pair, evidence.runs, found)
-    return replace(evidence, layers=found)
 
 
 def examine(evidence: Evidence, on_step: OnStep = lambda done, total, text: None) -> Diagnosis:

@@ -9,12 +9,14 @@ from pathlib import Path
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.dataset import Dataset
 from harness.diagnosis.layers.constants import Constants, compare_constants
+from harness.diagnosis.layers.emulate import Emulator
 from harness.diagnosis.layers.layers import Layers
 from harness.diagnosis.loss.attribution import Attribution
 from harness.diagnosis.loss.loss import Loss
 from harness.diagnosis.runs.changes import Change, Trial
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
+from harness.tflite.reader import read_bytes
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,12 @@ class Evidence:
     def constants(self) -> Constants:
         """The constants of both files, compared; no inference."""
         return compare_constants(self.pair)
+
+    @cached_property
+    def emulator(self) -> Emulator:
+        """The float model, to be quantized in parts."""
+        assert self.pair.float is not None
+        return Emulator(read_bytes(self.pair.float.file), self.pair.float.file)
 
     def trial(self, change: Change, model: ComparedModel | None = None, n_images: int | None = None) -> Trial:
         """Compare a model (the quantized one by default) with a change to the model as it is: see `Runs.trial`."""

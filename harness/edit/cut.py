@@ -76,6 +76,24 @@ def cut(data: bytes, path: Path) -> CutModel:
     return CutModel(apply(data, plan, path), values, options, background)
 
 
+def lay_open(data: bytes, path: Path) -> bytes:
+    """Return the model with the operator's boxes and scores as further outputs, behind its own.
+
+    Args:
+        data: The whole file.
+        path: Named in errors.
+
+    Raises:
+        ModelError: The file is not a valid model with the operator.
+    """
+    graph = reader.read_graph(data, path)
+    with reader.malformed(path):
+        _, operator = primary_postprocess(graph, path)
+        own = {f"output_{place}": index for place, index in enumerate(graph.primary.outputs)}
+        plan = Plan(outputs={**own, **dict(zip(HEADS, operator.inputs, strict=False))})
+    return apply(data, plan, path)
+
+
 def _anchors(graph: Graph, operator: Operator, path: Path) -> npt.NDArray[np.float32]:
     """Return the third input's values, through the DEQUANTIZE of a float16 model."""
     tensor = graph.primary.tensors[operator.inputs[2]]

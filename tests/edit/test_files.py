@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.accuracy.interpreters import InterpreterEngine
+from harness.accuracy.interpreters import InterpreterEngine, make_here
 from harness.accuracy.pipeline import Recipe
 from harness.accuracy.prepare import Preparation
 from harness.cards import load_card
@@ -17,7 +17,7 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.edit.attach import HeadFormat, attach, head_format
 from harness.edit.check import run_once
-from harness.edit.cut import cut
+from harness.edit.cut import cut, lay_open
 from harness.edit.files import edit_attach, edit_cut, edit_nms, find_heads_and_anchors, read_anchors
 from harness.edit.nms import NmsChange
 from harness.edit.shapes import change_nms
@@ -410,3 +410,19 @@ def test_the_card_of_a_cut_model_says_what_the_operator_did(source, tmp_path):
     assert card.decoder.background and card.source.sha256 == describe(tmp_path / "heads.tflite").sha256
     assert card.input == infer_card(source).card.input and card.labels == infer_card(source).card.labels
     assert reader.read_bytes(tmp_path / "heads.tflite")
+
+
+def test_a_model_that_is_laid_open_gives_its_outputs_and_those_of_the_cut_one_to_the_last_bit(
+    source, tmp_path
+):
+    data = source.read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(cut(data, source).data)
+    (tmp_path / "opened.tflite").write_bytes(lay_open(data, source))
+    info = describe(source).inputs[0]
+    image = np.random.default_rng(0).uniform(-1, 1, info.shape) * (1 if info.dtype == "float32" else 127)
+    tensor = (image if info.dtype != "uint8" else image + 127).astype(info.dtype)
+    files = (source, tmp_path / "cut.tflite", tmp_path / "opened.tflite")
+    own, heads, both = (InterpreterEngine(make_here(file)).infer(tensor) for file in files)
+    assert len(both) == len(own) + 2
+    for found, expected in zip(both, [*own, *heads[:2]], strict=True):
+        assert np.array_equal(found, expected)

@@ -12,7 +12,6 @@ from harness.diagnosis.layers.emulate import (
     Floats,
     QuantizationParameters,
     QuantizedParts,
-    emulate,
     parameters_for_range,
 )
 from harness.diagnosis.layers.layers import Layer
@@ -21,7 +20,6 @@ from harness.diagnosis.runs.changes import Change, Detections
 from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import ScratchFolder
 from harness.errors import MissingExtraError
-from harness.tflite.reader import read_bytes
 
 _NUMBERS = count()
 
@@ -63,9 +61,11 @@ class Emulations:
 
     def detections(self, parts: QuantizedParts) -> Detections:
         """Return the detections of the float model with parts of it quantized."""
-        data = emulate(read_bytes(self.model.file), parts, self.model.file)
+        emulator = self.evidence.emulator
+        data = emulator.with_parts(parts)
         file = self.folder.write(f"emulated{next(_NUMBERS)}.tflite", data)
-        return self.evidence.runs.detections(self.model, Change("emulated", file=file))
+        change = Change("emulated", file=file, described=emulator.describe(data, file))
+        return self.evidence.runs.detections(self.model, change)
 
     def with_ranges(self, indices: Iterable[int]) -> QuantizedParts:
         """Return all parts, with ranges for some activations that fit the float model's values."""

@@ -9,9 +9,11 @@ comes near the quantized model, but not bit by bit.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.tflite import reader, schema
+from harness.tflite.model import ModelDescription, describe_graph
 from harness.tflite.values import EIGHT_BIT
 
 Floats = npt.NDArray[np.float32]
@@ -70,13 +73,59 @@ def parameters_for_range(low: float, high: float) -> QuantizationParameters:
     return QuantizationParameters(scale, round(-128 - low / scale))
 
 
-def emulate(data: bytes, parts: QuantizedParts, path: Path) -> bytes:
-    """Return the float model with parts of it quantized, as a .tflite file; arguments and errors as of `Emulator`."""
-    return Emulator(data, path).with_parts(parts)
+@dataclass(frozen=True)
+class _Written:
+    """A part of a model that a builder holds already."""
+
+    offset: int
+
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - as the schema's classes call it
+        """Return where it is."""
+        return self.offset
+
+
+class _Model:
+    """A model's objects, of which those that no emulation changes are written once.
+
+    Args:
+        model: The objects.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model, self._builder = model, flatbuffers.Builder(1 << 20)
+        graph = model.subgraphs[0]
+        self._tensors, self._buffers, self._codes = (
+            self._write(parts) for parts in (graph.tensors, model.buffers, model.operatorCodes)
+        )
+        self._others = self._write(model.subgraphs[1:])
+        operators = self._write(graph.operators)
+        self._operators = {
+            id(one): (one.inputs, written) for one, written in zip(graph.operators, operators, strict=True)
+        }
+
+    def _write(self, parts: list[Any]) -> list[Any]:
+        return [_Written(part.Pack(self._builder)) for part in parts]
+
+    def data(self) -> bytes:
+        """Return the file of the model as its objects are now: what was appended, and operators with other inputs."""
+        model, graph = copy(self._model), copy(self._model.subgraphs[0])
+        graph.tensors = self._tensors + graph.tensors[len(self._tensors) :]
+        graph.operators = [self._operator(one) for one in graph.operators]
+        model.subgraphs = [graph, *self._others]
+        model.buffers = self._buffers + model.buffers[len(self._buffers) :]
+        model.operatorCodes = self._codes + model.operatorCodes[len(self._codes) :]
+        builder = copy(self._builder)
+        builder.Bytes, builder.vtables = bytearray(builder.Bytes), dict(builder.vtables)
+        builder.Finish(model.Pack(builder), reader.MAGIC)
+        return bytes(builder.Output())
+
+    def _operator(self, operator: Any) -> Any:
+        inputs, written = self._operators.get(id(operator), (None, None))
+        return operator if written is None or operator.inputs is not inputs else written
 
 
 class Emulator:
-    """Quantizes parts of a float model, some after others, and reads its file once: that takes longer than writing it.
+    """Quantizes parts of a float model, some after others; reads its file once and writes what stays the same once.
 
     Args:
         data: The float model's file; a float16 one will do.
@@ -89,15 +138,27 @@ class Emulator:
 
     def __init__(self, data: bytes, path: Path) -> None:
         self.path = path
-        reader.read_graph(data, path)
+        graph = reader.read_graph(data, path)
         with reader.malformed(path):
+            self.description = describe_graph(graph, data, path)
             self.classes, self.model = schema.writable_model(data, "emulating a quantized model")
             self.graph: Any = self.model.subgraphs[0]
+            self._written = _Model(self.model)
 
     def with_parts(self, parts: QuantizedParts) -> bytes:
         """Return the model with parts of it quantized, as a .tflite file."""
         with reader.malformed(self.path), self._as_it_was():
             return self._changed(parts)
+
+    def describe(self, data: bytes, file: Path) -> ModelDescription:
+        """Describe the model with parts of it quantized, which has the same inputs and outputs, without reading it.
+
+        Args:
+            data: From `with_parts`.
+            file: Where it lies.
+        """
+        found = hashlib.sha256(data).hexdigest()
+        return replace(self.description, path=file, sha256=found, size_bytes=len(data))
 
     @contextmanager
     def _as_it_was(self) -> Iterator[None]:
@@ -126,9 +187,7 @@ class Emulator:
             self._read_instead(index, self._constant(index, values))
         for index, stored in parts.activations.items():
             self._round(index, stored)
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self.model.Pack(builder), reader.MAGIC)
-        return bytes(builder.Output())
+        return self._written.data()
 
     def _round(self, index: int, stored: QuantizationParameters) -> None:
         """Insert QUANTIZE and DEQUANTIZE behind the operator that computes a tensor."""
@@ -149,7 +208,8 @@ class Emulator:
     def _read_instead(self, old: int, new: int) -> None:
         """Replace a tensor by another one in all operators' inputs and the model's outputs."""
         for operator in self.graph.operators:
-            operator.inputs = [new if index == old else index for index in operator.inputs]
+            if old in list(operator.inputs):
+                operator.inputs = [new if index == old else index for index in operator.inputs]
         self.graph.outputs = [new if index == old else index for index in self.graph.outputs]
         for signature in self.model.signatureDefs or []:
             for output in signature.outputs or []:

@@ -8,7 +8,7 @@ images; mAP is measured for those that disturb them most.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,13 +22,12 @@ from harness.diagnosis.layers.first_break import snr
 from harness.diagnosis.layers.layers import Layer, Layers
 from harness.diagnosis.layers.matching import MOVING, ancestors
 from harness.diagnosis.layers.quantization_map import QuantizationMap, constant_behind, map_quantization
-from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
+from harness.diagnosis.loss.candidates import OpenedHeads, Readers
 from harness.diagnosis.loss.mixing import best_scores
-from harness.diagnosis.runs.changes import Change
+from harness.diagnosis.runs.changes import AS_IS, Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import OnStep, Runs
 from harness.errors import HarnessError
-from harness.paths import exists
 from harness.tflite import reader
 from harness.tflite.values import real_values
 
@@ -54,9 +53,10 @@ class _BaseModel:
     file: Path
     card: ModelCard
     decoder: HeadDecoder | None
+    as_is: Change
 
 
-def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
+def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers, heads: OpenedHeads) -> Layers:
     """Add the cost of each layer alone, as far as it can be measured; `method` says how, or why not.
 
     Raises:
@@ -68,11 +68,8 @@ def measure_layer_costs(pair: ModelPair, runs: Runs, layers: Layers) -> Layers:
         return replace(
             layers, method="ranked by local error: the sides do not differ by the quantization of layers"
         )
-    with (
-        open_candidate_readers(pair) as (readers, _),
-        tempfile.TemporaryDirectory(prefix="harness-") as folder,
-    ):
-        base = _base(pair.float, readers)
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        base = _base(pair.float, heads.readers)
         try:
             return _measure_costs(
                 _SingleLayerModels(base, replace(runs, on_step=_quiet), Path(folder), runs.on_step),
@@ -120,9 +117,9 @@ def _changed_biases(model: ComparedModel, mapping: QuantizationMap, place: int) 
 
 def _base(model: ComparedModel, readers: Readers | None) -> _BaseModel:
     if readers is None:
-        return _BaseModel(model, model.file, model.card, None)
+        return _BaseModel(model, model.file, model.card, None, AS_IS)
     first = readers[0]
-    return _BaseModel(model, first.change.file or model.file, first.card, first.decoder)
+    return _BaseModel(model, first.file, first.card, first.decoder, first.change)
 
 
 def _quiet(done: int, total: int, text: str) -> None:
@@ -137,6 +134,7 @@ class _SingleLayerModels:
     runs: Runs
     folder: Path
     on_step: OnStep
+    changes: dict[str, Change] = field(default_factory=dict)
 
     @cached_property
     def emulator(self) -> Emulator:
@@ -145,10 +143,12 @@ class _SingleLayerModels:
 
     def change(self, parts: QuantizedParts, name: str) -> Change:
         """Return the change to the float model that quantizes these parts."""
-        file = self.folder / f"{name}.tflite"
-        if not exists(file):
-            file.write_bytes(self.emulator.with_parts(parts))
-        return Change(f"one layer quantized ({name})", self.base.card, file)
+        if name not in self.changes:
+            file, data = self.folder / f"{name}.tflite", self.emulator.with_parts(parts)
+            file.write_bytes(data)
+            described = self.emulator.describe(data, file)
+            self.changes[name] = Change(f"one layer quantized ({name})", self.base.card, file, described)
+        return self.changes[name]
 
     def candidates(self, change: Change, decoder: HeadDecoder) -> list[Candidates]:
         """Return the candidates of the first images that can be read."""
@@ -172,9 +172,7 @@ def _measure_costs(models: _SingleLayerModels, parts: dict[int, QuantizedParts],
     by_tensor = {layer.pair.float: layer for layer in layers.layers}
     chosen, how = _select_layers(models, {k: v for k, v in parts.items() if k in by_tensor}, by_tensor)
     n_images = min(measured_images(models.base.card), len(models.runs.dataset.images))
-    as_is = models.runs.detections(
-        models.base.model, Change("", models.base.card, models.base.file), n_images
-    )
+    as_is = models.runs.detections(models.base.model, models.base.as_is, n_images)
     for done, index in enumerate(chosen):
         models.on_step(done, len(chosen), "what single layers cost")
         found = models.runs.detections(models.base.model, models.change(parts[index], str(index)), n_images)
@@ -199,7 +197,7 @@ def _select_layers(
     decoder = models.base.decoder
     if decoder is None:
         return steep[:MEASURED], "the largest loss of SNR of their own"
-    reference = models.candidates(Change("", models.base.card, models.base.file), decoder)
+    reference = models.candidates(models.base.as_is, decoder)
     disturbed = {}
     screened = list(dict.fromkeys([*steep[:STEEP], *list(parts)[-LAST:]]))
     for done, index in enumerate(screened):

@@ -20,8 +20,9 @@ from harness.accuracy.pipeline import ImageDetections, Recipe
 from harness.accuracy.worst import best_threshold
 from harness.detectors.base import Detections as KeptDetections
 from harness.detectors.heads import Candidates, keep
+from harness.detectors.nms import Overlaps
 from harness.diagnosis.loss import shapley
-from harness.diagnosis.loss.candidates import Readers, open_candidate_readers
+from harness.diagnosis.loss.candidates import OpenedHeads, Readers
 from harness.diagnosis.loss.loss import Loss
 from harness.diagnosis.loss.mixing import (
     CANDIDATE_PARTS,
@@ -118,7 +119,7 @@ _ROUNDING = 1e-12
 Tables = dict[Subset, DetectionTable]
 
 
-def attribute_loss(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | None:
+def attribute_loss(pair: ModelPair, runs: Runs, loss: Loss, heads: OpenedHeads) -> Attribution | None:
     """Share the loss among its parts; None without a float model, or without anything to average.
 
     Raises:
@@ -131,8 +132,8 @@ def attribute_loss(pair: ModelPair, runs: Runs, loss: Loss) -> Attribution | Non
         or loss.difference.difference is None
     ):
         return None
-    with open_candidate_readers(pair) as (readers, reason):
-        names, tables = _mix_detections(loss) if readers is None else _mix_candidates(readers, runs)
+    readers, reason = heads.readers, heads.reason
+    names, tables = _mix_detections(loss) if readers is None else _mix_candidates(readers, runs)
     method: Method = "matched detections" if readers is None else "raw heads"
     parts = _parts(names, tables, loss, runs, method)
     lost, gained, n_objects = _objects(loss, runs)
@@ -185,6 +186,7 @@ def _mix_image(
     mixer = CandidateMixer(*drop_low_candidates(found[0], found[1], min(thresholds)), thresholds[0])
     made: dict[Subset, ImageDetections] = {}
     mixed: dict[Subset, tuple[Candidates, KeptDetections]] = {}
+    overlaps: dict[tuple[bool, int], Overlaps] = {}
     for subset in chosen:
         which = int("settings" in subset)
         geometry, settings = raws[which].geometry, readers[which].decoder.settings
@@ -196,7 +198,9 @@ def _mix_image(
         if before in made and mixer.is_too_low(candidates, *mixed[before], settings):
             made[subset] = made[before]
         elif geometry is not None:
-            mixed[subset] = candidates, keep(candidates, settings)
+            alike = "boxes" in subset, which
+            shared = overlaps.setdefault(alike, Overlaps(candidates.boxes, settings))
+            mixed[subset] = candidates, keep(candidates, settings, shared)
             made[subset] = recipes[which].finish(raws[0].image_id, mixed[subset][1], geometry)
     return [made[one] for one in chosen]
 

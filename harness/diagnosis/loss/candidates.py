@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from dataclasses import replace as replace_field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from harness.detectors.heads import HeadDecoder
 from harness.detectors.registry import make_decoder
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
+from harness.diagnosis.runs.runs import Runs
 from harness.errors import HarnessError
 from harness.paths import resolved
 from harness.tflite.model import describe
@@ -32,7 +34,8 @@ class CandidateReader:
 
     Attributes:
         model: The model.
-        change: The change to the model under which it outputs them: none, or its file without PostProcess.
+        change: The change to the model under which it outputs them: none, or what stands before PostProcess.
+        file: The file that outputs them: the model's, or one without PostProcess.
         decoder: Reads candidates from the outputs.
         card: The card that fits the changed file.
         outputs: The output tensors of the changed file.
@@ -40,6 +43,7 @@ class CandidateReader:
 
     model: ComparedModel
     change: Change
+    file: Path
     decoder: HeadDecoder
     card: ModelCard
     outputs: tuple[TensorInfo, ...]
@@ -54,32 +58,69 @@ Readers = tuple[CandidateReader, CandidateReader]
 """Those of the float model and of the quantized one."""
 
 
+@dataclass(frozen=True)
+class OpenedHeads:
+    """The raw heads of both models.
+
+    Attributes:
+        readers: Those of both models; None where candidates cannot be swapped.
+        reason: Why they can or cannot be swapped.
+    """
+
+    readers: Readers | None
+    reason: str
+
+
 @contextmanager
-def open_candidate_readers(pair: ModelPair) -> Iterator[tuple[Readers | None, str]]:
-    """Yield the readers of both models, and why candidates can be swapped; or None, and why they cannot."""
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        yield _make_readers(pair, Path(folder))
+def open_heads(pair: ModelPair, runs: Runs) -> Iterator[OpenedHeads]:
+    """Lay the raw heads of both models open: meanwhile, one inference of a model gives its detections and its heads."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder, ExitStack() as stack:
+        found = _make_readers(pair, Path(folder))
+        if found.readers is not None:
+            readers = [_opened(reader, runs, Path(folder), stack) for reader in found.readers]
+            found = OpenedHeads((readers[0], readers[1]), found.reason)
+        yield found
 
 
-def _make_readers(pair: ModelPair, folder: Path) -> tuple[Readers | None, str]:
+def _opened(reader: CandidateReader, runs: Runs, folder: Path, stack: ExitStack) -> CandidateReader:
+    """Return a reader that shares the inferences of the model as it is; the same one where that cannot be."""
+    if reader.change.file is None:
+        return reader
+    from harness.edit.cut import lay_open
+
+    model, file = reader.model, folder / f"{reader.model.role}-opened.tflite"
+    try:
+        file.write_bytes(lay_open(read_bytes(model.file), model.file))
+        stack.enter_context(runs.laid_open(model, file))
+    except HarnessError:
+        return reader
+    return replace_field(reader, change=Change(reader.change.words, reader.card, further=True))
+
+
+def _make_readers(pair: ModelPair, folder: Path) -> OpenedHeads:
     problem = _find_obstacle(pair)
     if problem is not None:
-        return None, problem
+        return OpenedHeads(None, problem)
     try:
         first, second = (_make_reader(model, folder) for model in pair.models)
     except HarnessError as error:
-        return None, f"raw heads could not be laid open ({error})"
+        return OpenedHeads(None, f"raw heads could not be laid open ({error})")
     if first is None or second is None:
-        return None, "the outputs are finished detections, and there are no raw heads behind them"
+        return OpenedHeads(
+            None, "the outputs are finished detections, and there are no raw heads behind them"
+        )
     problem = _find_difference(first, second)
+    if problem is not None:
+        return OpenedHeads(None, problem)
     n_candidates, n_classes = _shape(first)
     reason = f"both have {n_candidates} candidates of {n_classes} classes before suppression"
-    return (None, problem) if problem else ((first, second), reason)
+    return OpenedHeads((first, second), reason)
 
 
 def _find_obstacle(pair: ModelPair) -> str | None:
     """Return why two models' candidates cannot be mixed, whatever their outputs are."""
-    assert pair.float is not None
+    if pair.float is None:
+        return "there is no float side"
     remote = [model for model in pair.models if not model.place.in_process]
     if remote:
         return f"the raw outputs on {remote[0].place} cannot be read"
@@ -121,7 +162,9 @@ def _make_reader(model: ComparedModel, folder: Path) -> CandidateReader | None:
     context = ModelContext(card.input.width, card.input.height, file)
     decoder = make_decoder(card.decoder, outputs, context)
     return (
-        CandidateReader(model, change, decoder, card, outputs) if isinstance(decoder, HeadDecoder) else None
+        CandidateReader(model, change, file, decoder, card, outputs)
+        if isinstance(decoder, HeadDecoder)
+        else None
     )
 
 

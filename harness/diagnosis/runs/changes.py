@@ -14,6 +14,7 @@ from harness.accuracy.detections import DetectionTable
 from harness.accuracy.prepare import Geometry, Tensor
 from harness.cards import ModelCard
 from harness.records.records import DelegateFacts
+from harness.tflite.model import ModelDescription
 
 Outputs = Sequence[npt.NDArray[np.generic]]
 
@@ -26,14 +27,18 @@ class Change:
         words: The change in words, for reports; with `feed` also its identity, so that inferences can be kept.
         card: Another card for the same file: preparation, decoder settings, labels.
         file: Another .tflite instead of the model's, read with the card.
+        described: The facts of that file where they are known, or it is read for them.
         feed: Turns each prepared input tensor into the one to feed.
+        further: Whether the further outputs are decoded that a model gives that is `Runs.laid_open`.
         outputs: Turns each image's raw outputs, as the interpreter gives them, into the ones to decode.
     """
 
     words: str = ""
     card: ModelCard | None = None
     file: Path | None = None
+    described: ModelDescription | None = None
     feed: Callable[[Tensor], Tensor] | None = None
+    further: bool = False
     outputs: Callable[[Outputs], Outputs] | None = None
 
 
@@ -49,17 +54,24 @@ class ImageOutputs:
         outputs: The output tensors in the order of the model's output list; None where the image cannot be read.
         geometry: The place of the image in the model's input; None likewise.
         problem: Why the image cannot be read; None where it can.
+        further: The outputs that the model gives behind its own where it was laid open; None elsewhere.
     """
 
     image_id: int
     outputs: Outputs | None
     geometry: Geometry | None
     problem: str | None = None
+    further: Outputs | None = None
 
     @property
     def n_bytes(self) -> int:
-        """Memory of the outputs."""
+        """Memory of the outputs, without the further ones."""
         return sum(array.nbytes for array in self.outputs or ())
+
+    @property
+    def n_further_bytes(self) -> int:
+        """Memory of the further outputs."""
+        return sum(array.nbytes for array in self.further or ())
 
 
 @dataclass(frozen=True)

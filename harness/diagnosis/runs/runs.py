@@ -7,6 +7,7 @@ labels, other numbers in place of the outputs) costs no inference. Images beyond
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.errors import JobError, UsageError
 from harness.paths import status
 from harness.tflite.model import ModelDescription, describe
+from harness.tflite.tensor_info import TensorInfo
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -38,6 +40,10 @@ OnStep = Callable[[int, int, str], None]
 """Called with the number of images that are done, the number of all, and the name of the step."""
 OUTPUT_BUDGET = 400 << 20
 """Bytes of raw outputs that are kept; those of 100 images of a YOLOv5 would take twice as much."""
+FURTHER_BUDGET = 200 << 20
+"""Bytes of further outputs that are kept: heads are a hundred times larger than what is left of them."""
+_FEW = 4
+"""Images up to which one interpreter of a file that is tried once does: to make another takes longer than to wait."""
 _DECIMALS = 3  # as `DetectionWriter` writes boxes
 
 
@@ -62,6 +68,15 @@ class _ChangedModel:
         return self.description.sha256, self.place, self.source.card.input, fed
 
 
+@dataclass(frozen=True)
+class _LaidOpen:
+    """A model's file that gives further outputs behind the model's own."""
+
+    file: Path
+    n_own: int
+    further: tuple[TensorInfo, ...]
+
+
 @dataclass
 class Runs:
     """The detections of models on the images of one dataset.
@@ -71,6 +86,7 @@ class Runs:
         truth: Their annotations.
         on_step: Called with the progress.
         budget: Bytes of raw outputs that may still be kept.
+        further_budget: Bytes of further outputs that may still be kept.
         halves: APs of halves of the images that were evaluated before.
     """
 
@@ -78,16 +94,40 @@ class Runs:
     truth: GroundTruth
     on_step: OnStep = lambda done, total, text: None
     budget: int = OUTPUT_BUDGET
+    further_budget: int = FURTHER_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
     _inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
     _described: dict[tuple[Path, int | None], ModelDescription] = field(default_factory=dict, repr=False)
     kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
     halves: Known = field(default_factory=dict, repr=False)
     _found: dict[tuple[Any, ...], Detections] = field(default_factory=dict, repr=False)
+    _laid_open: dict[tuple[Any, ...], _LaidOpen] = field(default_factory=dict, repr=False)
 
     def image_ids(self, n_images: int | None = None) -> tuple[int, ...]:
         """Return the ids of the first `n_images` images; all for None."""
         return self.dataset.image_ids[:n_images]
+
+    @contextmanager
+    def laid_open(self, model: ComparedModel, file: Path) -> Iterator[None]:
+        """Run a file in place of a model as it is that gives further outputs behind the same ones, in one inference.
+
+        Args:
+            model: The model; it runs in this process.
+            file: Its file with further outputs.
+
+        Raises:
+            ModelError: The file cannot be read.
+            JobError: It cannot be run.
+        """
+        description, n_own = describe(file), len(model.description.outputs)
+        self._engines.facts(file, model.place.delegate)
+        key = self._apply(model, AS_IS).key
+        self._laid_open[key] = _LaidOpen(file, n_own, description.outputs[n_own:])
+        try:
+            yield
+        finally:
+            del self._laid_open[key]
+            self._drop_further(self.kept.get(key, {}))
 
     def detections(
         self, model: ComparedModel, change: Change = AS_IS, n_images: int | None = None
@@ -147,11 +187,15 @@ class Runs:
     def _apply(self, model: ComparedModel, change: Change) -> _ChangedModel:
         source, description = model.source, model.description
         if change.file is not None:
-            description = self._describe(change.file)
+            description = change.described or self._describe(change.file)
             source = replace(source, file=change.file)
         if change.card is not None:
             source = replace(source, card=change.card)
-        return _ChangedModel(model, change, source, description)
+        changed = _ChangedModel(model, change, source, description)
+        if change.further:
+            described = replace(description, outputs=self._laid_open[changed.key].further)
+            return replace(changed, description=described)
+        return changed
 
     def _describe(self, file: Path) -> ModelDescription:
         """Describe a file that is tried, once as long as it is the same."""
@@ -169,7 +213,7 @@ class Runs:
         images = list(self._map_images(changed, n_images, lambda raw: _decoded(raw, recipe)))
         unreadable = tuple(image.problem for image in images if image.problem is not None)
         ids = tuple(image.image_id for image in images if image.problem is None)
-        ran, runtime = self._engines.facts(changed.source.file, changed.place.delegate)
+        ran, runtime = self._engines.facts(self._file(changed), changed.place.delegate)
         return Detections(as_table(images), ids, unreadable, ran, runtime)
 
     def _detect_on_device(self, changed: _ChangedModel, n_images: int | None) -> Detections:
@@ -195,21 +239,24 @@ class Runs:
         once = changed.change.file is not None
         kept = {} if once else self.kept.setdefault(changed.key, {})
         images = self.dataset.images[:n_images]
-        delegate = changed.place.delegate
+        delegate, further = changed.place.delegate, changed.change.further
 
         def work(image: ImageEntry) -> T:
             raw = kept.get(image.id)
-            if raw is None:
+            if raw is None or (further and raw.further is None and raw.outputs is not None):
                 raw = self._infer(image, changed, inputs.load, delegate)
                 if not once:
                     self._keep(kept, raw)
+            if further:
+                raw = replace(raw, outputs=raw.further)
             change = changed.change.outputs
             if change is not None and raw.outputs is not None:
                 raw = replace(raw, outputs=change(raw.outputs))
             return finish(raw)
 
         text = changed.change.words or changed.original.name
-        for done, result in enumerate(self._engines.map(work, images), 1):
+        few = once and len(images) <= _FEW
+        for done, result in enumerate(map(work, images) if few else self._engines.map(work, images), 1):
             self.on_step(done, len(images), text)
             yield result
 
@@ -220,18 +267,36 @@ class Runs:
             return ImageOutputs(image.id, None, None, str(error))
         if changed.change.feed is not None:
             tensor = changed.change.feed(tensor)
-        with self._engines.borrow(changed.source.file, delegate) as engine:
+        with self._engines.borrow(self._file(changed), delegate) as engine:
             try:
-                return ImageOutputs(image.id, engine.infer(tensor), geometry)
+                outputs = engine.infer(tensor)
             except (RuntimeError, ValueError) as error:
                 raise JobError(
                     f"model {changed.source.name!r}: it failed on {image.path.name}: {error}"
                 ) from error
+        opened = self._laid_open.get(changed.key)
+        if opened is None:
+            return ImageOutputs(image.id, outputs, geometry)
+        own, further = outputs[: opened.n_own], outputs[opened.n_own :]
+        return ImageOutputs(image.id, own, geometry, further=further)
+
+    def _file(self, changed: _ChangedModel) -> Path:
+        """Return the file that is run."""
+        opened = self._laid_open.get(changed.key)
+        return changed.source.file if opened is None else opened.file
 
     def _keep(self, kept: dict[int, ImageOutputs], raw: ImageOutputs) -> None:
-        if raw.n_bytes <= self.budget:
+        if raw.n_further_bytes > self.further_budget:
+            raw = replace(raw, further=None)
+        if raw.n_bytes <= self.budget and raw.image_id not in kept:
             self.budget -= raw.n_bytes
+            self.further_budget -= raw.n_further_bytes
             kept[raw.image_id] = raw
+
+    def _drop_further(self, kept: dict[int, ImageOutputs]) -> None:
+        for number, raw in kept.items():
+            self.further_budget += raw.n_further_bytes
+            kept[number] = replace(raw, further=None)
 
 
 def _anchored(changed: _ChangedModel) -> Path:

@@ -8,14 +8,13 @@ from harness.diagnosis.layers.emulate import (
     Emulator,
     QuantizationParameters,
     QuantizedParts,
-    emulate,
     parameters_for_range,
 )
 from harness.diagnosis.layers.quantization_map import map_quantization, round_per_channel
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.errors import ModelError
-from harness.tflite.model import load
+from harness.tflite.model import describe, load
 from harness.tflite.values import real_values
 from tests.support.examining import examined
 from tests.support.faults import library
@@ -42,6 +41,10 @@ def test_a_range_is_stored_with_zero_in_it(low, high, scale, zero_point):
     assert found.range[0] <= min(low, 0) + found.scale and found.range[1] >= max(high, 0) - found.scale
 
 
+def emulated_by(data, parts, path):
+    return Emulator(data, path).with_parts(parts)
+
+
 def run(data, image):
     from ai_edge_litert.interpreter import Interpreter
 
@@ -58,7 +61,7 @@ def test_a_rounded_input_is_the_rounded_input(float_model):
     stored = QuantizationParameters(0.25, 0)
     (index,) = float_model.graph.primary.inputs
     data = float_model.file.read_bytes()
-    emulated = run(emulate(data, QuantizedParts({index: stored}), float_model.file), image)
+    emulated = run(emulated_by(data, QuantizedParts({index: stored}), float_model.file), image)
     rounded = (np.clip(np.round(image / 0.25), -128, 127) * 0.25).astype(np.float32)
     expected = run(data, rounded)
     for name, values in expected.items():
@@ -86,7 +89,7 @@ def test_replaced_weights_are_those_that_compute(float_model):
         for index in operator.inputs[1:]
     ]
     zeros = {index: np.zeros(graph.tensors[index].shape, np.float32) for index in heads}
-    emulated = emulate(float_model.file.read_bytes(), QuantizedParts(weights=zeros), float_model.file)
+    emulated = emulated_by(float_model.file.read_bytes(), QuantizedParts(weights=zeros), float_model.file)
     scores = [
         v for v in run(emulated, np.zeros((1, 144, 144, 3), np.float32)).values() if v.shape == (1, 150)
     ]
@@ -98,14 +101,24 @@ def test_a_model_that_is_quantized_in_parts_again_and_again_is_as_it_was_each_ti
     data, path = float_model.file.read_bytes(), float_model.file
     emulator = Emulator(data, path)
     for some in (*parts, *reversed(parts)):
-        assert emulator.with_parts(some) == emulate(data, some, path)
+        assert emulator.with_parts(some) == emulated_by(data, some, path)
+
+
+def test_a_quantized_part_is_described_as_its_file_would_be(pair_of_parts, tmp_path):
+    float_model, parts = pair_of_parts
+    emulator, file = Emulator(float_model.file.read_bytes(), float_model.file), tmp_path / "some.tflite"
+    file.write_bytes(emulator.with_parts(parts[0]))
+    found, read = emulator.describe(file.read_bytes(), file), describe(file)
+    for name in ("path", "sha256", "size_bytes", "inputs", "postprocess", "places"):
+        assert getattr(found, name) == getattr(read, name)
+    assert [one.shape for one in found.outputs] == [one.shape for one in read.outputs]
 
 
 def test_the_whole_comes_near_the_quantized_model(workshop):
     result = examined(library.HEALTHY["full-integer"](workshop), 40)
     evidence = result.diagnosis.evidence
     pair = evidence.pair
-    data = emulate(pair.float.file.read_bytes(), map_quantization(pair).parts(), pair.float.file)
+    data = emulated_by(pair.float.file.read_bytes(), map_quantization(pair).parts(), pair.float.file)
     file = workshop.folder / "whole.tflite"
     file.write_bytes(data)
     found = evidence.runs.detections(pair.float, Change("emulated", file=file))
@@ -147,7 +160,7 @@ def test_stored_weights_stand_for_scale_times_q_less_zero_point(repository):
 
 def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelError):
-        emulate(
+        emulated_by(
             b"\0\0\0\0TFL3" + bytes(40),
             QuantizedParts({0: QuantizationParameters(1.0, 0)}),
             tmp_path / "x.tflite",

@@ -118,8 +118,10 @@ def test_the_one_layer_that_was_spoiled_is_where_it_breaks(pair, runs):
 def test_the_one_layer_that_was_spoiled_costs_what_the_whole_lost(pair, runs):
     from harness.diagnosis.layers import sensitivity
     from harness.diagnosis.loss import loss
+    from harness.diagnosis.loss.candidates import open_heads
 
-    found = sensitivity.measure_layer_costs(pair, runs, first_break.compare_layers(pair, runs, 2))
+    with open_heads(pair, runs) as heads:
+        found = sensitivity.measure_layer_costs(pair, runs, first_break.compare_layers(pair, runs, 2), heads)
     worst = found.ranked()[0]
     lost = -loss.measure_loss(pair, runs).difference.difference
     assert BROKEN in worst.name and lost > 0.05

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
 from harness.diagnosis.loss import attribution, loss
+from harness.diagnosis.loss.candidates import open_heads
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
 from harness.diagnosis.runs.runs import Runs
 from harness.edit.cut import cut
@@ -40,7 +41,8 @@ def heads(repository, tmp_path_factory):
 def measured(first, second, runs):
     pair = ModelPair(load_model("float", first), load_model("quantized", second))
     bad = loss.measure_loss(pair, runs)
-    return attribution.attribute_loss(pair, runs, bad), bad
+    with open_heads(pair, runs) as opened:
+        return attribution.attribute_loss(pair, runs, bad, opened), bad
 
 
 def with_decoder(model, **changes):
@@ -106,7 +108,8 @@ def test_a_pair_of_one_and_the_same_has_nothing_to_share(heads, runs):
 def test_without_a_float_side_there_is_nothing_to_share(heads, runs):
     pair = ModelPair(None, load_model("quantized", heads))
     bad = loss.measure_loss(pair, runs)
-    assert attribution.attribute_loss(pair, runs, bad) is None and bad.difference is None
+    with open_heads(pair, runs) as opened:
+        assert attribution.attribute_loss(pair, runs, bad, opened) is None and bad.difference is None
 
 
 def test_objects_lost_are_those_that_only_the_float_side_finds(heads, runs):

@@ -16,6 +16,7 @@ from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import Place, load_model
 from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.diagnosis.runs.runs import Runs
+from harness.edit.cut import cut, lay_open
 from harness.errors import JobError, ModelError, UsageError
 from harness.recognize.find import find_model
 from harness.session import carry_out, prepare
@@ -106,6 +107,33 @@ def test_outputs_beyond_the_budget_are_inferred_again_with_the_same_result(repos
     poor = Runs(dataset, runs.truth, budget=0)
     assert np.array_equal(poor.detections(model).table.rows, runs.detections(model).table.rows)
     assert not any(poor.kept.values())
+
+
+@pytest.mark.parametrize("budget", [1 << 30, 0])
+def test_an_inference_of_a_model_that_is_laid_open_serves_detections_and_heads(
+    repository, dataset, tmp_path, budget
+):
+    model = model_of(repository, "shapes-float32")
+    data = model.file.read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(cut(data, model.file).data)
+    (tmp_path / "opened.tflite").write_bytes(lay_open(data, model.file))
+    runs = Runs(dataset, read_annotations(dataset.annotations), further_budget=budget)
+    heads = [raw.outputs for raw in runs.raw(model, Change("cut", file=tmp_path / "cut.tflite"))]
+    expected = runs.detections(model).table.rows
+    runs = Runs(dataset, runs.truth, further_budget=budget)
+    with runs.laid_open(model, tmp_path / "opened.tflite"):
+        found = runs.detections(model)
+        assert np.array_equal(found.table.rows, expected) and found.delegate.actual == "xnnpack"
+        opened = [raw.outputs for raw in runs.raw(model, Change("heads", further=True))]
+        assert all(
+            np.array_equal(a, b)
+            for one, two in zip(opened, heads, strict=True)
+            for a, b in zip(one, two, strict=True)
+        )
+    (tmp_path / "opened.tflite").unlink()
+    assert not any(raw.further for raw in next(iter(runs.kept.values())).values())
+    assert runs.further_budget == budget
+    assert np.array_equal(runs.detections(model, n_images=5).table.rows[:3], expected[:3])
 
 
 def test_prepared_inputs_are_kept_for_models_that_are_fed_the_same(repository, dataset):
