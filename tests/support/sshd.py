@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -124,17 +125,20 @@ class Sshd:
         return [process for process in found if is_sshd(process)]
 
     def kill(self):
-        """Kill the listening sshd and those that serve a connection: to the other side the board is gone."""
+        """Kill the listening sshd and those that serve a connection: to the other side the board is gone.
+
+        They are stopped first, until there is no new one: what one of them forks meanwhile would live on.
+        """
+        stopped = set()
+        while new := [one for one in self.daemons() if one.pid not in stopped]:
+            stopped.update(one.pid for one in new)
+            send(new, signal.SIGSTOP)
         self.signal(signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
     def signal(self, number):
-        for process in self.daemons():
-            try:
-                process.send_signal(number)
-            except psutil.Error:
-                continue
+        send(self.daemons(), number)
 
     def fingerprint(self, key="host_key.pub"):
         """`SHA256:…` of a public key, as ssh-keygen says it."""
@@ -151,6 +155,12 @@ class Sshd:
         from harness.drivers.ssh.device import SshDevice
 
         return SshDevice(name, **{"host": "127.0.0.1", "port": self.port, "user": self.user, **settings})
+
+
+def send(processes, number):
+    for process in processes:
+        with suppress(psutil.Error):  # ended meanwhile
+            process.send_signal(number)
 
 
 def is_sshd(process):
