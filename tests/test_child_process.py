@@ -54,7 +54,7 @@ def test_a_child_imports_this_package_whatever_the_working_folder_holds(module, 
 
 def test_the_whole_group_is_killed_when_the_time_is_up(tmp_path):
     script = f"sleep 60 & echo $! > {tmp_path}/grandchild; echo started; wait"
-    ended = run(["sh", "-c", script], timeout_s=1.0)
+    ended = run(["sh", "-c", script], timeout_s=2.0)
     assert ended.timed_out and ended.stdout == "started\n" and ended.signal == signal.SIGKILL
     pid = int((tmp_path / "grandchild").read_text())
     for _ in range(100):

@@ -185,7 +185,8 @@ def test_one_step_at_a_time_on_a_device_and_several_devices_at_once(make):
     host, finder, step = make(act=lambda: time.sleep(0.1))
     _at_once([lambda n=n: perform(host, step(f"k{n}")) for n in range(3)])
     assert finder.most == 1
-    host, finder, step = make(("d", "e"), act=lambda: time.sleep(0.2))
+    both = threading.Barrier(2)
+    host, finder, step = make(("d", "e"), act=lambda: both.wait(60))
     _at_once([lambda n=n, d=d: perform(host, step(f"q{d}{n}", d)) for n in range(2) for d in ("d", "e")])
     assert finder.most == 2
 
