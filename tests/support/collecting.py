@@ -31,7 +31,8 @@ def draw_the_same_examples_in_every_order() -> None:
     Else the examples of a test change with the tests that ran before it and with each line of the package, and each
     process parses the whole package first.
     """
-    # private: Hypothesis has no setting for it
+    # private: Hypothesis has no setting for it, and a version that does it otherwise is left alone
     from hypothesis.internal.conjecture import providers
 
-    providers._get_local_constants = lambda: providers._local_constants
+    if hasattr(providers, "_local_constants"):
+        providers._get_local_constants = lambda: providers._local_constants

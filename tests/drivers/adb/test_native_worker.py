@@ -32,7 +32,7 @@ QUICK = ("--repetitions", "1", "--min-runs", "10", "--min-seconds", "0.01")
 LOCAL_PROGRAM = """
 import sys
 from pathlib import Path
-from harness.bench.engines.native_worker import program, stream
+from harness.bench.engines.native_worker import program
 from harness.native.programs import Program
 found = Program(Path(sys.argv.pop(1)), sys.argv.pop(1), "")
 program.find_program = lambda system, abi: found
