@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if is_fast(item.path):
             item.add_marker(pytest.mark.fast)
-        if is_slow(item.path, getattr(item, "originalname", item.name)):
+        if is_slow(item.path, item.name):
             item.add_marker(pytest.mark.slow)
     if is_one_of_several(config):
         items.sort(key=lambda item: (place(item.path), item.path.parts))

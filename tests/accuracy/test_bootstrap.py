@@ -21,6 +21,8 @@ from harness.errors import UsageError
 from harness.statistics.distributions import t_quantile
 
 NONE = np.empty(0, np.int64)
+POPULATION = 30_000
+"""Images whose mAP is the truth. `tests/benchmarks/bench_bootstrap.py` draws thousands of data sets, not dozens."""
 
 
 def repeated(truth, table, weights):
@@ -98,31 +100,31 @@ def covered(low, value, high):
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     random = np.random.default_rng(0)
-    (population,) = sample(random, 60_000)
-    true = mean_average_precision(population, np.ones((1, 60_000), np.int32))[0]
-    results = [interval(sample(random, 150)[0], 150, resamples=80, seed=k) for k in range(120)]
+    (population,) = sample(random, POPULATION)
+    true = mean_average_precision(population, np.ones((1, POPULATION), np.int32))[0]
+    results = [interval(sample(random, 150)[0], 150, resamples=80, seed=k) for k in range(60)]
     share = np.mean([covered(r.low, true, r.high) for r in results])
-    assert 0.90 <= share <= 0.99  # 0.95 of 120 within about three standard errors
+    assert share >= 0.87  # 0.95 of 60 within about three standard errors
     assert all(covered(r.low, r.map, r.high) for r in results)
 
 
 def test_the_paired_interval_covers_the_true_difference_and_is_narrower():
     random = np.random.default_rng(1)
-    models = sample(random, 60_000, also=0.15)
-    ones = np.ones((1, 60_000), np.int32)
+    models = sample(random, POPULATION, also=0.15)
+    ones = np.ones((1, POPULATION), np.int32)
     true = mean_average_precision(models[1], ones)[0] - mean_average_precision(models[0], ones)[0]
-    draws = [sample(random, 150, also=0.15) for _ in range(100)]
+    draws = [sample(random, 150, also=0.15) for _ in range(50)]
     results = [difference(*pair, 150, resamples=80, seed=k) for k, pair in enumerate(draws)]
-    assert 0.89 <= np.mean([covered(r.low, true, r.high) for r in results]) <= 0.995
-    single = [interval(pair[0], 150, resamples=80) for pair in draws[:20]]
+    assert np.mean([covered(r.low, true, r.high) for r in results]) >= 0.86
+    single = [interval(pair[0], 150, resamples=80) for pair in draws[:10]]
     widths = [np.mean([r.high - r.low for r in rows]) for rows in (results, single)]
     assert widths[0] < 0.8 * widths[1]
 
 
 def test_p_is_small_where_the_models_differ_and_rarely_where_they_do_not():
     random = np.random.default_rng(2)
-    same = [difference(*sample(random, 150, also=0.0), 150, resamples=80).p for _ in range(80)]
-    other = [difference(*sample(random, 150, also=0.8), 150, resamples=80).p for _ in range(20)]
+    same = [difference(*sample(random, 150, also=0.0), 150, resamples=80).p for _ in range(40)]
+    other = [difference(*sample(random, 150, also=0.8), 150, resamples=80).p for _ in range(10)]
     assert np.mean(np.array(same) < 0.05) <= 0.13
     assert np.mean(np.array(other) < 0.05) >= 0.8
 

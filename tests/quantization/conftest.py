@@ -1,7 +1,9 @@
 """The bundled float model, images it was not evaluated on, and folders of images with faults."""
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -38,23 +40,35 @@ def real_photographs(shared_data, tmp_path_factory) -> Path:
     return folder
 
 
+def draw_photo(path, random, size, shift, colour, grey):
+    """Write smooth coloured noise, warmer than cold (red above blue), as daylight photographs are."""
+    small = random.normal(0, colour, (6, 8, 3)) + np.array([140, 120, 95]) + shift
+    pixels = np.clip(small if not grey else small[..., :1].repeat(3, axis=2), 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+@pytest.fixture(scope="session")
+def drawn_photos(tmp_path_factory) -> Callable[..., Path]:
+    """Draws each folder of photographs once; who changes them takes a copy."""
+
+    @cache
+    def draw(n, size, gain, shift, grey, seed, noise):
+        folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(seed)
+        for index in range(n):
+            draw_photo(folder / f"{index:03}.jpg", random, size, shift, 45 * gain if noise else 0, grey)
+        return folder
+
+    return draw
+
+
 @pytest.fixture
-def photos(tmp_path) -> Callable[..., Path]:
-    """Makes a folder of smooth coloured noise, warmer than cold (red above blue), as daylight photographs are."""
+def photos(tmp_path, drawn_photos) -> Callable[..., Path]:
+    """Makes a folder of photographs of the test's own."""
 
     def make(
         n=104, name="photos", size=(160, 120), gain=1.0, shift=0.0, grey=False, seed=0, noise=True
     ) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        random = np.random.default_rng(seed)
-        for index in range(n):
-            small = random.normal(0, 45 * gain if noise else 0, (6, 8, 3)) + np.array([140, 120, 95]) + shift
-            pixels = np.clip(small if not grey else small[..., :1].repeat(3, axis=2), 0, 255).astype(np.uint8)
-            Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(
-                folder / f"{index:03}.jpg", quality=90
-            )
-        return folder
+        return shutil.copytree(drawn_photos(n, size, gain, shift, grey, seed, noise), tmp_path / name)
 
     return make
 
