@@ -153,5 +153,5 @@ def test_a_lane_ends_when_nothing_can_come_and_waits_while_something_may():
     waiting.join(0.2)
     assert waiting.is_alive(), "the cell may still come back, or have images to share"
     pool.finish(cell)
-    waiting.join(5)
+    waiting.join(60)
     assert ended == [None]

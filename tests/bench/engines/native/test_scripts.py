@@ -93,5 +93,5 @@ def test_tokens_differ():
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_script_is_understood_by_plain_shells(shell, script):
     argv = [*shell.split(), "-n", "-c", script]
-    checked = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    checked = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
     assert (checked.returncode, checked.stderr) == (0, "")
