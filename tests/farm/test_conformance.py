@@ -78,7 +78,7 @@ class ThroughWorker:
         self.client.subscribe_topic(topic, lambda event: (told.append(event), on_line(event[1])))
         done = self._call("run", argv, timeout_s=timeout_s, env=env, topic=topic)
         expected = done.stdout.count("\n") + (not done.stdout.endswith("\n"))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while len(told) < expected and time.monotonic() < deadline:
             time.sleep(0.01)
         self.client.unsubscribe_topic(topic)
