@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -159,30 +160,29 @@ def _decoded(path: Path, data: bytes) -> tuple[_File, dict[str, int]]:
 
 
 def _columns(path: Path, sha256: str, file: _File, image_keys: dict[str, int]) -> GroundTruth:
-    numbers = np.fromiter(chain.from_iterable(map(_numbers, file.annotations)), np.float64).reshape(-1, 9)
-    ids, boxes, areas = numbers[:, :3].astype(np.int64), numbers[:, 3:7].copy(), numbers[:, 7]
+    rows = file.annotations
+    boxes = np.fromiter(chain.from_iterable(map(attrgetter("bbox"), rows)), np.float64).reshape(-1, 4)
+    areas = np.array([math.nan if row.area is None else row.area for row in rows], np.float64)
     with np.errstate(over="ignore"):  # of boxes that are no object's
         areas = np.where(np.isnan(areas), boxes[:, 2] * boxes[:, 3], areas)
+    ids, image_ids, category_ids = (
+        np.fromiter(map(attrgetter(name), rows), np.int64, len(rows))
+        for name in ("id", "image_id", "category_id")
+    )
     return GroundTruth(
         path=path,
         sha256=sha256,
         images=tuple(file.images),
         categories={row.id: row.name for row in sorted(file.categories, key=lambda row: row.id)},
         info=file.info,
-        ids=ids[:, 0].copy(),
-        image_ids=ids[:, 1].copy(),
-        category_ids=ids[:, 2].copy(),
+        ids=ids,
+        image_ids=image_ids,
+        category_ids=category_ids,
         boxes=boxes,
         areas=areas,
-        crowd=numbers[:, 8] != 0,
+        crowd=np.fromiter(map(attrgetter("iscrowd"), rows), np.bool_, len(rows)),
         image_keys=image_keys,
     )
-
-
-def _numbers(row: _AnnotationRow) -> tuple[float, ...]:
-    """Return what an annotation holds, ids below 2^53 among it, which a float holds exactly."""
-    area = math.nan if row.area is None else row.area
-    return (row.id, row.image_id, row.category_id, *row.bbox, area, bool(row.iscrowd))
 
 
 def _check(truth: GroundTruth, file: _File) -> None:

@@ -174,7 +174,7 @@ def _refuse_unknown_images(truth: GroundTruth, table: DetectionTable) -> None:
 
 def _unknown_categories(truth: GroundTruth, table: DetectionTable) -> tuple[int, list[int]]:
     unknown = ~np.isin(table.category_ids, list(truth.categories))
-    return int(unknown.sum()), np.unique(table.category_ids[unknown]).tolist()
+    return int(unknown.sum()), sorted(set(table.category_ids[unknown].tolist()))
 
 
 def _span(ids: list[int]) -> str:

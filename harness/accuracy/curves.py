@@ -6,6 +6,7 @@ cannot happen is computed here, as a process costs half a second.
 
 from __future__ import annotations
 
+import math
 import resource
 import signal
 import tempfile
@@ -27,6 +28,8 @@ BYTES_PER_CATEGORY = 10 * 101 * 4 * 3 * 8 * 2
 """Precision and scores, each float64 [T, R, 1, A, M]."""
 LARGE_BYTES, LARGE_ROWS = 256_000_000, 3_000_000
 """Curves of 1,300 categories, and six times the detections of COCO's validation images, 100 each."""
+SMALL_BYTES = 32_000_000
+"""So little that nobody need be asked whether it is there; curves of twice COCO's categories."""
 LIMIT_S, LIMIT_PER_ROW_S, LIMIT_PER_PAIR_S = 600.0, 1e-3, 2e-4
 """Ten times what pycocotools takes for a row, and for an image and a category."""
 
@@ -82,7 +85,7 @@ def room_bytes() -> float:
 def _refuse_too_many(truth: GroundTruth) -> None:
     """Refuse what is sure not to fit, before a minute is spent on it."""
     needed = len(truth.categories) * BYTES_PER_CATEGORY
-    room = room_bytes()
+    room = room_bytes() if needed > SMALL_BYTES else math.inf
     if needed > room:
         raise DatasetError(
             f"{truth.path}: found {len(truth.categories):,} categories, whose curves take {needed / 1e9:.1f} GB, and "

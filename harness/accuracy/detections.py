@@ -174,18 +174,19 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     """
     rest, opened = b"", False
     while block := file.read(BLOCK_BYTES):
-        rest += block
-        cut = rest.rfind(b"}") + 1
-        if cut:
-            yield _opening(rest[:cut], opened) + b"]"
-            rest, opened = rest[cut:], True
+        cut = block.rfind(b"}") + 1
+        if not cut:
+            rest += block
+            continue
+        if not rest.lstrip():
+            rest, block, cut = rest + block[:cut], block[cut:], 0
+        yield b"".join((_opening(rest) if opened else rest, memoryview(block)[:cut], b"]"))
+        rest, opened = block[cut:], True
     yield b"[" + rest if opened else rest
 
 
-def _opening(piece: bytes, opened: bool) -> bytes:
+def _opening(piece: bytes) -> bytes:
     """Put `[` in the place of the comma that stands between two pieces."""
-    if not opened:
-        return piece
     text = piece.lstrip()
     return b"[" + text[1:] if text.startswith(b",") else text
 

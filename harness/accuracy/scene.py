@@ -114,7 +114,7 @@ def arrange(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int],
         image_ids: The images to evaluate.
         limit: Detections of an image and category that count, the best first.
     """
-    images = np.unique(np.asarray(image_ids, np.int64))
+    images = np.array(sorted(set(image_ids)), np.int64)  # `np.unique` would load `numpy.ma`
     categories = np.array(list(truth.categories), np.int64)
     detected = _detected(table, images, categories, limit)
     annotated = _annotated(truth, images, categories)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -112,7 +113,9 @@ def _write_truth(
 def _measure(engine: str, folder: Path) -> dict:
     start, cpu = time.perf_counter(), _children_cpu()
     command = [sys.executable, __file__, "--engine", engine, "--folder", str(folder)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    environment = dict(os.environ)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as after an installation
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     whole = {"process": time.perf_counter() - start, "process_cpu": _children_cpu() - cpu}
     return {**json.loads(done.stdout.splitlines()[-1]), **whole}
 
