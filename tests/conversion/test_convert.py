@@ -103,6 +103,12 @@ def test_raw_heads_are_found_as_outputs_where_there_is_no_postprocess(frozen, tm
     assert [info.shape for info in made.outputs] == [(1, 16, 4), (1, 16, 4)]
 
 
+def test_raw_heads_and_anchors_are_outputs_where_they_are_asked_for(frozen, tmp_path):
+    heads = ("raw_outputs/box_encodings", "raw_outputs/class_predictions", "anchors")
+    _, made = run(tmp_path, frozen(), "dynamic", outputs=heads)
+    assert [tensor.shape[-1] for tensor in made.outputs][0::2] == [4, 4] and not made.custom_operators
+
+
 def test_the_converted_graph_gives_what_tensorflow_gives(frozen, tensorflow, tmp_path):
     from harness.runtime import load_runtime, make_interpreter
 
