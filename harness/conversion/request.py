@@ -158,7 +158,8 @@ def _find_source(request: Request) -> tuple[Path, Model | None]:
     from harness.workspace import find_workspace
 
     source = Path(request.source)
-    is_card = source.suffix == ".toml" or (not source.suffix and not exists(source))
+    is_name = len(source.parts) == 1 and not source.suffix and not exists(source)
+    is_card = source.suffix == ".toml" or (is_name and not exists(source.with_name(f"{source.name}.index")))
     if not request.card and not is_card:
         return source, None
     try:

@@ -140,6 +140,18 @@ def test_a_saved_model_has_its_ends_in_its_signature(tmp_path):
         make_job(wrong, print)
 
 
+@pytest.mark.parametrize(
+    ("made", "says"), [("x.index", "found a training checkpoint"), (None, "no such file")]
+)
+def test_a_place_is_no_name_of_a_card(tmp_path, monkeypatch, made, says):
+    monkeypatch.chdir(tmp_path)
+    if made is not None:
+        (tmp_path / made).touch()
+    for named in {str(tmp_path / "x"), *(["x"] if made else [])}:
+        with pytest.raises(ModelError, match=says):
+            make_job(Request(source=named, output=Path("o.tflite")), print)
+
+
 def test_a_name_that_is_nothing_is_answered_in_the_words_of_a_conversion(repository, tmp_path):
     with pytest.raises(UsageError, match="Give a frozen graph"):
         make_job(Request(source="mobildet", mode="float32", workspace=str(repository)), print)
