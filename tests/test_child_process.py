@@ -57,7 +57,7 @@ def test_the_whole_group_is_killed_when_the_time_is_up(tmp_path):
     ended = run(["sh", "-c", script], timeout_s=2.0)
     assert ended.timed_out and ended.stdout == "started\n" and ended.signal == signal.SIGKILL
     pid = int((tmp_path / "grandchild").read_text())
-    for _ in range(100):
+    for _ in range(1000):
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
             return
         time.sleep(0.05)

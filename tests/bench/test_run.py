@@ -295,7 +295,8 @@ class Sabotaged(LocalDevice):
         from pathlib import Path
 
         if self._model in Path(argv[-1]).read_text():
-            argv, timeout_s = [sys.executable, "-c", self._program], min(timeout_s, 1.5)
+            argv = [sys.executable, "-c", self._program]
+            timeout_s = 1.5 if "sleep" in self._program else timeout_s
         return super().run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
 
 

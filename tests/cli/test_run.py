@@ -258,7 +258,7 @@ def test_ctrl_c_keeps_the_records_exits_130_and_prints_the_resume_command(harnes
     ]
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     child = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=-1, stderr=-1, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline and not list((tmp_path / "r").glob("*/cells/*/record.json")):
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)

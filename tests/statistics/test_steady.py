@@ -155,7 +155,7 @@ def test_five_thousand_samples_take_milliseconds():
     values = trace(np.random.default_rng(0), step(5000, 1000, 0.5))
     seconds = []
     for _ in range(20):
-        begin = time.perf_counter()
+        begin = time.thread_time()  # of the processor: other load on the machine must not fail the test
         steady_start(values)
-        seconds.append(time.perf_counter() - begin)
-    assert min(seconds) < 0.02  # about 3 ms alone; other load on the machine must not fail the test
+        seconds.append(time.thread_time() - begin)
+    assert min(seconds) < 0.02  # about 3 ms

@@ -322,7 +322,7 @@ SHORT = ["--repetitions", "3", "--min-seconds", "0.02", "--min-runs", "3", "--li
 def test_the_command_measures_the_example_on_a_board(board, tmp_path):
     words = [*TWO, "--device", board.url, "--delegate", "cpu:1", *SHORT, "--format", "json"]
     with run_cli(board, tmp_path, *words) as run:
-        out, err = run.communicate(timeout=120)
+        out, err = run.communicate(timeout=200)
     assert run.returncode == 0, err
     rows = json.loads(out)
     assert len(rows) == 2
@@ -334,7 +334,7 @@ def test_the_command_measures_the_example_on_a_board(board, tmp_path):
 
 def test_a_dry_run_reaches_the_board_and_measures_nothing(board, tmp_path):
     with run_cli(board, tmp_path, "--device", board.url, "--dry-run") as run:
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=200)
     assert run.returncode == 0, err
     assert "shapes-float32" in out
     assert not (tmp_path / "results").exists() or not list((tmp_path / "results").iterdir())
@@ -345,14 +345,14 @@ def test_a_killed_run_is_resumed_on_the_board_and_nothing_runs_on_there(board, t
     timing = ["--repetitions", "2", "--min-seconds", "0.5", "--no-accuracy"]
     words = [*TWO, "--device", board.url, "--delegate", "cpu:1", *timing]
     run = run_cli(board, tmp_path, *words, start_new_session=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not list(tmp_path.glob("results/*/cells/*/record.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     assert list(tmp_path.glob("results/*/cells/*/record.json"))
     with run_cli(board, tmp_path, "--resume", "--format", "json") as again:
-        out, err = again.communicate(timeout=120)
+        out, err = again.communicate(timeout=200)
     assert again.returncode == 0, err
     rows = json.loads(out)
     assert [row["status"] for row in rows] == ["ok"] * 2
@@ -361,7 +361,7 @@ def test_a_killed_run_is_resumed_on_the_board_and_nothing_runs_on_there(board, t
 def test_an_unknown_host_key_ends_the_command_with_the_fingerprint(board, tmp_path):
     board.known_hosts.write_text("")
     with run_cli(board, tmp_path, "--device", board.url, *SHORT) as run:
-        _, err = run.communicate(timeout=60)
+        _, err = run.communicate(timeout=200)
     assert run.returncode == 1
     assert board.fingerprint() in err.replace("\n", "").replace(" ", "") or board.fingerprint() in err
     assert "Traceback" not in err
