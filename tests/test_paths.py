@@ -223,7 +223,7 @@ OWN_NAMES = {
     "records/ownership.py": "a run's own folder; errors are passed over there",
     "records/store.py": "a folder of ours",
     "rows/frame.py": "a run's own folders; errors are passed over there",
-    "rows/summary_cache.py": "our own cache",
+    "rows/row_cache.py": "our own cache",
     "worker/telemetry.py": "the kernel's",
     "workspace.py": "our own modules",
 }

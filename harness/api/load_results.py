@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.rows.frame import Results
+    from harness.rows.reading import RowResults
     from harness.workspace import Workspace
 
 
@@ -54,20 +55,22 @@ def load_results(
         'shapes-float32'
     """
     from harness.rows.frame import UnreadableRecordWarning, read_results
+    from harness.rows.reading import RowResults, read_rows
     from harness.rows.selection import find_folders
     from harness.workspace import find_workspace
 
     place = find_workspace(workspace)
-    found = read_results(find_folders([str(run) for run in runs], place.results) if runs else [place.results])
+    folders = find_folders([str(run) for run in runs], place.results) if runs else [place.results]
+    found = read_results(folders) if operators else read_rows(folders)
     for text in found.warnings:
         warnings.warn(text, UnreadableRecordWarning, stacklevel=2)
-    if operators:
+    if not isinstance(found, RowResults):
         return _operators(found, any((columns, sort, group_by, with_published)))
     return _rows(found, place, columns, sort, group_by, with_published)
 
 
 def _rows(
-    found: Results,
+    found: RowResults,
     workspace: Workspace,
     columns: Sequence[str],
     sort: str | None,
@@ -85,7 +88,7 @@ def _rows(
     chosen = public.check_names(columns or public.NAMES)
     beside = published_rows(workspace) if with_published else ()
     view = ResultsView((), sort, group_by, beside, known_aliases(workspace) if beside else {})
-    own, view, _ = paired_rows(found, frame.to_rows(found.records), view)
+    own, view, _ = paired_rows(found, found.rows, view)
     rows = select_rows(own, view)
     result = frame.rows_to_frame(rows, chosen)
     for name in COLUMNS if with_published and not columns else ():

@@ -155,23 +155,22 @@ def print_results(
     """
     from harness.report.results import ResultsView, remarks, results_content
     from harness.rows import columns as public
-    from harness.rows import frame
+    from harness.rows.reading import read_rows
 
     view = replace(view or ResultsView(), all_notes=loudness() is Loudness.VERBOSE)
     public.check_names(view.columns)
-    found = frame.read_results(folders)
-    in_order, damaged = frame.checked_rows(found.records)
-    for text in (*found.warnings, *damaged):
+    found = read_rows(folders)
+    for text in (*found.warnings, *found.damaged):
         warn(text)
-    content = results_content(found, in_order, view)
+    content = results_content(found, found.rows, view)
     show(content, format, output)
     if format == "table" and output is None and not (view.columns or view.group_by):
-        _print_sustained(found.records)
+        _print_sustained(found.sustained)
     for text in remarks(content, view, format):
         warn(text)
-    if not in_order:
+    if not found.rows:
         warn(f"no cell was measured in {', '.join(map(str, found.runs))}")
-    return not (found.warnings or damaged)
+    return not (found.warnings or found.damaged)
 
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:

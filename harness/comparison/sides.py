@@ -25,8 +25,8 @@ class Sides:
         across_engines: Whether cells are compared that two engines measured.
     """
 
-    base: tuple[StoredRecord, ...]
-    new: tuple[StoredRecord, ...]
+    base: Sequence[StoredRecord]
+    new: Sequence[StoredRecord]
     names: tuple[tuple[str, str], ...] = ()
     only: bool = False
     warnings: tuple[str, ...] = ()

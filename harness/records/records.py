@@ -308,22 +308,27 @@ def _check_settings(encoded: bytes) -> None:
     msgspec.json.decode(encoded, type=Settings)
 
 
-def load(path: Path, kind: type[T]) -> T:
+def load(path: Path | str, kind: type[T]) -> T:
     """Read a fact.
 
     Raises:
         RecordError: The file is missing, not JSON, not as it was written, or does not fit; names the file and the key.
     """
     try:
-        data = read_whole(path)
+        return parse(read_whole(path), path, kind)
+    except OSError as error:
+        raise RecordError(cannot_read(path, error)) from error
+
+
+def parse(data: bytearray, path: Path | str, kind: type[T]) -> T:
+    """Return the fact that the bytes of a file hold; raises as `load` does."""
+    try:
         if not is_intact(data):
             raise RecordError(f"{path}: {DAMAGED}: its checksum is not that of its content")
         fact = msgspec.json.decode(data, type=kind)
         if isinstance(fact, Record):
             _check_settings(msgspec.json.encode(fact.settings))
         return fact
-    except OSError as error:
-        raise RecordError(cannot_read(path, error)) from error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise RecordError(f"{path}: not a {kind.__name__} of this program: {error}") from error
 
@@ -345,12 +350,12 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
     def samples(self) -> list[Samples]:
         """Read the samples of every process that has some, in order."""
-        folder = str(self.folder)
-        return [
-            load_samples(f"{folder}/{_plain(p.samples)}", p.samples_crc32)
-            for p in self.record.processes
-            if p.samples
-        ]
+        return [load_samples(path, crc32) for path, crc32 in self.sample_files()]
+
+    def sample_files(self) -> list[tuple[str, int | None]]:
+        """Return the files with samples of every process that has some, and what their checksums are to be."""
+        folder, several = self.folder, self.record.processes
+        return [(f"{folder}/{_plain(p.samples)}", p.samples_crc32) for p in several if p.samples]
 
     def operators(self) -> tuple[OperatorTime, ...]:
         """Read the times of the operators; empty where there are none.

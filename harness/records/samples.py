@@ -23,6 +23,7 @@ SAMPLE = np.dtype([("start_ns", "<i8"), ("duration_ns", "<i8"), ("steady", "?")]
 
 DAMAGED = "damaged since it was written"
 
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _BLOCK = 2**16
 """Bytes; the samples of most processes fit in one."""
 
@@ -100,12 +101,7 @@ def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     Raises:
         RecordError: The file is missing, is not one of ours, or is not as it was written.
     """
-    try:
-        data = read_whole(path)
-    except OSError as error:
-        raise RecordError(f"{path}: samples cannot be read ({error.strerror or error})") from error
-    if crc32 is not None and checksum(data) != crc32:
-        raise RecordError(f"{path}: {DAMAGED}: its checksum is not the one in its record")
+    data = _intact(path, crc32)
     try:
         samples = _from_bytes(data)
     except Exception as error:  # see `_from_bytes`
@@ -115,13 +111,34 @@ def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     return samples
 
 
+def load_bytes(path: str | Path, crc32: int | None = None) -> bytes | memoryview:
+    """Read the same as the bytes of its inferences: those of many files are made an array at once.
+
+    Raises:
+        RecordError: The file is missing, is not one of ours, or is not as it was written.
+    """
+    data = _intact(path, crc32)
+    start = _usual_start(data)
+    return load_samples(path, crc32).tobytes() if start is None else memoryview(data)[start:]
+
+
+def _intact(path: str | Path, crc32: int | None) -> bytearray:
+    try:
+        data = read_whole(path)
+    except OSError as error:
+        raise RecordError(f"{path}: samples cannot be read ({error.strerror or error})") from error
+    if crc32 is not None and checksum(data) != crc32:
+        raise RecordError(f"{path}: {DAMAGED}: its checksum is not the one in its record")
+    return data
+
+
 def read_whole(path: str | Path) -> bytearray:
     """Read a file in a third of the time that `Path.read_bytes` takes for a small one: a report opens 60,000.
 
     Raises:
         OSError: It cannot be read, or is no file: a pipe in its place would be waited for, a device may never end.
     """
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    handle = os.open(path, _READ)
     try:
         data = bytearray(os.read(handle, _BLOCK))
         if len(data) % _BLOCK == 0 and not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -135,8 +152,16 @@ def read_whole(path: str | Path) -> bytearray:
 
 def _from_bytes(data: bytearray) -> Samples:
     """Read samples; of a damaged header, NumPy raises whatever Python's own compiler does, and a dozen things more."""
-    usual = _USUAL_HEADER.match(data)
-    if usual is not None and len(data) - usual.end() == int(usual[1]) * SAMPLE.itemsize:
-        return np.frombuffer(data, SAMPLE, offset=usual.end())
+    start = _usual_start(data)
+    if start is not None:
+        return np.frombuffer(data, SAMPLE, offset=start)
     samples: Samples = np.load(io.BytesIO(data), allow_pickle=False)
     return samples
+
+
+def _usual_start(data: bytearray) -> int | None:
+    """Return where the inferences begin behind the usual header; None behind any other."""
+    usual = _USUAL_HEADER.match(data)
+    if usual is None or len(data) - usual.end() != int(usual[1]) * SAMPLE.itemsize:
+        return None
+    return usual.end()

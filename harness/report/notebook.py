@@ -88,6 +88,6 @@ class Run:
 
         console = make_console(width=WIDTH, record=True, file=io.StringIO())
         rows = frame.to_rows(self.results.records)
-        is_shown, known = PairedAccuracy(self.results.records), identities(self.results.records)
+        is_shown, known = PairedAccuracy(self.results), identities(self.results.records)
         console.print(ResultTable(rows, self.results.runs, is_shown, identities=known))
         return console.export_html(code_format=_PAGE, inline_styles=True)

@@ -15,7 +15,7 @@ from harness.rows import columns as public
 from harness.rows.beside import COLUMNS as BESIDE
 from harness.rows.beside import Aliases, Pair, make_pairs, with_columns
 from harness.rows.frame import Results, Row
-from harness.rows.identity import identities
+from harness.rows.identity import identities_of
 from harness.rows.same_images import evaluated
 from harness.rows.selection import sort_rows
 from harness.vocabulary import Status
@@ -80,7 +80,8 @@ def paired_rows(
     """Return the rows with what was published of them, the view with those published rows alone, and the pairs."""
     if not view.beside:
         return in_order, view, []
-    makes = {one.record.device.name: one.record.device.make for one in found.records}
+    places = {row["device"]: place for place, row in enumerate(in_order)}
+    makes = {name: found.records[place].record.device.make for name, place in places.items()}
     pairs = make_pairs(in_order, view.beside, makes, view.aliases, evaluated(found.records))
     theirs = list({id(pair.published): pair.published for pair in pairs}.values())
     rows = with_columns(in_order, pairs)
@@ -138,9 +139,9 @@ def _table(
     table = ResultTable(
         own,
         map(_short, found.runs),
-        PairedAccuracy(found.records),
+        PairedAccuracy(found),
         all_notes=view.all_notes,
-        identities=identities(found.records),
+        identities=identities_of(found.origins),
     )
     if not pairs:
         return table
@@ -163,14 +164,14 @@ def _markdown(
     from harness.report.shown import PairedAccuracy
     from harness.rows.published import PUBLISHED
 
-    is_shown = PairedAccuracy(found.records)
+    is_shown = PairedAccuracy(found)
     own = [row for row in rows if row["status"] != PUBLISHED]
     table = ResultTable(
         own,
         map(_short, found.runs),
         is_shown,
         all_notes=view.all_notes,
-        identities=identities(found.records),
+        identities=identities_of(found.origins),
     ).markdown()
     if not pairs:
         return table
@@ -194,7 +195,7 @@ def _pivot(
             raise UsageError(
                 "--columns does not go with --group-by in a table: leave one of them out, or use json"
             )
-        blocks = pivot.make_blocks(rows, by, PairedAccuracy(found.records))
+        blocks = pivot.make_blocks(rows, by, PairedAccuracy(found))
         return pivot.to_markdown(blocks, by) if format == "markdown" else PivotTable(blocks, by)
 
     return make

@@ -2,7 +2,8 @@
 
 summary            a record's latency figures, from its samples
 process_summaries  the same from a native tool's summaries
-summary_cache      summaries of large reports, cached
+reading            runs as rows, a few records at a time
+row_cache          rows of large reports, cached
 verdict            whether a row can be trusted, and why not
 beside             rows paired with what others published of the same model and device
 columns            the public columns

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from harness.records.records import StoredRecord
 from harness.records.status import has_own_times
 from harness.rows import columns
 from harness.rows.columns import Cell
+from harness.rows.identity import Origin, origin_of
 from harness.vocabulary import MEASURED, NO_ACCURACY, Status, Verdict
 from harness.workspace import find_workspace
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 """A cell with the public columns and plain values."""
+KEY = ("run_id", "model", "model_sha256", "device", "delegate_requested")
+"""The columns that tell a row from all others."""
+CellKey = tuple[Any, ...]
 
 
 class UnreadableRecordWarning(UserWarning):
@@ -44,9 +49,37 @@ class Results:
         warnings: One sentence for each file that could not be read.
     """
 
-    records: tuple[StoredRecord, ...]
+    records: Sequence[StoredRecord]
     runs: tuple[Path, ...]
     warnings: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> Iterable[Origin]:
+        """What the model of each cell is a version of."""
+        return (origin_of(one.record.model) for one in self.records)
+
+    @property
+    def sustained(self) -> list[StoredRecord]:
+        """The cells that were measured under sustained load."""
+        return [one for one in self.records if is_sustained(one.record)]
+
+    def find(self, key: CellKey) -> StoredRecord | None:
+        """Return a cell by its values of `KEY`; of several the last one."""
+        place = self._places.get(key)
+        return None if place is None else self.records[place]
+
+    @cached_property
+    def _places(self) -> Mapping[CellKey, int]:
+        several = enumerate(one.record for one in self.records)
+        return {
+            (r.run_id, r.model.name, r.model.sha256, r.device.name, r.delegate.requested): n
+            for n, r in several
+        }
+
+
+def is_sustained(record: records.Record) -> bool:
+    """Whether a cell was measured under sustained load."""
+    return record.settings.get("sustained") is not None
 
 
 def read_results(paths: Iterable[Path]) -> Results:
@@ -55,14 +88,14 @@ def read_results(paths: Iterable[Path]) -> Results:
     Raises:
         RecordError: A path holds no run at all.
     """
-    runs = tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
+    runs = run_folders(paths)
     found: list[StoredRecord] = []
     unread: list[str] = []
     for run in runs:
         try:
-            for path in _record_files(run):
+            for path in record_files(run):
                 try:
-                    found.append(_read(path))
+                    found.append(read_cell(path))
                 except RecordError as error:
                     unread.append(f"passed over: {error}")
             records.load_run(run)
@@ -96,12 +129,17 @@ def to_rows(stored: Iterable[StoredRecord]) -> list[Row]:
 
 def checked_rows(stored: Iterable[StoredRecord]) -> tuple[list[Row], list[str]]:
     """Return one row a record, and a sentence for each whose samples are damaged: that row is a failed one."""
-    from harness.rows.summary_cache import summarize_all
+    from harness.rows.summary import summarize_records
 
     several = list(stored)
-    found = list(summarize_all(several))
-    rows = [columns.take_row(_cell(one.record, each)) for one, each in zip(several, found, strict=True)]
+    found = list(summarize_records(several))
+    rows = [to_row(one.record, each) for one, each in zip(several, found, strict=True)]
     return rows, [str(each) for each in found if isinstance(each, Exception)]
+
+
+def to_row(record: records.Record, found: LatencySummary | Exception | None) -> Row:
+    """Return the row of a record and its summary, or of what keeps its samples from being summarized."""
+    return columns.take_row(_cell(record, found))
 
 
 def to_frame(stored: Iterable[StoredRecord]) -> pd.DataFrame:
@@ -165,6 +203,15 @@ def _kept(record: records.Record, latency: LatencySummary | None) -> tuple[str, 
     return (f"its latency was measured before: median {units.milliseconds(latency.median_ms)} ms",)
 
 
+def run_folders(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the folders of runs, or of all runs in folders, each once.
+
+    Raises:
+        RecordError: A path holds no run at all.
+    """
+    return tuple(dict.fromkeys(run for path in paths for run in _runs(path)))
+
+
 def _runs(path: Path) -> list[Path]:
     found = records.find_runs(path)
     if not found:
@@ -174,11 +221,22 @@ def _runs(path: Path) -> list[Path]:
     return found
 
 
-def _record_files(run: Path) -> Iterator[Path]:
+def record_files(run: Path) -> Iterator[str]:
     """Return the record files of a run; a folder without one is a cell that was only begun.
 
     Raises:
         RecordError: The folder of the cells cannot be read.
+    """
+    for folder in cell_folders(run):
+        if os.path.lexists(f"{folder}/record.json"):
+            yield f"{folder}/record.json"
+
+
+def cell_folders(run: Path) -> Iterator[str]:
+    """Return what is in the folder of a run's cells, in the order that they were planned.
+
+    Raises:
+        RecordError: It cannot be read.
     """
     cells = run / "cells"
     try:
@@ -188,16 +246,26 @@ def _record_files(run: Path) -> Iterator[Path]:
         return
     except OSError as error:
         raise RecordError(cannot_read(cells, error)) from error
-    for name in names:
-        file = f"{cells}/{name}/record.json"
-        if os.path.lexists(file):
-            yield Path(file)
+    yield from (f"{cells}/{name}" for name in names)
 
 
-def _read(path: Path) -> StoredRecord:
-    record = records.load(path, records.Record)
+def read_cell(path: str) -> StoredRecord:
+    """Read a record.
+
+    Raises:
+        RecordError: It cannot be read, is damaged, or is of a newer version.
+    """
+    return StoredRecord(checked_format(records.load(path, records.Record), path), Path(path).parent)
+
+
+def checked_format(record: records.Record, path: str) -> records.Record:
+    """Return a record that this program knows the format of.
+
+    Raises:
+        RecordError: It is a newer one.
+    """
     if record.format > records.FORMAT:
         raise RecordError(
             f"{path}: its format {record.format} is newer than {records.FORMAT}; upgrade ondevice-harness"
         )
-    return StoredRecord(record, path.parent)
+    return record

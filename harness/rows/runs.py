@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import RecordError
 from harness.records.records import load_run
-from harness.rows import frame
+from harness.rows.reading import read_rows
 
 COLUMNS = ("run_id", "name", "started_at", "models", "devices", "cells", "verdicts", "folder")
 """`verdicts` counts what the cells are worth: the verdict where something was timed, else the status."""
@@ -24,10 +24,10 @@ def _row(folder: Path) -> dict[str, Any]:
     known: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run_id": folder.name, "folder": str(folder)}
     try:
         facts = load_run(folder)
-        found = frame.read_results([folder])
+        found = read_rows([folder])
     except RecordError as error:
         return known | {"verdicts": f"unreadable: {error}"}
-    rows = frame.to_rows(found.records)
+    rows = found.rows
     worth = Counter(str(row["verdict"] or row["status"]) for row in rows)
     if found.warnings:
         worth["unreadable"] = len(found.warnings)

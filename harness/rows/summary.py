@@ -5,18 +5,27 @@ A native tool does not give its samples; its summary of each process then takes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice, pairwise
 
 import numpy as np
 
-from harness.records.records import StoredRecord
+from harness.errors import RecordError
+from harness.records.records import Record, StoredRecord
+from harness.records.samples import SAMPLE, load_bytes
 from harness.rows import process_summaries as stats_summaries
+from harness.statistics import bulk, mlperf
 from harness.statistics import latency as stats
-from harness.statistics import mlperf
 from harness.statistics.latency import Durations, LatencySummary
 from harness.units import NS_PER_MS
 from harness.vocabulary import CUT_SHORT
 
+Found = LatencySummary | RecordError | None
+"""A summary, why there is none, or None where nothing steady was measured."""
+Files = list[bytes | memoryview]
+MOST_BYTES = 2**22
+"""Samples that are summarized at once."""
 MLPERF_QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
@@ -50,8 +59,69 @@ def summarize_record(stored: StoredRecord) -> LatencySummary | None:
         summary = stats_summaries.summarize_processes(told)
         return summary if stored.record.settings.get("sustained") is None else _of_one_load(summary)
     durations = steady_durations(stored)
-    summary = stats.summarize(durations)
-    if summary is None or not stored.record.settings.get("mlperf"):
+    return _by_its_rule(stored.record, stats.summarize(durations), durations)
+
+
+def summarize_records(stored: Iterable[StoredRecord]) -> Iterator[Found]:
+    """Summarize many records as `summarize_record` does, in order, once all their files are held to their checksums."""
+    several: list[tuple[Record, Files | Found]] = []
+    size = 0
+    for one in stored:
+        read = _read(one)
+        several.append((one.record, read))
+        size += sum(map(len, read)) if isinstance(read, list) else 0
+        if size > MOST_BYTES:
+            yield from _summarized(several)
+            several, size = [], 0
+    yield from _summarized(several)
+
+
+def _read(stored: StoredRecord) -> Files | Found:
+    """Return the bytes of a record's samples; of what a tool summarized itself, the summary."""
+    try:
+        stored.check_files()
+        if stats_summaries.summaries_of(stored.record):
+            return summarize_record(stored)
+        return [load_bytes(path, crc32) for path, crc32 in stored.sample_files()]
+    except RecordError as error:
+        return error
+
+
+def _summarized(several: Sequence[tuple[Record, Files | Found]]) -> Iterator[Found]:
+    measured = [(record, read) for record, read in several if isinstance(read, list)]
+    cells = _steady(measured)
+    summaries = map(_by_its_rule, (record for record, _ in measured), bulk.summarize_many(cells), cells)
+    for _, read in several:
+        yield next(summaries) if isinstance(read, list) else read
+
+
+def _steady(measured: Sequence[tuple[Record, Files]]) -> list[list[Durations]]:
+    """Return `steady_durations` of several records: their samples are made one array."""
+    files = [one for _, several in measured for one in several]
+    samples = np.frombuffer(b"".join(files), SAMPLE)
+    steady = samples["steady"]
+    ends = np.cumsum([0, *(len(one) // SAMPLE.itemsize for one in files)])
+    places = np.concatenate([[0], steady.cumsum()])[ends].tolist()
+    durations = samples["duration_ns"][steady]
+    each = (durations[first:last] for first, last in pairwise(places))
+    return [_whole_ones(record, list(islice(each, len(several)))) for record, several in measured]
+
+
+def _whole_ones(record: Record, durations: Sequence[Durations]) -> list[Durations]:
+    """Return the steady durations of the processes that ended well and settled."""
+    kept = [process for process in record.processes if process.samples]
+    return [
+        own
+        for process, own in zip(kept, durations, strict=True)
+        if process.status not in CUT_SHORT and own.size
+    ]
+
+
+def _by_its_rule(
+    record: Record, summary: LatencySummary | None, durations: Sequence[Durations]
+) -> LatencySummary | None:
+    """Return a summary with the quantiles by MLPerf's rule, where that was asked for."""
+    if summary is None or not record.settings.get("mlperf"):
         return summary
     return _with_early_stopping(summary, np.concatenate(durations))
 

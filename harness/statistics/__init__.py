@@ -1,6 +1,7 @@
 """Pure numbers: latency, steady state, distributions, MLPerf, comparing two samples.
 
 latency        summaries of timed inferences
+bulk           the same of many cells at once
 steady         the end of a process's warm-up
 comparing      the latency of two cells compared
 paired         the same, of cells that were measured in rounds

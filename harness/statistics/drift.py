@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
-from itertools import combinations
+from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+Floats = npt.NDArray[np.float64]
 _MOST_EXACT = 40
 """Processes up to which the exact distribution is computed; from there on the normal one agrees to the third digit."""
 
@@ -29,33 +29,41 @@ class Drift(NamedTuple):
 
 
 def drift(medians: Sequence[float]) -> Drift | None:
-    """Return how the medians of processes change in the order they ran; None for fewer than three."""
-    n = len(medians)
+    """Return how the medians of processes change in the order they ran; None for fewer than three, or from nothing."""
+    return drifts(np.array([medians], np.float64))[0]
+
+
+def drifts(medians: Floats) -> list[Drift | None]:
+    """Return the same of many cells: their medians, shape (cells, processes)."""
+    n = medians.shape[1]
     if n < 3:
-        return None
-    with_order, against = _orders(medians)
-    fewer = n * (n - 1) // 2 - max(with_order, against)
+        return [None] * len(medians)
     third = max(n // 3, 1)
-    change = _middle(medians[-third:]) / _middle(medians[:third]) - 1
-    return Drift(100 * change, min(2 * _at_most(fewer, n), 1.0))
+    fewer = n * (n - 1) // 2 - np.maximum(*_orders(medians))
+    first, last = middles(medians[:, :third]), middles(medians[:, -third:])
+    each = zip(first.tolist(), last.tolist(), fewer.tolist(), strict=True)
+    return [Drift(100 * (b / a - 1), min(2 * _at_most(count, n), 1.0)) if a else None for a, b, count in each]
 
 
-def _orders(medians: Sequence[float]) -> tuple[int, int]:
-    """Count the pairs of which the later is greater, and those of which it is less."""
-    if len(medians) > _MOST_EXACT:
-        values = np.asarray(medians, np.float64)
-        later = np.triu(np.sign(values[None, :] - values[:, None]), 1)
-        return int((later > 0).sum()), int((later < 0).sum())
-    pairs = list(combinations(medians, 2))  # of a few processes sooner done than an array made
-    return sum(first < second for first, second in pairs), sum(first > second for first, second in pairs)
+def _orders(medians: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Count the pairs of each cell of which the later is greater, and those of which it is less."""
+    pairs = [(medians[:, :-apart], medians[:, apart:]) for apart in range(1, medians.shape[1])]
+    with_order = sum(np.add.reduce(first < second, axis=1, dtype=np.int64) for first, second in pairs)
+    against = sum(np.add.reduce(first > second, axis=1, dtype=np.int64) for first, second in pairs)
+    return np.asarray(with_order), np.asarray(against)
 
 
-def _middle(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+def middles(values: Floats) -> Floats:
+    """Return the median of each row."""
+    ordered = np.sort(values, axis=1)
+    half = ordered.shape[1] // 2
+    found: Floats = (
+        ordered[:, half] if ordered.shape[1] % 2 else (ordered[:, half - 1] + ordered[:, half]) / 2
+    )
+    return found
 
 
+@lru_cache(maxsize=4096)
 def _at_most(count: int, n: int) -> float:
     """Return P(inversions <= count) of a random order of n."""
     if n > _MOST_EXACT:

@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
-_FEWEST_FOR_ORDER_INTERVAL = 6
+FEWEST_FOR_ORDER_INTERVAL = 6
 """2^(1-n) <= 5 % from here on: minimum to maximum holds the median with 95 % whatever the distribution."""
 
 
@@ -99,7 +99,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
         return None
     joined = np.concatenate(measured)
     pooled = joined / NS_PER_MS
-    mean, std = _mean_and_std(pooled)
+    mean, std = mean_and_std(pooled)
     inside, ordered = _spreads(measured)
     medians = np.array([one.median for one in inside])
     interval = _interval_of(measured, medians)
@@ -130,7 +130,7 @@ def summarize(processes: Sequence[Durations]) -> LatencySummary | None:
     )
 
 
-def _mean_and_std(values: Floats) -> tuple[float, float | None]:
+def mean_and_std(values: Floats) -> tuple[float, float | None]:
     """Return `mean()` and `std(ddof=1)`, to the last bit, in a third of their time on short arrays."""
     n = values.size
     mean = np.add.reduce(values) / n
@@ -184,10 +184,10 @@ def _worths(joined: Durations, sizes: npt.NDArray[np.int64], limits: Sequence[fl
     shares = np.add.reduce(above, axis=1) / n
     from_shares = above - shares[:, None] * sizes
     squares = np.add.reduce(from_shares * from_shares, axis=1).tolist()
-    return [_effective(n, k, *each) for each in zip(shares.tolist(), squares, strict=True)]
+    return [effective(n, k, *each) for each in zip(shares.tolist(), squares, strict=True)]
 
 
-def _effective(n: int, k: int, share: float, squares: float) -> float:
+def effective(n: int, k: int, share: float, squares: float) -> float:
     """Return n divided by the design effect of a share; `squares` is the sum of those of the k processes' distances."""
     if not 0 < share < 1:
         return float(n)
@@ -236,29 +236,35 @@ def median_interval(processes: Sequence[Durations]) -> tuple[float, float] | Non
 def _interval_of(processes: Sequence[Durations], medians: Floats) -> tuple[float, float] | None:
     if len(processes) == 1:
         return _within_process(processes[0])
-    if medians.size < _FEWEST_FOR_ORDER_INTERVAL:
+    if medians.size < FEWEST_FOR_ORDER_INTERVAL:
         return _student_interval(np.sort(medians))
-    return _interpolated_interval(np.sort(medians))
+    return interpolated_interval(np.sort(medians))
 
 
 def _student_interval(medians: Floats) -> tuple[float, float]:
     """Return Student's t interval on logarithms (latencies differ by factors), no narrower than the process medians."""
     logs = np.log(np.maximum(medians, 1.0))
-    center, std = _mean_and_std(logs)
+    center, std = mean_and_std(logs)
     half = t_quantile(0.5 + CONFIDENCE / 2, logs.size - 1) * (std or 0.0) / math.sqrt(logs.size)
     return min(math.exp(center - half), float(medians[0])), max(math.exp(center + half), float(medians[-1]))
 
 
-def _interpolated_interval(ordered: Floats) -> tuple[float, float]:
+def interpolated_interval(ordered: Floats) -> tuple[float, float]:
     """Return Hettmansperger & Sheather's interval (1986, eq. 1-2), between the ranks just above and just below 95 %."""
     n = ordered.size
-    rank = max(order_ranks(n, 0.5)[0], 1)
-    wide, narrow = (1.0 - 2.0 * binomial_cdf(k - 1, n, 0.5) for k in (rank, rank + 1))
-    share = (wide - CONFIDENCE) / (wide - narrow)
-    weight = (n - rank) * share / (rank + (n - 2 * rank) * share)
+    rank, weight = _rank_and_weight(n)
     low = (1.0 - weight) * ordered[rank - 1] + weight * ordered[rank]
     high = (1.0 - weight) * ordered[n - rank] + weight * ordered[n - rank - 1]
     return float(low), float(high)
+
+
+@cache
+def _rank_and_weight(n: int) -> tuple[int, float]:
+    """Return the lower of the two ranks, and how much the other one counts."""
+    rank = max(order_ranks(n, 0.5)[0], 1)
+    wide, narrow = (1.0 - 2.0 * binomial_cdf(k - 1, n, 0.5) for k in (rank, rank + 1))
+    share = (wide - CONFIDENCE) / (wide - narrow)
+    return rank, (n - rank) * share / (rank + (n - 2 * rank) * share)
 
 
 def _within_process(durations: Durations) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.rows.summary_cache import SETTLED_S
+from harness.rows.row_cache import SETTLED_S
 from tests.benchmarks.bench_html import write_run
 from tests.support.paths import REPOSITORY
 

@@ -46,7 +46,7 @@ def render(
         beside: Published rows, for the pivots.
         pairs: Published rows, each with one that was measured, which the page shows in a table of their own.
     """
-    is_shown = PairedAccuracy(results.records)
+    is_shown = PairedAccuracy(results)
     document = make_document(results, rows, sort)
     document["shown"] = shown_pairs(rows, is_shown)
     document["pivots"] = tables.pivots([*rows, *beside], group_by, is_shown)

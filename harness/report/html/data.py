@@ -11,10 +11,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness import units
 from harness.errors import RecordError
 from harness.records import records
-from harness.records.records import DelegateFacts, Record, RunFacts, StoredRecord
+from harness.records.records import DelegateFacts, DeviceFacts, ModelFacts, Record, RunFacts
 from harness.report import plain
 from harness.report.console import FORMS
 from harness.report.html import accuracy, cells
@@ -29,13 +31,15 @@ from harness.vocabulary import MEASURED
 MOST_DETAILS = 150
 """Number of cells with samples and classes, those of the newest runs: keeps a file of 10,000 cells small."""
 _DIGITS = 9
+Facts = tuple[tuple[str, str], ...]
 
 
 def make_document(results: Results, rows: Sequence[Row], sort: str | None = None) -> dict[str, Any]:
     """Return all data of the page, as plain values."""
     stored = results.records
     runs = [_run(path) for path in results.runs]
-    detailed = _newest(stored, MOST_DETAILS)
+    detailed = _newest(rows, MOST_DETAILS)
+    facts = _of_records(one.record for one in stored)
     return {
         "title": _title(rows),
         "made": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
@@ -45,13 +49,13 @@ def make_document(results: Results, rows: Sequence[Row], sort: str | None = None
         "missing": units.MISSING,
         "ranked": sorted(MEASURED),
         "columns": [_column(column, [row[column.name] for row in rows]) for column in COLUMNS],
-        "evidence": encode([_evidence(one.record) for one in stored]),
-        "settings": encode([_pairs(one.record.settings) for one in stored]),
+        "evidence": facts["evidence"],
+        "settings": facts["settings"],
         "details": {index: cells.detail(stored[index]) for index in detailed},
         "most_details": MOST_DETAILS,
         "runs": [run for run in runs if run is not None],
-        "models": _models(stored),
-        "devices": _devices(stored),
+        "models": facts["models"],
+        "devices": facts["devices"],
         "warnings": list(map(clean, results.warnings)),
         **accuracy.document(results, detailed),
     }
@@ -113,9 +117,9 @@ def _hashable(value: Any) -> Hashable:
     return tuple(plain.item(one) if isinstance(one, dict) else one for one in value)
 
 
-def _newest(stored: Sequence[StoredRecord], most: int) -> list[int]:
+def _newest(rows: Sequence[Row], most: int) -> list[int]:
     """Return the indices of the cells of the newest runs, at most so many; within a run in the order of its plan."""
-    order = sorted(range(len(stored)), key=lambda index: stored[index].record.run_id, reverse=True)
+    order = sorted(range(len(rows)), key=lambda index: rows[index]["run_id"] or "", reverse=True)
     return sorted(order[:most])
 
 
@@ -137,7 +141,7 @@ def _models_in_words(rows: Sequence[Row]) -> str:
     return f"{', '.join(families[:2])}{more}" if more else " and ".join(families)
 
 
-def _evidence(record: Record) -> tuple[tuple[str, str], ...]:
+def _evidence(record: Record) -> Facts:
     """Return the evidence of what ran: of the cell, of processes where theirs differs, and of the accuracy."""
     found = [("", record.delegate)]
     found += [(f"process {p.index + 1}", p.delegate) for p in record.processes if p.delegate is not None]
@@ -146,17 +150,19 @@ def _evidence(record: Record) -> tuple[tuple[str, str], ...]:
     return _different(found)
 
 
-def _different(found: Iterable[tuple[str, DelegateFacts]]) -> tuple[tuple[str, str], ...]:
-    seen: set[str] = set()
+def _different(found: Iterable[tuple[str, DelegateFacts]]) -> Facts:
     told: list[tuple[str, str]] = []
+    raw_lines: set[str] = set()
+    seen: set[str] = set()
     for who, facts in found:
-        lines = [clean(line) for line in facts.evidence if clean(line) not in seen]
+        lines = [clean(line) for line in facts.evidence if line not in raw_lines]
+        told += [(who, line) for line in lines if line not in seen]
+        raw_lines.update(facts.evidence)
         seen.update(lines)
-        told += [(who, line) for line in lines]
     return tuple(told)
 
 
-def _pairs(facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def _pairs(facts: dict[str, Any]) -> Facts:
     return tuple((clean(key), clean(plain.cell(value))) for key, value in facts.items() if value is not None)
 
 
@@ -181,8 +187,27 @@ def _run_facts(facts: RunFacts) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _models(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
-    facts = {one.record.model.sha256: one.record.model for one in stored}
+def _of_records(several: Iterable[Record]) -> dict[str, Any]:
+    """Return what the rows do not say: evidence, settings, models and devices; each record is looked at once."""
+    evidence, settings = [], []
+    models: dict[str, ModelFacts] = {}
+    devices: set[tuple[str | None, ...]] = set()
+    pairs_of: dict[bytes, Facts] = {}
+    for record in several:
+        evidence.append(_evidence(record))
+        key = msgspec.msgpack.encode(record.settings)
+        settings.append(pairs_of.get(key) or pairs_of.setdefault(key, _pairs(record.settings)))
+        models[record.model.sha256] = record.model
+        devices.add(_device(record.device))
+    return {
+        "evidence": encode(evidence),
+        "settings": encode(settings),
+        "models": _models(models.values()),
+        "devices": [tuple(clean(text or units.MISSING) for text in one) for one in sorted(devices, key=str)],
+    }
+
+
+def _models(facts: Iterable[ModelFacts]) -> list[dict[str, Any]]:
     return [
         {
             "name": clean(model.name),
@@ -191,16 +216,12 @@ def _models(stored: Iterable[StoredRecord]) -> list[dict[str, Any]]:
             "quantization": clean(model.quantization),
             "evidence": list(map(clean, model.evidence)),
         }
-        for model in facts.values()
+        for model in facts
     ]
 
 
-def _devices(stored: Iterable[StoredRecord]) -> list[tuple[str, ...]]:
-    found = {
-        (device.name, device.kind, device.model, device.soc, device.os, device.abi, _told(device.facts))
-        for device in (one.record.device for one in stored)
-    }
-    return [tuple(clean(text or units.MISSING) for text in one) for one in sorted(found, key=str)]
+def _device(facts: DeviceFacts) -> tuple[str | None, ...]:
+    return facts.name, facts.kind, facts.model, facts.soc, facts.os, facts.abi, _told(facts.facts)
 
 
 def _told(facts: dict[str, Any]) -> str:
