@@ -19,7 +19,10 @@ def clean(text: object) -> str:
     Line ends and tabs become a space; all other C0 and C1 controls, and the marks that turn the direction of
     writing, are taken out.
     """
-    return _UNSEEN.sub("", _SPACE.sub(" ", _SEQUENCE.sub("", str(text))))
+    whole = str(text)
+    if whole.isprintable():  # none of them is, and most texts are
+        return whole
+    return _UNSEEN.sub("", _SPACE.sub(" ", _SEQUENCE.sub("", whole)))
 
 
 def shell_path(path: os.PathLike[str] | str) -> str:

@@ -354,7 +354,7 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
     def sample_files(self) -> list[tuple[str, int | None]]:
         """Return the files with samples of every process that has some, and what their checksums are to be."""
-        folder, several = self.folder, self.record.processes
+        folder, several = str(self.folder), self.record.processes
         return [(f"{folder}/{_plain(p.samples)}", p.samples_crc32) for p in several if p.samples]
 
     def operators(self) -> tuple[OperatorTime, ...]:

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import zlib
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,13 @@ def _from_bytes(data: bytearray) -> Samples:
 
 def _usual_start(data: bytearray) -> int | None:
     """Return where the inferences begin behind the usual header; None behind any other."""
-    usual = _USUAL_HEADER.match(data)
-    if usual is None or len(data) - usual.end() != int(usual[1]) * SAMPLE.itemsize:
-        return None
-    return usual.end()
+    start = int.from_bytes(data[8:10], "little") + 10
+    n = _n_samples(bytes(data[:start]))
+    return None if n is None or len(data) - start != n * SAMPLE.itemsize else start
+
+
+@lru_cache(maxsize=4096)
+def _n_samples(header: bytes) -> int | None:
+    """Return the number of samples that follow the usual header; None behind any other."""
+    usual = _USUAL_HEADER.fullmatch(header)
+    return None if usual is None else int(usual[1])

@@ -55,6 +55,9 @@ class MachineState(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     battery: Battery | None = None
 
 
+_UNKNOWN = MachineState()
+
+
 class AfterOtherModel(msgspec.Struct, frozen=True, kw_only=True):
     """Inferences right after one of another model, which is named."""
 
@@ -93,4 +96,4 @@ class Telemetry(Sparse, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def states(self) -> tuple[MachineState, MachineState]:
         """Before and after; of what was not looked at everything is unknown."""
-        return self.before or MachineState(), self.after or MachineState()
+        return self.before or _UNKNOWN, self.after or _UNKNOWN

@@ -210,6 +210,7 @@ class Layout:
         self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
         self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
         texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
+        self._texts = {field: dict(zip(map(id, figures), texts[field], strict=True)) for field in texts}
         known = [field for field in FIELDS if set(texts[field]) - {units.MISSING, REFERENCE}]
         self._widths = {field: _widest([*texts[field], *field.title.split("\n")]) for field in texts}
         name = _widest([*(_model(line) for line in figures or lines), "model"])
@@ -240,7 +241,8 @@ class Layout:
         return [*mark, *(Piece(text, width, whole=True) for text, width in names)]
 
     def _figures(self, line: Line) -> tuple[list[Piece], str]:
-        shown = [Piece(f.show(line), self._widths[f], right=True, style=f.style) for f in self.fields]
+        texts = ((self._texts[field][id(line)], field) for field in self.fields)
+        shown = [Piece(text, self._widths[field], True, field.style) for text, field in texts]
         width = self._labels[self._short]
         label = [Piece(_labels(self._short)(line), width, style="yellow")] if width else []
         return [*self._pieces(line), *shown, *label], "bold" if line.mark == STAR else ""
@@ -326,11 +328,12 @@ def _blocks(lines: Iterable[Line]) -> list[list[Line]]:
 
 
 def _by_dataset(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    data = _distinct(measured_on(line) for line in lines if line.row["map"] is not None) or [""]
-    for on in data:
-        yield [
-            line for line in lines if (data[0] if line.row["map"] is None else clean(measured_on(line))) == on
-        ]
+    on = [None if line.row["map"] is None else clean(measured_on(line)) for line in lines]
+    first = next((one for one in on if one is not None), None)
+    blocks: dict[str | None, list[Line]] = {}
+    for line, own in zip(lines, on, strict=True):
+        blocks.setdefault(first if own is None else own, []).append(line)
+    yield from blocks.values()
 
 
 def _title(lines: Sequence[Line], *, with_run: bool) -> list[str]:

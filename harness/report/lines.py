@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from textwrap import wrap
 from typing import Any
 
@@ -101,22 +102,25 @@ def _remarks(rows: Sequence[Mapping[str, Any]], *, all_notes: bool) -> tuple[lis
     texts += [f"[{n}] {_sentence(note, len(rows), common)}" for n, note in enumerate(special, 1)]
     fit = len(texts) if all_notes else _how_many_fit(texts)
     beside = ["" if common in set(Verdict) else word for word in words]
-    labels = [_label(word, index, special[: max(fit - first, 0)]) for index, word in enumerate(beside)]
+    numbers: dict[int, list[str]] = {}
+    for number, note in enumerate(special[: max(fit - first, 0)], start=1):
+        for index in note.rows:
+            numbers.setdefault(index, []).append(str(number))
+    labels = [_label(word, numbers.get(index, ())) for index, word in enumerate(beside)]
     return labels, [*texts[:fit], *_rest(len(texts) - fit)]
 
 
 def _how_many_fit(texts: Sequence[str]) -> int:
     """Return how many notes fit into `MOST_LINES` of a narrow terminal, with one for the count of the others."""
-    heights = [len(wrap(text, NARROW)) for text in texts]
-    if sum(heights) <= MOST_LINES:
+    first = texts[: MOST_LINES + 1]  # each takes a line at least
+    taken = list(accumulate(len(wrap(text, NARROW)) for text in first))
+    if not taken or (taken[-1] <= MOST_LINES and len(first) == len(texts)):
         return len(texts)
-    taken = [sum(heights[: n + 1]) for n in range(len(heights))]
     return max(sum(lines < MOST_LINES for lines in taken), 1)
 
 
-def _label(word: str, index: int, numbered: Sequence[Note]) -> str:
-    numbers = ",".join(str(n) for n, note in enumerate(numbered, start=1) if index in note.rows)
-    return " ".join(filter(None, (SHORT.get(word, word), f"[{numbers}]" if numbers else "")))
+def _label(word: str, numbers: Sequence[str]) -> str:
+    return " ".join(filter(None, (SHORT.get(word, word), f"[{','.join(numbers)}]" if numbers else "")))
 
 
 def _sentence(note: Note, n_rows: int, common: str) -> str:

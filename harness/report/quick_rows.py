@@ -6,6 +6,7 @@ A name that is too long for its column is not broken: the names of its row stand
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -47,6 +48,10 @@ class QuickRows:
 
         plain = console.color_system is None
         for row, style in self._rows:
+            line = self._on_one_line(row, options.max_width) if plain else None
+            if line is not None:
+                yield Segment(line)
+                continue
             pieces = row
             if any(piece.whole and _length(piece.text) > piece.width for piece in row):
                 for names in self._names(row, options.max_width, console):
@@ -67,6 +72,18 @@ class QuickRows:
                 for part, piece in zip(parts, pieces, strict=True):
                     yield Segment(part, self._style(f"{style} {piece.style}".strip(), console))
                 yield Segment.line()
+
+    def _on_one_line(self, pieces: Sequence[Piece], width: int) -> str | None:
+        """Return a row that needs neither styles nor a second line, as most; None of any other."""
+        parts = []
+        for text, own_width, right, _, _ in pieces:
+            room = own_width or width - sum(piece.width + self._gap for piece in pieces) + self._gap
+            blanks = " " * (own_width - _length(text))
+            if _length(text) > room:
+                return None
+            parts.append(blanks + text if right else text + blanks)
+        parts[-1] = parts[-1].rstrip()
+        return f"{self._blanks.join(parts)}\n"
 
     def _names(self, pieces: Sequence[Piece], width: int, console: Console) -> list[str]:
         """Return the names of a row on as few lines as they fit on."""
@@ -107,6 +124,7 @@ def _folded(text: str, width: int, console: Console) -> list[str]:
     return [line.plain.rstrip() for line in Text(text).wrap(console, width, overflow="fold")]
 
 
+@lru_cache(maxsize=4096)
 def _length(text: str) -> int:
     from rich.cells import cell_len
 

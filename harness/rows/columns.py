@@ -19,7 +19,7 @@ from harness.records.status import has_own_times
 from harness.vocabulary import NO_ACCURACY, EngineName, Status, Verdict
 
 if TYPE_CHECKING:
-    from harness.records.records import CocoFigures, Record
+    from harness.records.records import AccuracyFacts, ClassMatch, CocoFigures, Record
     from harness.statistics.latency import LatencySummary
 
 TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
@@ -43,15 +43,30 @@ class Cell:
     reasons: tuple[str, ...]
 
     @property
+    def accuracy(self) -> AccuracyFacts | None:
+        """The accuracy, whatever ran."""
+        return self.record.accuracy
+
+    @property
+    def own_accuracy(self) -> AccuracyFacts | None:
+        """The accuracy, where it is that of the requested delegate."""
+        return None if self.record.status in NO_ACCURACY else self.record.accuracy
+
+    @property
+    def classes(self) -> ClassMatch | None:
+        """How classes were matched; unknown in records of versions that did not match them."""
+        return None if self.record.accuracy is None else self.record.accuracy.classes
+
+    @property
     def figures(self) -> CocoFigures | None:
         """The COCO figures, where they are those of the requested delegate."""
-        accuracy = self.record.accuracy
-        return None if accuracy is None or self.record.status in NO_ACCURACY else accuracy.figures
+        own = self.own_accuracy
+        return None if own is None else own.figures
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """Taker of a value from one part of a cell, `record`, `latency` or `figures`; None without that part.
+    """Taker of a value from one part of a cell, a property of it; None without that part.
 
     `take_row` reads each part once for all its values: a large report takes half a million of them.
     """
@@ -96,24 +111,22 @@ def _figure(field: str) -> Attribute:
     return Attribute("figures", field)
 
 
-def _accuracy(field: str) -> Callable[[Cell], Any]:
-    return lambda cell: None if cell.record.accuracy is None else getattr(cell.record.accuracy, field, None)
+def _accuracy(field: str) -> Attribute:
+    return Attribute("accuracy", field)
 
 
-def _classes(field: str) -> Callable[[Cell], Any]:
-    """How classes were matched; unknown in records of versions that did not match them."""
-    return lambda cell: getattr(_accuracy("classes")(cell), field, None)
+def _classes(field: str) -> Attribute:
+    return Attribute("classes", field)
 
 
 def _class_names(field: str) -> Callable[[Cell], Any]:
     """Return names of classes, unknown like the rest of how they were matched."""
     names = _classes(field)
-    return lambda cell: None if names(cell) is None else list(names(cell))
+    return lambda cell: None if cell.classes is None else list(names(cell))
 
 
-def _own_accuracy(field: str) -> Callable[[Cell], Any]:
-    """Return a value of the accuracy only where it is the requested delegate's."""
-    return lambda cell: None if cell.record.status in NO_ACCURACY else _accuracy(field)(cell)
+def _own_accuracy(field: str) -> Attribute:
+    return Attribute("own_accuracy", field)
 
 
 def _processes(
@@ -223,7 +236,7 @@ COLUMNS: tuple[Column, ...] = (
         "",
         "what contradicts the accuracy: objects with `name`, `verdict` (`certain`, `doubtful`, `incomplete`), "
         "`figures`, `words`, `remedy` and `command`",
-        lambda cell: [check.as_row() for check in _accuracy("checks")(cell) or ()],
+        lambda cell: [] if cell.accuracy is None else [check.as_row() for check in cell.accuracy.checks],
     ),
     Column(
         "n_samples",
@@ -382,7 +395,7 @@ def _part_reader(part: str) -> tuple[str, list[str], attrgetter[tuple[Any, ...]]
     return part, list(own), attrgetter(*own.values())
 
 
-_TOGETHER = tuple(map(_part_reader, ("record", "latency", "figures")))
+_TOGETHER = tuple(map(_part_reader, ("record", "latency", "figures", "accuracy", "own_accuracy", "classes")))
 _ONE_BY_ONE = tuple(column for column in COLUMNS if not isinstance(column.take, Attribute))
 _TEXTS = tuple(column.name for column in COLUMNS if column.dtype == TEXT)
 
@@ -396,10 +409,9 @@ def take_row(cell: Cell) -> dict[str, Any]:
             row.update(zip(names, values_of(source), strict=True))
     for column in _ONE_BY_ONE:
         row[column.name] = column.take(cell)
-    for name in _TEXTS:
-        row[name] = (
-            row[name] or None
-        )  # an empty text says nothing, so it is unknown like any other absent value
+    for name in _TEXTS:  # an empty text says nothing, so it is unknown like any other absent value
+        if not row[name]:
+            row[name] = None
     return row
 
 

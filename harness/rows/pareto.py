@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from harness.vocabulary import MEASURED, Quantization, Status
@@ -56,6 +57,7 @@ class Change:
     speed_ratio: float | None = None
 
 
+@lru_cache(maxsize=4096)
 def family(name: str) -> str:
     """Return a model's name without the trailing words that name its quantization, in lower case."""
     return _SUFFIX.sub("", name).lower()

@@ -141,18 +141,17 @@ def _file(run: Path) -> Path:
 
 def _stamp(folder: str, names: Iterable[str]) -> Stamp | None:
     """Stamp files; None where that is not possible. Detections may have been removed."""
+    stamp = []
     try:
-        return tuple([(name, *_change(f"{folder}/{name}")) for name in names])
+        for name in names:
+            try:
+                found = os.stat(f"{folder}/{name}")  # noqa: PTH116 (50,000 files)
+                stamp.append((name, found.st_mtime_ns, found.st_size))
+            except FileNotFoundError:
+                stamp.append((name, 0, 0))
     except (OSError, ValueError):
         return None
-
-
-def _change(path: str) -> tuple[int, int]:
-    try:
-        found = os.stat(path)  # noqa: PTH116 (60,000 files)
-    except FileNotFoundError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+    return tuple(stamp)
 
 
 def _is_settled(stamp: Stamp) -> bool:

@@ -195,19 +195,18 @@ def _throttled(record: Record, summary: LatencySummary | None) -> Iterator[Findi
 
 def _slow_down(process: ProcessFacts) -> float | None:
     """Compare the CPU probe after a process with the best of the run."""
-    after = process.telemetry.states[1].probe_ns
-    best = process.telemetry.fastest_probe_ns
-    return after / best if after and best else None
+    after, best = process.telemetry.after, process.telemetry.fastest_probe_ns
+    return after.probe_ns / best if after is not None and after.probe_ns and best else None
 
 
 def _clock_drop(process: ProcessFacts) -> float | None:
-    before, after = (state.mhz for state in process.telemetry.states)
-    return 1 - after / before if before and after else None
+    before, after = process.telemetry.states
+    return 1 - after.mhz / before.mhz if before.mhz and after.mhz else None
 
 
 def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Finding]:
     """Report what a Raspberry Pi's firmware says of its clock (`harness.firmware`)."""
-    told = [_flags_of(process) for process in record.processes]
+    told = [_flags_of(process) for process in record.processes if _has_flags(process)]
     meanwhile = _any(now | fresh for now, fresh, _ in told)
     if meanwhile:
         words = ", ".join(text for bit, text in FLAGS if meanwhile >> bit & 1)
@@ -219,6 +218,11 @@ def _firmware(record: Record, summary: LatencySummary | None) -> Iterator[Findin
             "the board's firmware says that its voltage was too low at some time since it was started: use the power "
             "supply made for it, and start it again",
         )
+
+
+def _has_flags(process: ProcessFacts) -> bool:
+    before, after = process.telemetry.states
+    return before.firmware_flags is not None or after.firmware_flags is not None
 
 
 def _flags_of(process: ProcessFacts) -> tuple[int, int, int]:

@@ -24,7 +24,7 @@ from harness.rows.frame import Results, Row
 SCRIPTS = ("format", "dom", "data", "choose", "plot", "scatter", "decision", "charts", "operators", "images",
            "detail", "table", "tables", "overview", "main")  # fmt: skip
 """The scripts in the order they are read; each file has one idea."""
-_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_ESCAPES = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def render(
@@ -79,7 +79,9 @@ def fill(template: str, *, title: str, style: str, script: str | None = None, **
 def to_script_json(document: Any) -> str:
     """Return JSON that is safe in a `<script>` element: no character of it can end or open a tag."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.translate(_ESCAPES).encode("utf-8", "backslashreplace").decode()
+    for char, escape_ in _ESCAPES.items():  # on megabytes a tenth of the time of `translate`
+        text = text.replace(char, escape_)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _policy(style: str, script: str | None) -> str:

@@ -6,7 +6,8 @@ that `harness.units` gives them, and raw (nine significant digits) for positions
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -74,16 +75,17 @@ def encode(values: Sequence[Hashable]) -> dict[str, Any]:
     return {"values": list(place), "at": [place[value] for value in values] if len(place) > 1 else 0}
 
 
-def shown(column: Column, value: Any) -> str:
-    """Return a value of a public column as text."""
+def shown(column: Column) -> Callable[[Any], str]:
+    """Return what gives a value of a public column as text."""
     if column.dtype == LIST:
-        return "\n".join(clean(plain.item(one)) for one in value or ())
-    return clean(FORMS.get(column.unit, plain.cell)(value))
+        return lambda value: "\n".join(clean(plain.item(one)) for one in value or ())
+    form = FORMS.get(column.unit, plain.cell)
+    return lambda value: clean(form(value))
 
 
 def raw(value: float | None) -> float | None:
     """Return a number with more digits than any measurement has; None for one that JSON cannot hold."""
-    number = plain.value(value)
+    number = value if type(value) is float and math.isfinite(value) else plain.value(value)
     return None if number is None else float(f"{number:.{_DIGITS}g}")
 
 
@@ -100,8 +102,8 @@ def _column(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 
 def _texts(column: Column, values: Sequence[Any]) -> dict[str, Any]:
     """Return values as texts; each distinct value is formatted once, because most columns have few."""
-    coded = encode([_hashable(value) for value in values])
-    texts = encode([shown(column, value) for value in coded["values"]])
+    coded = encode([_hashable(value) for value in values] if column.dtype == LIST else values)
+    texts = encode(list(map(shown(column), coded["values"])))
     at = [0] * len(coded["values"]) if texts["at"] == 0 else texts["at"]
     places = coded["at"] if coded["at"] != 0 else [0] * len(values)
     return {
