@@ -48,9 +48,9 @@ class QuickRows:
 
         plain = console.color_system is None
         for row, style in self._rows:
-            line = self._on_one_line(row, options.max_width) if plain else None
-            if line is not None:
-                yield Segment(line)
+            whole = self._on_one_line(row, options.max_width) if plain else None
+            if whole is not None:
+                yield Segment(whole)
                 continue
             pieces = row
             if any(piece.whole and _length(piece.text) > piece.width for piece in row):
@@ -58,11 +58,8 @@ class QuickRows:
                     yield Segment(names, self._style(f"{style} {row[0].style}".strip(), console))
                     yield Segment.line()
                 pieces = [piece._replace(text="") if piece.whole else piece for piece in row]
-            taken = sum(piece.width + self._gap for piece in pieces)
-            columns = [
-                self._column(piece, piece.width or max(options.max_width - taken + self._gap, 1), console)
-                for piece in pieces
-            ]
+            rest = self._rest(pieces, options.max_width)
+            columns = [self._column(piece, piece.width or rest, console) for piece in pieces]
             for line in zip_longest(*columns):
                 parts = [(part or " " * p.width) + self._blanks for part, p in zip(line, pieces, strict=True)]
                 parts[-1] = parts[-1].rstrip()  # blanks beyond the last column could be too many for the line
@@ -77,13 +74,16 @@ class QuickRows:
         """Return a row that needs neither styles nor a second line, as most; None of any other."""
         parts = []
         for text, own_width, right, _, _ in pieces:
-            room = own_width or width - sum(piece.width + self._gap for piece in pieces) + self._gap
-            blanks = " " * (own_width - _length(text))
-            if _length(text) > room:
+            blanks = own_width - _length(text)
+            if blanks < 0 and (own_width or -blanks > self._rest(pieces, width)):
                 return None
-            parts.append(blanks + text if right else text + blanks)
+            parts.append(" " * blanks + text if right else text + " " * blanks)
         parts[-1] = parts[-1].rstrip()
         return f"{self._blanks.join(parts)}\n"
+
+    def _rest(self, pieces: Sequence[Piece], width: int) -> int:
+        """Return the room that the other pieces leave to the one that takes the rest of a line."""
+        return max(width - sum(piece.width + self._gap for piece in pieces) + self._gap, 1)
 
     def _names(self, pieces: Sequence[Piece], width: int, console: Console) -> list[str]:
         """Return the names of a row on as few lines as they fit on."""

@@ -25,6 +25,8 @@ BLOCK = 2**17
 MOST_FILLING = 1.5
 """Places of a block for each of its samples."""
 NEEDED = {name: runs_needed(q) for name, q in QUANTILES.items()}
+_MOST = 2.0**62
+"""Nanoseconds that still are a whole number of 64 bits: some hundred years."""
 _FILL = np.iinfo(np.int64).max
 Cell = Sequence[Durations]
 Counts = npt.NDArray[np.int64]
@@ -200,7 +202,8 @@ class _Block:
     def _tail(self, ordered: Durations, q: float) -> _Tail:
         """Return a quantile of each cell, and how many independent samples its samples are worth for it."""
         values = self._interpolated(ordered, q)
-        above = self._counted(self._rows > (values * NS_PER_MS + 0.5)[:, None, None])
+        limits = np.floor(np.minimum(values * NS_PER_MS + 0.5, _MOST)).astype(np.int64)  # sooner compared
+        above = self._counted(self._rows > limits[:, None, None])
         shares = np.add.reduce(above, axis=1) / self._n
         from_shares = above - shares[:, None] * self._sizes
         squares = np.add.reduce(from_shares * from_shares, axis=1)

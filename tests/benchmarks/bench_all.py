@@ -72,8 +72,8 @@ ROWS = {
         Figure("harness run MODEL --dry-run, CPU", r"dry-run: # s CPU", "<= 0.6", "s"),
     )),
     "report": Row(("bench_report",), (
-        Figure("report of 10,000 cells, no summaries, CPU", r"^without summaries\s+#", "<= 2.0", "s"),
-        Figure("    with summaries, CPU", r"^with summaries\s+#", "<= 1.2", "s"),
+        Figure("report of 10,000 cells, no rows kept, CPU", r"^without rows\s+#", "<= 2.0", "s"),
+        Figure("    with rows, CPU", r"^with rows\s+#", "<= 1.2", "s"),
         Figure("    page, CPU", r"^page\s+#", "<= 3", "s"),
         Figure("    page, memory", rf"^page\s.*{PEAK}", "<= 200", "MB"),
     )),

@@ -1,9 +1,9 @@
-"""A report of cells whose records were copied from elsewhere: without cached summaries, with them, and as a page.
+"""A report of cells whose records were copied from elsewhere: without cached rows, with them, and as a page.
 
     python -m tests.benchmarks.bench_report [--cells 10000]
 
 Each report is a process of its own; printed are its seconds of CPU and of the clock and its greatest memory. The first
-one pays for the summaries of all; the ratio is what keeping them saves.
+one pays for the rows of all; the ratio is what keeping them saves.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def main() -> int:
             write_run(run, min(CELLS_A_RUN, cells - number * CELLS_A_RUN))
         print(f"{cells} cells", flush=True)
         time.sleep(SETTLED_S)
-        first = told("without summaries", report(folder))
-        again = told("with summaries", report(folder))
+        first = told("without rows", report(folder))
+        again = told("with rows", report(folder))
         told("page", report(folder, "-o", str(folder / "report.html")))
         print(f"ratio with to without {again.cpu_s / first.cpu_s:.2f}")
     return 0
