@@ -13,6 +13,7 @@ from harness import outputs, paths
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
 from harness.accuracy.detections import load_detections
+from harness.accuracy.foreign import voc, yolo  # noqa: F401 - while there is the right to read Python's own files
 from harness.accuracy.foreign.data_yaml import read_yaml
 from harness.bench.detect import find_images
 from harness.bench.plan_file import is_plan
