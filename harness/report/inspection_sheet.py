@@ -266,6 +266,6 @@ def _reason(item: Mapping[str, Any]) -> str:
 
 
 FOOTNOTE = (
-    "What the documentation says (--format json names it): what a delegate takes of the graph, not that a device "
-    "has it. `harness run` measures what really ran."
+    "What documents, or the delegates' own logs, say (--format json names them): what a delegate takes of the graph, "
+    "not that a device has it. `harness run` measures what really ran."
 )
