@@ -7,14 +7,16 @@ from itertools import pairwise
 from typing import Literal
 
 from harness.comparison.match import RecordPair
+from harness.records.engines import engine_of
 from harness.records.records import StoredRecord
 
 Order = Literal["by round", "in turn", "base first", "new first"]
 
 CANNOT_EXCLUDE = (
     "{first} was measured before {second}, not in turn: what lasts longer than a run (heat, another program, a clock's "
-    "level, an update) may be the difference; one run of both rules that out: harness run NEW --against BASE"
+    "level, an update) may be the difference"
 )
+IN_ONE_RUN = "; one run of both rules that out: harness run NEW --against BASE"
 BY_ROUND = "both sides were measured in turn in one run and are compared round by round: what lasts longer is in both"
 
 
@@ -56,8 +58,16 @@ def pairing(pairs: Iterable[RecordPair]) -> Iterator[str]:
 
 def remarks(pairs: Iterable[RecordPair]) -> Iterator[str]:
     """Return what the order of the measurements cannot exclude, one sentence for all cells."""
-    orders = {order(pair) for pair in pairs}
+    compared = list(pairs)
+    orders = {order(pair) for pair in compared}
+    advice = "" if all(map(_of_two_engines, compared)) else IN_ONE_RUN
     if "base first" in orders:
-        yield CANNOT_EXCLUDE.format(first="the base", second="the new")
+        yield CANNOT_EXCLUDE.format(first="the base", second="the new") + advice
     if "new first" in orders:
-        yield CANNOT_EXCLUDE.format(first="the new", second="the base")
+        yield CANNOT_EXCLUDE.format(first="the new", second="the base") + advice
+
+
+def _of_two_engines(pair: RecordPair) -> bool:
+    """Whether two engines measured the sides, which no single run does."""
+    base, new = ({engine_of(stored.record) for stored in side} for side in pair.sides.values())
+    return base.isdisjoint(new)

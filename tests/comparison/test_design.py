@@ -7,14 +7,16 @@ import pytest
 from harness.comparison.compare import compare_results
 from harness.comparison.design import order, remarks
 from harness.comparison.gate import judge
+from harness.comparison.match import match
 from harness.comparison.rows import to_rows
+from harness.rows.frame import read_results
 
 
-def at(folder, hour, edit):
+def at(folder, hour, edit, **changes):
     """Move the processes of a cell to an hour."""
     record = json.loads((folder / "record.json").read_text())
     starts = [{**p, "started_at": f"2026-11-21T{hour:02d}:0{p['index']}:00Z"} for p in record["processes"]]
-    edit(folder, processes=starts, started_at=f"2026-11-21T{hour:02d}:00:00Z")
+    edit(folder, **changes, processes=starts, started_at=f"2026-11-21T{hour:02d}:00:00Z")
 
 
 @pytest.fixture
@@ -44,6 +46,15 @@ def test_one_after_the_other_says_what_it_cannot_exclude(side, base, new, found,
     (pair,) = compare_results([folders[0]], [folders[1]]).matching.pairs
     assert order(pair) == found
     assert [*remarks([pair])] == [] if said is None else said in next(remarks([pair]))
+
+
+def test_no_single_run_of_two_engines_is_advised(make_run, edit):
+    runs = make_run("base"), make_run("new")
+    for hour, (run, runtime) in enumerate(zip(runs, ("benchmark_model tflite sha256:0", "x 1"), strict=True)):
+        at(run.cell(), hour, edit, runtime=runtime)
+    pairs = match(*(read_results([run.folder]).records for run in runs), across_engines=True).pairs
+    (said,) = remarks(pairs)
+    assert "not in turn" in said and "--against" not in said
 
 
 def test_several_runs_a_side_are_the_samples(side):
