@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import platform
 from functools import cache
 from importlib.util import find_spec
@@ -23,10 +22,12 @@ from harness.cards import cache_folder
 from harness.delegates import available_cores
 from harness.drivers.local import processor_name
 from harness.errors import HarnessError
+from harness.paths import found_in, status
 from harness.runtime import RUNTIMES
 
 Library = tuple[str, int, int]
 """Name, size and time of change in ns of a library of the runtime."""
+COMPILED = frozenset({".so", ".pyd", ".dylib", ".dll"})
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -67,11 +68,7 @@ def _computer() -> tuple[str, ...]:
 def libraries() -> tuple[Library, ...]:
     """Return the compiled parts of the runtimes that are installed; their names hold no version."""
     packages = (find_spec(module.partition(".")[0]) for _, module in RUNTIMES)
-    folders = [Path(place) for spec in packages if spec for place in spec.submodule_search_locations or ()]
-    return tuple(library for folder in folders for library in sorted(_compiled(folder)))
-
-
-def _compiled(folder: Path) -> list[Library]:
-    with os.scandir(folder) as entries:
-        found = [entry for entry in entries if entry.name.endswith((".so", ".pyd", ".dylib", ".dll"))]
-        return [(entry.path, entry.stat().st_size, entry.stat().st_mtime_ns) for entry in found]
+    folders = [place for spec in packages if spec for place in spec.submodule_search_locations or ()]
+    files = [file for folder in folders for file in found_in(folder) if file.suffix in COMPILED]
+    known = [(str(file), status(file)) for file in files]
+    return tuple((name, found.st_size, found.st_mtime_ns) for name, found in known if found is not None)
