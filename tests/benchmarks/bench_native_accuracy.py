@@ -4,9 +4,14 @@ Run as root on Debian with `adbd` installed: python -m tests.benchmarks.bench_na
 MODEL is a card's name or NAME=FILE with --dataset FOLDER; without one, the bundled example. Everything is measured in
 one run, in turn, on the same computer: it plays the phone too, so both sides share its processors.
 
-Fails when the stream is slower than 0.85 × the local pipeline with as many threads, or than 3 × a process an image (the
-same worker, started anew for each), when an initialization of 2 s that is paid once is not worth 50 × (the bundled
-example), when detections differ in a byte, or when a warm cell takes more than 2 round trips.
+Fails when the stream is slower than 0.85 × the local pipeline with as many threads, when detections differ in a byte,
+or when a warm cell takes more than 2 round trips; with the bundled example also when it is slower than 3 × a process an
+image (the same worker, started anew for each), or an initialization of 2 s that is paid once is not worth 50 ×.
+
+A process an image costs a start more than the stream, so it is 3 × as slow only where a start takes as long as two
+inferences. On an x86 CPU YOLOv5n starts in 0.13 s of CPU time (float16 weights are unpacked; 0.01 s as int8) and infers
+in 0.20 s, so at most 1.6 × (1.04 ×) of it is there to be saved, beside the round trips; on a GPU that compiles for
+seconds it is nearly all.
 """
 
 import argparse
@@ -94,13 +99,8 @@ def _measure(cell, device, files, folder):
         flush=True,
     )
     bundled = cell.model.name.startswith("shapes")
-    return (
-        same
-        and of_local >= LEAST_OF_LOCAL
-        and of_processes >= LEAST_OF_PROCESSES
-        and trips <= MOST_TRIPS
-        and (with_init >= LEAST_WITH_INIT or not bundled)
-    )
+    starts_matter = not bundled or (of_processes >= LEAST_OF_PROCESSES and with_init >= LEAST_WITH_INIT)
+    return same and of_local >= LEAST_OF_LOCAL and trips <= MOST_TRIPS and starts_matter
 
 
 class _Scratch:
