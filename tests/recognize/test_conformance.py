@@ -23,7 +23,7 @@ from tests.support.paths import DATASET, MODELS
 pytest.importorskip("ai_edge_litert", reason="layouts are written with its schema classes")
 from tests.support.layout_table import CASES
 
-N_IMAGES = 40
+N_IMAGES = 24
 SAME = 1e-3
 
 
