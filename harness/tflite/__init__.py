@@ -20,6 +20,7 @@ lineage            what a model was made from, by hashes
 trial              a model run once, in a process of its own
 inspect            `harness inspect`
 compiled           what a vendor's compiler took of a model for its NPU
+signed_reshapes    tensors that QNN's HTP backend reads wrongly
 known_faults       faults of runtimes that graph, threads, delegate and version tell of beforehand
 fault_conditions   what a model must be like to have them
 support            which operators each delegate takes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.tflite.model import ModelDescription
@@ -52,19 +52,42 @@ def _class_name(facts: ModelDescription, index: int) -> str:
 
 def _rounded_class_numbers(use: Use) -> Filled | None:
     """Class numbers stored at a scale, some of which are other ones when they are read back."""
-    options, tensor = use.facts.postprocess, class_output(use.facts)
-    if options is None or tensor is None:
+    options, rounded = use.facts.postprocess, rounded_classes(use.facts)
+    if options is None or rounded is None:
         return None
-    changed = changed_classes(tensor, options.num_classes)
-    if not changed:
-        return None
+    tensor, changed = rounded
     first = next(iter(changed))
+    inside = class_output(use.facts) is not tensor
     return {
         "changed": f"{len(changed)} of {options.num_classes}",
         "class": str(first),
         "other": str(changed[first]),
-        "dtype": tensor.dtype,
+        "tensor": f"{tensor.dtype} tensor {tensor.name!r} before the output"
+        if inside
+        else f"{tensor.dtype} output",
     }
+
+
+def rounded_classes(facts: ModelDescription) -> tuple[TensorInfo, dict[int, int]] | None:
+    """Return the first tensor on the way of the class numbers that does not hold them all, and what it holds instead.
+
+    The way leads from `TFLite_Detection_PostProcess` through changes of type to the output of the model: integers that
+    are cut inside it stay cut, though what comes out is float32 again.
+    """
+    if facts.postprocess is None:
+        return None
+    for tensor in _way_of_classes(facts):
+        changed = changed_classes(tensor, facts.postprocess.num_classes)
+        if changed:
+            return tensor, changed
+    return None
+
+
+def _way_of_classes(facts: ModelDescription) -> Iterator[TensorInfo]:
+    for at, (info, place) in enumerate(zip(facts.outputs, facts.places, strict=False)):
+        if place == CLASSES:
+            yield from facts.retyped[at] if at < len(facts.retyped) else ()
+            yield info
 
 
 def class_output(facts: ModelDescription) -> TensorInfo | None:
@@ -92,6 +115,12 @@ def _computed_sizes(use: Use) -> Filled | None:
     return {"operators": words} if words else None
 
 
+def _signed_reshapes(use: Use) -> Filled | None:
+    names = use.facts.signed_reshapes
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return {"tensors": f"{names[0]!r}{more}"} if names else None
+
+
 def _detection_postprocess(use: Use) -> Filled | None:
     return None if use.facts.postprocess is None else {}
 
@@ -105,6 +134,7 @@ CONDITIONS: Mapping[str, Condition] = {
     "regular-nms-on-threads": _regular_nms_on_threads,
     "rounded-class-numbers": _rounded_class_numbers,
     "computed-sizes": _computed_sizes,
+    "reshape-of-signed-5-d": _signed_reshapes,
     "detection-postprocess": _detection_postprocess,
     "documents-only": _documents_only,
 }
@@ -113,7 +143,8 @@ EXAMPLES: Mapping[str, str] = {
     "class": "T (counted from 0)",
     "changed": "the highest",
     "other": "the last that fits",
-    "dtype": "int8",
+    "tensor": "int8 output",
     "operators": "RESHAPE, TILE, …",
+    "tensors": "of whatever name",
 }
 """What stands in the documents' table for what a model fills in."""

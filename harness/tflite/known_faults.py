@@ -19,6 +19,8 @@ from harness.tflite.fault_conditions import CONDITIONS, EXAMPLES, Use
 from harness.tflite.model import ModelDescription
 
 FILE = Path(__file__).with_name("known_faults.toml")
+_SEVERAL = re.compile(r" with |, ")
+"""`ai-edge-litert 2.3.0 with onnxruntime-qnn 2.7.0, QNN v2.51`."""
 Severity = Literal["error", "warning", "hint"]
 
 
@@ -30,7 +32,10 @@ class Versions(Strict, frozen=True, kw_only=True, rename={"first": "from", "last
     last: str = ""
 
     def holds(self, runtime: str) -> bool:
-        """Whether a runtime, as a row names it (`ai-edge-litert 2.3.0`), is one of them."""
+        """Whether a runtime, as a row names it (`ai-edge-litert 2.3.0`), is one of them; of several, whether any is."""
+        return any(self._holds(one) for one in _SEVERAL.split(runtime))
+
+    def _holds(self, runtime: str) -> bool:
         name, _, version = runtime.partition(" ")
         if name != self.name or not self.first:
             return name == self.name

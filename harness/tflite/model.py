@@ -15,6 +15,7 @@ from harness.tflite.computed_sizes import ComputedSizes, find_computed_sizes
 from harness.tflite.graph import EDGETPU, Graph, Tensor
 from harness.tflite.metadata import ENTRY, Metadata, read_metadata
 from harness.tflite.postprocess import PostProcess
+from harness.tflite.signed_reshapes import find_signed_reshapes
 from harness.tflite.tensor_info import TensorInfo
 
 
@@ -40,6 +41,8 @@ class ModelDescription:
         stated: Class names, task and normalization that the file's own metadata states.
         places: Which output of `TFLite_Detection_PostProcess` each output is; None for any other.
         computed_sizes: The operators whose outputs have a size that is known only while they run.
+        signed_reshapes: Names of int8 tensors that `find_signed_reshapes` finds.
+        retyped: For each output, the tensors that it is made from by changes of type alone, in that order.
     """
 
     path: Path
@@ -59,6 +62,8 @@ class ModelDescription:
     stated: Metadata
     places: tuple[int | None, ...] = ()
     computed_sizes: ComputedSizes = field(default_factory=ComputedSizes)
+    signed_reshapes: tuple[str, ...] = ()
+    retyped: tuple[tuple[TensorInfo, ...], ...] = ()
 
     @property
     def image_input(self) -> TensorInfo:
@@ -145,6 +150,11 @@ def describe_graph(graph: Graph, data: bytes, path: Path) -> ModelDescription:
         stated=read_metadata(data, graph.metadata.get(ENTRY, b"")),
         places=postprocess.places(graph),
         computed_sizes=find_computed_sizes(graph.primary),
+        signed_reshapes=find_signed_reshapes(graph.primary),
+        retyped=tuple(
+            tuple(_info(graph.primary.tensors[index]) for index in path[:-1])
+            for path in postprocess.retypings(graph)
+        ),
     )
 
 

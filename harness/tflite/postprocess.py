@@ -8,7 +8,7 @@ max_classes_per_detection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flatbuffers import flexbuffers
@@ -17,6 +17,7 @@ from harness.tflite.graph import POSTPROCESS, Graph, Operator, Subgraph
 
 MAX_OPTION_BYTES = 1 << 16
 _RETYPING = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST"})
+_MOST_RETYPINGS = 4
 
 
 @dataclass(frozen=True)
@@ -101,18 +102,24 @@ def places(graph: Graph) -> tuple[int | None, ...]:
     if found is None or found[0] is not graph.primary:
         return (None,) * len(graph.primary.outputs)
     own = {tensor: place for place, tensor in enumerate(found[1].outputs)}
+    return tuple(own.get(path[0]) for path in retypings(graph))
+
+
+def retypings(graph: Graph) -> tuple[tuple[int, ...], ...]:
+    """Return for each output of the model the tensors that changes of type alone make it from, itself the last."""
     producers = graph.primary.producers()
-    return tuple(own.get(_source(index, producers)) for index in graph.primary.outputs)
+    return tuple(tuple(_path(index, producers))[::-1] for index in graph.primary.outputs)
 
 
-def _source(index: int, producers: Mapping[int, Operator]) -> int:
-    """Follow a tensor back through at most two operators that only change its type."""
-    for _ in range(2):
+def _path(index: int, producers: Mapping[int, Operator]) -> Iterator[int]:
+    """Follow a tensor back through a few operators that only change its type."""
+    yield index
+    for _ in range(_MOST_RETYPINGS):
         producer = producers.get(index)
         if producer is None or producer.name not in _RETYPING or not producer.inputs:
-            break
+            return
         index = producer.inputs[0]
-    return index
+        yield index
 
 
 def output_shapes(options: PostProcess) -> tuple[tuple[int, ...], ...]:

@@ -12,6 +12,7 @@ from harness.tflite.known_faults import Versions, faults_of, faults_of_version, 
 from harness.tflite.model import describe
 from harness.tflite.tensor_info import TensorInfo
 from tests.support.fault_probes import ELSEWHERE, PROBES
+from tests.support.networks import FLOAT32, INT8, Network, detector
 from tests.support.paths import MODELS, REPOSITORY
 
 LITERT = "ai-edge-litert 2.3.0"
@@ -86,6 +87,44 @@ def test_class_numbers_that_their_scale_cuts_are_an_error_whatever_runs_them(rou
         (found,) = wrong(faults_of(rounded, runtime, 1, delegate))
         assert found.sentence.startswith("72 of 90 class numbers cannot be told from others")
         assert "holds class 18 as 17" in found.sentence
+
+
+def _behind_class_numbers(network, *steps):
+    """Let the class numbers of a network pass through operators that change their type; each (name, dtype, scale)."""
+    own = network.graph.outputs[1]
+    for at, (name, dtype, scale) in enumerate(steps):
+        made = network.tensor(f"classes{at}", [], dtype, scale=scale, zero_point=-128 if scale else 0)
+        network.graph.outputs[1] = network.operator(name, [network.graph.outputs[1]], [made])
+    assert network.graph.outputs[1] != own
+    return network.bytes()
+
+
+@pytest.mark.parametrize(("room", "wrong_ones"), [(17, 72), (89, 0)])
+def test_class_numbers_that_are_cut_inside_the_graph_are_found_though_the_output_is_float(
+    tmp_path, room, wrong_ones
+):
+    path = tmp_path / "inside.tflite"
+    steps = (("QUANTIZE", INT8, room / 255), ("DEQUANTIZE", FLOAT32, None))
+    path.write_bytes(_behind_class_numbers(detector(90), *steps))
+    facts = describe(path)
+    assert facts.outputs[1].dtype == "float32" and facts.places == (0, 1, 2, 3)
+    sentences = [one.sentence for one in wrong(faults_of(facts, LITERT, 1, "cpu"))]
+    assert len(sentences) == bool(wrong_ones)
+    for sentence in sentences:
+        assert sentence.startswith(f"{wrong_ones} of 90 class numbers")
+        assert "the int8 tensor 'classes0' before the output holds class 18 as 17" in sentence
+
+
+def test_the_reshape_that_an_npu_reads_as_unsigned_is_told_of_its_backend_alone(tmp_path):
+    network, path = Network(), tmp_path / "five.tflite"
+    source = network.input([1, 2, 4, 5, 4], INT8, "anchors", scale=0.008, zero_point=-62)
+    network.graph.outputs = [network.reshape(source, [1, 40, 4], "flat")]
+    path.write_bytes(network.bytes())
+    facts = describe(path)
+    runtime = "ai-edge-litert 2.3.0 with onnxruntime-qnn 2.7.0, QNN v2.51.0"
+    (found,) = faults_of(facts, runtime, 1, "npu")
+    assert found.fault.name == "signed-reshape-off-by-128" and "('anchors')" in found.sentence
+    assert not list(faults_of(facts, LITERT, 1, "npu")) and not list(faults_of(facts, runtime, 1, "cpu"))
 
 
 @pytest.mark.parametrize(

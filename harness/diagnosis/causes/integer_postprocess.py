@@ -12,8 +12,9 @@ from harness.diagnosis.runs.model_pair import ComparedModel
 from harness.diagnosis.runs.scratch import scratch_folder
 from harness.edit.graph import Plan, apply
 from harness.tflite import postprocess
-from harness.tflite.fault_conditions import changed_classes, class_output
+from harness.tflite.fault_conditions import rounded_classes
 from harness.tflite.reader import read_bytes
+from harness.tflite.tensor_info import TensorInfo
 
 CAUSE = "integer-postprocess"
 
@@ -30,13 +31,14 @@ def examine(evidence: Evidence) -> Finding | None:
     grade = grade_cause(trial.difference, evidence, seen=True)
     if grade is None:
         return None
-    coarsest = max(info.scale or 0.0 for info in model.description.outputs)
-    cut = _changed_classes(model)
+    stored = _stored(model)
+    coarsest = max(info.scale or 0.0 for info in stored)
+    _, cut = rounded_classes(model.description) or (None, {})
     return Finding(
         CAUSE,
         grade.confidence,
         grade.rule,
-        f"the outputs of TFLite_Detection_PostProcess are rounded to {model.description.outputs[0].dtype} (steps of "
+        f"the outputs of TFLite_Detection_PostProcess are rounded to {stored[0].dtype} (steps of "
         f"{coarsest:.3g}){_in_words(cut)}, though its kernel gives float32 only; left in float, "
         f"{gain_text(trial.difference)}",
         (
@@ -50,10 +52,11 @@ def examine(evidence: Evidence) -> Finding | None:
     )
 
 
-def _changed_classes(model: ComparedModel) -> dict[int, int]:
-    """Return class number → what it is read back as, where its scale does not hold it."""
-    tensor, options = class_output(model.description), model.description.postprocess
-    return {} if tensor is None or options is None else changed_classes(tensor, options.num_classes)
+def _stored(model: ComparedModel) -> list[TensorInfo]:
+    """Return the integers among what the outputs are made from, and among them."""
+    facts = model.description
+    ways = [(*way, output) for way, output in zip(facts.retyped, facts.outputs, strict=True)]
+    return [info for way in ways for info in way if info.dtype != "float32"]
 
 
 def _in_words(cut: dict[int, int]) -> str:
@@ -69,10 +72,7 @@ def float_outputs(model: ComparedModel) -> dict[str, int] | None:
     found = postprocess.find(model.graph)
     places = postprocess.places(model.graph)
     graph = model.graph.primary
-    rounded = [
-        i for i, place in zip(graph.outputs, places, strict=True) if graph.tensors[i].dtype != "float32"
-    ]
-    if found is None or None in places or not rounded:
+    if found is None or None in places or not _stored(model):
         return None
     own = [found[1].outputs[place] for place in places if place is not None]
     return {graph.tensors[index].name or f"output{k}": index for k, index in enumerate(own)}
