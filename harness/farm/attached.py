@@ -23,7 +23,7 @@ from harness.drivers.base import Device, DeviceInfo, DeviceState
 from harness.drivers.registry import open_device
 from harness.errors import HarnessError
 from harness.farm.wire import Offer
-from harness.profiles import Profile, list_profiles
+from harness.profiles import EMULATORS, Profile, list_profiles
 from harness.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
@@ -125,8 +125,10 @@ class DriverDeviceFinder:
                 yield phone.name, profiles[0] if profiles else None
         for text in self._named:
             for profile in self._resolve(resolve_devices, text):
-                self._named_ones.add(profile.name)
-                yield profile.name, profile
+                emulated = profile.data.connection.kind in EMULATORS  # the same chip on any host
+                name = f"{profile.name}@{self._host}" if emulated else profile.name
+                self._named_ones.add(name)
+                yield name, profile
 
     def _resolve(self, resolve: Callable[[str, Workspace], list[Profile]], text: str) -> list[Profile]:
         try:
@@ -167,7 +169,9 @@ def make_offer(name: str, profile: Profile, info: DeviceInfo, host: str) -> Offe
 
 
 def kinds_of(profile: Profile, info: DeviceInfo) -> tuple[str, ...]:
-    """Return the kinds of a device: the names of its profile and model, `local-cpu`, `edgetpu`."""
+    """Return the kinds of a device: the names of its profile and model, `local-cpu`, `edgetpu`; an emulator's name."""
+    if profile.data.connection.kind in EMULATORS:
+        return (profile.name,)
     own = [slug(profile.origin.stem)]
     if info.is_computer:
         own.append(LOCAL_KIND)

@@ -13,7 +13,7 @@ from harness.farm.hosts import HostAnswer
 from harness.farm.wire import Offer
 from harness.profiles import Profile
 
-ANY = "any:"
+ANY, EMULATED = "any:", "emulator:"
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def usable_offers(hosts: Sequence[HostAnswer]) -> tuple[Offer, ...]:
 def _unknown(text: str, offers: Sequence[Offer]) -> list[PlannedDevice]:
     kinds = {f"{ANY}{kind}" for offer in offers for kind in offer.kinds}
     hint = "`harness devices --scheduler ADDRESS` lists the farm."
+    if text.removeprefix(ANY).startswith(EMULATED):
+        hint = f"A host offers it with `harness worker ADDRESS --device {text.removeprefix(ANY)}`."
     raise UnknownNameError(
         "device", text, {ALL_ANDROID, *kinds, *(offer.name for offer in offers)}, hint=hint
     )

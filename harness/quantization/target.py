@@ -250,19 +250,25 @@ def _emulate(job: Job, target: Target, group: Group, observer: Observer) -> None
 def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
     """Return what to ship, marked in its row, and the rule in words.
 
-    Of those that lose no more than `MOST_LOST` of mAP against the float model (`_lost`): where
-    this computer's CPU is the target the smallest of those that are as fast as the fastest but for `AS_FAST`; elsewhere
-    the one of which least is left to the CPU, in the fewest partitions, and the smallest of those.
+    Of those that lose no more than `MOST_LOST` of mAP against the float model (`_lost`): where this computer's CPU is
+    the target the smallest of those that are as fast as the fastest but for `AS_FAST`; elsewhere, of those of which the
+    target takes anything, the one of which least is left to the CPU, in the fewest partitions, the smallest of those,
+    and of files of one size the most accurate.
     """
     lost = [_lost(row, rows[0]) for row in rows]
     if lost[0] is None:
         return None, "nothing to ship is named: the float model itself has no mAP here"
     good = [
-        row
+        (row, less)
         for row, less in zip(rows, lost, strict=True)
         if less is not None and less <= MOST_LOST + _ROUNDING
     ]
-    chosen = min(_fastest(good), key=_size) if target.on_cpu else min(good, key=_by_what_is_left)
+    if not target.on_cpu:
+        good = [pair for pair in good if pair[0]["taken"] != 0] or good
+    if target.on_cpu:
+        chosen = min(_fastest([row for row, _ in good]), key=_size)
+    else:
+        chosen, _ = min(good, key=lambda pair: (_by_what_is_left(pair[0]), pair[1]))
     chosen["ship"] = True
     best = f"the one of which {target.name} leaves least, in the fewest parts, and the smallest of those"
     if target.on_cpu:

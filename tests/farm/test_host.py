@@ -12,17 +12,21 @@ from harness.bench.engines import prepared
 from harness.bench.engines.base import DatasetInference, ProfiledOperators, TimedProcess
 from harness.drivers.fake import FakeDevice
 from harness.drivers.local import LocalDevice
-from harness.errors import DeviceLostError, MeasurementError
+from harness.errors import DeviceLostError, MeasurementError, UnknownNameError, UsageError
 from harness.farm.attached import AttachedDevice, DriverDeviceFinder, kinds_of, make_offer, slug
 from harness.farm.cells import Catalog, images_for_timing, make_subject
 from harness.farm.engine import FarmEngine
 from harness.farm.host import Host
+from harness.farm.names import find_devices
 from harness.farm.shards import Shards
 from harness.farm.wire import Envelope, HostDescription, Result, Step, Tools, decode, encode
 from harness.profiles import Connection, DeviceProfile, Profile
 from harness.records.records import DelegateFacts, OperatorTime, ProcessFacts
 from harness.worker.results import OutputCheck
 from harness.workspace import Workspace
+from tests.support.npu import install_stand_in
+
+CHIP = "emulator:qualcomm-SM8650"
 
 
 class Scripted:
@@ -260,6 +264,23 @@ def test_this_host_offers_its_computer_under_its_own_name_and_no_tpu_that_is_not
     assert found["local@rack3"].offer.kinds == ("local", "local-cpu")
     assert not any(name.startswith("coral") for name in found)
     assert finder.find_attached(found, ())["local@rack3"] is found["local@rack3"]
+
+
+def test_an_emulator_of_a_chip_is_offered_by_each_host_that_was_told_to_and_is_one_kind(
+    repository, tmp_path, monkeypatch
+):
+    install_stand_in(tmp_path / "packages", monkeypatch)
+    offers = []
+    for host in ("rack3", "rack4"):
+        found = DriverDeviceFinder(host, Workspace(repository), [CHIP]).find_attached({}, ())
+        offers.append(found[f"{CHIP}@{host}"].offer)
+        assert offers[-1].kinds == (CHIP,)
+    ((one,), (either,)) = (find_devices(CHIP, offers[:1]), find_devices(f"any:{CHIP}", offers))
+    assert one.name == f"{CHIP}@rack3" and len(either.offers) == 2
+    with pytest.raises(UsageError, match=f"name one, or any:{CHIP}"):
+        find_devices(CHIP, offers)
+    with pytest.raises(UnknownNameError, match="harness worker ADDRESS --device emulator:qualcomm-SM8550"):
+        find_devices("emulator:qualcomm-SM8550", offers)
 
 
 def test_kinds_are_the_profile_the_model_and_accelerators():

@@ -54,6 +54,17 @@ def test_elsewhere_the_one_of_which_most_is_taken_in_the_fewest_parts():
     assert choose(rows, find_target("qualcomm-sm8650"))[0]["model"] == "int8"
 
 
+def test_what_the_target_refuses_whole_is_not_counted_and_of_one_size_the_more_accurate_is_shipped():
+    rows = [
+        row("float", 400, 0.62, emulated=0.62),
+        row("weight-only", 170, 0.62, taken=0, partitions=0),
+        row("int8-mse", 195, 0.62, emulated=0.617),
+        row("int8", 195, 0.62, emulated=0.619),
+    ]
+    chosen, why = choose(rows, find_target("qualcomm-sm8650"))
+    assert chosen["model"] == "int8" and "of 3 that lose at most 0.01" in why
+
+
 def test_what_was_not_emulated_is_held_against_the_float_model_on_the_same_processor():
     rows = [
         row("float", 400, 0.60, emulated=0.55),
