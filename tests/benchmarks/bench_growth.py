@@ -24,7 +24,7 @@ from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.pixel_values import values_by
 from harness.detectors.nms import NmsSettings, suppress
-from harness.rows.frame import load_results
+from harness.rows.reading import read_rows
 from tests.benchmarks.bench_html import write_run
 from tests.benchmarks.bench_metrics import make_data
 from tests.support.paths import REPOSITORY
@@ -107,14 +107,14 @@ def evaluation(n_images: int) -> Callable[[], object]:
 
 
 def report(n_cells: int) -> Callable[[], object]:
-    """The rows of so many cells in runs of a few, from records and samples, with no summaries kept."""
+    """The rows of so many cells in runs of a few, from records and samples, with no rows kept."""
     place = kept_folder()
     for number in range(n_cells // CELLS_A_RUN):
         write_run(place / "results" / f"20261121-{number:06d}-abcd", CELLS_A_RUN)
 
     def read() -> object:
         os.environ["HARNESS_CACHE"] = str(kept_folder())
-        return load_results(place / "results")
+        return read_rows([place / "results"])
 
     return read
 
@@ -132,7 +132,7 @@ PARTS = {
     "pixels to values, rows": (pixels, 300),
     "NMS, boxes of 80 classes": (suppression, 2_500),
     "evaluation of files, images": (evaluation, 200),
-    "report, cells": (report, 100),
+    "report, cells": (report, 300),
 }
 
 
