@@ -26,6 +26,8 @@ OnLine = Callable[[str], None]
 """Called with each line of standard output as it arrives, without its line end."""
 OnEvent = Callable[[dict[str, Any]], None]
 RECORD_SEPARATOR = "\x1e"
+SILENCE_S, MOST_WAITS = 5.0, 24
+"""How long the streams of a process that ended may be silent until nothing more is expected, and how often."""
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,20 @@ def wait_for(
         # Also on Ctrl-C, and also what the command itself left behind: nothing of it may run on.
         child.kill_group()
         child.wait()
-        for reader in readers:
-            reader.join(5.0)
+        for reader, lines in zip(readers, (output, errors), strict=True):
+            hear_out(reader, lines)
     return Completed(
         argv, child.returncode, "".join(output), "".join(errors), time.monotonic() - begin, timed_out
     )
+
+
+def hear_out(reader: threading.Thread, lines: list[str]) -> None:
+    """Wait until all is read that was written; what holds a stream open and says nothing more is not waited for."""
+    for _ in range(MOST_WAITS):
+        heard = len(lines)
+        reader.join(SILENCE_S)
+        if not reader.is_alive() or len(lines) == heard:
+            return
 
 
 def _reader(stream: IO[str] | None, lines: list[str], on_line: OnLine | None) -> threading.Thread:

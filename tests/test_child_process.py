@@ -75,3 +75,33 @@ def test_a_python_that_cannot_be_started_is_named(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(JobError, match="cannot start '/nowhere/python'"):
         ask("told", timeout_s=1)
+
+
+class Reading:
+    """A reader of a stream that is through after so many waits, and has a line more after each of the first."""
+
+    def __init__(self, lines, n_waits, n_lines):
+        self.lines, self.left, self.n_lines, self.n_waited = lines, n_waits, n_lines, 0
+
+    def join(self, timeout):
+        self.n_waited += 1
+        self.left -= 1
+        if self.n_waited <= self.n_lines:
+            self.lines.append("a line")
+
+    def is_alive(self):
+        return self.left > 0
+
+
+def test_a_process_that_ended_is_heard_out_however_slowly():
+    lines = []
+    child_process.hear_out(Reading(lines, n_waits=7, n_lines=7), lines)
+    assert len(lines) == 7
+
+
+def test_a_stream_that_somebody_holds_open_is_waited_for_while_something_is_said_and_not_for_ever():
+    silent, talkative = Reading([], 99, 3), Reading([], 99, 99)
+    for reader in (silent, talkative):
+        child_process.hear_out(reader, reader.lines)
+    assert silent.n_waited == 4
+    assert talkative.n_waited == child_process.MOST_WAITS
