@@ -130,12 +130,29 @@ class Preparation:
 
     def prepare(self, image: Image.Image) -> tuple[Tensor, Geometry]:
         """Resize an RGB image and turn it into the input tensor."""
-        pixels, geometry = self._pixels(image)
-        return self._in_order(pixels if self._values is None else self._values(pixels)), geometry
+        pixels, geometry = self._place(image)
+        return self.of_placed(pixels), geometry
+
+    def load_placed(self, image: ImageFile | Path) -> tuple[npt.NDArray[np.uint8], Geometry]:
+        """Decode and resize one image file, and no more: pixels [H, W, 3] in RGB that `of_placed` goes on with.
+
+        Raises:
+            UnreadableImageError: It is not an image that can be decoded.
+        """
+        pixels, geometry = self._place(read_image(image))
+        return pixels, geometry.of_size(image.size if isinstance(image, ImageFile) else None)
+
+    def of_placed(self, pixels: npt.NDArray[np.uint8]) -> Tensor:
+        """Turn pixels that were placed with the same sizes, filling and method into the input tensor."""
+        pixels = self._in_channels(pixels)
+        return self._in_order(pixels if self._values is None else self._values(pixels))
 
     def _pixels(self, image: Image.Image) -> tuple[npt.NDArray[np.uint8], Geometry]:
         pixels, geometry = self._place(image)
-        return pixels[:, :, ::-1] if self.spec.channels == "bgr" else pixels, geometry
+        return self._in_channels(pixels), geometry
+
+    def _in_channels(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        return pixels[:, :, ::-1] if self.spec.channels == "bgr" else pixels
 
     def _in_order(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Put channels where the model has them, and add the batch of 1."""

@@ -27,6 +27,7 @@ from harness.diagnosis.diagnose import Case, gather
 from harness.diagnosis.layers import tensors
 from harness.diagnosis.layers.matching import match_tensors
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
+from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.recognize.find import find_model
 from harness.workspace import find_workspace
 
@@ -90,11 +91,10 @@ def work(name, what, data, n_images):
         dataset = find_dataset(data / "coco50")
         graphs = [model.graph for model in pair.models]
         compared = tensors.comparable(match_tensors(*graphs), *(graph.primary for graph in graphs))
-        images = [image.path for image in dataset.images]
-        images = (images * -(-n_images // len(images)))[:n_images]
+        images = (dataset.images * -(-n_images // len(dataset.images)))[:n_images]
         begin, begin_cpu = time.perf_counter(), time.process_time()
         if what == "tensors":
-            sums = tensors.compare(pair, compared, images, lambda *_: None)
+            sums = tensors.compare(pair, compared, images, PreparedInputs(), lambda *_: None)
             note = f"{len(compared)} tensors, {sums.n_images} images"
         else:
             evidence = gather(Case(pair, dataset))

@@ -44,9 +44,9 @@ def compare_layers(pair: ModelPair, runs: Runs, n_images: int) -> Layers | None:
         return None
     n_values = sum(found.first.tensor.n_elements for found in pairs)
     n_images = min(n_images, max(LEAST_IMAGES, MOST_VALUES // max(n_values, 1)))
-    images = [image.file for image in runs.dataset.images[:n_images]]
+    images = runs.dataset.images[:n_images]
     try:
-        sums = tensors.compare(pair, pairs, images, runs.on_step)
+        sums = tensors.compare(pair, pairs, images, runs.inputs, runs.on_step)
     except JobError:
         if wrong_scales(after):
             return None  # the builtin kernels refuse such a file; the cause of that name says why

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy.image_files import ImageFile, UnreadableImageError
+from harness.accuracy.dataset import ImageEntry
+from harness.accuracy.image_files import UnreadableImageError
 from harness.accuracy.interpreters import Pool
-from harness.accuracy.prepare import Preparation
 from harness.delegates import CPU_REFERENCE
 from harness.diagnosis.layers.layers import Layer, TensorPair
 from harness.diagnosis.runs.engines import Engines
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
+from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.diagnosis.runs.runs import OnStep
 from harness.errors import JobError
 from harness.runtime import RuntimeMissingError, load_runtime, make_interpreter, without_chatter
@@ -193,7 +194,11 @@ class _Comparer:
 
 
 def compare(
-    pair: ModelPair, pairs: Sequence[ComparablePair], images: Sequence[ImageFile], on_step: OnStep
+    pair: ModelPair,
+    pairs: Sequence[ComparablePair],
+    images: Sequence[ImageEntry],
+    inputs: PreparedInputs,
+    on_step: OnStep,
 ) -> Sums:
     """Run both models over images and sum up the differences of the paired tensors.
 
@@ -201,6 +206,7 @@ def compare(
         pair: The two models; both run in this process.
         pairs: The tensors to compare.
         images: As they are annotated; those that cannot be read are left out.
+        inputs: Pictures that were prepared before.
         on_step: Called with the progress.
 
     Raises:
@@ -208,7 +214,7 @@ def compare(
     """
     assert pair.float is not None
     models = (pair.float, pair.quantized)
-    preparations = [Preparation(model.card.input, model.description.image_input) for model in models]
+    preparations = [inputs.of(model.card.input, model.description.image_input) for model in models]
     engines = Engines(threads=_threads(models, Engines().threads))
     benches = [
         _Comparer((Reader(models[0].file), Reader(models[1].file)), Sums.empty(pairs))
@@ -216,16 +222,16 @@ def compare(
     ]
     pool = Pool(benches)
 
-    def work(file: ImageFile) -> None:
+    def work(image: ImageEntry) -> None:
         try:
-            inputs = [preparation.load(file)[0] for preparation in preparations]
+            fed = [preparation.load(image)[0] for preparation in preparations]
         except UnreadableImageError:
             return
         try:
             with pool.lend() as bench:
-                _add(bench, pairs, inputs)
+                _add(bench, pairs, fed)
         except (RuntimeError, ValueError) as error:
-            raise JobError(f"{file.path.name}: the tensors could not be compared: {error}") from error
+            raise JobError(f"{image.path.name}: the tensors could not be compared: {error}") from error
 
     for done, _ in enumerate(engines.map(work, images), 1):
         on_step(done, len(images), "comparing tensors")

@@ -87,6 +87,7 @@ class Runs:
         on_step: Called with the progress.
         budget: Bytes of raw outputs that may still be kept.
         further_budget: Bytes of further outputs that may still be kept.
+        inputs: Pictures that were prepared before.
         halves: APs of halves of the images that were evaluated before.
     """
 
@@ -96,7 +97,7 @@ class Runs:
     budget: int = OUTPUT_BUDGET
     further_budget: int = FURTHER_BUDGET
     _engines: Engines = field(default_factory=Engines, repr=False)
-    _inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
+    inputs: PreparedInputs = field(default_factory=PreparedInputs, repr=False)
     _described: dict[tuple[Path, int | None], ModelDescription] = field(default_factory=dict, repr=False)
     kept: dict[tuple[Any, ...], dict[int, ImageOutputs]] = field(default_factory=dict, repr=False)
     halves: Known = field(default_factory=dict, repr=False)
@@ -234,7 +235,7 @@ class Runs:
             raise UsageError(
                 f"{changed.place}: only a side that runs in this process has raw outputs to read"
             )
-        inputs = self._inputs.of(changed.source.card.input, changed.description.image_input)
+        inputs = self.inputs.of(changed.source.card.input, changed.description.image_input)
         # Another file is tried once; its outputs would take the room of those that are needed again and again.
         once = changed.change.file is not None
         kept = {} if once else self.kept.setdefault(changed.key, {})

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+from harness.accuracy.dataset import find_dataset
 from harness.diagnosis.layers.layers import TensorPair
 from harness.diagnosis.layers.matching import match_tensors
 from harness.diagnosis.layers.tensors import (
@@ -18,6 +19,7 @@ from harness.diagnosis.layers.tensors import (
     to_layers,
 )
 from harness.diagnosis.runs.model_pair import ModelPair, load_model
+from harness.diagnosis.runs.prepared_inputs import PreparedInputs
 from harness.recognize.find import find_model
 from harness.tflite.graph import Quantization, Tensor
 from harness.workspace import find_workspace
@@ -131,8 +133,8 @@ def test_a_real_model_s_figures_are_those_of_a_plain_second_reading(repository):
     pair = ModelPair(load_model("float", models[0]), load_model("quantized", models[1]))
     graphs = [model.graph for model in pair.models]
     pairs = comparable(match_tensors(*graphs), *(graph.primary for graph in graphs))
-    images = sorted((repository / "models/shapes/dataset").rglob("*.jpg"))[:2]
-    layers = list(to_layers(pairs, compare(pair, pairs, images, lambda *_: None)))
+    images = find_dataset(repository / "models/shapes/dataset").images[:2]
+    layers = list(to_layers(pairs, compare(pair, pairs, images, PreparedInputs(), lambda *_: None)))
 
     from PIL import Image
 
@@ -150,8 +152,10 @@ def test_a_real_model_s_figures_are_those_of_a_plain_second_reading(repository):
         :6
     ]
     signal, noise = np.zeros(len(chosen)), np.zeros(len(chosen))
-    for path in images:
-        pixels = np.asarray(Image.open(path).convert("RGB").resize((144, 144), Image.Resampling.BILINEAR))
+    for image in images:
+        pixels = np.asarray(
+            Image.open(image.path).convert("RGB").resize((144, 144), Image.Resampling.BILINEAR)
+        )
         feeds = [((pixels - 127.5) / 127.5).astype(np.float32)[None], pixels[None]]
         for reader, feed in zip(readers, feeds, strict=True):
             reader.set_tensor(reader.get_input_details()[0]["index"], feed)

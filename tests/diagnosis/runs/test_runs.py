@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from harness.accuracy.annotations import read_annotations
 from harness.accuracy.dataset import find_dataset
+from harness.accuracy.prepare import Preparation
 from harness.bench.request import Request
 from harness.detectors.heads import HeadDecoder
 from harness.diagnosis.runs.changes import Change
 from harness.diagnosis.runs.model_pair import Place, load_model
-from harness.diagnosis.runs.prepared_inputs import PreparedInputs
+from harness.diagnosis.runs.prepared_inputs import BUDGET, PreparedInputs
 from harness.diagnosis.runs.runs import Runs
 from harness.edit.cut import cut, lay_open
 from harness.errors import JobError, ModelError, UsageError
@@ -138,13 +139,21 @@ def test_an_inference_of_a_model_that_is_laid_open_serves_detections_and_heads(
 
 def test_prepared_inputs_are_kept_for_models_that_are_fed_the_same(repository, dataset):
     inputs, image = PreparedInputs(), dataset.images[0]
-    specs = [(model.card.input, model.description.image_input) for model in models_of(repository)]
-    first, again = (inputs.of(*specs[0]).load(image)[0] for _ in range(2))
-    assert first is again and not first.flags.writeable
-    assert inputs.of(*specs[1]).load(image)[0] is not first
-    poor = PreparedInputs(budget=first.nbytes - 1)
-    once, anew = (poor.of(*specs[0]).load(image)[0] for _ in range(2))
-    assert once is not anew and np.array_equal(once, anew) and np.array_equal(once, first)
+    models = models_of(repository)
+    specs = [(model.card.input, model.description.image_input) for model in models]
+    specs += [
+        (replace(specs[0][0], channels="bgr"), specs[0][1]),
+        (replace(specs[0][0], mean=(1, 2, 3)), specs[0][1]),
+    ]
+    for kept in (inputs, PreparedInputs(budget=0)):
+        for spec, info in specs:
+            found, geometry = kept.of(spec, info).load(image)
+            expected, place = Preparation(spec, info).load(image.file)
+            assert np.array_equal(found, expected) and found.dtype == expected.dtype and geometry == place
+    assert inputs.budget == BUDGET - 144 * 144 * 3
+    other = replace(specs[0][0], method="tf-bilinear")
+    inputs.of(other, specs[0][1]).load(image)
+    assert inputs.budget == BUDGET - 2 * 144 * 144 * 3
 
 
 def models_of(repository):
