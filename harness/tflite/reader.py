@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import flatbuffers.table
+
 from harness.errors import ModelError, cannot_read
 from harness.paths import content_of, exists, is_file, is_folder
 from harness.tflite import schema
@@ -118,6 +120,35 @@ def _check_magic(data: bytes, path: Path) -> None:
     )
 
 
+_SIGNED, _SHORT = struct.Struct("<i"), struct.Struct("<H")
+
+
+class _Table(flatbuffers.table.Table):  # type: ignore[misc]
+    """A table that looks once for the list of where its fields are: the library does so for every field anew."""
+
+    __slots__ = ("_end", "_fields")
+
+    def __init__(self, data: bytes, place: int) -> None:
+        super().__init__(data, place)
+        self._fields = place - _SIGNED.unpack_from(data, place)[0]
+        if self._fields < 0:
+            raise ValueError(f"a table's list of fields would begin at {self._fields}")
+        self._end = _SHORT.unpack_from(data, self._fields)[0]
+
+    def Offset(self, vtable_offset: int) -> int:  # noqa: N802 - the library's name
+        """Return where a field is, from the table's beginning; 0 for one that it does not have."""
+        if vtable_offset >= self._end:
+            return 0
+        return int(_SHORT.unpack_from(self.Bytes, self._fields + vtable_offset)[0])
+
+
+def _quick(accessor: Any) -> Any:
+    """Let an accessor of the schema's classes look for its table's list of fields once."""
+    if accessor is not None:
+        accessor._tab = _Table(accessor._tab.Bytes, accessor._tab.Pos)
+    return accessor
+
+
 class _Reader:
     """Reader of one file, with a budget for all that it reads."""
 
@@ -126,7 +157,7 @@ class _Reader:
         self.tables_left = min(MAX_TABLES, len(data) // 8)
         self.content_left = len(data) + _CONTENT_ALLOWANCE
         classes = schema.load()
-        self.model = classes.Model.GetRootAs(data, 0)
+        self.model = _quick(classes.Model.GetRootAs(data, 0))
         self.dtypes = schema.enum_names(classes.TensorType)
         self.builtins = schema.enum_names(classes.BuiltinOperator)
         self.custom_code = classes.BuiltinOperator.CUSTOM
@@ -155,7 +186,7 @@ class _Reader:
     def tables(self, n: int, get: Callable[[int], Any], read: Callable[[int, Any], Any]) -> tuple[Any, ...]:
         """Read a vector of tables; its length is charged to the budget before the first is read."""
         self.charge_tables(n)
-        return tuple(read(index, get(index)) for index in range(n))
+        return tuple(read(index, _quick(get(index))) for index in range(n))
 
     def charge_tables(self, n: int) -> None:
         self.tables_left -= n
@@ -243,7 +274,7 @@ class _Reader:
             shape=shape,
             signature=signature if len(signature) == len(shape) else shape,
             dtype=self.dtypes.get(value, f"type-{value}").lower(),
-            quantization=self.quantization(table.Quantization()),
+            quantization=self.quantization(_quick(table.Quantization())),
             buffer=buffer,
             constant=self.has_data(buffer) and not table.IsVariable(),
         )
@@ -268,7 +299,7 @@ class _Reader:
 
     def buffer(self, index: int) -> memoryview:
         """Return a view of a buffer's bytes: inside the flatbuffer, or behind it in files above 2 GB."""
-        table = self.model.Buffers(index)
+        table = _quick(self.model.Buffers(index))
         values = table.DataAsNumpy()
         if not isinstance(values, int):
             return memoryview(values)
