@@ -10,3 +10,11 @@ def workshop(tmp_path_factory, repository):
     from tests.support.faults.workshop import Workshop
 
     return Workshop(tmp_path_factory.mktemp("faults"), repository)
+
+
+@pytest.fixture(scope="session")
+def scenes():
+    """What the cases of the fault library have in common."""
+    from tests.support.examining import Scenes
+
+    return Scenes()

@@ -53,11 +53,11 @@ def test_the_written_card_finds_the_written_model(attempts):
     assert describe(model.file).quantization.startswith(("full-integer", "mixed"))
 
 
-def test_files_of_the_user_are_left_as_they_are(workshop, tmp_path):
+def test_files_of_the_user_are_left_as_they_are(workshop, scenes, tmp_path):
     fault = library.BUNDLED["one_detection"](workshop)
     files = [fault.reference, fault.broken, load_card(fault.reference).file, load_card(fault.broken).file]
     hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    (attempt,) = carry_out(examined(fault, 20).diagnosis, tmp_path / "try")
+    (attempt,) = carry_out(examined(fault, 20, scenes=scenes).diagnosis, tmp_path / "try")
     assert hashes == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     assert all(tmp_path in file.parents for file in attempt.files)
     assert describe(load_card(attempt.files[0]).file).postprocess.max_detections == 50
@@ -73,9 +73,9 @@ def test_a_place_with_something_in_it_is_refused(case, tmp_path):
     check_folder(tmp_path / "new")
 
 
-def test_a_remedy_that_fails_takes_the_others_not_down(workshop, tmp_path):
+def test_a_remedy_that_fails_takes_the_others_not_down(workshop, scenes, tmp_path):
     """Cutting PostProcess twice fails the second time; the finding behind it is tried all the same."""
-    diagnosis = examined(library.BUNDLED["integer_outputs"](workshop), 20).diagnosis
+    diagnosis = examined(library.BUNDLED["integer_outputs"](workshop), 20, scenes=scenes).diagnosis
     cut = diagnosis.findings[0]
     assert isinstance(cut.remedy.fix, CutPostProcess)
     tried = carry_out(replace(diagnosis, findings=(cut, replace(cut, cause="again"))), tmp_path / "try")
@@ -83,9 +83,9 @@ def test_a_remedy_that_fails_takes_the_others_not_down(workshop, tmp_path):
     assert tried[1].difference is None and "could not be carried out" in tried[1].sentence
 
 
-def test_what_does_harm_is_dropped(workshop, tmp_path):
+def test_what_does_harm_is_dropped(workshop, scenes, tmp_path):
     """A card one label off, on top of a right one."""
-    diagnosis = examined(library.BUNDLED["label_less"](workshop), 20).diagnosis
+    diagnosis = examined(library.BUNDLED["label_less"](workshop), 20, scenes=scenes).diagnosis
     right = diagnosis.findings[0]
     card = right.remedy.fix.card
     worse = with_entries(card, labels=with_entries(card.labels, offset=2))
@@ -97,9 +97,9 @@ def test_what_does_harm_is_dropped(workshop, tmp_path):
     assert "dropped" in tried[1].sentence and tried[1].difference.high < 0
 
 
-def test_advice_alone_is_not_tried(workshop, tmp_path):
+def test_advice_alone_is_not_tried(workshop, scenes, tmp_path):
     """Without a float model a shared scale can only be told."""
     fault = replace(library.BUNDLED["joined_heads"](workshop), reference=None)
-    diagnosis = examined(fault, 20).diagnosis
+    diagnosis = examined(fault, 20, scenes=scenes).diagnosis
     assert diagnosis.findings[0].cause == "shared-output-scale"
     assert carry_out(diagnosis, tmp_path / "try") == ()

@@ -24,9 +24,9 @@ def broken(name, workshop) -> Fault:
 
 
 @pytest.mark.parametrize("name", library.BUNDLED)
-def test_the_true_cause_is_among_the_first_three(workshop, name):
+def test_the_true_cause_is_among_the_first_three(workshop, scenes, name):
     fault = broken(name, workshop)
-    result = examined(fault, None if name in SUBTLE else IMAGES, layer_images=12)
+    result = examined(fault, None if name in SUBTLE else IMAGES, layer_images=12, scenes=scenes)
     found[name] = result.rank
     named = [finding.cause for finding in result.diagnosis.findings]
     if name == "threads_lose_classes" and not named:
@@ -43,8 +43,8 @@ def test_the_true_cause_is_the_first_in_nine_of_ten(workshop):
     assert first >= 0.9 * len(found), found
 
 
-def test_what_is_named_first_is_measured_and_its_gain_is_what_was_lost(workshop):
-    result = examined(broken("one_detection", workshop), IMAGES)
+def test_what_is_named_first_is_measured_and_its_gain_is_what_was_lost(workshop, scenes):
+    result = examined(broken("one_detection", workshop), IMAGES, scenes=scenes)
     loss, gain = result.diagnosis.evidence.loss.difference, result.diagnosis.findings[0].gain
     assert gain.difference == pytest.approx(-loss.difference, abs=0.01)
     assert gain.low > 0
@@ -52,16 +52,16 @@ def test_what_is_named_first_is_measured_and_its_gain_is_what_was_lost(workshop)
 
 
 @pytest.mark.parametrize("name", library.HEALTHY)
-def test_on_a_healthy_pair_nothing_is_claimed(workshop, name):
-    result = examined(library.HEALTHY[name](workshop), IMAGES)
+def test_on_a_healthy_pair_nothing_is_claimed(workshop, scenes, name):
+    result = examined(library.HEALTHY[name](workshop), IMAGES, scenes=scenes)
     claimed = [finding for finding in result.diagnosis.findings if finding.confidence != "possible"]
     assert not claimed
 
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize("name", QUICK_SHARED)
-def test_the_cause_is_found_in_a_real_model(workshop, shared_data, name):
-    result = examined(library.SHARED[name](workshop), 25)
+def test_the_cause_is_found_in_a_real_model(workshop, scenes, shared_data, name):
+    result = examined(library.SHARED[name](workshop), 25, scenes=scenes)
     assert result.rank == 1, [finding.cause for finding in result.diagnosis.findings]
 
 

@@ -1,6 +1,7 @@
 """Diagnose a case of the fault library: what the command does, without the parts that no cause looks at."""
 
 from dataclasses import dataclass
+from functools import cache
 from time import perf_counter
 
 from harness.accuracy.annotations import read_annotations
@@ -30,13 +31,33 @@ class Examined:
     seconds: float
 
 
-def examined(fault, limit=None, layer_images=20) -> Examined:
-    """Gather the evidence of a case, without the float side where the case has none, and rank its causes."""
+class Scenes:
+    """What many cases have in common, so that it is done once: data sets, float models and what these detect."""
+
+    def __init__(self):
+        self.runs = cache(_runs)
+        self.reference = cache(_reference)
+
+
+def _runs(folder, limit) -> Runs:
+    dataset = find_dataset(folder).limited(limit)
+    return Runs(dataset, read_annotations(dataset.annotations))
+
+
+def _reference(path):
+    return load_model("float", _model(path))
+
+
+def examined(fault, limit=None, layer_images=20, scenes=None) -> Examined:
+    """Gather the evidence of a case, without the float side where the case has none, and rank its causes.
+
+    `scenes` are those of other cases; without them nothing is known beforehand, and the seconds are those of a user.
+    """
     begin = perf_counter()
-    dataset = find_dataset(fault.dataset).limited(limit)
-    truth = read_annotations(dataset.annotations)
-    runs = Runs(dataset, truth)
-    reference = None if fault.reference is None else load_model("float", _model(fault.reference))
+    scenes = scenes or Scenes()
+    runs = scenes.runs(fault.dataset, limit)
+    dataset, truth = runs.dataset, runs.truth
+    reference = None if fault.reference is None else scenes.reference(fault.reference)
     pair = ModelPair(reference, load_model("quantized", _model(fault.broken), Place(delegate=fault.delegate)))
     evidence = Evidence(
         pair=pair,

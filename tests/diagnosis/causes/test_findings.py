@@ -17,7 +17,7 @@ IMAGES = 25
 
 
 @pytest.fixture(scope="module")
-def findings(workshop):
+def findings(workshop, scenes):
     """The first finding of some faults, one for each kind of remedy."""
     names = (
         "label_more",
@@ -28,7 +28,8 @@ def findings(workshop):
         "wrong_input_stats",
     )
     return {
-        name: examined(library.BUNDLED[name](workshop), IMAGES, 10).diagnosis.findings[0] for name in names
+        name: examined(library.BUNDLED[name](workshop), IMAGES, 10, scenes).diagnosis.findings[0]
+        for name in names
     }
 
 
