@@ -128,7 +128,8 @@ def main() -> None:
             )
             row = json.loads(done.stdout.splitlines()[-1])
             print(
-                f"{name:26} {what:8} {row['seconds']:8.1f} {row['peak_gb']:8.2f}  {row['note']}", flush=True
+                f"{name:26} {what:8} {row['seconds']:8.1f} {row['cpu']:8.1f} {row['peak_gb']:8.2f}  {row['note']}",
+                flush=True,
             )
 
 
