@@ -24,9 +24,15 @@ def with_known_faults(cell: Cell, facts: F) -> F:
     return replace(facts, status=status, reasons=(*(one.sentence for one in found), *facts.reasons))
 
 
-def known_reasons(cell: Cell) -> tuple[str, ...]:
-    """Say what is known beforehand of a cell that failed: of which runtime, it did not come to say."""
-    return tuple(one.sentence for one in _told(cell, None) if one.fault.delegates)
+def known_reasons(cell: Cell, status: str = Status.FAILED) -> tuple[str, ...]:
+    """Say what is known beforehand of a cell that failed: of which runtime, it did not come to say.
+
+    What makes outputs wrong on whatever delegate explains those alone that were found to be so.
+    """
+    wrong = status == Status.INCORRECT
+    return tuple(
+        one.sentence for one in _told(cell, None) if one.fault.delegates or (wrong and one.incorrect)
+    )
 
 
 def _told(cell: Cell, runtime: str | None) -> list[FoundFault]:

@@ -192,7 +192,7 @@ class Performer:
         status, again = Status.FAILED, isinstance(error, DeviceError)
         if isinstance(error, MeasurementError):
             status, again = error.status, error.may_pass
-        reasons = (str(error), *known_reasons(cell))
+        reasons = (str(error), *known_reasons(cell, status))
         return {"status": status, "reasons": reasons, "device_lost": again}
 
 

@@ -46,6 +46,12 @@ def test_regular_nms_on_several_threads_is_incorrect_on_every_runtime_that_has_i
     assert bool(found.reasons) == (status == "incorrect")
 
 
+def test_outputs_that_images_show_to_be_wrong_are_explained_by_the_class_that_is_lost(regular):
+    cell = SimpleNamespace(facts=regular, delegate=parse_delegate("cpu:2"))
+    (why,) = known_reasons(cell, "incorrect")
+    assert "never reports class 2" in why and not known_reasons(cell)
+
+
 def test_a_fallback_stays_one_and_says_what_is_known_of_it(ok_process, tmp_path):
     layout, file = Layout(), tmp_path / "computed.tflite"
     size = layout.binary("ADD", layout.constant([1, ROWS, 3], "int32"), layout.constant([0, 0, 1], "int32"))
