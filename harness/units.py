@@ -91,6 +91,15 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
+def counted(n: int, noun: str) -> str:
+    """Format how many there are of something whose plural takes an s.
+
+    >>> counted(1, "cell"), counted(1200, "cell")
+    ('1 cell', '1,200 cells')
+    """
+    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """Format a span of time: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`."""
     if seconds is None:

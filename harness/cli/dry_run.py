@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness import units
 from harness.cli.printing import note, show
-from harness.report.content import Content
+from harness.report.content import Content, Form, Row, generic_table, whole_line
+from harness.text import clean
 
 if TYPE_CHECKING:
     from harness.session import Prepared
@@ -19,6 +21,18 @@ def print_plan(prepared: Prepared, format_: str) -> None:
 
     seconds = plan_seconds(prepared.plan, prepared.stations, prepared.request, prepared.results)
     rows = plan_rows(prepared.plan, seconds)
-    show(Content(rows, COLUMNS, in_table=COLUMNS[1:]), format_)
+    show(Content(rows, COLUMNS, own={"table": lambda: _table(rows, COLUMNS[1:])}), format_)
     about = units.duration(whole_seconds(prepared.plan, seconds))
-    note(f"{units.count(len(rows))} cells, about {about} in all. Nothing was measured.")
+    note(f"{units.counted(len(rows), 'cell')}, about {about} in all. Nothing was measured.")
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> Form:
+    """Return the table with its reasons to skip a cell below it: they hold commands, which a column takes apart."""
+    from rich.console import Group
+
+    numbers = {
+        reason: n for n, reason in enumerate(dict.fromkeys(filter(None, (row["skip"] for row in rows))), 1)
+    }
+    short = [{**row, "skip": f"[{numbers[row['skip']]}]" if row["skip"] else None} for row in rows]
+    notes = [whole_line(f"[{n}] {clean(reason)}") for reason, n in numbers.items()]
+    return Group(generic_table(short, columns), *notes)

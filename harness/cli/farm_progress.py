@@ -74,7 +74,7 @@ class FarmShown:
     def _text(self, done: float) -> str:
         busy, left = len(self._busy), self._n_cells - self._complete
         devices = max(self._n_devices, busy)
-        text = f"{units.count(busy)} of {units.count(devices)} devices busy, {units.count(left)} cells left"
+        text = f"{units.count(busy)} of {units.counted(devices, 'device')} busy, {units.counted(left, 'cell')} left"
         if done < 1 or self._total <= done:
             return text
         seconds = (time.monotonic() - self._begun) / done * (self._total - done)

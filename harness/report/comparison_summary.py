@@ -181,7 +181,7 @@ def to_markdown(compared: RunComparison, verdict: GateResult, rows: Sequence[Row
 
 def _heading(verdict: GateResult, rows: Sequence[Row]) -> str:
     devices = ", ".join(dict.fromkeys(_text(row["device"]) for row in rows))
-    cells = f"{len(rows)} cell{'' if len(rows) == 1 else 's'}{' on ' if devices else ''}{devices}"
+    cells = f"{units.counted(len(rows), 'cell')}{' on ' if devices else ''}{devices}"
     if not verdict.findings:
         return f"### Benchmark: {cells} compared"
     mark = {Outcome.PASS: "✅", Outcome.FAIL: "❌", Outcome.UNDECIDED: "❔"}[verdict.outcome]

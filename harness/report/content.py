@@ -16,6 +16,7 @@ from harness.text import clean
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 Row: TypeAlias = Mapping[str, Any]
 Form: TypeAlias = "str | bytes | RenderableType | Content"
@@ -124,3 +125,10 @@ def generic_table(rows: Sequence[Row], columns: Sequence[str]) -> RenderableType
     for row in rows:
         table.add_row(*(Text(clean(cell(row.get(column)))) for column in filled))
     return table
+
+
+def whole_line(text: str) -> Text:
+    """Return a text with a command or an address in it, which no line break of ours takes apart."""
+    from rich.text import Text
+
+    return Text(text, style="dim", no_wrap=True, overflow="ignore")

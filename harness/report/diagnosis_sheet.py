@@ -103,7 +103,7 @@ def verdict(loss: Values) -> str:
 
 def images_of(n: int) -> str:
     """Return a number of images in words."""
-    return f"{units.count(n)} image{'' if n == 1 else 's'}"
+    return units.counted(n, "image")
 
 
 def _minus(value: float | None) -> float | None:

@@ -75,7 +75,7 @@ def _compiled(found: Mapping[str, Any]) -> str:
     left = ", ".join(f"{name} ×{count}" if count > 1 else name for name, count in found["left"].items())
     chip = " ".join(filter(None, (found["maker"], found["soc"]))) or "an NPU"
     count = found["partitions"]
-    parts = f"{count} partition{'' if count == 1 else 's'}, {units.size(found['binary_bytes'])}"
+    parts = f"{units.counted(count, 'partition')}, {units.size(found['binary_bytes'])}"
     return f"{chip}: {parts}; left to the CPU: {left or 'nothing'}"
 
 

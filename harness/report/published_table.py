@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.report import plain
+from harness.report.content import whole_line
 from harness.report.quick_rows import Piece, QuickRows
 from harness.rows.beside import Pair
 from harness.text import clean
@@ -14,7 +15,6 @@ from harness.vocabulary import MEASURED
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
-    from rich.text import Text
 
 Row = Mapping[str, Any]
 TITLE = (
@@ -70,7 +70,7 @@ class PublishedTable:
         yield Text(TITLE, style="bold")
         yield QuickRows(list(self._lines(options.max_width)), _GAP)
         for note, number in self._notes.items():
-            yield _whole(f"[{number}] {note}")
+            yield whole_line(f"[{number}] {note}")
 
     def markdown(self) -> str:
         """Return the same in Markdown: all columns that are known, and the notes."""
@@ -129,10 +129,3 @@ def merged(pair: Pair) -> dict[str, Any]:
 def note_of(row: Row) -> str:
     """Return why a figure has no ratio, its notes, and its source."""
     return clean("; ".join(filter(None, (row["note"], *row["reasons"][1:]))))
-
-
-def _whole(text: str) -> Text:
-    """Return a text with an address in it, which no line break of ours takes apart."""
-    from rich.text import Text
-
-    return Text(text, style="dim", no_wrap=True, overflow="ignore")
