@@ -202,7 +202,6 @@ OWN_NAMES = {
     "bench/engines/bundle.py": "our own modules",
     "bench/host_check.py": "what was there when the run began",
     "bench/estimate.py": "records in our own folder of results",
-    "bench/kept_tries.py": "our own cache",
     "child_process.py": "our own modules",
     "cli/main.py": "click's own folder",
     "diagnosis/runs/engines.py": "a model that was read before",

@@ -49,9 +49,8 @@ def keep_seconds(cell: Cell, seconds: float) -> None:
         return
     with contextlib.suppress(HarnessError, OSError):
         file = _file(cell)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.replacing(file) as temporary:
-            temporary.write_bytes(msgspec.json.encode(_Entry(seconds)))
+        atomic.make_folder(file.parent)
+        atomic.write_bytes(file, msgspec.json.encode(_Entry(seconds)))
 
 
 def _file(cell: Cell) -> Path:

@@ -1,6 +1,7 @@
 """What is no longer attempted, or computed again: where something else ran, and where the same was found before."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -39,7 +40,7 @@ def attempt(make_run, ok_process):
     run = make_run()
     run.cell()
     stored = records.load(run.cells[0] / "record.json", records.Record)
-    dataset = SimpleNamespace(name="d", annotations_sha256="0", images=())
+    dataset = SimpleNamespace(name="d", annotations_sha256="0", annotations=Path("d.json"), images=())
     store = SimpleNamespace(make_scratch=lambda name: name)
     fell_back = DelegateFacts(requested="gpu", actual="xnnpack", delegated_nodes=0, total_nodes=4)
 
