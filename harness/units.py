@@ -91,13 +91,13 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}"
 
 
-def counted(n: int, noun: str) -> str:
+def counted(n: int | None, noun: str) -> str:
     """Format how many there are of something whose plural takes an s.
 
     >>> counted(1, "cell"), counted(1200, "cell")
     ('1 cell', '1,200 cells')
     """
-    return f"{count(n)} {noun}{'' if n == 1 else 's'}"
+    return MISSING if n is None else f"{count(n)} {noun}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:

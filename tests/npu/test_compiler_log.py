@@ -62,7 +62,11 @@ def test_an_empty_log_says_nothing():
 LINES = sorted({line for name in COUNTS for text in recorded(name) for line in text.splitlines()})
 
 
-@given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=80)), max_size=40), st.data())
+A_LINE = st.integers(0, len(LINES) - 1).map(lambda index: LINES[index])
+"""By its number: Hypothesis writes out what it samples from, and refuses to where that is as long as these."""
+
+
+@given(st.lists(st.one_of(A_LINE, st.text(max_size=80)), max_size=40), st.data())
 def test_any_lines_in_any_order_are_read(lines, data):
     cut = [
         line[: data.draw(st.integers(0, len(line)))] if data.draw(st.booleans()) else line for line in lines

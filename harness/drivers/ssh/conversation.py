@@ -18,13 +18,16 @@ from harness.drivers.ssh.target import session_argv
 TAKE_SCRIPT = "exec /bin/sh -c 'read -r n; s=$(dd bs=1 count=$n 2>/dev/null); eval \"$s\"'"
 """Nothing in it needs further quoting in any login shell: sh, bash, zsh, fish, csh."""
 BEGIN_S = 20.0
+LEAST_HELD = 8
+"""Bytes of the end's word that are held back: no answer ends in so many of them by chance, and a frame begins with more
+than are given on."""
 
 
 class SshConversation(Session):
     """A running command; `taken` once the board has begun with it."""
 
     def __init__(self, socket: str, argv: Sequence[str], env: Mapping[str, str] | None, marker: str) -> None:
-        super().__init__(socket, argv, env, marker, empty_input=False)
+        super().__init__(socket, argv, env, marker, empty_input=False, least_held=LEAST_HELD)
         self._pipes = Pipes(self._client, self._take, self._take_error)
         self._pipes.write(self._first, time.monotonic() + BEGIN_S)
 

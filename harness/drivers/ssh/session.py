@@ -71,24 +71,34 @@ class MarkerFinder:
 
 
 class EndFinder:
-    """Gives on what comes before the secret word of the end; what may be that word's beginning is held back."""
+    """Gives on what comes before the secret word of the end; what may be that word's beginning is held back.
 
-    def __init__(self, end: str) -> None:
-        self._sign = f"{end}:".encode()
-        self._held = b""
+    Args:
+        end: The word.
+        least_held: Less of a beginning is given on, in place of being held back until more comes: who answers before
+            more is said would wait for ever for a last byte that is the word's first. Where the word itself comes in
+            two pieces, fewer bytes than this of it are given on at the end.
+    """
+
+    def __init__(self, end: str, least_held: int = 1) -> None:
+        self._sign, self._least_held = f"{end}:".encode(), least_held
+        self._begun, self._given = b"", 0
         self.found = False
 
     def add(self, data: bytes) -> bytes:
-        """Return the bytes so far that are known to belong to the command."""
+        """Return the bytes so far that are known to belong to the command, or are too few to wait for."""
         if self.found:
             return b""
-        data = self._held + data
+        data = self._begun + data
         at = data.find(self._sign)
         self.found = at >= 0
         if not self.found:
             at = len(data) - self._overlap(data)
-        self._held = data[at:]
-        return data[:at]
+        is_held = self.found or len(data) - at >= self._least_held
+        until = max(at if is_held else len(data), self._given)
+        found = data[self._given : until]
+        self._begun, self._given = data[at:], max(until - at, 0)
+        return found
 
     def _overlap(self, data: bytes) -> int:
         for n in range(min(len(self._sign) - 1, len(data)), 0, -1):
@@ -108,6 +118,7 @@ class Session:
         on_line: Called with each line of its output.
         target: A file that gets its output as it is, instead of keeping it.
         empty_input: Whether the command has nothing to read.
+        least_held: Of `EndFinder`.
     """
 
     def __init__(
@@ -120,10 +131,11 @@ class Session:
         target: IO[bytes] | None = None,
         *,
         empty_input: bool = True,
+        least_held: int = 1,
     ) -> None:
         # Unlike the marker it is not known to the command, which may print what it knows.
         secret = secrets.token_hex(12)
-        self._begin, self._output_end = MarkerFinder(marker), EndFinder(secret)
+        self._begin, self._output_end = MarkerFinder(marker), EndFinder(secret, least_held)
         self._lines = OutputLines(marker, guard_callback(on_line) if on_line else None)
         self._end = re.compile(rf"{secret}:(\d+)\n".encode())
         self._target = target

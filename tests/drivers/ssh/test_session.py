@@ -45,6 +45,23 @@ def test_of_output_without_an_end_only_what_may_be_its_beginning_is_held_back(pa
     assert b"".join(map(end.add, [*parts, b"\n"])) == whole and not end.found
 
 
+@given(st.binary(), st.integers(0, 12), st.binary(), st.lists(st.integers(0, 400), max_size=8))
+def test_who_answers_before_more_is_said_waits_for_no_few_bytes_that_may_be_the_end(output, n, later, cuts):
+    sign = b"abcdef0123456789:"
+    data, end = output + sign[:n] + later + sign + b"0\n", EndFinder("abcdef0123456789", least_held=8)
+    given_on, at = b"", 0
+    for cut in [*sorted(cuts), len(data)]:
+        given_on += end.add(data[at:cut])
+        at = max(at, cut)
+        so_far = data[:at]
+        if not end.found:
+            held = so_far[len(given_on) :]
+            assert so_far.startswith(given_on) and (held == b"" or (len(held) >= 8 and sign.startswith(held)))
+    whole = data[: data.index(sign)]
+    assert end.found and given_on.startswith(whole)
+    assert len(given_on) - len(whole) < 8 and sign.startswith(given_on[len(whole) :])
+
+
 SSH_THAT_LOSES = """#!/bin/sh
 out=$(/bin/sh -s)
 printf '%s' "$out" | {lose}
