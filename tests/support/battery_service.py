@@ -3,7 +3,8 @@
 from pathlib import Path
 
 UNTIL_READ = (
-    "for i in $(seq 1000); do [ $(grep -c voltage battery.txt) -ge 2 ] && exit; sleep 0.05; done; exit 9"
+    "for i in $(seq 1000); do [ $(cat battery.txt 2>/dev/null | grep -c voltage) -ge 2 ] && exit; "
+    "sleep 0.05; done; exit 9"
 )
 """For a shell in a run's folder: it ends once the gauge was read twice, and fails where it never is."""
 CHARGE_UAH = 2781000

@@ -105,7 +105,7 @@ say tool
 code=$?
 say code "$code"
 state after
-if [ -e watching ]; then rm -f watching; say gauge; cat battery.txt; fi
+if [ -e watching ]; then rm -f watching; say gauge; cat battery.txt 2>/dev/null; fi
 send result.pb; send graph.pb; send operators.pb
 exit 0
 """

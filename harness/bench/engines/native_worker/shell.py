@@ -38,7 +38,7 @@ if [ -n "${HARNESS_GAUGE_S:-}" ]; then : > watching; watch "$HARNESS_GAUGE_S" </
 "$@"
 code=$?
 [ -z "$token" ] || state after | mark
-if [ -e watching ]; then rm -f watching; { say gauge; cat battery.txt; } | mark; fi
+if [ -e watching ]; then rm -f watching; { say gauge; cat battery.txt 2>/dev/null; } | mark; fi
 exit "$code"
 """.replace("__OWN__", OWN)
 )
