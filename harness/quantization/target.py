@@ -64,6 +64,7 @@ SHOWN = (
 MOST_LOST = 0.01
 """Of mAP against the float model: what is shipped loses no more."""
 _ROUNDING = 1e-9
+"""Of a difference of two mAPs."""
 AS_FAST = 1.1
 """Latencies that differ by less come from one run of few processes, and do not decide."""
 _CALIBRATED: Mapping[str, tuple[Calibration, ...]] = {"int8": ("minmax", "mse"), "int16x8": ("minmax",)}
@@ -263,16 +264,14 @@ def choose(rows: Sequence[Row], target: Target) -> tuple[Row | None, str]:
         for row, less in zip(rows, lost, strict=True)
         if less is not None and less <= MOST_LOST + _ROUNDING
     ]
-    if not target.on_cpu:
-        good = [pair for pair in good if pair[0]["taken"] != 0] or good
     if target.on_cpu:
         chosen = min(_fastest([row for row, _ in good]), key=_size)
-    else:
-        chosen, _ = min(good, key=lambda pair: (_by_what_is_left(pair[0]), pair[1]))
-    chosen["ship"] = True
-    best = f"the one of which {target.name} leaves least, in the fewest parts, and the smallest of those"
-    if target.on_cpu:
         best = f"the smallest of those within {AS_FAST - 1:.0%} of the fastest"
+    else:
+        good = [pair for pair in good if pair[0]["taken"] != 0] or good
+        chosen, _ = min(good, key=lambda pair: (_by_what_is_left(pair[0]), pair[1]))
+        best = f"the one of which {target.name} leaves least, in the fewest parts, and the smallest of those"
+    chosen["ship"] = True
     return chosen, (
         f"ship {chosen['model']}: {best}, of {len(good)} that lose at most {MOST_LOST:g} of mAP against the float model"
     )
