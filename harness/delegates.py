@@ -170,6 +170,12 @@ class Delegate:
         return KINDS[self.kind]
 
     @property
+    def kind_and_maker(self) -> str:
+        """Its kind, and whose library runs it where the spelling says so: `npu:openvino`."""
+        maker = self.option("maker")
+        return self.kind if maker is None else f"{self.kind}:{maker}"
+
+    @property
     def is_cpu(self) -> bool:
         """Whether the whole graph is meant to run on the CPU."""
         return self.traits.on_cpu

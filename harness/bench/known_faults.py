@@ -36,5 +36,5 @@ def known_reasons(cell: Cell, status: str = Status.FAILED) -> tuple[str, ...]:
 
 
 def _told(cell: Cell, runtime: str | None) -> list[FoundFault]:
-    found = faults_of(cell.facts, runtime, cell.delegate.threads or 1, cell.delegate.kind)
+    found = faults_of(cell.facts, runtime, cell.delegate.threads or 1, cell.delegate.kind_and_maker)
     return [one for one in found if not one.fault.avoided]

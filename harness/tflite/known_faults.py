@@ -112,7 +112,7 @@ def faults_of(
         facts: The model.
         runtime: What runs it, as a row names it; None for any that has the fault.
         threads: CPU threads; None for any number.
-        delegate: Kind of delegate; None for any.
+        delegate: Kind of delegate and its maker, as `Delegate.kind_and_maker`; None for any.
     """
     for fault in known_faults():
         if delegate is not None and fault.delegates and delegate not in fault.delegates:

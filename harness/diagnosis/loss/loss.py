@@ -91,7 +91,7 @@ def remarks_on(accuracy: Accuracy, runs: Runs) -> list[str]:
 def known_faults_of(model: ComparedModel) -> list[FoundFault]:
     """Return what is known beforehand of a model where it runs, from its graph, threads and delegate."""
     delegate = parse_delegate(model.place.delegate)
-    found = faults_of(model.description, None, delegate.threads or 1, delegate.kind)
+    found = faults_of(model.description, None, delegate.threads or 1, delegate.kind_and_maker)
     return [one for one in found if not one.fault.avoided]
 
 
