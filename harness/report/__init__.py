@@ -8,6 +8,7 @@ plain               rows as JSON, CSV and Markdown
 export              results as files
 results             results as table, pivot, page or rows
 console             the result table
+fields              its columns with figures
 published_table     published figures on a terminal
 lines               rows with marks, labels and footnotes
 shown               whether the mAPs of two rows differ, by their detections

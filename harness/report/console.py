@@ -8,13 +8,16 @@ left out, and so are the least important ones where the terminal is too narrow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.profiles import ON_HOST
 from harness.report import plain
+from harness.report.fields import FIELDS, HALF_WIDTH, INTERVAL, REFERENCE, Field
 from harness.report.lines import Line, make_page
-from harness.report.quick_rows import Piece, QuickRows, RenderedOnce
+from harness.report.quick_rows import Column, QuickRows, QuickText, RenderedOnce, widest
 from harness.rows.columns import BY_NAME, INTEGER, LIST, NUMBER
 from harness.rows.pareto import HOLLOW, STAR, MoreAccurate, more_accurate
 from harness.text import clean
@@ -24,75 +27,12 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-REFERENCE = "ref"
 LASTING_S = 60.0
 """A process that was watched for so long shows what a device does under load."""
 _MARK_WIDTH, _NAME_WIDTH, _LEAST_NAME_WIDTH, _DELEGATE_WIDTH = 1, 24, 8, 16
 _ROOMY, _TIGHT = 2, 1
 """Blanks between columns: roomy if all fits, tight before any important column is left out."""
 
-
-class Field(NamedTuple):
-    """A column with figures.
-
-    `show` gives its text, `MISSING` where it is unknown; a column that is unknown in every row is left out.
-    `weight` says which are left out first when the terminal is too narrow (the lightest; 0: only where there is room).
-    """
-
-    title: str
-    weight: int
-    show: Callable[[Line], str]
-    style: str = ""
-
-
-def _of(column: str, form: Callable[[Any], str]) -> Callable[[Line], str]:
-    return lambda line: form(line.row[column])
-
-
-def _interval(line: Line) -> str:
-    return units.interval(line.row["latency_median_low_ms"], line.row["latency_median_high_ms"])
-
-
-def _map_interval(line: Line) -> str:
-    low, high = line.row["map_low"], line.row["map_high"]
-    return units.MISSING if None in (low, high) else f"{units.metric(low)}–{units.metric(high)}"
-
-
-def _half_width(line: Line) -> str:
-    low, middle, high = (line.row[f"latency_median{part}_ms"] for part in ("_low", "", "_high"))
-    if None in (low, high) or not middle:
-        return units.MISSING
-    return f"±{100 * max(high - middle, middle - low) / middle:.1f}%"
-
-
-def _map_change(line: Line) -> str:
-    return REFERENCE if line.change.is_reference else units.signed_metric(line.change.map_difference)
-
-
-def _speed_change(line: Line) -> str:
-    ratio = line.change.speed_ratio
-    if line.change.is_reference:
-        return REFERENCE
-    return units.MISSING if ratio is None else f"{units.rate(ratio)}×"
-
-
-INTERVAL = Field("95 % int.\nms", 6, _interval, "dim")
-HALF_WIDTH = Field("95 %\nint.", 6, _half_width, "dim")
-"""The interval's longer side in percent of the median, which takes fewer columns than its bounds."""
-
-FIELDS = (
-    Field("size\n", 5, _of("size_bytes", units.size)),
-    Field("median\nms", 9, _of("latency_median_ms", units.milliseconds)),
-    INTERVAL,
-    Field("p90\nms", 4, _of("latency_p90_ms", units.milliseconds)),
-    Field("FPS\n1/s", 3, _of("fps", units.rate)),
-    Field("peak\nMiB", 2, _of("peak_memory_mb", units.megabytes)),
-    Field("mAP\n0…1", 9, _of("map", units.metric)),
-    Field("mAP\n95 % int.", 0, _map_interval, "dim"),
-    Field("AP50\n0…1", 1, _of("ap50", units.metric)),
-    Field("Δ mAP\nvs f32", 7, _map_change),
-    Field("speed\nvs f32", 0, _speed_change),
-)
 
 MAP_INTERVAL = (
     "mAP 95 % int.: over images, less what few images make an mAP too high: the figure may be its upper end"
@@ -142,23 +82,25 @@ class ResultTable:
         lines = self._page.lines
         layout = Layout(lines, options.max_width)
         several_runs = len({line.row["run_id"] for line in lines}) > 1
-        for own in _blocks(lines):
+        for places in _blocks(lines):
+            own = [lines[place] for place in places]
             yield from _parted(_title(own, with_run=several_runs), options.max_width, "bold")
-            yield from layout.tables(own)
-            yield ""
+            yield from layout.tables(places)
+            yield QuickText("")
         for parts in _legend(lines, layout.fields):
             yield from _parted(parts, options.max_width, "dim")
-        yield from (_text(clean(note), "yellow") for note in self._page.footnotes)
-        yield from (_whole(f"records: {clean(source)}", "dim") for source in self._sources)
+        yield from (QuickText(clean(note), "yellow") for note in self._page.footnotes)
+        yield from (QuickText(f"records: {clean(source)}", "dim", whole=True) for source in self._sources)
 
     def markdown(self) -> str:
         """Return the same in Markdown: all columns that are known, then the legend, the notes and the places."""
         lines = self._page.lines
-        texts = {field: {field.show(line) for line in lines if line.has_figures} for field in FIELDS}
-        fields = [field for field in FIELDS if texts[field] - {units.MISSING, REFERENCE}]
+        figures = [line for line in lines if line.has_figures]
+        fields = [field for field in FIELDS if _is_known(field.show(figures))]
         several_runs = len({line.row["run_id"] for line in lines}) > 1
         parts = []
-        for own in _blocks(lines):
+        for places in _blocks(lines):
+            own = [lines[place] for place in places]
             parts += [
                 f"**{' · '.join(_title(own, with_run=several_runs))}**\n",
                 *_markdown_tables(own, fields),
@@ -177,21 +119,19 @@ def _markdown_tables(lines: Sequence[Line], fields: Sequence[Field]) -> Iterator
     others = [line for line in lines if not line.has_figures]
     if figures:
         titles = ["", "model", "delegate", *(field.title.replace("\n", " ").strip() for field in fields), ""]
-        cells = [_markdown_cells(line, fields) for line in figures]
+        names = ([line.mark for line in figures], _models(figures), _delegates(figures))
+        shown = (field.show(figures) for field in fields)
+        cells = list(zip(*names, *shown, [line.label for line in figures], strict=True))
         yield plain.markdown_table(titles, cells, ["---", "---", "---", *["---:"] * len(fields), "---"])
     if others:
-        cells = [[_model(line), _delegate(line), line.row["status"], _reason(line)] for line in others]
+        words = ([line.row["status"] for line in others], list(map(_reason, others)))
+        cells = list(zip(_models(others), _delegates(others), *words, strict=True))
         yield plain.markdown_table(["model", "delegate", "status", "reason"], cells, ["---"] * 4)
 
 
-def _markdown_cells(line: Line, fields: Sequence[Field]) -> list[str]:
-    return [
-        line.mark,
-        _model(line),
-        _delegate(line),
-        *(field.show(line) for field in fields),
-        line.label,
-    ]
+def _is_known(texts: Iterable[str]) -> bool:
+    """Whether a column tells anything."""
+    return bool(set(texts) - {units.MISSING, REFERENCE})
 
 
 class Layout:
@@ -203,53 +143,82 @@ class Layout:
     """
 
     def __init__(self, lines: Sequence[Line], width: int) -> None:
-        figures = [line for line in lines if line.has_figures]
+        self._lines = lines
+        self._figures = [place for place, line in enumerate(lines) if line.has_figures]
+        self._shown = [lines[place] for place in self._figures]
+        self._place_of = {place: n for n, place in enumerate(self._figures)}
         self._marked = any(line.mark for line in lines)
         self._short = False
         self._heading: RenderedOnce | None = None
-        self._labels = {short: _widest(map(_labels(short), figures)) for short in (False, True)}
-        self._delegate_width = min(_widest([*map(_delegate, lines), "delegate"]), _DELEGATE_WIDTH)
-        texts = {field: [field.show(line) for line in figures] for field in (*FIELDS, HALF_WIDTH)}
-        self._texts = {field: dict(zip(map(id, figures), texts[field], strict=True)) for field in texts}
-        known = [field for field in FIELDS if set(texts[field]) - {units.MISSING, REFERENCE}]
-        self._widths = {field: _widest([*texts[field], *field.title.split("\n")]) for field in texts}
-        name = _widest([*(_model(line) for line in figures or lines), "model"])
+        self._text: dict[Field, list[str]] = {}
+        self._widths: dict[Field, int] = {}
+        self._label: dict[bool, tuple[list[str], int]] = {}
+        self._models, self._delegates = _models(lines), _delegates(lines)
+        delegate = widest([*self._delegates, "delegate"])
+        self._delegate_width = min(delegate, _DELEGATE_WIDTH)
+        known = [field for field in FIELDS if _is_known(self._texts(field))]
+        names = [self._models[place] for place in self._figures] or self._models
+        name = widest([*names, "model"])
         self.fields, self._gap = self._choose(known, width - min(name, _NAME_WIDTH))
         left = width - self._taken(self.fields, self._gap)
         self._name_width = max(min(name, left), _LEAST_NAME_WIDTH)
         spare = max(left - self._name_width, 0)
-        self._delegate_width = min(
-            self._delegate_width + spare, _widest([*map(_delegate, lines), "delegate"])
-        )
+        self._delegate_width = min(self._delegate_width + spare, delegate)
 
-    def tables(self, lines: Sequence[Line]) -> Iterator[QuickRows | RenderedOnce]:
-        """Yield the table of the rows with figures, and that of those without, where there are any."""
-        figures = [line for line in lines if line.has_figures]
-        others = [line for line in lines if not line.has_figures]
+    def tables(self, places: Sequence[int]) -> Iterator[QuickRows | RenderedOnce]:
+        """Yield the table of the lines with figures at some places, and that of those without, where there are any."""
+        figures = [place for place in places if place in self._place_of]
+        others = [place for place in places if place not in self._place_of]
         if figures or not self.fields:
             self._heading = self._heading or RenderedOnce(self._headings(others))
             yield self._heading
         if figures:
-            yield QuickRows([self._figures(line) for line in figures], self._gap)
+            styles = ["bold" if self._lines[place].mark == STAR else "" for place in figures]
+            yield QuickRows([*self._names(figures), *self._of_figures(figures)], styles, self._gap)
         if others:
-            width = _widest(clean(line.row["status"]) for line in others)
-            yield QuickRows([self._reasons(line, width) for line in others], self._gap)
+            yield QuickRows([*self._names(others), *self._of_others(others)], [""] * len(others), self._gap)
 
-    def _pieces(self, line: Line) -> list[Piece]:
-        mark = [Piece(line.mark, _MARK_WIDTH, style="bold green", whole=True)] if self._marked else []
-        names = ((_model(line), self._name_width), (_delegate(line), self._delegate_width))
-        return [*mark, *(Piece(text, width, whole=True) for text, width in names)]
+    def _texts(self, field: Field) -> list[str]:
+        """Return a column's texts, of the lines with figures."""
+        if field not in self._text:
+            self._text[field] = field.show(self._shown)
+        return self._text[field]
 
-    def _figures(self, line: Line) -> tuple[list[Piece], str]:
-        texts = ((self._texts[field][id(line)], field) for field in self.fields)
-        shown = [Piece(text, self._widths[field], True, field.style) for text, field in texts]
-        width = self._labels[self._short]
-        label = [Piece(_labels(self._short)(line), width, style="yellow")] if width else []
-        return [*self._pieces(line), *shown, *label], "bold" if line.mark == STAR else ""
+    def _width(self, field: Field) -> int:
+        if field not in self._widths:
+            self._widths[field] = widest([*self._texts(field), *field.title.split("\n")])
+        return self._widths[field]
 
-    def _reasons(self, line: Line, width: int) -> tuple[list[Piece], str]:
-        pieces = [Piece(clean(line.row["status"]), width, style="red"), Piece(_reason(line), 0)]
-        return [*self._pieces(line), *pieces], ""
+    def _labels(self) -> tuple[list[str], int]:
+        """Return the labels of the lines with figures, and their width; short ones where that was chosen."""
+        if self._short not in self._label:
+            texts = [line.short_label if self._short else line.label for line in self._shown]
+            self._label[self._short] = texts, widest(texts)
+        return self._label[self._short]
+
+    def _names(self, places: Sequence[int]) -> list[Column]:
+        marks = Column(
+            [self._lines[place].mark for place in places], _MARK_WIDTH, style="bold green", whole=True
+        )
+        return [
+            *([marks] if self._marked else []),
+            Column([self._models[place] for place in places], self._name_width, whole=True),
+            Column([self._delegates[place] for place in places], self._delegate_width, whole=True),
+        ]
+
+    def _of_figures(self, places: Sequence[int]) -> Iterator[Column]:
+        numbers = [self._place_of[place] for place in places]
+        for field in self.fields:
+            texts = self._texts(field)
+            yield Column([texts[n] for n in numbers], self._width(field), True, field.style)
+        labels, width = self._labels()
+        if width:
+            yield Column([labels[n] for n in numbers], width, style="yellow")
+
+    def _of_others(self, places: Sequence[int]) -> list[Column]:
+        lines = [self._lines[place] for place in places]
+        words = [clean(line.row["status"]) for line in lines]
+        return [Column(words, widest(words), style="red"), Column(list(map(_reason, lines)), 0)]
 
     def _choose(self, known: Sequence[Field], width: int) -> tuple[list[Field], int]:
         """Return the columns that fit into `width` beside the model's name, and the blanks between them."""
@@ -268,11 +237,11 @@ class Layout:
 
     def _taken(self, fields: Sequence[Field], gap: int) -> int:
         """Return the width of everything but the model's name, with a blank before each column."""
-        widths = [self._delegate_width, *(self._widths[field] for field in fields)]
-        widths += [self._labels[self._short]] if self._labels[self._short] else []
+        widths = [self._delegate_width, *map(self._width, fields)]
+        widths += [width for _, width in (self._labels(),) if width]
         return (_MARK_WIDTH + gap if self._marked else 0) + sum(width + gap for width in widths)
 
-    def _headings(self, others: Sequence[Line]) -> Table:
+    def _headings(self, others: Sequence[int]) -> Table:
         from rich.table import Table
 
         table = Table(box=None, padding=(0, self._gap, 0, 0), pad_edge=False, header_style="bold")
@@ -281,19 +250,17 @@ class Layout:
         table.add_column("model\n", width=self._name_width)
         table.add_column("delegate\n", width=self._delegate_width)
         for field in self.fields:
-            table.add_column(field.title, width=self._widths[field], justify="right", no_wrap=True)
+            table.add_column(field.title, width=self._width(field), justify="right", no_wrap=True)
         if not self.fields and others:
-            table.add_column("status\n", width=_widest(clean(line.row["status"]) for line in others))
+            table.add_column(
+                "status\n", width=widest([clean(self._lines[place].row["status"]) for place in others])
+            )
             table.add_column("reason\n")
         return table
 
 
 def _reason(line: Line) -> str:
     return clean("; ".join(line.row["reasons"] or ()) or "no reason was recorded")
-
-
-def _labels(short: bool) -> Callable[[Line], str]:
-    return lambda line: line.short_label if short else line.label
 
 
 def chosen_columns(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
@@ -316,23 +283,23 @@ def _form(name: str, value: Any) -> str:
     return FORMS.get(BY_NAME[name].unit, plain.cell)(value)
 
 
-def _blocks(lines: Iterable[Line]) -> list[list[Line]]:
-    """Return the lines of each block: one device in one run, and one data set, which the title names.
+def _blocks(lines: Sequence[Line]) -> list[list[int]]:
+    """Return the places of each block's lines: one device in one run, and one data set, which the title names.
 
     Rows without an mAP stand with those of the first data set.
     """
-    places: dict[tuple[str, str], list[Line]] = {}
-    for line in lines:
-        places.setdefault((line.row["device"], line.row["run_id"]), []).append(line)
-    return [block for own in places.values() for block in _by_dataset(own)]
+    places: dict[tuple[str, str], list[int]] = {}
+    for place, line in enumerate(lines):
+        places.setdefault((line.row["device"], line.row["run_id"]), []).append(place)
+    return [block for own in places.values() for block in _by_dataset(lines, own)]
 
 
-def _by_dataset(lines: Sequence[Line]) -> Iterator[list[Line]]:
-    on = [None if line.row["map"] is None else clean(measured_on(line)) for line in lines]
+def _by_dataset(lines: Sequence[Line], places: Sequence[int]) -> Iterator[list[int]]:
+    on = [None if lines[place].row["map"] is None else clean(measured_on(lines[place])) for place in places]
     first = next((one for one in on if one is not None), None)
-    blocks: dict[str | None, list[Line]] = {}
-    for line, own in zip(lines, on, strict=True):
-        blocks.setdefault(first if own is None else own, []).append(line)
+    blocks: dict[str | None, list[int]] = {}
+    for place, own in zip(places, on, strict=True):
+        blocks.setdefault(first if own is None else own, []).append(place)
     yield from blocks.values()
 
 
@@ -346,12 +313,19 @@ def _title(lines: Sequence[Line], *, with_run: bool) -> list[str]:
 
 def measured_on(line: Line) -> str:
     """Return what a row's mAP is of: the data set, the images and the classes."""
-    return f"mAP on {line.row['dataset']}, {units.count(line.row['n_images'])} images{_classes(line.row)}"
+    return _measured_on(*_of_accuracy(line.row))
 
 
-def _classes(row: Mapping[str, Any]) -> str:
+_of_accuracy = itemgetter("dataset", "n_images", "classes_evaluated", "classes_in_dataset")
+
+
+@lru_cache(maxsize=256)
+def _measured_on(dataset: str, n_images: int, n_classes: int | None, known: int | None) -> str:
+    return f"mAP on {dataset}, {units.count(n_images)} images{_classes(n_classes, known)}"
+
+
+def _classes(n: int | None, known: int | None) -> str:
     """Say how many classes the mAP is an average over; nothing of records that do not tell."""
-    n, known = row["classes_evaluated"], row["classes_in_dataset"]
     if n is None:
         return ""
     of = "" if known in {None, n} else f" of {units.count(known)}"
@@ -399,21 +373,15 @@ def _watched(lines: Sequence[Line]) -> Iterator[list[str]]:
         ]
 
 
-def _model(line: Line) -> str:
-    return clean(line.row["model"])
+def _models(lines: Iterable[Line]) -> list[str]:
+    return [clean(line.row["model"]) for line in lines]
 
 
-def _delegate(line: Line) -> str:
-    return clean(line.row["delegate_requested"])
+def _delegates(lines: Iterable[Line]) -> list[str]:
+    return [clean(line.row["delegate_requested"]) for line in lines]
 
 
-def _widest(texts: Iterable[str]) -> int:
-    from rich.cells import cell_len
-
-    return max(map(cell_len, set(texts)), default=0)
-
-
-def _parted(parts: Iterable[str], width: int, style: str) -> list[Text]:
+def _parted(parts: Iterable[str], width: int, style: str) -> list[QuickText]:
     """Return parts joined by dots, in lines that begin with a part."""
     from rich.cells import cell_len
 
@@ -423,18 +391,11 @@ def _parted(parts: Iterable[str], width: int, style: str) -> list[Text]:
             lines[-1] += f" · {part}"
         else:
             lines.append(part)
-    return [_text(line, style) for line in lines]
+    return [QuickText(line, style) for line in lines]
 
 
-def _whole(text: str, style: str) -> Text:
-    """Return a text with a path, which can be copied as it is: a terminal breaks it, and nothing else does."""
-    from rich.text import Text
-
-    return Text(text, style=style, no_wrap=True, overflow="ignore")
-
-
-def _text(text: str, style: str = "") -> Text:
+def _text(text: str) -> Text:
     """Return a text without interpreting markup in it."""
     from rich.text import Text
 
-    return Text(text, style=style)
+    return Text(text)

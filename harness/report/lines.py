@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.report import notes
 from harness.report.notes import Note
@@ -20,9 +20,8 @@ SHORT: dict[str, str] = {Verdict.TOO_FEW_SAMPLES: "few samples", Verdict.TRUSTED
 """Short forms of labels that are too long for a column; the footnote spells them out."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """A row with its marks.
+class Line(NamedTuple):
+    """A row with its marks; a tuple, because a large report has thousands.
 
     Attributes:
         row: The public columns.
@@ -101,7 +100,7 @@ def _remarks(rows: Sequence[Mapping[str, Any]], *, all_notes: bool) -> tuple[lis
     first = len(texts)
     texts += [f"[{n}] {_sentence(note, len(rows), common)}" for n, note in enumerate(special, 1)]
     fit = len(texts) if all_notes else _how_many_fit(texts)
-    beside = ["" if common in set(Verdict) else word for word in words]
+    beside = [""] * len(words) if common in set(Verdict) else words
     numbers: dict[int, list[str]] = {}
     for number, note in enumerate(special[: max(fit - first, 0)], start=1):
         for index in note.rows:

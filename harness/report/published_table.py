@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import units
 from harness.report import plain
 from harness.report.content import whole_line
-from harness.report.quick_rows import Piece, QuickRows
+from harness.report.quick_rows import Column, QuickRows
 from harness.rows.beside import Pair
 from harness.text import clean
 from harness.vocabulary import MEASURED
@@ -68,7 +68,8 @@ class PublishedTable:
         from rich.text import Text
 
         yield Text(TITLE, style="bold")
-        yield QuickRows(list(self._lines(options.max_width)), _GAP)
+        styles = ["bold", *[""] * len(self._rows)]
+        yield QuickRows(self._columns(options.max_width), styles, _GAP)
         for note, number in self._notes.items():
             yield whole_line(f"[{number}] {note}")
 
@@ -89,15 +90,19 @@ class PublishedTable:
     def _known(self) -> list[Any]:
         return [field for field in FIELDS if any(field[3](row) != units.MISSING for row in self._rows)]
 
-    def _lines(self, width: int) -> Iterator[tuple[list[Piece], str]]:
-        name = min(max(len(clean(row["model"])) for row in self._rows), _NAME_WIDTH)
-        fields = self._fields(width - name)
-        heads = [Piece(title, size, right) for (title, right, _, _), size in fields]
-        yield [Piece("model", name), *heads], "bold"
-        for row in self._rows:
-            cells = [Piece(show(row), size, right) for (_, right, _, show), size in fields]
-            number = Piece(f"[{self._notes[note_of(row)]}]", 4, style="dim")
-            yield [Piece(clean(row["model"]), name, whole=True), *cells, number], ""
+    def _columns(self, width: int) -> list[Column]:
+        """Return the columns that fit, each below its heading."""
+        names = [clean(row["model"]) for row in self._rows]
+        name = min(max(map(len, ["model", *names])), _NAME_WIDTH)
+        numbers = [f"[{self._notes[note_of(row)]}]" for row in self._rows]
+        return [
+            Column(["model", *names], name, whole=True),
+            *(
+                Column([title, *map(show, self._rows)], size, right)
+                for (title, right, _, show), size in self._fields(width - name)
+            ),
+            Column(["", *numbers], 4, style="dim"),
+        ]
 
     def _fields(self, width: int) -> list[tuple[Any, int]]:
         """Return the columns that something is known in and that fit, with their widths."""

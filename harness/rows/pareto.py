@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from harness.vocabulary import MEASURED, Quantization, Status
@@ -36,7 +37,7 @@ QUANTIZATION_WORDS = (
 _WORDS = "|".join(
     sorted((re.escape(w).replace(r"\-", "[-_.]") for w in QUANTIZATION_WORDS), key=len, reverse=True)
 )
-_ONE_FRONT = ("device", "dataset", "n_images")
+_front_of = itemgetter("device", "dataset", "n_images")
 _SUFFIX = re.compile(rf"(?:[-_.](?:{_WORDS}))+$", re.IGNORECASE)
 
 
@@ -57,6 +58,9 @@ class Change:
     speed_ratio: float | None = None
 
 
+_REFERENCE, _UNKNOWN = Change(is_reference=True), Change()
+
+
 @lru_cache(maxsize=4096)
 def family(name: str) -> str:
     """Return a model's name without the trailing words that name its quantization, in lower case."""
@@ -68,11 +72,7 @@ def optimal(rows: Sequence[Row]) -> list[bool]:
 
     Only rows with status `ok`, a median latency and an mAP take part; equal rows are all optimal.
     """
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for index, row in enumerate(rows):
-        if _takes_part(row):
-            groups.setdefault(_group_of(row), []).append(index)
-    best = {index for group in groups.values() for index in _front(rows, group)}
+    best = {index for group in _groups(rows) for index in _front(rows, group)}
     return [index in best for index in range(len(rows))]
 
 
@@ -88,12 +88,13 @@ def marks(rows: Sequence[Row], is_shown: MoreAccurate = more_accurate) -> list[s
     It is shown where every other row of the device is slower with all of its interval, or has the lower mAP by
     `is_shown`.
     """
-    on_front = optimal(rows)
-    groups = _groups(rows)
-    return [
-        _mark(row, groups[_group_of(row)], is_shown) if best else ""
-        for row, best in zip(rows, on_front, strict=True)
-    ]
+    found = [""] * len(rows)
+    group_of = {index: group for group in _groups(rows) for index in _front(rows, group)}
+    for index in sorted(
+        group_of
+    ):  # in the order of the rows: `is_shown` may look at so many pairs and no more
+        found[index] = _mark(rows[index], (rows[other] for other in group_of[index]), is_shown)
+    return found
 
 
 def _mark(row: Row, others: Iterable[Row], is_shown: MoreAccurate) -> str:
@@ -107,16 +108,13 @@ def _is_faster(first: Row, second: Row) -> bool:
     return high is not None and low is not None and high < low
 
 
-def _groups(rows: Iterable[Row]) -> dict[tuple[Any, ...], list[Row]]:
-    found: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
+def _groups(rows: Iterable[Row]) -> Iterable[list[int]]:
+    """Return the places of the rows of each front."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for index, row in enumerate(rows):
         if _takes_part(row):
-            found.setdefault(_group_of(row), []).append(row)
-    return found
-
-
-def _group_of(row: Row) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _ONE_FRONT)
+            found.setdefault(_front_of(row), []).append(index)
+    return found.values()
 
 
 def changes(rows: Sequence[Row], identities: Mapping[str, str] | None = None) -> list[Change]:
@@ -155,11 +153,11 @@ def _change(
     row: Row, references: Mapping[tuple[Any, ...], Sequence[Row]], known: Mapping[str, str]
 ) -> Change:
     if _is_float32(row):
-        return Change(is_reference=True)
+        return _REFERENCE
     key = _versions(row, known)
     candidates = references.get((row["run_id"], *key)) or references.get(key, ())
     if len(candidates) != 1:
-        return Change()
+        return _UNKNOWN
     change = _against(row, candidates[0])
     says = change.map_difference is not None or change.speed_ratio is not None
     return replace(change, by_name=says and row.get("model_sha256") not in known)
@@ -191,8 +189,13 @@ def _settings_of(name: str) -> str:
 
 
 def _is_float32(row: Row) -> bool:
+    return _names_float32(row["quantization"] or "")
+
+
+@lru_cache(maxsize=1024)
+def _names_float32(quantization: str) -> bool:
     """Whether a quantization is float32; it may carry a remark in brackets."""
-    return (row["quantization"] or "").partition("[")[0].partition("(")[0].strip() == Quantization.FLOAT32
+    return quantization.partition("[")[0].partition("(")[0].strip() == Quantization.FLOAT32
 
 
 def _same(first: Row, second: Row, *names: str) -> bool:
