@@ -1,6 +1,7 @@
 """The files of a run on disk: facts, no summaries.
 
 records    the records of cells
+parts      what no row has of a record
 checks     what contradicts an accuracy
 samples    timed inferences
 telemetry  the machine around one process

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from harness import units
 from harness.errors import RecordError, cannot_read
 from harness.records import records
+from harness.records.parts import RecordParts, parts_of
 from harness.records.records import StoredRecord
 from harness.records.status import has_own_times
 from harness.rows import columns
@@ -57,6 +58,11 @@ class Results:
     def origins(self) -> Iterable[Origin]:
         """What the model of each cell is a version of."""
         return (origin_of(one.record.model) for one in self.records)
+
+    @property
+    def parts(self) -> Iterable[RecordParts]:
+        """What no row has of each cell."""
+        return (parts_of(one.record) for one in self.records)
 
     @property
     def sustained(self) -> list[StoredRecord]:

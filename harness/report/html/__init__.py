@@ -2,7 +2,10 @@
 
 build       the page: template, style, scripts and data
 data        the page's data
+facts       what the rows do not say, of all cells
 cells       the details of one cell
+digits      many numbers rounded at once
+detections  the cells whose detections are looked into
 accuracy    precision–recall curves and worst images
 thumbnails  small images with boxes
 tables      pivots and published figures

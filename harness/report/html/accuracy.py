@@ -1,13 +1,12 @@
 """Collect precision–recall curves and worst images, of cells whose detections, annotations and images are available.
 
-Rules: the annotations must be those of the record (same hash). The cells with the highest mAP come first, until
-`MOST_CURVES` cells or `MOST_BYTES` of detections are read; the first `MOST_GALLERIES` of them also show images.
-Cells without available data are left out.
+Rules: the annotations must be those of the record (same hash). The first `MOST_GALLERIES` of the cells also show
+images. Cells without available data are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,15 @@ from harness.accuracy.coco_engines import Curves
 from harness.accuracy.curves import run
 from harness.accuracy.dataset import Dataset, find_dataset, read_truth
 from harness.accuracy.detections import load_detections
-from harness.errors import HarnessError, RecordError
-from harness.paths import is_file, size_of
+from harness.errors import HarnessError
 from harness.records import records
 from harness.records.records import StoredRecord
 from harness.report.html import thumbnails
 from harness.rows.frame import Results
 from harness.units import metric
-from harness.vocabulary import MEASURED
 from harness.workspace import find_workspace
 
-MOST_CURVES, MOST_GALLERIES, MOST_BYTES = 16, 4, 40_000_000
+MOST_GALLERIES = 4
 _OVERLAPS = {"0.50": 0, "0.75": 5}
 """IoU thresholds to show, with their places in COCO's ten."""
 
@@ -57,12 +54,12 @@ class Datasets:
         return self.truths[dataset.annotations]
 
 
-def document(results: Results, detailed: list[int]) -> dict[str, Any]:
-    """Return the curves and images by the index of their cell."""
+def document(results: Results, chosen: Iterable[tuple[int, Path]]) -> dict[str, Any]:
+    """Return the curves and images by the index of their cell, of cells with their files of detections."""
     curves: dict[int, Any] = {}
     worst: dict[int, Any] = {}
     datasets = Datasets()
-    for index, path in _chosen([(index, results.records[index]) for index in detailed]):
+    for index, path in chosen:
         try:
             dataset = datasets.of(results.records[index])
             if dataset is None:
@@ -74,31 +71,6 @@ def document(results: Results, detailed: list[int]) -> dict[str, Any]:
         except HarnessError:
             continue
     return {"curves": curves, "worst": {index: images for index, images in worst.items() if images}}
-
-
-def _chosen(stored: list[tuple[int, StoredRecord]]) -> Iterator[tuple[int, Path]]:
-    """Return the cells with detections, the highest mAP first, as many as the rules allow."""
-    known = [(index, one, _intact(one)) for index, one in stored if one.record.status in MEASURED]
-    scored = [(index, _map(one), path) for index, one, path in known if path is not None and is_file(path)]
-    read = 0
-    for index, _, path in sorted(scored, key=lambda entry: -entry[1])[:MOST_CURVES]:
-        read += size_of(path)
-        if read > MOST_BYTES:
-            return
-        yield index, path
-
-
-def _intact(stored: StoredRecord) -> Path | None:
-    """Return the detections of a cell; None also where they are damaged, which stands in its row."""
-    try:
-        return stored.intact_detections()
-    except RecordError:
-        return None
-
-
-def _map(stored: StoredRecord) -> float:
-    facts = stored.record.accuracy
-    return -1.0 if facts is None or facts.figures is None or facts.figures.map is None else facts.figures.map
 
 
 def _curves(curves: Curves) -> list[dict[str, Any]]:

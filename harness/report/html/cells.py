@@ -17,8 +17,10 @@ from harness import units
 from harness.errors import RecordError
 from harness.records.records import ProcessFacts, Record, StoredRecord, SummaryFacts
 from harness.records.samples import Samples
+from harness.report.html.digits import quantile, rounded
 from harness.rows import operators
 from harness.rows.sustained import Sustained, analyze, analyze_processes, bursts_of
+from harness.statistics.latency import interpolated
 from harness.text import clean
 from harness.vocabulary import NO_ACCURACY
 
@@ -26,6 +28,7 @@ POINTS, SUSTAINED_POINTS, BINS = 100, 400, 48
 _TAIL = 0.995
 _BAND = (0.1, 0.5, 0.9)
 _LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_DIGITS = 4
 Floats = npt.NDArray[np.float64]
 
 
@@ -56,18 +59,18 @@ def trace(process: ProcessFacts, samples: Samples, points: int) -> dict[str, Any
     """Return a process's durations over time, at most `points` of them (rule: see the module)."""
     size = -(-samples.size // points)
     starts = np.arange(0, samples.size, size)
-    durations = samples["duration_ns"] / units.NS_PER_MS
     middles = np.minimum(starts + size // 2, samples.size - 1)
-    levels = _levels(durations, size)
+    levels = _levels(samples["duration_ns"] / units.NS_PER_MS, size)
     first_steady = int(np.argmax(samples["steady"])) if samples["steady"].any() else samples.size
+    seconds, low, middle, high = rounded(np.vstack([samples["start_ns"][middles] / 1e9, levels]), _DIGITS)
     return {
         "process": process.index + 1,
         "each": size,
         "steady": int(-(-first_steady // size)),
-        "s": _short(samples["start_ns"][middles] / 1e9),
-        "low": _short(levels[:, 0]),
-        "mid": _short(levels[:, 1]),
-        "high": _short(levels[:, 2]),
+        "s": seconds,
+        "low": low,
+        "mid": middle,
+        "high": high,
     }
 
 
@@ -91,19 +94,20 @@ def _load_trace(processes: Sequence[ProcessFacts]) -> list[dict[str, Any]]:
 
 
 def _levels(durations: Floats, size: int) -> Floats:
-    """Return percentiles of every `size` values in a row; the last group may be smaller."""
+    """Return percentiles of every `size` values in a row, shape (3, groups); the last group may be smaller."""
     whole = durations.size // size * size
-    found = np.quantile(durations[:whole].reshape(-1, size), _BAND, axis=1).T
-    rest = durations[whole:]
-    return np.vstack([found, np.quantile(rest, _BAND)]) if rest.size else found
+    groups = np.sort(durations[:whole].reshape(-1, size))
+    found = np.array([quantile(groups, q) for q in _BAND])
+    rest = np.sort(durations[whole:])
+    return np.hstack([found, [[interpolated(rest, q)] for q in _BAND]]) if rest.size else found
 
 
 def histogram(processes: Sequence[Floats]) -> dict[str, Any] | None:
     """Return how many steady inferences lie in each of `BINS` equal bins, all processes together."""
     if not processes:
         return None
-    values = np.concatenate(processes)
-    low, high = float(values.min()), float(np.quantile(values, _TAIL))
+    values = np.sort(np.concatenate(processes))
+    low, high = float(values[0]), interpolated(values, _TAIL)
     high = high if high > low else low * 1.01 + 1e-6
     counts, _ = np.histogram(values, BINS, (low, high))
     return {
@@ -122,8 +126,8 @@ def _steady_ms(samples: Samples) -> Floats:
 
 def _sample_box(pair: tuple[ProcessFacts, Samples]) -> dict[str, Any]:
     process, samples = pair
-    steady = _steady_ms(samples)
-    levels = _short(np.quantile(steady, _LEVELS)) if steady.size else None
+    steady = np.sort(_steady_ms(samples))
+    levels = [_digits(interpolated(steady, q)) for q in _LEVELS] if steady.size else None
     return _box(process, units.count(steady.size), levels)
 
 
@@ -199,9 +203,9 @@ def _classes(record: Record) -> list[tuple[str, float, str]]:
 
 
 def _short(values: Floats) -> list[float]:
-    return [_digits(value) for value in values.tolist()]
+    return rounded(values, _DIGITS)
 
 
 def _digits(value: float) -> float:
     """Round to four significant digits, more than a plot shows."""
-    return float(f"{value:.4g}")
+    return float(f"{value:.{_DIGITS}g}")
