@@ -15,6 +15,8 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+import msgspec
+
 from harness.report.html import tables
 from harness.report.html.data import make_document, shown_pairs
 from harness.report.shown import PairedAccuracy
@@ -78,10 +80,18 @@ def fill(template: str, *, title: str, style: str, script: str | None = None, **
 
 def to_script_json(document: Any) -> str:
     """Return JSON that is safe in a `<script>` element: no character of it can end or open a tag."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _json(document)
     for char, escape_ in _ESCAPES.items():  # on megabytes a tenth of the time of `translate`
         text = text.replace(char, escape_)
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _json(document: Any) -> str:
+    """Return JSON, in a fifth of the time of the standard library but for text that is not Unicode."""
+    try:
+        return msgspec.json.encode(document).decode()
+    except UnicodeEncodeError:
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _policy(style: str, script: str | None) -> str:
