@@ -34,6 +34,16 @@ def test_a_latency_worker_loads_nothing_but_numpy_and_the_runtime(tmp_path):
     assert out.strip() == "[]"
 
 
+def test_a_scheduler_loads_nothing_of_what_measures():
+    """It imports the functions that it passes on."""
+    code = (
+        "import sys, harness.farm.tasks;"
+        "print([m for m in ('numpy', 'msgspec', 'harness.farm.host', 'harness.cards') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
+
+
 def test_the_data_folders_hold_no_python(repository: Path):
     for name in ("devices", "models", "results"):
         assert not list((repository / name).rglob("*.py"))

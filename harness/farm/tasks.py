@@ -1,14 +1,15 @@
-"""The functions that Dask runs on a host: bytes in and out, called by reference, so that no code is sent."""
+"""The functions that Dask runs on a host: bytes in and out, called by reference, so that no code is sent.
+
+Dask's scheduler imports this module too, to read what it passes on: what measures is imported on the hosts alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from harness.farm.host import Host
-from harness.farm.wire import File
+if TYPE_CHECKING:
+    from harness.farm.host import Host
 
 ATTRIBUTE = "harness_host"
 """Name of the attribute of Dask's worker that holds its host."""
@@ -33,6 +34,10 @@ def perform(step: bytes) -> bytes:
 
 def store(parcel: Sequence[tuple[bytes, int, bytes]], after: None = None) -> None:
     """Write parts of files, each as (`File`, offset, data); a Dask task that runs `after` another one."""
+    import msgspec
+
+    from harness.farm.wire import File
+
     contents = host_here().contents
     for file, offset, data in parcel:
         contents.write(msgspec.msgpack.decode(file, type=File), offset, data)
