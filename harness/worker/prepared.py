@@ -7,10 +7,13 @@ hangs or hits its memory limit is a process of its own, as if it had been starte
 What a new process would draw afresh, the places of its memory and of its stack, is drawn by each fork as well
 (`_scatter`): processes that shared them would agree with each other more than with those of the next run.
 
-`python -m harness.worker.prepared FD`: the socket FD takes two kinds of messages, of JSON: {"job": number, "path": …,
-"folder": …, "variables": …} with three descriptors (standard output, standard error, and where its fate is told), and
-{"end": number}. The fate is two lines: the number of the process, and its exit status as `subprocess` has it. When the
-socket closes, every worker is killed.
+Jobs of a kind that needs more than all others do are forked by a branch: a fork of this process that has loaded that as
+well. A worker that times has nothing in its memory that only other jobs need.
+
+`python -m harness.worker.prepared FD`: the socket FD takes two kinds of messages, of JSON: {"job": number, "kind": …,
+"path": …, "folder": …, "variables": …} with three descriptors (standard output, standard error, and where its fate is
+told), and {"end": number}. The fate is two lines: the number of the process, and its exit status as `subprocess` has
+it. When the socket closes, every worker is killed.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -44,35 +47,57 @@ _N_DESCRIPTORS = 3
 _MOST_PAGES = 1 << 14
 """Of the gap above what a worker maps: 64 MiB where a page has 4 KiB."""
 _MOST_FRAMES = 64
+_TRUNK = ("harness.worker.latency",)
+"""What a latency job imports before it reads its peak of memory, and no more: the peak is a figure."""
+_BRANCHES = {
+    "accuracy": (
+        "harness.worker.accuracy",
+        "harness.detectors.registry",
+        "PIL.JpegImagePlugin",
+        "PIL.PngImagePlugin",
+    ),
+    "preparations": ("harness.worker.preparations", "PIL.JpegImagePlugin", "PIL.PngImagePlugin"),
+}
+"""What is imported beyond that before jobs of a kind are forked."""
 
 
 def main() -> int:
     """Load what workers need, then fork one for each job until the socket closes."""
     requests = socket.socket(fileno=int(sys.argv[1]))
-    _load()
-    gc.collect()
-    gc.freeze()
-    pages = resident_file_pages()
-    map_pages(pages)  # where the system cannot, nothing is prepared
-    _Nursery(requests, pages).serve()
+    from harness.runtime import load_runtime
+
+    load_runtime()
+    _serve(requests, "", _TRUNK, [])
     return 0
 
 
-def _load() -> None:
-    """Import what a latency job imports before it reads its peak of memory, and no more: the peak is a figure."""
-    from harness.runtime import load_runtime
+def _serve(requests: socket.socket, kind: str, modules: Sequence[str], mapped: Ranges) -> None:
+    """Import, then fork a worker for each job of a kind; the empty one is any that has no branch.
 
-    import_module("harness.worker.latency")
-    load_runtime()
+    Args:
+        requests: Where messages come.
+        kind: Of the jobs.
+        modules: What is imported.
+        mapped: Pages of files that the parent had mapped before it forked this process.
+    """
+    for module in modules:
+        import_module(module)
+    gc.collect()
+    gc.freeze()
+    pages = [*mapped, *resident_file_pages()]
+    map_pages(pages)  # where the system cannot, nothing is prepared
+    _Nursery(requests, pages, kind).serve()
 
 
 class _Nursery:
     """The workers that live, and the loop that starts, ends and buries them."""
 
-    def __init__(self, requests: socket.socket, pages: Ranges) -> None:
-        self._requests, self._pages = requests, pages
+    def __init__(self, requests: socket.socket, pages: Ranges, kind: str) -> None:
+        self._requests, self._pages, self._kind = requests, pages, kind
         self._workers: dict[int, tuple[int, int]] = {}
         """Process by job, and the descriptor where its fate is told."""
+        self._branches: dict[str, tuple[int, socket.socket]] = {}
+        """Process by kind of job, and where it is sent messages."""
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
@@ -94,6 +119,8 @@ class _Nursery:
             finally:
                 for process, _ in self._workers.values():
                     _kill(process)
+                for kind in list(self._branches):
+                    self._end_branch(kind)
 
     def _answer(self) -> bool:
         """Read one message; False when the socket is closed."""
@@ -105,11 +132,56 @@ class _Nursery:
             return False
         request: dict[str, Any] = json.loads(message)
         if "end" in request:
-            if request["end"] in self._workers:
-                _kill(self._workers[request["end"]][0])
+            self._end(request["end"], message)
+        elif request["kind"] in _BRANCHES and request["kind"] != self._kind:
+            self._pass_on(request["kind"], message, descriptors)
         else:
             self._fork(request, *descriptors)
         return True
+
+    def _end(self, job: int, message: bytes) -> None:
+        if job in self._workers:
+            _kill(self._workers[job][0])
+            return
+        for _, requests in self._branches.values():
+            with contextlib.suppress(OSError):  # it has died, and its workers with it
+                requests.send(message)
+
+    def _pass_on(self, kind: str, message: bytes, descriptors: Sequence[int]) -> None:
+        """Send a job to the branch of its kind; where it has died, nobody tells a fate, and the next has another."""
+        if kind not in self._branches:
+            self._branches[kind] = self._branch(kind)
+        try:
+            socket.send_fds(self._branches[kind][1], [message], descriptors)
+        except OSError:
+            self._end_branch(kind)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _branch(self, kind: str) -> tuple[int, socket.socket]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        process = os.fork()
+        if process == 0:
+            self._become_branch(kind, theirs)
+        theirs.close()
+        return process, ours
+
+    def _become_branch(self, kind: str, requests: socket.socket) -> NoReturn:
+        """Serve jobs of one kind in the child, and end without going back: what is open is the parent's."""
+        status = 1
+        try:
+            os.closerange(3, requests.fileno())
+            os.closerange(requests.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            _serve(requests, kind, _BRANCHES[kind], self._pages)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _end_branch(self, kind: str) -> None:
+        """Let a branch end, and its workers with it, and wait for that."""
+        process, requests = self._branches.pop(kind)
+        requests.close()
+        os.waitpid(process, 0)
 
     def _fork(self, request: dict[str, Any], out: int, err: int, fate: int) -> None:
         here = os.getpid()

@@ -61,13 +61,18 @@ class PreparedWorkers:
         """Its number."""
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has died; it is the process's own to ask, and no fork's."""
+        return self._parent == os.getpid() and self._process.poll() is not None
+
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Whether it lives, is this process's own, and was started with what these variables set at a start."""
         alive = self._parent == os.getpid() and self._process.poll() is None
         return alive and _at_start(environment) == _at_start(self.environment)
 
-    def start(self, job: Path, environment: Mapping[str, str]) -> Forked:
-        """Fork a worker.
+    def start(self, job: Path, kind: str, environment: Mapping[str, str]) -> Forked:
+        """Fork a worker for a job of some kind.
 
         Raises:
             NotPreparedError: None came.
@@ -79,6 +84,7 @@ class PreparedWorkers:
         try:
             request = {
                 "job": number,
+                "kind": kind,
                 "path": str(job),
                 "folder": str(working_folder()),
                 "variables": dict(environment),
@@ -183,6 +189,9 @@ def ready(environment: Mapping[str, str]) -> Iterator[None]:
         return
     with Shared.lock:
         Shared.wanted_by += 1
+        if Shared.workers is not None and Shared.workers.has_ended:
+            Shared.workers.close()
+            Shared.workers = None
         if Shared.workers is None:
             with suppress(OSError):
                 Shared.workers = PreparedWorkers(environment)
@@ -197,13 +206,19 @@ def ready(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def run(
-    argv: Sequence[str], job: Path, environment: Mapping[str, str], timeout_s: float, on_line: OnLine | None
+    argv: Sequence[str],
+    job: Path,
+    kind: str,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    on_line: OnLine | None,
 ) -> Completed:
     """Carry out a job in a worker that is forked.
 
     Args:
         argv: The command that would start it in the usual way, for messages.
         job: Its file.
+        kind: Its kind: what a worker needs for it is loaded before the fork.
         environment: All of its variables.
         timeout_s: Its group is killed after so many seconds.
         on_line: Is given each line of its standard output.
@@ -215,7 +230,7 @@ def run(
     if workers is None or not workers.serves(environment):
         raise NotPreparedError("no process is prepared")
     try:
-        child = workers.start(job, environment)
+        child = workers.start(job, kind, environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotPreparedError(str(error)) from error
     return wait_for(child, tuple(argv), begin, timeout_s, on_line)

@@ -95,7 +95,7 @@ def run_worker(
     dump_job(job, path)
     argv = [sys.executable, "-m", "harness.worker", str(path)]
     variables = {**environment(), **ONE_THREAD, PARENT: str(os.getpid())}
-    start = partial(_fork, device, path) if isinstance(device, LocalDevice) else device.run
+    start = partial(_fork, device, path, job.kind) if isinstance(device, LocalDevice) else device.run
     ended = watch(start, argv, variables, job, timeout_s, on_progress)
     return read_answer(folder, kind, ended)
 
@@ -110,6 +110,7 @@ def workers_ready(devices: Iterable[Device]) -> AbstractContextManager[None]:
 def _fork(
     device: Device,
     job: Path,
+    kind: str,
     argv: Sequence[str],
     *,
     timeout_s: float,
@@ -118,7 +119,7 @@ def _fork(
 ) -> Completed:
     """Run a worker as `device.run` does, forked by the process that has loaded the runtime where there is one."""
     try:
-        ended = prepared.run(argv, job, _all_variables(env or {}), timeout_s, on_line)
+        ended = prepared.run(argv, job, kind, _all_variables(env or {}), timeout_s, on_line)
     except prepared.NotPreparedError:
         return device.run(argv, timeout_s=timeout_s, on_line=on_line, env=env)
     if ended.exit_code is None:

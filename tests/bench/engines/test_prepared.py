@@ -12,15 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.bench.engines import prepared
+from harness.bench.engines import cell_jobs, prepared
 from harness.bench.engines.worker_process import read_event, run_worker, workers_ready
+from harness.bench.request import Request
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, MeasurementError
 from harness.records.samples import load_samples
+from harness.session import prepare
+from harness.settings import Settings
 from harness.vocabulary import Status
 from harness.worker.events import HostFault
 from harness.worker.jobs import LatencyJob, dump_job
-from harness.worker.results import LatencyResult
+from harness.worker.results import AccuracyResult, LatencyResult
 from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks workers on Linux only")
@@ -111,6 +114,100 @@ def test_a_forked_worker_answers_as_one_that_was_started_anew(device, tmp_path, 
     assert load_samples(tmp_path / "forked" / "samples.npy").size >= 6
 
 
+@pytest.fixture
+def accuracy_job(tmp_path):
+    """A job that runs the bundled example over three of its images."""
+    request = Request(
+        models=("shapes-float32",),
+        delegates=("cpu:1",),
+        workspace=str(REPOSITORY),
+        output=str(tmp_path / "results"),
+        settings=Settings(repetitions=1),
+    )
+    cell = prepare(request).plan.cells[0]
+    three = replace(cell, dataset=replace(cell.dataset, images=cell.dataset.images[:3]))
+
+    def make(folder):
+        folder.mkdir()
+        return cell_jobs.accuracy_job(three, folder)
+
+    return make
+
+
+def infer(device, job, timeout_s=PATIENCE_S):
+    return run_worker(device, job, AccuracyResult, Path(job.output), timeout_s).result
+
+
+def branch():
+    """The process that forks the workers of accuracy jobs: it stays when they have ended."""
+    return next((process for process in workers() if alive(process.pid)), None)
+
+
+@pytest.fixture
+def own_workers(monkeypatch):
+    """A prepared process of one's own, to be broken."""
+    another = type("Another", (prepared.Shared,), {"workers": None, "wanted_by": 0})
+    monkeypatch.setattr(prepared, "Shared", another)
+    local = LocalDevice()
+    with workers_ready([local]):
+        yield local
+
+
+def test_accuracy_is_forked_by_a_branch_and_is_that_of_a_worker_started_anew(
+    own_workers, tmp_path, starts, accuracy_job
+):
+    forked = [accuracy_job(tmp_path / name) for name in ("first", "second")]
+    results = [infer(own_workers, job) for job in forked]
+    assert not starts and [process.ppid() for process in workers()] == [prepared_process()]
+
+    class Elsewhere:
+        name, run = "elsewhere", own_workers.run
+
+    anew = accuracy_job(tmp_path / "anew")
+    results.append(infer(Elsewhere(), anew))
+    assert len(starts) == 1
+    detections = {Path(job.output, "detections.json").read_bytes() for job in (*forked, anew)}
+    assert len(detections) == 1 and all(result.n_images == 3 for result in results)
+
+
+def test_a_worker_that_times_has_nothing_of_a_branch_in_its_memory(own_workers, tmp_path, accuracy_job):
+    infer(own_workers, accuracy_job(tmp_path / "accuracy"))
+    assert any("PIL" in m.path for m in branch().memory_maps(grouped=False))
+    process, thread, _ = in_background(own_workers, tmp_path / "times")
+    assert not any("PIL" in m.path for m in process.memory_maps(grouped=False))
+    process.kill()
+    thread.join()
+
+
+def test_a_branch_that_died_costs_one_start_in_the_usual_way(own_workers, tmp_path, starts, accuracy_job):
+    infer(own_workers, accuracy_job(tmp_path / "before"))
+    dead = branch()
+    dead.kill()
+    wait_for(lambda: not alive(dead.pid))
+    assert infer(own_workers, accuracy_job(tmp_path / "usual")).n_images == 3
+    assert len(starts) == 1
+    assert infer(own_workers, accuracy_job(tmp_path / "forked")).n_images == 3
+    assert len(starts) == 1 and branch().pid != dead.pid
+
+
+def test_a_worker_of_a_branch_is_killed_when_its_time_is_up(own_workers, tmp_path, accuracy_job):
+    infer(own_workers, accuracy_job(tmp_path / "before"))
+    fifo = tmp_path / "never written"
+    os.mkfifo(fifo)
+    with pytest.raises(MeasurementError) as caught:
+        infer(own_workers, replace(accuracy_job(tmp_path / "long"), images=str(fifo)), 0.5)
+    assert caught.value.status == Status.TIMEOUT
+    wait_for(lambda: [process.ppid() for process in workers()] == [prepared_process()])
+
+
+def test_another_process_is_prepared_where_the_first_has_died(own_workers, tmp_path, starts):
+    os.kill(prepared_process(), signal.SIGKILL)
+    wait_for(lambda: prepared.Shared.workers.has_ended)
+    with workers_ready([own_workers]):
+        assert measure(own_workers, tmp_path / "forked").result.runtime
+    assert not starts
+
+
 def test_every_fork_lies_elsewhere_in_memory(device, tmp_path, monkeypatch):
     places = set()
     for number in range(4):
@@ -144,14 +241,14 @@ def test_a_worker_is_killed_with_what_it_left_when_its_time_is_up(device, tmp_pa
 def test_what_nobody_caught_is_told_as_by_an_interpreter(device, tmp_path):
     job = tmp_path / "job.json"
     job.write_text("{}")
-    ended = prepared.run(["worker"], job, prepared.Shared.workers.environment, PATIENCE_S, None)
+    ended = prepared.run(["worker"], job, "latency", prepared.Shared.workers.environment, PATIENCE_S, None)
     assert ended.exit_code == 1
     assert ended.stderr.startswith("Traceback") and ended.argv == ("worker",)
 
 
 def test_a_job_that_cannot_be_read_is_a_fault_of_this_computer(device, tmp_path):
     environment = prepared.Shared.workers.environment
-    ended = prepared.run(["worker"], tmp_path / "gone.json", environment, PATIENCE_S, None)
+    ended = prepared.run(["worker"], tmp_path / "gone.json", "latency", environment, PATIENCE_S, None)
     assert read_event(ended.stdout.rstrip("\n")) == HostFault(
         f"{tmp_path / 'gone.json'}: cannot be read (No such file or directory)"
     )
@@ -186,6 +283,7 @@ def test_other_variables_and_the_folder_reach_each_worker(device, tmp_path, star
     ended = prepared.run(
         ["worker"],
         job,
+        "latency",
         {**os.environ, **prepared.Shared.workers.environment, "LITERT_MODEL": ""},
         PATIENCE_S,
         None,
