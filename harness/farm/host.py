@@ -20,6 +20,7 @@ from harness.bench.engines.worker_process import workers_ready
 from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.drivers.base import Device
+from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, DeviceLostError, HarnessError, MeasurementError, is_host_fault
 from harness.farm import cells
 from harness.farm.attached import AttachedDevice, DeviceFinder
@@ -61,6 +62,7 @@ class Host:
         self._attached: dict[str, AttachedDevice] = {}
         self._stations: dict[str, Station] = {}
         self._ready: dict[str, ExitStack] = {}
+        self._while_serving, self._is_ready = ExitStack(), False
         self._engines: dict[str, tuple[object, Engine]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._under_way: dict[str, Future[bytes]] = {}
@@ -76,6 +78,18 @@ class Host:
             # A device that a step lost meanwhile stays away until the next refresh finds it.
             self._attached = {k: v for k, v in found.items() if k not in known or k in self._attached}
             return self._resources()
+
+    def get_ready(self) -> None:
+        """Have what workers need loaded from now on, and not once a run, where this computer is among the devices."""
+        with self._guard:
+            offered = any(each.profile.data.connection.is_computer for each in self._attached.values())
+            if offered and not self._is_ready:
+                self._while_serving.enter_context(workers_ready([LocalDevice()]))
+                self._is_ready = True
+
+    def close(self) -> None:
+        """End what was made ready."""
+        self._while_serving.close()
 
     def _resources(self) -> dict[str, float]:
         resources: dict[str, float] = {}

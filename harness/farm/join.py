@@ -79,6 +79,7 @@ def serve(host: Host, membership: Membership, say: Say) -> None:
         try:
             asyncio.run(_until_ended(_serve(host, membership, say)))
         finally:
+            host.close()
             end_children()
 
 
@@ -166,6 +167,7 @@ async def make_worker(host: Host, membership: Membership) -> Worker:
     from distributed import Worker
 
     resources = await asyncio.to_thread(host.refresh)
+    await asyncio.to_thread(host.get_ready)
     worker = Worker(
         membership.address,
         name=host.name,

@@ -36,9 +36,9 @@ class Scripted:
         self.names, self.act, self.n_measured, self.at_once, self.most = list(names), act, 0, 0, 0
 
     def find_attached(self, known, busy):
-        return {name: known.get(name) or self._one(name) for name in self.names}
+        return {name: known.get(name) or self.one(name) for name in self.names}
 
-    def _one(self, name):
+    def one(self, name):
         profile = Profile(DeviceProfile(name=name, connection=Connection(kind="fake")), Path("scripted.toml"))
         device = FakeDevice(name)
         info = device.describe()
@@ -135,6 +135,14 @@ class Here(Scripted):
         return super().time(cell, repetition, scratch)
 
 
+class Computer(Here):
+    """The same, under a profile that says so."""
+
+    def one(self, name):
+        data = DeviceProfile(name=name, connection=Connection(kind="local"))
+        return replace(super().one(name), profile=Profile(data, Path("computer.toml")))
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems start workers anew")
 def test_a_host_has_workers_ready_for_this_computer_until_it_is_idle(make):
     host, _, step = make()
@@ -142,6 +150,23 @@ def test_a_host_has_workers_ready_for_this_computer_until_it_is_idle(make):
     host._finder = finder = Here(["d"])
     assert perform(host, step("k")).outcome == "done" and finder.ready
     host.close_idle()
+    assert prepared.Shared.workers is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems start workers anew")
+def test_a_host_that_serves_keeps_workers_ready_for_this_computer_from_run_to_run(make):
+    host, _, step = make()
+    host.get_ready()
+    assert prepared.Shared.workers is None  # it offers fakes only
+    # private: as above
+    host._finder = Computer(["computer"])
+    host.refresh()
+    host.get_ready()
+    first = prepared.Shared.workers
+    assert perform(host, step("k", "computer")).outcome == "done"
+    host.forget("r")
+    assert prepared.Shared.workers is first is not None
+    host.close()
     assert prepared.Shared.workers is None
 
 

@@ -93,8 +93,8 @@ class RealFarm:
         process.wait()
 
     def is_measuring(self, name):
-        """Whether a process that times a model runs on a host."""
-        return any("harness.worker" in _command(pid) for pid in _below(self.processes[name].pid))
+        """Whether a process that measures a model runs on a host: its prepared process measures nothing."""
+        return any(_measures(pid, parent) for pid, parent in _below(self.processes[name].pid))
 
     def wait_for_work(self, *names):
         """Wait until all of these hosts measure, however busy this computer is."""
@@ -137,12 +137,21 @@ class RealFarm:
 
 
 def _below(pid):
-    """Yield the processes that a process started, and those that they started."""
+    """Yield the processes that a process started, each with its parent, and those that they started."""
     for file in Path(f"/proc/{pid}/task").glob("*/children"):
         with contextlib.suppress(OSError):
             for child in map(int, file.read_text().split()):
-                yield child
+                yield child, pid
                 yield from _below(child)
+
+
+def _measures(pid, parent):
+    """Whether a process is a worker: started anew, or forked and in a session of its own, as branches are not."""
+    if "harness.worker.prepared" not in _command(pid):
+        return "harness.worker" in _command(pid)
+    with contextlib.suppress(OSError):
+        return "harness.worker.prepared" in _command(parent) and os.getsid(pid) == pid
+    return False
 
 
 def _command(pid):
