@@ -24,6 +24,7 @@ from tests.support.delegate import compile_delegate
 from tests.support.fast import TESTS, is_fast, leads_to_fast
 from tests.support.observers import Recorder
 from tests.support.paths import REPOSITORY, SHARED_DATA, SHARED_MODELS
+from tests.support.prepared_process import TRIAL, PreparedProcess
 from tests.support.quantizing import quantized
 from tests.support.runs_on_disk import RunFactory
 from tests.support.slow import is_slow, place
@@ -177,6 +178,20 @@ def make_detector():
     from tests.support.networks import detector
 
     return detector
+
+
+@pytest.fixture(scope="session")
+def prepared_trial():
+    """What forks a process for each trial of a model."""
+    prepared = PreparedProcess(TRIAL)
+    yield prepared
+    prepared.close()
+
+
+@pytest.fixture
+def quick_trials(prepared_trial, monkeypatch):
+    """Let trials of models begin where the runtime is loaded: for tests of what is tried."""
+    monkeypatch.setattr("harness.child_process.ask", prepared_trial.ask)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from harness.cli.main import main
 from harness.tflite.model import describe
 
 pytest.importorskip("ai_edge_litert", reason="ai-edge-litert is not installed")
+pytestmark = pytest.mark.usefixtures("quick_trials")
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.support.frozen_graphs import ssd_graph
+from tests.support.prepared_process import CONVERSION, PreparedProcess
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,27 @@ def tensorflow():
         warnings.simplefilter("ignore")
         import tensorflow as tf
     return tf
+
+
+@pytest.fixture(scope="session")
+def prepared_tensorflow(tensorflow):
+    """What forks a process for each conversion."""
+    prepared = PreparedProcess(CONVERSION)
+    yield prepared
+    prepared.close()
+
+
+@pytest.fixture(autouse=True)
+def conversions(request, monkeypatch):
+    """Let conversions begin where TensorFlow is imported, but for tests that ask for `new_processes`."""
+    if request.node.get_closest_marker("tensorflow") and "new_processes" not in request.fixturenames:
+        prepared = request.getfixturevalue("prepared_tensorflow")
+        monkeypatch.setattr("harness.child_process.ask", prepared.ask)
+
+
+@pytest.fixture
+def new_processes():
+    """Each conversion starts a Python of its own and imports TensorFlow, as it does for a user."""
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def test_stats_that_are_not_the_graphs_own_are_refused_with_those_that_are(froze
     routes.check_stats(msgspec.structs.replace(order, stats=(127.5, 127.5)), facts)
 
 
-def test_a_float_graph_is_calibrated_by_images(frozen, images, tmp_path):
+def test_a_float_graph_is_calibrated_by_images(frozen, images, tmp_path, new_processes):
     steps = []
     job = workflow.Job(frozen(), "int8", tmp_path / "q.tflite", **representative(images, tmp_path))
     workflow.convert(job, lambda *step: steps.append(step), None)
@@ -221,7 +221,7 @@ def test_an_unknown_output_is_told_with_what_there_is(frozen, tensorflow):
         read(frozen(postprocess=False), tensorflow, outputs=("raw_outputs/boxes",))
 
 
-def test_the_command_prints_source_and_result(frozen, tmp_path, capsys):
+def test_the_command_prints_source_and_result(frozen, tmp_path, capsys, new_processes):
     output = tmp_path / "d.tflite"
     with pytest.raises(SystemExit) as end:
         main(["convert", str(frozen()), "--mode", "dynamic", "-o", str(output), "--format", "json"])

@@ -28,6 +28,7 @@ from harness.tflite.model import describe, load
 from harness.worker.tensors import input_infos, output_infos
 
 litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
+pytestmark = pytest.mark.usefixtures("quick_trials")
 BUNDLED = ("shapes_float32", "shapes_float16", "shapes_dynamic_range", "shapes_full_integer")
 
 
