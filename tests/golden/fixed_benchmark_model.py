@@ -4,10 +4,15 @@ Every inference is real, and takes what this clock says: the same microseconds o
 """
 
 import runpy
+import sys
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
+REPEATS, PERIOD_US = 200, 199_900
+"""The clock's steps begin anew after so many, and so much."""
+WARM_UP, SHORTER = "--warmup_min_secs=0.5", f"--warmup_min_secs={0.5 - 2 * PERIOD_US / 1e6:g}"
+"""Two periods less give the same samples after a fifth of the inferences."""
 STAND_IN = Path(__file__).resolve().parents[1] / "stand_in" / "benchmark_model.py"
 
 
@@ -18,7 +23,7 @@ class Clock:
         self._asked, self._now_us = count(), 0
 
     def perf_counter_ns(self):
-        self._now_us += 900 + 37 * next(self._asked) % 200
+        self._now_us += 900 + 37 * next(self._asked) % REPEATS
         return 1000 * self._now_us
 
     def perf_counter(self):
@@ -26,6 +31,7 @@ class Clock:
 
 
 if __name__ == "__main__":
+    sys.argv = [SHORTER if one == WARM_UP else one for one in sys.argv]
     program = runpy.run_path(str(STAND_IN))
     clock = Clock()
     program["main"].__globals__["time"] = SimpleNamespace(
