@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.cli.main import COMMANDS
+from harness.cli.main import COMMANDS, main
 
 RUN = "20261121-090000-abcd"
 
@@ -44,6 +44,24 @@ def completions(folder, line):
     return found.split()
 
 
+@pytest.fixture
+def completed(workspace, monkeypatch, capsys):
+    """Do the same in this process, which saves its start."""
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("_HARNESS_COMPLETE", "bash_complete")
+
+    def ask(line):
+        words = line.split(" ")
+        monkeypatch.setenv("COMP_WORDS", "\n".join(words))
+        monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+        with pytest.raises(SystemExit) as ended:
+            main([])
+        assert ended.value.code == 0
+        return capsys.readouterr().out.split()
+
+    return ask
+
+
 def test_every_command_is_completed(workspace):
     assert completions(workspace, "harness ") == [f"plain,{name}" for name in COMMANDS]
 
@@ -63,8 +81,8 @@ def test_every_command_is_completed(workspace):
         ("harness --workspace /no/such/folder report 2026", ["file,"]),
     ],
 )
-def test_commands_options_and_names_are_completed(workspace, line, expected):
-    assert completions(workspace, line) == expected
+def test_commands_options_and_names_are_completed(completed, line, expected):
+    assert completed(line) == expected
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

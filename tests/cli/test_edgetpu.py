@@ -1,10 +1,10 @@
 """`harness edgetpu`: the columns that scripts rely on, and what is told beside them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
+
+from harness.cli.main import main
 
 PTQ = """\
 Edge TPU Compiler version 15.0.340273435
@@ -19,16 +19,14 @@ DEQUANTIZE                     2          Operation is working on an unsupported
 
 
 @pytest.fixture
-def harness(tmp_path):
+def harness(tmp_path, monkeypatch, capsys):
+    """Run the command in a folder with two logs; returns (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
     def run(*args):
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", "edgetpu", *args],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        with pytest.raises(SystemExit) as ended:
+            main(["edgetpu", *args])
+        return (ended.value.code, *capsys.readouterr())
 
     (tmp_path / "ptq.log").write_text(PTQ)
     (tmp_path / "qat.log").write_text(PTQ.replace("DEQUANTIZE", "ADD"))

@@ -41,7 +41,7 @@ def test_a_hostile_number_is_wrong_use_or_no_fault(words, command, parameter, ca
         if isinstance(one, click.Option)
         for text in (one.opts[-1], str(tmp_path / "x"))
     ]
-    dry = ["--dry-run"] if words == ["run"] else []
+    dry = ["shapes-float32", "--no-accuracy", "--dry-run"] if words == ["run"] else []
     for value in HOSTILE:
         with pytest.raises(SystemExit) as left:
             main(

@@ -43,14 +43,16 @@ def harness(tmp_path, repository):
 
 @pytest.fixture
 def in_process(tmp_path, repository, monkeypatch, capsys):
-    """Do the same in this process, which saves its start: for what measures nothing."""
+    """Do the same in this process, which saves its start: what measures is a process of its own anyway."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
 
     def call(*args):
         with pytest.raises(SystemExit) as ended:
             main(["--workspace", str(repository), *map(str, args)])
-        return (ended.value.code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err, err
+        return ended.value.code, out, err
 
     return call
 
@@ -77,8 +79,8 @@ def test_data_goes_to_stdout_and_everything_else_to_stderr(harness, tmp_path):
     assert "latency" in err
 
 
-def test_the_table_fits_100_columns_and_says_where_the_records_are(harness, tmp_path):
-    status, out, _ = harness(
+def test_the_table_fits_100_columns_and_says_where_the_records_are(in_process, tmp_path):
+    status, out, _ = in_process(
         "run", "shapes-float32", "--delegate", "cpu:1", "--no-accuracy", *QUICK, "--output", tmp_path / "r"
     )
     assert status == 0
@@ -86,20 +88,20 @@ def test_the_table_fits_100_columns_and_says_where_the_records_are(harness, tmp_
     assert "shapes-float32" in out and "records: r" in out
 
 
-def test_report_shows_a_stored_run_again(harness, tmp_path):
-    _, first, _ = harness(
+def test_report_shows_a_stored_run_again(in_process, tmp_path):
+    _, first, _ = in_process(
         "run", "shapes-float32", "--no-accuracy", *QUICK, "--format", "json", "--output", "r"
     )
-    status, again, _ = harness("report", "r", "--format", "json")
+    status, again, _ = in_process("report", "r", "--format", "json")
     assert status == 0 and json.loads(again) == json.loads(first)
-    status, text, _ = harness("report", "r", "--format", "csv")
+    status, text, _ = in_process("report", "r", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["delegate_requested"] for row in rows] == ["cpu:1", "cpu:2"]
 
 
-def test_a_bare_model_gets_a_card_that_is_shown(harness, repository):
+def test_a_bare_model_gets_a_card_that_is_shown(in_process, repository):
     model = repository / "models" / "shapes" / "shapes_float32.tflite"
-    status, out, err = harness(
+    status, out, err = in_process(
         "run", model, "--delegate", "cpu:1", "--no-accuracy", *QUICK, "--format", "json", "--output", "r"
     )
     assert status == 0, err
@@ -153,30 +155,30 @@ def test_wrong_use_exits_with_2_and_one_readable_message(in_process, args, text)
     assert text in err
 
 
-def test_a_model_for_the_edge_tpu_is_refused_with_the_delegate_to_use(harness, tmp_path, repository):
+def test_a_model_for_the_edge_tpu_is_refused_with_the_delegate_to_use(in_process, tmp_path, repository):
     """The custom operator's name is put into a real file, in place of one of the same length."""
     data = (repository / "models" / "shapes" / "shapes_float32.tflite").read_bytes()
     name = b"TFLite_Detection_PostProcess"
     assert data.count(name) >= 1
     (tmp_path / "tpu.tflite").write_bytes(data.replace(name, b"edgetpu-custom-op\0".ljust(len(name), b"\0")))
-    status, _, err = harness("run", "tpu.tflite", "--no-accuracy", "--output", "r")
+    status, _, err = in_process("run", "tpu.tflite", "--no-accuracy", "--output", "r")
     assert status == 2 and "edgetpu" in err
 
 
-def test_an_operator_that_nobody_knows_is_named(harness, tmp_path, repository):
+def test_an_operator_that_nobody_knows_is_named(in_process, tmp_path, repository):
     data = (repository / "models" / "shapes" / "shapes_float32.tflite").read_bytes()
     data = data.replace(b"TFLite_Detection_PostProcess", b"TFLite_Detection_PostXrocess")
     (tmp_path / "odd.tflite").write_bytes(data)
-    status, _, err = harness("run", "odd.tflite", "--no-accuracy", "--output", "r")
+    status, _, err = in_process("run", "odd.tflite", "--no-accuracy", "--output", "r")
     assert status == 2 and "TFLite_Detection_PostXrocess" in err
 
 
-def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(harness, tmp_path, repository):
+def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(in_process, tmp_path, repository):
     source = repository / "models" / "shapes" / "dataset"
     shutil.copytree(source, tmp_path / "data")
     broken = sorted((tmp_path / "data" / "images").iterdir())[1]
     broken.write_bytes(broken.read_bytes()[:500])
-    status, out, _ = harness(
+    status, out, _ = in_process(
         "run", "shapes-float32", "--delegate", "cpu:1", "--no-latency", "--dataset", "data", "--limit", "20",
         "--format", "json", "--output", "r",
     )  # fmt: skip
@@ -188,7 +190,7 @@ def test_an_unreadable_image_among_good_ones_is_counted_and_the_run_goes_on(harn
     assert record["accuracy"]["unreadable_ids"] == [2]
 
 
-def test_the_figures_are_those_of_the_images_that_could_be_read(harness, tmp_path, repository):
+def test_the_figures_are_those_of_the_images_that_could_be_read(in_process, tmp_path, repository):
     shutil.copytree(repository / "models" / "shapes" / "dataset", tmp_path / "data")
     for broken in sorted((tmp_path / "data" / "images").iterdir())[2:5]:
         broken.write_bytes(b"")
@@ -203,12 +205,12 @@ def test_the_figures_are_those_of_the_images_that_could_be_read(harness, tmp_pat
         "--output",
         "r",
     )
-    _, out, _ = harness(*run, "--dataset", "data", "--limit", "20")
+    _, out, _ = in_process(*run, "--dataset", "data", "--limit", "20")
     (row,) = json.loads(out)
     (path,) = tmp_path.glob("r/*/cells/*/detections.json")
     ids = [number for number in range(1, 21) if number not in {3, 4, 5}]
     (tmp_path / "ids.txt").write_text("\n".join(map(str, ids)))
-    _, out, _ = harness(
+    _, out, _ = in_process(
         "evaluate",
         "--annotations",
         "data",
@@ -227,12 +229,12 @@ def test_the_figures_are_those_of_the_images_that_could_be_read(harness, tmp_pat
 
 @pytest.mark.parametrize(("n_broken", "expected"), [(2, "partial-data"), (20, "failed")])
 def test_more_than_a_twentieth_unreadable_is_no_accuracy_of_the_data(
-    harness, tmp_path, repository, n_broken, expected
+    in_process, tmp_path, repository, n_broken, expected
 ):
     shutil.copytree(repository / "models" / "shapes" / "dataset", tmp_path / "data")
     for broken in sorted((tmp_path / "data" / "images").iterdir())[:n_broken]:
         broken.write_bytes(b"")
-    status, out, _ = harness(
+    status, out, _ = in_process(
         "run", "shapes-float32", "--delegate", "cpu:1", "--no-latency", "--dataset", "data", "--limit", "20",
         "--format", "json", "--output", "r",
     )  # fmt: skip
