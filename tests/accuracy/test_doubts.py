@@ -65,10 +65,12 @@ def right(model, dataset):
 def found_in(model, dataset, truth):
     """The doubts of detections of all images of the bundled data set: their names, and whether one is certain."""
 
-    def look(table):
+    def look(table, published=False):
         kept = DetectionTable(table.rows[np.isin(table.category_ids, list(truth.categories))])
         found = doubts(truth, kept, dataset.image_ids)
-        found += tuple(against_published(model, dataset, map_interval(truth, kept, dataset.image_ids)))
+        if published:
+            interval = map_interval(truth, kept, dataset.image_ids)
+            found += tuple(against_published(model, dataset, interval))
         assert all(any(letter.isdigit() for letter in doubt.reason) for doubt in found), "each has its figure"
         return {doubt.name: doubt.certain for doubt in found}
 
@@ -116,7 +118,7 @@ WRONG_INPUTS = {
 
 
 def test_a_right_reading_raises_no_doubt(right, found_in):
-    assert found_in(right) == {}
+    assert found_in(right, published=True) == {}
 
 
 @pytest.mark.parametrize("wrong", WRONG_BOXES)
@@ -147,7 +149,7 @@ def test_labels_read_wrongly_are_named_for_certain(wrong, right, found_in):
 @pytest.mark.parametrize("wrong", WRONG_INPUTS)
 def test_an_input_prepared_wrongly_is_held_against_what_the_card_publishes(wrong, model, dataset, found_in):
     card = replace(model.card, input=replace(model.card.input, **WRONG_INPUTS[wrong]))
-    assert PUBLISHED in found_in(table_of(card, model, dataset.images))
+    assert PUBLISHED in found_in(table_of(card, model, dataset.images), published=True)
 
 
 def test_classes_taken_for_scores_show_as_scores_above_1(model, dataset, found_in):
