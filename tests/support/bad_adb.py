@@ -4,9 +4,12 @@ import itertools
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager, suppress
 
 TRICKLE_S = 0.1
+FLOOD_BYTES, BREATH_S = 1 << 16, 0.001
+"""A flood is some 50 MB a second: without a breath it is a load of two processors, and no other test."""
 CONNECT = 0x4E584E43
 OPEN, OKAY, WRITE, CLOSE = (int.from_bytes(name, "little") for name in (b"OPEN", b"OKAY", b"WRTE", b"CLSE"))
 _MESSAGE = struct.Struct("<6I")
@@ -70,12 +73,14 @@ def trickles(data):
 
 
 def floods(data, head=b""):
-    """Say something over and over, as fast as the other side takes it."""
+    """Say something over and over, without end."""
+    much = data * max(1, FLOOD_BYTES // len(data))
 
     def behave(connection):
         connection.sendall(head)
         while True:
-            connection.sendall(data)
+            connection.sendall(much)
+            time.sleep(BREATH_S)
 
     return behave
 

@@ -15,6 +15,7 @@ from harness.drivers.adb.device import AdbDevice
 from harness.drivers.adb.server import server_phones
 from harness.errors import DeviceError, DeviceLostError, DeviceTimeoutError
 from tests.support.bad_adb import (
+    BREATH_S,
     CONNECT,
     OKAY,
     WRITE,
@@ -97,6 +98,7 @@ def write_flood(data):
     def behave(connection, stream):
         while True:
             write(connection, stream, data)
+            time.sleep(BREATH_S)
 
     return behave
 
