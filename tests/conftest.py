@@ -22,6 +22,7 @@ from tests.support import sshd as real_sshd
 from tests.support.collecting import DividedFolder, draw_the_same_examples_in_every_order, is_one_of_several
 from tests.support.delegate import compile_delegate
 from tests.support.fast import TESTS, is_fast, leads_to_fast
+from tests.support.lasting_workers import lasting
 from tests.support.observers import Recorder
 from tests.support.paths import REPOSITORY, SHARED_DATA, SHARED_MODELS
 from tests.support.prepared_process import TRIAL, PreparedProcess
@@ -92,6 +93,13 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.slow)
     if is_one_of_several(config):
         items.sort(key=lambda item: (place(item.path), item.path.parts))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lasting_workers():
+    """What a run has loaded to fork its workers serves the next ones, too."""
+    with lasting():
+        yield
 
 
 @pytest.fixture(scope="session")

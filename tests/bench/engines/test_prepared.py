@@ -24,6 +24,7 @@ from harness.vocabulary import Status
 from harness.worker.events import HostFault
 from harness.worker.jobs import LatencyJob, dump_job
 from harness.worker.results import AccuracyResult, LatencyResult
+from tests.support import lasting_workers
 from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks workers on Linux only")
@@ -36,10 +37,12 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module", autouse=True)
 def device():
-    """This computer, with a prepared process."""
+    """This computer, with a prepared process that ends with those who want it, as it does outside the tests."""
     local = LocalDevice()
-    with workers_ready([local]):
-        yield local
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "PreparedWorkers", lasting_workers.USUAL)
+        with workers_ready([local]):
+            yield local
 
 
 @pytest.fixture
