@@ -316,7 +316,7 @@ def run_cli(board, tmp_path, *words, **settings):
 
 
 TWO = ["shapes-float32", "shapes-full-integer"]
-SHORT = ["--repetitions", "3", "--min-seconds", "0.02", "--min-runs", "3", "--limit", "5"]
+SHORT = ["--repetitions", "2", "--min-seconds", "0.02", "--min-runs", "3", "--limit", "5"]
 
 
 def test_the_command_measures_the_example_on_a_board(board, tmp_path):
@@ -329,7 +329,7 @@ def test_the_command_measures_the_example_on_a_board(board, tmp_path):
     for row in rows:
         assert (row["device_kind"], row["status"], row["delegate_actual"]) == ("ssh", "ok", "xnnpack")
         assert row["device"] == f"127.0.0.1-{board.port}"
-        assert row["n_samples"] >= 9 and row["latency_median_ms"] > 0 and row["n_images"] == 5
+        assert row["n_samples"] >= 6 and row["latency_median_ms"] > 0 and row["n_images"] == 5
 
 
 def test_a_dry_run_reaches_the_board_and_measures_nothing(board, tmp_path):
