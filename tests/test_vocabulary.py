@@ -5,6 +5,7 @@ import json
 import pickle
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -92,11 +93,15 @@ def test_a_kind_of_delegate_is_spelt_out_in_its_table_alone() -> None:
 
 def spelt_out(words: Collection[str]) -> set[tuple[str, str]]:
     """Every file of the package with the words of a vocabulary that stand in it as literals."""
+    return {(file, word) for file, found in all_literals().items() for word in found if word in words}
+
+
+@cache
+def all_literals() -> dict[str, frozenset[str]]:
+    """The strings that stand in each file of the package as literals."""
     return {
-        (path.relative_to(PACKAGE).as_posix(), word)
+        path.relative_to(PACKAGE).as_posix(): frozenset(literals(ast.parse(path.read_text(encoding="utf-8"))))
         for path in PACKAGE.rglob("*.py")
-        for word in literals(ast.parse(path.read_text(encoding="utf-8")))
-        if word in words
     }
 
 
