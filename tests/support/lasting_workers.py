@@ -20,8 +20,8 @@ class LastingWorkers(USUAL):
         super().__init__(environment)
         self._started, self.n_runs = [], 0
 
-    def start(self, job, environment):
-        forked = super().start(job, environment)
+    def start(self, job, kind, environment):
+        forked = super().start(job, kind, environment)
         self._started.append(forked)
         return forked
 
