@@ -83,7 +83,7 @@ class Server:
     def _leave(self):
         for pid in self._clients:
             os.kill(pid, signal.SIGKILL)
-        os._exit(0)
+        os._exit(0)  # private: the way to end at once
 
     def _accept(self):
         client, _ = self._listener.accept()
@@ -136,7 +136,7 @@ class Server:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(OSError):
                     stream.flush()
-            os._exit(status)
+            os._exit(status)  # private: a fork does not end what its parent began
 
 
 def receive(client):
