@@ -82,6 +82,7 @@ ROWS = {
     )),
     "prepare": Row(("bench_prepare", COCO50), (
         Figure("    pixels to an input, to a table's time (the worst)", r"now .* ratio #", "<= 0.7"),
+        Figure("    an image of COCO to an input, to that with a table", r"ratio of the whole #", "<= 0.7"),
     )),
     "decoding": Row(("bench_decoding",), (
         Figure("YOLO 8,400 × 84, decoding and NMS, CPU (the worst)", r"^\[1, 8\d+, 8\d+\] yolov8: #", "<= 2", "ms"),
