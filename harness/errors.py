@@ -28,7 +28,6 @@ prints them without a traceback.
 
 from __future__ import annotations
 
-import difflib
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -190,6 +189,8 @@ class MeasurementError(JobError):
 
 def near_misses(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three known names that look like `name`, best first, compared without case."""
+    import difflib  # late: nothing else needs it
+
     lower = {k.lower(): k for k in known}
     close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
     return [lower[k] for k in close]

@@ -17,11 +17,6 @@ import msgspec
 from harness.errors import SchemaError, cannot_read, near_misses
 from harness.paths import content_of
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:  # the same parser, before it became part of Python
-    import tomli as tomllib
-
 
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all structs read from TOML: immutable, no unknown keys.
@@ -54,10 +49,10 @@ def load_toml(path: Path) -> dict[str, Any]:
         SchemaError: The file is missing, unreadable or not TOML.
     """
     try:
-        return tomllib.loads(content_of(path).decode("utf-8"))
+        return _from_toml(content_of(path).decode("utf-8"))
     except OSError as error:
         raise SchemaError(cannot_read(path, error)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or not UTF-8
         raise SchemaError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -68,9 +63,18 @@ def parse_toml_value(text: str) -> Any:
         ValueError: It is none.
     """
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return _from_toml(f"value = {text}")["value"]
     except KeyError as error:
         raise ValueError(f"{text!r} is no value of TOML") from error
+
+
+def _from_toml(text: str) -> dict[str, Any]:
+    """Parse TOML; the parser is imported late, as an evaluation reads none."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:  # the same parser, before it became part of Python
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 def convert(data: object, kind: type[T], path: Path) -> T:

@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness.accuracy import coco_lenient
 from harness.accuracy.coco_json import Box, Id, decode, first_few, read_bytes
 from harness.errors import DatasetError
 from harness.schema import look_into
@@ -151,6 +150,8 @@ def _decoded(path: Path, data: bytes) -> tuple[_File, dict[str, int]]:
     try:
         return decode(path, data, _File, "entry"), {}
     except DatasetError:
+        from harness.accuracy import coco_lenient  # late: hardly any file needs it
+
         plain = coco_lenient.plain_annotations(data)
         if plain is None:
             raise

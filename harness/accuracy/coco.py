@@ -17,7 +17,7 @@ from harness.accuracy.coco_engines import Curves, Engine
 from harness.accuracy.coco_json import first_few
 from harness.accuracy.detections import DetectionTable, as_table
 from harness.errors import DatasetError, UsageError
-from harness.records.records import CocoFigures
+from harness.records.figures import CocoFigures
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness import child_process
-from harness.accuracy import coco_engines, engine_job
+from harness.accuracy import coco_engines
 from harness.accuracy.annotations import GroundTruth
 from harness.accuracy.coco_engines import Curves, Engine
 from harness.accuracy.detections import DetectionTable
-from harness.accuracy.engine_job import Job
-from harness.child_process import Answer
 from harness.errors import DatasetError, JobError
+
+if TYPE_CHECKING:  # needed only where a process of its own is
+    from harness.accuracy.engine_job import Job
+    from harness.child_process import Answer
 
 BYTES_PER_CATEGORY = 10 * 101 * 4 * 3 * 8 * 2
 """Precision and scores, each float64 [T, R, 1, A, M]."""
@@ -51,8 +52,10 @@ def run(engine: Engine, truth: GroundTruth, table: DetectionTable, image_ids: Se
     if not _is_large(truth, table):
         with _panics_named(truth):
             return coco_engines.compute(engine, truth, table, image_ids)
+    from harness.accuracy import engine_job
+
     with tempfile.TemporaryDirectory(prefix="harness-evaluation-") as name:
-        _in_a_process(Path(name), Job(engine, truth, table, list(image_ids)))
+        _in_a_process(Path(name), engine_job.Job(engine, truth, table, list(image_ids)))
         return engine_job.read_curves(Path(name))
 
 
@@ -67,8 +70,11 @@ def tide(truth: GroundTruth, table: DetectionTable, image_ids: Sequence[int]) ->
     if not _is_large(truth, table):
         with _panics_named(truth):
             return coco_engines.compute_tide(truth, table, image_ids)
+    from harness.accuracy import engine_job
+
     with tempfile.TemporaryDirectory(prefix="harness-evaluation-") as name:
-        answer = _in_a_process(Path(name), Job("hotcoco", truth, table, list(image_ids), wants_tide=True))
+        job = engine_job.Job("hotcoco", truth, table, list(image_ids), wants_tide=True)
+        answer = _in_a_process(Path(name), job)
     return dict(answer.events["tide"]["found"])
 
 
@@ -110,6 +116,9 @@ def _panics_named(truth: GroundTruth) -> Iterator[None]:
 
 def _in_a_process(folder: Path, job: Job) -> Answer:
     """Let a process of its own do a job, and hear what came of it."""
+    from harness import child_process
+    from harness.accuracy import engine_job
+
     engine_job.write(folder, job)
     limit_s = _limit_s(job)
     answer = child_process.ask("harness.accuracy.engine_process", folder, timeout_s=limit_s)

@@ -31,6 +31,7 @@ from harness.errors import RecordError, cannot_read
 from harness.paths import exists, found_in
 from harness.profiles import COMPUTERS
 from harness.records.checks import Check
+from harness.records.figures import CocoFigures
 from harness.records.samples import DAMAGED, Samples, checksum_of, load_samples, read_whole
 from harness.records.sealed import is_intact, lay_out, seal
 from harness.records.telemetry import Telemetry, Whole
@@ -142,23 +143,6 @@ class ProcessFacts(Fact, frozen=True, kw_only=True):
     watched_s: float | None = None
     device_lost: bool = False
     telemetry: Telemetry = Telemetry()
-
-
-class CocoFigures(Fact, frozen=True, kw_only=True):
-    """The 12 figures of COCO's summarize; None where pycocotools gives -1 (nothing to average)."""
-
-    map: float | None
-    ap50: float | None
-    ap75: float | None
-    ap_small: float | None
-    ap_medium: float | None
-    ap_large: float | None
-    ar1: float | None
-    ar10: float | None
-    ar100: float | None
-    ar_small: float | None
-    ar_medium: float | None
-    ar_large: float | None
 
 
 class ClassMatch(Fact, frozen=True, kw_only=True):

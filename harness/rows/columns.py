@@ -19,7 +19,8 @@ from harness.records.status import has_own_times
 from harness.vocabulary import NO_ACCURACY, EngineName, Status, Verdict
 
 if TYPE_CHECKING:
-    from harness.records.records import AccuracyFacts, ClassMatch, CocoFigures, Record
+    from harness.records.figures import CocoFigures
+    from harness.records.records import AccuracyFacts, ClassMatch, Record
     from harness.statistics.latency import LatencySummary
 
 TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"

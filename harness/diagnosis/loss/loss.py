@@ -10,7 +10,7 @@ from harness.delegates import UNKNOWN, parse_delegate
 from harness.diagnosis.runs.changes import Detections
 from harness.diagnosis.runs.model_pair import ComparedModel, ModelPair
 from harness.diagnosis.runs.runs import Runs
-from harness.records.records import CocoFigures
+from harness.records.figures import CocoFigures
 from harness.tflite.known_faults import FoundFault, faults_of
 
 
