@@ -231,7 +231,10 @@ def _sized(dataset: Dataset) -> Dataset:
     """Hold the images' sizes against the annotations."""
     sized = check_sizes([image.file for image in dataset.images], dataset.annotations.name)
     pairs = zip(dataset.images, sized.files, strict=True)
-    images = tuple(replace(image, as_stored=file.as_stored) for image, file in pairs)
+    images = tuple(
+        image if image.as_stored == file.as_stored else replace(image, as_stored=file.as_stored)
+        for image, file in pairs
+    )
     return replace(dataset, images=images, remarks=(*dataset.remarks, *sized.remarks))
 
 

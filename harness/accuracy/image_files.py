@@ -186,7 +186,7 @@ def fits(header: Header, file: ImageFile) -> ImageFile | None:
     for scaled in (False, True):
         for size, as_stored in ((header.upright, False), (header.stored, True)):
             if size == file.size or (scaled and is_scaled(size, file.size)):
-                return replace(file, as_stored=as_stored)
+                return file if file.as_stored == as_stored else replace(file, as_stored=as_stored)
     return None
 
 
