@@ -17,14 +17,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from harness import atomic, cards
-from harness.download import MAX_BYTES, OnProgress, download
 from harness.errors import FetchError, OutputError, UsageError
 from harness.hashing import hash_file
 from harness.paths import exists, is_file, size_of
+
+if TYPE_CHECKING:
+    from harness.download import OnProgress
 
 _STALE_S = 86_400
 
@@ -206,6 +209,8 @@ def _remove_stale(cache: Path) -> None:
 
 
 def _downloaded(model: cards.Model, folder: Path, on_progress: OnProgress | None) -> Path:
+    from harness.download import download  # late: most models are here
+
     body = folder / "body"
     try:
         download(model.card.source.url or "", body, on_progress)
@@ -219,6 +224,7 @@ def _taken(model: cards.Model, body: Path, folder: Path) -> Path:
     source, file = model.card.source, body
     if source.member is not None:
         from harness.archive import extract_member
+        from harness.download import MAX_BYTES
 
         file = folder / "file"
         try:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.bench.cells import make_cells, nothing_to_switch_to
-from harness.bench.device_wait import DeviceWait
 from harness.bench.engines.choose import find_engines
 from harness.bench.environment import describe_environment
 from harness.bench.observer import Observer
@@ -31,7 +30,6 @@ from harness.errors import (
     is_host_fault,
 )
 from harness.paths import absolute, resolved
-from harness.records.damaged import DamagedCell, find_damaged, set_aside
 from harness.records.ownership import Ownership, clear_dead_runs, own, why_unlocked
 from harness.records.records import (
     FORMAT,
@@ -53,6 +51,7 @@ if TYPE_CHECKING:
     from harness.bench.engines.base import Engine
     from harness.bench.run import Runner
     from harness.farm.session import Farm
+    from harness.records.damaged import DamagedCell
 
 
 @dataclass(frozen=True)
@@ -257,6 +256,8 @@ def _prepare_owned(owner: Ownership, farm: FarmChoice | None) -> Prepared:
 
 
 def _prepare_again(folder: Path, farm: FarmChoice | None) -> Prepared:
+    from harness.records.damaged import find_damaged  # late, as all that a plan alone does not need
+
     facts = load_run(folder)
     request = request_from_facts(facts.request, folder / "run.json")
     prepared = prepare(request if farm is None else replace(request, farm=farm))
@@ -282,6 +283,7 @@ def carry_out(prepared: Prepared, observer: Observer) -> Outcome:
         OutputError: No run could be begun.
     """
     from harness.bench.engines.worker_process import workers_ready
+    from harness.records.damaged import set_aside
 
     owner = prepared.resumes or _begin(prepared)
     store = RunStore(owner.folder, owner)
@@ -384,6 +386,7 @@ def let_go(prepared: Prepared) -> None:
 
 
 def _runners(prepared: Prepared, store: RunStore, observer: Observer) -> list[Runner]:
+    from harness.bench.device_wait import DeviceWait
     from harness.bench.run import Runner
 
     return [

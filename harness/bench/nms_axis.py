@@ -18,7 +18,6 @@ from msgspec.structs import replace as replaced
 from harness import atomic
 from harness.bench.request import NmsAxes
 from harness.cards import Model, NmsSpec, Source, cache_folder
-from harness.edit.nms import with_nms
 from harness.errors import UsageError
 from harness.paths import is_file
 from harness.tflite.model import ModelDescription, describe
@@ -87,6 +86,8 @@ def _with(model: Model, spec: NmsSpec) -> Model:
 
 def _edited(model: Model, facts: ModelDescription, spec: NmsSpec) -> tuple[Model, ModelDescription]:
     """Set the options in a copy of the file, kept in the cache under the hash of the original."""
+    from harness.edit.nms import with_nms  # late: most plans have one setting
+
     options = facts.postprocess
     assert options is not None
     if spec.kind == "class-aware":

@@ -7,7 +7,6 @@ from harness.bench.request import Request
 from harness.bench.stations import Station
 from harness.bench.subjects import Subject
 from harness.delegates import EXTERNAL, GPU, NPU, Delegate, parse_delegate
-from harness.drivers import local_gpu, local_npu
 from harness.drivers.coral.delegate import why_mismatched, why_unavailable
 from harness.settings import Settings
 from harness.vocabulary import EngineName
@@ -83,8 +82,12 @@ def _why_not_offered(station: Station, delegate: Delegate) -> str | None:
     if delegate.traits.plugged_in and station.info.on_host_hardware and not station.far:
         return why_unavailable(delegate)
     if delegate.kind == GPU and station.info.on_host_hardware and not station.far:
+        from harness.drivers import local_gpu  # late, as the next: few plans ask for it
+
         return local_gpu.why_unavailable(delegate)
     if delegate.kind == NPU and station.info.on_host_hardware and not station.far:
+        from harness.drivers import local_npu
+
         return local_npu.why_unavailable(delegate)
     if delegate.option("maker") is not None:
         return f"{delegate} is a part of LiteRT on a PC, not on {station.device.name}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from harness.drivers.base import Completed, DeviceInfo
+from harness.drivers.discovery import EMULATOR
 from harness.errors import DeviceError
 from harness.names import safe_name
 from harness.paths import expand_user, is_file
@@ -52,6 +52,8 @@ def _server_address() -> tuple[str, int]:
 
 
 def _adb_server_runs() -> bool:
+    import socket  # late: a plan for this computer asks for no phone
+
     try:
         socket.create_connection(_server_address(), timeout=CONNECT_S).close()
     except OSError:
@@ -107,9 +109,9 @@ def profile_of_absent(text: str, workspace: Workspace) -> Profile:
     Raises:
         UsageError: It is an emulator of a chip that is not known: none can be plugged in later.
     """
-    from harness.drivers import emulator  # late: it loads what reads a vendor's packages
+    if text.startswith(EMULATOR):
+        from harness.drivers import emulator  # late: it loads what reads a vendor's packages
 
-    if text.startswith(emulator.PREFIX):
         return emulator.profile_of(text, workspace)
     path = expand_user(text)
     if path.suffix == ".toml" and is_file(path):

@@ -15,6 +15,8 @@ from harness.workspace import Workspace
 
 ALL_ANDROID = "all-android"
 """Names every phone that can be reached."""
+EMULATOR = "emulator:"
+"""Begins the name of an emulator of a chip."""
 AT_ONCE = 16
 """Devices that are asked at the same time."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.delegates import NPU
 from harness.drivers.base import DeviceInfo
+from harness.drivers.discovery import EMULATOR
 from harness.drivers.local import LocalDevice
 from harness.errors import DeviceError, UsageError
 from harness.npu.license import is_accepted, require_acceptance
@@ -15,8 +16,8 @@ from harness.npu.vendor import find_vendor, why_missing
 from harness.profiles import Connection, DeviceProfile, Profile
 from harness.workspace import Workspace, find_workspace
 
-PREFIX, MAKER = "emulator:", "qualcomm-"
-EXPECTED = f"{PREFIX}{MAKER}SOC, such as {PREFIX}{MAKER}SM8650"
+MAKER = "qualcomm-"
+EXPECTED = f"{EMULATOR}{MAKER}SOC, such as {EMULATOR}{MAKER}SM8650"
 
 
 def profile_of(text: str, workspace: Workspace) -> Profile:
@@ -26,12 +27,12 @@ def profile_of(text: str, workspace: Workspace) -> Profile:
         UsageError: It is misspelt.
         UnknownNameError: There is no such chip; near misses are listed.
     """
-    serial = text.removeprefix(PREFIX)
+    serial = text.removeprefix(EMULATOR)
     if not serial.startswith(MAKER):
         raise UsageError(f"device {text!r}: expected the form {EXPECTED}")
     soc = find_soc(serial.removeprefix(MAKER), workspace)
     connection = Connection(kind="emulator", serial=f"{MAKER}{soc.name}")
-    name = f"{PREFIX}{connection.serial}"
+    name = f"{EMULATOR}{connection.serial}"
     data = DeviceProfile(name=name, connection=connection, delegates=(NPU,), repetitions=1)
     return Profile(data, workspace.devices / "socs")
 

@@ -1,6 +1,6 @@
 """Devices by the names that users give them.
 
-The drivers of phones and boards are imported where one is named: they load adb-shell, and with it asyncio.
+The drivers of phones, boards and emulators are imported where one is named: adb-shell, for one, loads asyncio.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
-from harness.drivers import emulator
 from harness.drivers.coral import discovery as coral
-from harness.drivers.discovery import ALL_ANDROID
+from harness.drivers.discovery import ALL_ANDROID, EMULATOR
 from harness.errors import UnknownNameError
 from harness.paths import expand_user
 from harness.profiles import Profile, list_profiles, load_profile
@@ -37,7 +36,9 @@ def resolve_devices(text: str, workspace: Workspace) -> list[Profile]:
         from harness.drivers.ssh import discovery as boards
 
         return [boards.profile_at(text, workspace)]
-    if text.startswith(emulator.PREFIX):
+    if text.startswith(EMULATOR):
+        from harness.drivers import emulator
+
         return [emulator.profile_of(text, workspace)]
     profiles = list_profiles(workspace)
     tpus = coral.resolve_tpu(text, profiles)

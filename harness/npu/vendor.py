@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -131,6 +130,8 @@ def _folder(module: str) -> Path | None:
 
 
 def _version(package: str) -> str:
+    from importlib import metadata  # late: with all it loads, it takes longer than all else here
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

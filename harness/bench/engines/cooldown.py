@@ -11,13 +11,21 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as with_facts
 
-from harness.bench.engines.base import DatasetInference, Engine, OnProgress, ProfiledOperators, TimedProcess
-from harness.bench.plan import Cell
-from harness.drivers.base import Device
-from harness.worker.results import OutputCheck
+if TYPE_CHECKING:
+    from harness.bench.engines.base import (
+        DatasetInference,
+        Engine,
+        OnProgress,
+        ProfiledOperators,
+        TimedProcess,
+    )
+    from harness.bench.plan import Cell
+    from harness.drivers.base import Device
+    from harness.worker.results import OutputCheck
 
 TEMPERATURES = ("battery_temperature_c", "hottest_c")
 """The first of these facts that a device has is its temperature."""
@@ -43,6 +51,9 @@ class CoolEngine:
 
     def time(self, cell: Cell, repetition: int, scratch: Path) -> TimedProcess:
         """Wait, then time; what belongs to a sustained load follows at once."""
+        # late, as all that is imported for types alone: a plan asks for the names above
+        from harness.bench.engines.base import TimedProcess
+
         if repetition and cell.settings.sustained is not None:
             return self.engine.time(cell, repetition, scratch)
         waited_s, celsius = self._wait()
