@@ -5,12 +5,14 @@
 The earlier build is a worktree of git in a temporary folder, used with the same Python and packages. Each row is a
 command; both builds carry it out in turn, and printed are the least seconds of CPU of all its processes and of the
 clock, with their ratio. Both have their byte code, as after an installation. The default is the last commit whose
-workers were started anew.
+workers were started anew. Below a run stands what no build can save: the time for which its processes measured, and
+the inferences of its images, with as many cores as the delegate has threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -19,6 +21,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
+from harness.records.samples import load_samples
 from tests.support.paths import REPOSITORY
 
 COMMIT = "2e0b796"
@@ -77,6 +82,32 @@ def compare(row: str, builds: dict[str, Path], folder: Path, rounds: int) -> Non
         f"{title:40}{before[0]:8.2f}{before[1]:8.2f}{now[0]:8.2f}{now[1]:8.2f}{ratio:>14}",
         flush=True,
     )
+    records = sorted(folder.glob(f"{row}-now-0/run/*/cells/*/record.json"))
+    if records:
+        print(floor(records, before))
+
+
+def floor(records: list[Path], before: tuple[float, float]) -> str:
+    """Say how much of a run is windows of measuring and inferences of images, on a quiet computer."""
+    windows, inferences = (np.sum(each, axis=0) for each in zip(*map(measuring, records), strict=True))
+    used, passed = windows + inferences
+    return (
+        f"    of which measuring {windows[0]:.2f} {windows[1]:.2f}, inferences of images {inferences[0]:.2f} "
+        f"{inferences[1]:.2f}: the ratio is at least {used / before[0]:.2f} {passed / before[1]:.2f}"
+    )
+
+
+def measuring(path: Path) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the seconds of CPU and of the clock of a cell's windows, and of the inferences of its images, each the fastest."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    threads, processes = record["threads"], record["processes"]
+    watched = sum(one["watched_s"] for one in processes)
+    durations = np.concatenate(
+        [load_samples(path.parent / one["samples"])["duration_ns"] for one in processes]
+    )
+    images = record["accuracy"]["n_images"] * float(durations.min()) / 1e9
+    at_once = max(1, (os.cpu_count() or 1) // threads)
+    return (watched * threads, watched), (images * threads, images / at_once)
 
 
 def seconds(command: list[str], checkout: Path) -> tuple[float, float]:
