@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,15 +65,13 @@ class Naming:
 
 def naming(one: Sample) -> Naming:
     """Count what the detection with the best score on each object calls it; an overlap of 0.5 is on it."""
-    return Naming(Counter(pair for image_id in one.image_ids for pair in _called(one, image_id)))
-
-
-def _called(one: Sample, image_id: int) -> Iterator[tuple[int, int]]:
-    objects = np.flatnonzero((one.truth.image_ids == image_id) & ~one.truth.crowd)
-    found = np.flatnonzero(one.table.image_ids == image_id)
-    found = found[np.argsort(-one.table.scores[found], kind="stable")]
-    for row in objects if len(found) else ():
-        boxes = np.broadcast_to(one.truth.boxes[row], (len(found), 4))
-        on = overlaps(one.table.boxes[found], boxes, np.zeros(len(found), np.bool_)) >= THRESHOLDS[0]
-        if on.any():
-            yield int(one.truth.category_ids[row]), int(one.table.category_ids[found[on.argmax()]])
+    detections, objects = one.pairs
+    boxes, no_crowd = one.table.boxes[detections], np.zeros(len(objects), np.bool_)
+    on = overlaps(boxes, one.truth.boxes[objects], no_crowd) >= THRESHOLDS[0]
+    detections, objects = detections[on], objects[on]
+    best_first = np.argsort(-one.table.scores[detections], kind="stable")
+    found, first = np.unique(objects[best_first], return_index=True)
+    called = one.table.category_ids[detections[best_first[first]]]
+    by_image = np.argsort(one.truth.image_ids[found], kind="stable")
+    categories = one.truth.category_ids[found]
+    return Naming(Counter(zip(categories[by_image].tolist(), called[by_image].tolist(), strict=True)))
