@@ -22,7 +22,6 @@ from harness.detectors.base import ModelContext
 from harness.detectors.registry import make_decoder
 from harness.runtime import Runtime
 from harness.worker import check, library
-from harness.worker.emulator_process import emulator_processes
 from harness.worker.events import Progress, emit
 from harness.worker.jobs import AccuracyJob, is_emulated
 from harness.worker.memory import peak_memory_bytes
@@ -71,6 +70,8 @@ def run(job: AccuracyJob, runtime: Runtime) -> None:
 def _engines(job: AccuracyJob, runtime: Runtime, first: Any, wanted: int) -> Iterator[list[Engine]]:
     """Give so many engines, the first of which is there; where an emulator is to use several cores, processes."""
     if is_emulated(job) and wanted > 1:
+        from harness.worker.emulator_process import emulator_processes  # late: few jobs need it
+
         with emulator_processes(job, wanted) as processes:
             yield list(processes) or [InterpreterEngine(first)]
         return
