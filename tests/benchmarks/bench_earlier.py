@@ -98,7 +98,7 @@ def floor(records: list[Path], before: tuple[float, float]) -> str:
 
 
 def measuring(path: Path) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the seconds of CPU and of the clock of a cell's windows, and of the inferences of its images, each the fastest."""
+    """Return the seconds of CPU and of the clock of a cell's windows, and of its images' inferences at their best."""
     record = json.loads(path.read_text(encoding="utf-8"))
     threads, processes = record["threads"], record["processes"]
     watched = sum(one["watched_s"] for one in processes)
