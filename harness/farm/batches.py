@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from harness.farm import tasks
@@ -123,7 +124,9 @@ class Batches:
                 tasks.perform,
                 [ticket.payload for ticket in tickets],
                 key=[ticket.key for ticket in tickets],
-                resources=partial(_resources_of, table),  # Dask calls it with each key
+                resources=partial(
+                    getitem, table
+                ),  # called with each key by the scheduler, which imports it, too
                 pure=False,
             )
         except Exception as error:  # whatever it was, the attempts are over and are begun again
@@ -196,11 +199,6 @@ def _settle(ticket: Ticket, result: bytes) -> None:
     ticket.result = result
     ticket.future.release()
     ticket.ended.set()
-
-
-def _resources_of(table: Mapping[str, dict[str, float]], key: str) -> dict[str, float]:
-    """Return the resources of one task of a batch."""
-    return table[key]
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -69,6 +69,20 @@ def test_any_of_a_kind_takes_the_devices_that_are_free_and_the_rows_say_which(fa
     assert all(r.status == "ok" and "any_fake_1" in r.cell for r in records)
 
 
+def test_a_scheduler_imports_nothing_that_measures(farm, quiet, tmp_path):
+    run(farm.request(tmp_path, "fake-1@a"), quiet)
+    link = farm.link()
+
+    async def imported():
+        client = await link.client()
+        return await client.run_on_scheduler(eval, "sorted(__import__('sys').modules)")
+
+    modules = link.wait_for(imported())
+    link.close()
+    assert "harness.farm.tasks" in modules
+    assert not {"harness.farm.host", "harness.farm.wire", "harness.farm.batches"} & set(modules)
+
+
 def test_local_means_any_computer_of_the_farm(farm, quiet, tmp_path):
     outcome = run(farm.request(tmp_path, "local"), quiet)
     (stored,) = load_records(outcome.folder)
