@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import atomic
+from harness.bench.engines import prepared
 from harness.bench.engines.base import Engine
 from harness.bench.engines.worker_process import workers_ready
 from harness.bench.request import Request
@@ -39,6 +40,7 @@ from harness.farm.wire import (
 )
 from harness.records.samples import to_bytes
 from harness.vocabulary import Status
+from harness.worker.jobs import AccuracyJob
 
 _LOG = logging.getLogger(__name__)
 _COMPRESSION = 1
@@ -80,12 +82,16 @@ class Host:
             return self._resources()
 
     def get_ready(self) -> None:
-        """Have what workers need loaded from now on, and not once a run, where this computer is among the devices."""
+        """Load what workers need, for as long as this host serves, where this computer is among its devices.
+
+        It is loaded when this returns: loading would disturb what is measured.
+        """
         with self._guard:
             offered = any(each.profile.data.connection.is_computer for each in self._attached.values())
-            if offered and not self._is_ready:
-                self._while_serving.enter_context(workers_ready([LocalDevice()]))
-                self._is_ready = True
+        if offered and not self._is_ready:
+            self._while_serving.enter_context(workers_ready([LocalDevice()]))
+            prepared.load(AccuracyJob.kind)
+            self._is_ready = True
 
     def close(self) -> None:
         """End what was made ready."""

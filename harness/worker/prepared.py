@@ -10,10 +10,11 @@ What a new process would draw afresh, the places of its memory and of its stack,
 Jobs of a kind that needs more than all others do are forked by a branch: a fork of this process that has loaded that as
 well. A worker that times has nothing in its memory that only other jobs need.
 
-`python -m harness.worker.prepared FD`: the socket FD takes two kinds of messages, of JSON: {"job": number, "kind": …,
+`python -m harness.worker.prepared FD`: the socket FD takes three kinds of messages, of JSON: {"job": number, "kind": …,
 "path": …, "folder": …, "variables": …} with three descriptors (standard output, standard error, and where its fate is
-told), and {"end": number}. The fate is two lines: the number of the process, and its exit status as `subprocess` has
-it. When the socket closes, every worker is killed.
+told), {"end": number}, and {"load": kind} with one that is closed when jobs of the kind can be forked. The fate is two
+lines: the number of the process, and its exit status as `subprocess` has it. When the socket closes, every worker is
+killed.
 """
 
 from __future__ import annotations
@@ -133,8 +134,12 @@ class _Nursery:
         request: dict[str, Any] = json.loads(message)
         if "end" in request:
             self._end(request["end"], message)
-        elif request["kind"] in _BRANCHES and request["kind"] != self._kind:
-            self._pass_on(request["kind"], message, descriptors)
+            return True
+        kind = request.get("load", request.get("kind"))
+        if kind in _BRANCHES and kind != self._kind:
+            self._pass_on(kind, message, descriptors)
+        elif "load" in request:
+            _close(descriptors)
         else:
             self._fork(request, *descriptors)
         return True
@@ -155,8 +160,7 @@ class _Nursery:
             socket.send_fds(self._branches[kind][1], [message], descriptors)
         except OSError:
             self._end_branch(kind)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        _close(descriptors)
 
     def _branch(self, kind: str) -> tuple[int, socket.socket]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -188,8 +192,7 @@ class _Nursery:
         process = os.fork()
         if process == 0:
             self._become_worker(request, here, out, err)
-        os.close(out)
-        os.close(err)
+        _close((out, err))
         _tell(fate, process)
         self._workers[request["job"]] = process, fate
 
@@ -260,6 +263,11 @@ def _leave(status: int) -> NoReturn:
 def _tell(fate: int, number: int) -> None:
     with contextlib.suppress(OSError):  # nobody listens any more
         os.write(fate, b"%d\n" % number)
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _kill(process: int) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.bench.engines import prepared
@@ -163,6 +164,7 @@ def test_a_host_that_serves_keeps_workers_ready_for_this_computer_from_run_to_ru
     host.refresh()
     host.get_ready()
     first = prepared.Shared.workers
+    assert psutil.Process(first.pid).children()  # a branch for accuracy
     assert perform(host, step("k", "computer")).outcome == "done"
     host.forget("r")
     assert prepared.Shared.workers is first is not None

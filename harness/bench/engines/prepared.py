@@ -101,6 +101,19 @@ class PreparedWorkers:
                 os.close(descriptor)
         return Forked(self, number, out, err, fate)
 
+    def load(self, kind: str) -> None:
+        """Wait until jobs of a kind can be forked, or until this has failed: then it fails again when one is wanted."""
+        loaded, told = os.pipe()
+        try:
+            with suppress(OSError):
+                socket.send_fds(self._requests, [json.dumps({"load": kind}).encode()], [told])
+            os.close(told)
+            poll = select.poll()
+            poll.register(loaded, select.POLLIN)
+            poll.poll(1000 * _LOAD_TIMEOUT_S)
+        finally:
+            os.close(loaded)
+
     def end(self, number: int) -> None:
         """Kill the worker of a job, with whatever it left."""
         with suppress(OSError):  # it has ended, and its workers with it
@@ -203,6 +216,13 @@ def ready(environment: Mapping[str, str]) -> Iterator[None]:
             if Shared.workers is not None and not Shared.wanted_by:
                 Shared.workers.close()
                 Shared.workers = None
+
+
+def load(kind: str) -> None:
+    """Have what jobs of a kind need loaded before the first is wanted, where a process is prepared."""
+    workers = Shared.workers
+    if workers is not None:
+        workers.load(kind)
 
 
 def run(

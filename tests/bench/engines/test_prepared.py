@@ -182,6 +182,15 @@ def test_a_worker_that_times_has_nothing_of_a_branch_in_its_memory(own_workers, 
     thread.join()
 
 
+def test_a_branch_can_be_loaded_before_its_first_job(own_workers, tmp_path, accuracy_job):
+    prepared.load("accuracy")
+    loaded = branch().pid
+    infer(own_workers, accuracy_job(tmp_path / "accuracy"))
+    assert branch().pid == loaded
+    prepared.load("latency")  # it is loaded already, and has no branch
+    assert [process.pid for process in workers()] == [loaded]
+
+
 def test_a_branch_that_died_costs_one_start_in_the_usual_way(own_workers, tmp_path, starts, accuracy_job):
     infer(own_workers, accuracy_job(tmp_path / "before"))
     dead = branch()
@@ -206,6 +215,7 @@ def test_a_worker_of_a_branch_is_killed_when_its_time_is_up(own_workers, tmp_pat
 def test_another_process_is_prepared_where_the_first_has_died(own_workers, tmp_path, starts):
     os.kill(prepared_process(), signal.SIGKILL)
     wait_for(lambda: prepared.Shared.workers.has_ended)
+    prepared.load("accuracy")  # of one that has died nothing is waited for
     with workers_ready([own_workers]):
         assert measure(own_workers, tmp_path / "forked").result.runtime
     assert not starts
