@@ -11,24 +11,18 @@ Prints a table of measured figures; exit status 1 when a target is missed or a r
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks.farm_costs import cpu_by_part, middle, parts_in_words
+from tests.benchmarks.farm_accuracy import bench_accuracy
+from tests.benchmarks.farm_processes import Counting, Processes, request_for, wait_for_hosts
 from tests.support.paths import REPOSITORY
-
-CELLS_A_DEVICE = 10
 
 
 def idle_devices(host, n):
@@ -85,99 +79,6 @@ def serve_idle(address, host, n, folder):
     from harness.farm.join import Membership, serve
 
     serve(Host(host, idle_devices(host, n), Path(folder)), Membership(f"tcp://{address}"), lambda text: None)
-
-
-class Processes:
-    """The scheduler and the workers, which end with the benchmark."""
-
-    def __init__(self, folder):
-        self.folder, self.all = folder, {}
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{s.getsockname()[1]}"
-        port = self.address.partition(":")[2]
-        self.start("scheduler", ["-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port,
-                                 "--no-dashboard", "--dashboard-address", ":0"])  # fmt: skip
-
-    def start(self, name, arguments, prefix=()):
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self.all[name] = subprocess.Popen(
-                [*prefix, sys.executable, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "HARNESS_CACHE": str(self.folder / "cache")},
-            )
-
-    def kill(self, name):
-        os.killpg(self.all[name].pid, signal.SIGKILL)
-        self.all.pop(name).wait()
-
-    def cpu_seconds(self):
-        import psutil
-
-        used = {}
-        for name, process in self.all.items():
-            times = psutil.Process(process.pid).cpu_times()
-            kind = "scheduler" if name == "scheduler" else "workers"
-            used[kind] = used.get(kind, 0.0) + times.user + times.system
-        return used
-
-    def close(self):
-        for name in list(self.all):
-            self.kill(name)
-
-
-class Counting:
-    def __init__(self):
-        self.done_count, self._lock = 0, threading.Lock()
-
-    def begin(self, n_tasks):
-        pass
-
-    more = begin
-
-    def task(self, task):
-        pass
-
-    def images(self, task, done, total):
-        pass
-
-    def done(self, task, record):
-        with self._lock:
-            self.done_count += 1
-
-
-def request_for(address, output, devices, **changes):
-    from harness.bench.request import FarmChoice, Request
-    from harness.settings import Settings
-
-    settings = Settings(repetitions=1, accuracy=False)
-    base = Request(
-        models=("shapes-float32",),
-        devices=devices,
-        delegates=tuple(f"cpu:{n + 1}" for n in range(CELLS_A_DEVICE)),
-        workspace=str(REPOSITORY),
-        output=str(output),
-        settings=settings,
-        repetitions=1,
-        farm=FarmChoice(scheduler=address, wait_s=60.0),
-    )
-    return replace(base, **changes)
-
-
-def wait_for_hosts(address, n):
-    from harness.farm.link import Link
-
-    link = Link(f"tcp://{address}")
-    deadline = time.monotonic() + 300
-    while len([h for h in link.describe_hosts() if h.description.offers]) < n:
-        assert time.monotonic() < deadline, "the workers did not join"
-        time.sleep(1)
-    names = [offer.name for host in link.describe_hosts() for offer in host.description.offers]
-    link.close()
-    return names
 
 
 def bench_cells(args, folder, kill):
@@ -260,119 +161,6 @@ def _check_cells(outcome, n_cells, row):
     row["samples_whole"] = sum(size == 50 for size in sizes)
     row["ok"] = row["records"] == row["complete"] == row["samples_whole"] == n_cells and not row["twice"]
     return row
-
-
-def bench_accuracy(args, folder):
-    from harness.bench.request import FarmChoice
-    from harness.records.records import load_records
-    from harness.session import carry_out, prepare
-
-    data, model = _large_dataset(folder, args.images), args.model
-    processes = Processes(folder)
-    try:
-        for i, name in enumerate("ab"):
-            arguments = ["-m", "harness", "--workspace", str(_workspace(folder)), "worker", processes.address,
-                         "--name", name, "--folder", str(folder / f"host-{name}")]  # fmt: skip
-            processes.start(name, arguments, prefix=("taskset", "-c", str(i)))
-        wait_for_hosts(processes.address, 2)
-        rates, detections = {}, {}
-        for turn in range(args.turns):
-            for what, farm, device in (
-                ("farm", FarmChoice(scheduler=processes.address), "any:local-cpu"),
-                ("alone", FarmChoice(), "local"),
-            ):
-                request = request_for(processes.address, folder / f"{what}-{turn}", (device,), models=(model,),
-                                      delegates=("cpu:1",), dataset=str(data), farm=farm)  # fmt: skip
-                settings = replace(request.settings, latency=False, accuracy=True)
-                prepared = prepare(replace(request, settings=settings))
-                times = Stopwatch(processes)
-                outcome = carry_out(prepared, times)
-                (stored,) = load_records(outcome.folder)
-                accuracy = stored.record.accuracy
-                assert accuracy is not None and accuracy.status == "ok", stored.record.reasons
-                rates.setdefault(what, []).append(times.n_images / times.inferred_s)
-                rates.setdefault(f"{what} without start", []).append(accuracy.images_per_second)
-                rates.setdefault(f"{what} cpu", []).append(times.cpu_ms_an_image())
-                detections[what] = stored.detections.read_bytes()
-        return _accuracy_row(args, rates, detections)
-    finally:
-        processes.close()
-
-
-class Stopwatch(Counting):
-    """Times until the last image that is told of, and CPU for a tenth of the time: to ask keeps a worker unheard."""
-
-    def __init__(self, processes):
-        super().__init__()
-        self.processes, self.before, self.again_s = processes, cpu_by_part(processes.all), 0.0
-
-    def task(self, task):
-        self.begun = time.monotonic()
-
-    def images(self, task, done, total):
-        now = time.monotonic()
-        self.n_images, self.inferred_s = done, now - self.begun
-        if now >= self.again_s:
-            self.n_counted, self.after = done, cpu_by_part(self.processes.all)
-            self.again_s = now + 10 * (time.monotonic() - now)
-
-    def cpu_ms_an_image(self):
-        parts = self.after.items()
-        return {part: 1000 * (s - self.before.get(part, 0.0)) / self.n_counted for part, s in parts}
-
-
-def _accuracy_row(args, rates, detections):
-    from statistics import median
-
-    return {
-        "images": args.images,
-        "farm_images_per_second": [round(rate, 1) for rate in rates["farm"]],
-        "alone_images_per_second": [round(rate, 1) for rate in rates["alone"]],
-        "alone_pipeline_images_per_second": [round(rate, 1) for rate in rates["alone without start"]],
-        "ratio": round(median(rates["farm"]) / median(rates["alone"]), 3),
-        "ratio_to_the_pipeline_without_its_start": round(
-            median(rates["farm"]) / median(rates["alone without start"]), 3
-        ),
-        "farm_cpu_ms_an_image": [parts_in_words(ms) for ms in rates["farm cpu"]],
-        "alone_cpu_ms_an_image": [parts_in_words(ms) for ms in rates["alone cpu"]],
-        "ratio_of_cpu_times": round(middle(rates["alone cpu"]) / middle(rates["farm cpu"]), 3),
-        "identical_detections": detections["farm"] == detections["alone"],
-        "ok": detections["farm"] == detections["alone"],
-    }
-
-
-def _workspace(folder):
-    place = folder / "workspace"
-    if not place.exists():
-        (place / "devices").mkdir(parents=True)
-        (place / "models").mkdir()
-        (place / "devices" / "local.toml").write_text('name = "local"\n[connection]\nkind = "local"\n')
-    return place
-
-
-def _large_dataset(folder, n_images):
-    """The example's images again and again, under new ids and names."""
-    source = REPOSITORY / "models" / "shapes"
-    truth_path = next(source.rglob("instances*.json"))
-    truth = json.loads(truth_path.read_text())
-    place = folder / "data"
-    pictures = next(truth_path.parent.rglob(Path(truth["images"][0]["file_name"]).name)).parent
-    (place / "images").mkdir(parents=True)
-    images, annotations = [], []
-    by_image = {}
-    for annotation in truth["annotations"]:
-        by_image.setdefault(annotation["image_id"], []).append(annotation)
-    for i in range(n_images):
-        image = truth["images"][i % len(truth["images"])]
-        name = f"{i + 1:06d}{Path(image['file_name']).suffix}"
-        shutil.copy(pictures / Path(image["file_name"]).name, place / "images" / name)
-        images.append({**image, "id": i + 1, "file_name": name})
-        for annotation in by_image.get(image["id"], ()):
-            annotations.append({**annotation, "id": len(annotations) + 1, "image_id": i + 1})
-    (place / "instances.json").write_text(
-        json.dumps({"images": images, "annotations": annotations, "categories": truth["categories"]})
-    )
-    return place
 
 
 def bench_files(args, folder):

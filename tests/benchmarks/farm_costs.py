@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 import psutil
@@ -48,9 +49,46 @@ def _add(sums: Parts, key: str, seconds: float) -> None:
     sums[key] = sums.get(key, 0.0) + seconds
 
 
-def middle(turns: Sequence[Parts]) -> float:
-    """Return the median of several turns' sums."""
-    return median(sum(parts.values()) for parts in turns)
+@dataclass(frozen=True)
+class Run:
+    """One run over images.
+
+    Attributes:
+        n_images: How many were told of.
+        seconds: Until the last of them was.
+        pipeline_images_per_second: What the record says: images, without the start of what measures them.
+        cpu_s: Processor seconds by part.
+        n_counted: How many images were through when these were read.
+        detections: As they are kept.
+    """
+
+    n_images: int
+    seconds: float
+    pipeline_images_per_second: float
+    cpu_s: Parts
+    n_counted: int
+    detections: bytes
+
+    @property
+    def cpu_ms_an_image(self) -> Parts:
+        """Processor milliseconds an image, by part."""
+        return {part: 1000 * seconds / self.n_counted for part, seconds in self.cpu_s.items()}
+
+
+def middle(runs: Sequence[Run]) -> float:
+    """Return the median of several runs' sums, in milliseconds an image."""
+    return median(sum(run.cpu_ms_an_image.values()) for run in runs)
+
+
+def by_size(large: Sequence[Run], small: Sequence[Run]) -> list[str]:
+    """Say what each turn's runs cost whatever their size, and what each image cost beyond that."""
+    told = []
+    for more, fewer in zip(large, small, strict=True):
+        sums = sum(more.cpu_s.values()), sum(fewer.cpu_s.values())
+        an_image = (sums[0] - sums[1]) / (more.n_counted - fewer.n_counted)
+        constant = sums[0] - an_image * more.n_counted
+        told.append(f"{constant:.2f} s and {1000 * an_image:.2f} ms an image")
+    return told
 
 
 def parts_in_words(parts: Parts) -> str:
