@@ -48,21 +48,16 @@ def address() -> str | None:
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONSAFEPATH": "1"},
         start_new_session=True,
     )
-    atexit.register(_end, process, folder)
+    atexit.register(process.communicate)
     assert process.stdout.readline() == b"ready\n", "the prepared stand-in did not start"
     return path
-
-
-def _end(process, folder):
-    process.communicate()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Server:
     """Forks stand-ins, tells their clients how they ended, and ends those whose clients are gone."""
 
     def __init__(self, path, programs):
-        self._programs = programs
+        self._path, self._programs = path, programs
         self._clients: dict[int, socket.socket] = {}  # by the stand-in's process id
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
@@ -83,6 +78,7 @@ class Server:
     def _leave(self):
         for pid in self._clients:
             os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(Path(self._path).parent, ignore_errors=True)
         os._exit(0)  # private: the way to end at once
 
     def _accept(self):
@@ -102,8 +98,9 @@ class Server:
         self._selector.register(client, selectors.EVENT_READ, functools.partial(self._kill, pid))
 
     def _kill(self, pid):
-        self._selector.unregister(self._clients[pid])
-        os.kill(pid, signal.SIGKILL)
+        if pid in self._clients:  # not where it has ended at the same time
+            self._selector.unregister(self._clients[pid])
+            os.kill(pid, signal.SIGKILL)
 
     def _reap(self):
         self._ended.recv(4096)

@@ -77,3 +77,11 @@ def test_a_recorded_command_line_ends_as_it_was_recorded(name, tmp_path):
     ]
     assert {level for level, _ in split(ended.stdout)} <= {"", "INFO", "WARN"}
     assert {level for level, words in split(ended.stderr) if "delegate" not in words} <= {"", "ERROR"}
+
+
+def test_a_stand_in_that_hangs_ends_with_the_process_that_was_started(tmp_path):
+    command = [make_launcher(tmp_path, gpu="hang"), f"--graph={GRAPH}", "--use_gpu=true"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as begun:
+        assert any("Initialized session" in line for line in begun.stdout)
+        begun.kill()
+        assert begun.stdout.read() == "", "it ends where nobody is left who could write"
