@@ -186,12 +186,18 @@ def test_the_labels_file_and_the_cards_name_the_categories_of_the_dataset() -> N
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore")
 def test_the_recipe_trains_two_steps_and_exports_all_four(tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra `convert`)")
+    tensorflow = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra `convert`)")
     from tests.example_training import export, train
     from tests.example_training.network import Network
 
-    network, training = Network(), train.Training(images=8, batch=4, steps=2, workers=1)
-    model = train.fit(train.render("train", 8, network.side, workers=1), network, training)
+    network = Network()
+    training = train.Training(images=8, batch=4, steps=2, workers=1)
+    # to make a graph of a step takes ten times as long as to take two; `tests.example_training.train` makes one
+    tensorflow.config.run_functions_eagerly(True)
+    try:
+        model = train.fit(train.render("train", 8, network.side, workers=1), network, training)
+    finally:
+        tensorflow.config.run_functions_eagerly(False)
     model.save_weights(tmp_path / "shapes.weights.h5")
     module = export.load_module(tmp_path / "shapes.weights.h5", network)
     export.export(module, network, tmp_path, calibration_images=4)
