@@ -175,6 +175,8 @@ def print_results(
 
 def _print_sustained(records: Sequence[StoredRecord]) -> None:
     """Print latency over time, where a run was made for that."""
+    if not records:
+        return
     from harness.rows.sustained_rows import shown, sustained_rows
 
     rows = [shown(row) for row in sustained_rows(records)]

@@ -4,6 +4,7 @@ records    the records of cells
 parts      what no row has of a record
 checks     what contradicts an accuracy
 figures    COCO's figures of an accuracy
+files      reading many small ones
 samples    timed inferences
 telemetry  the machine around one process
 engines    what measured a cell

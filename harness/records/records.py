@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
@@ -32,12 +32,15 @@ from harness.paths import exists, found_in
 from harness.profiles import COMPUTERS
 from harness.records.checks import Check
 from harness.records.figures import CocoFigures
-from harness.records.samples import DAMAGED, Samples, checksum_of, load_samples, read_whole
+from harness.records.files import DAMAGED, checksum_of, read_whole
 from harness.records.sealed import is_intact, lay_out, seal
 from harness.records.telemetry import Telemetry, Whole
 from harness.schema import look_into
 from harness.settings import Settings
 from harness.vocabulary import Status
+
+if TYPE_CHECKING:
+    from harness.records.samples import Samples
 
 FORMAT = 1
 
@@ -304,7 +307,7 @@ def load(path: Path | str, kind: type[T]) -> T:
         raise RecordError(cannot_read(path, error)) from error
 
 
-def parse(data: bytearray, path: Path | str, kind: type[T]) -> T:
+def parse(data: bytes, path: Path | str, kind: type[T]) -> T:
     """Return the fact that the bytes of a file hold; raises as `load` does."""
     try:
         if not is_intact(data):
@@ -334,6 +337,8 @@ class StoredRecord(msgspec.Struct, frozen=True):
 
     def samples(self) -> list[Samples]:
         """Read the samples of every process that has some, in order."""
+        from harness.records.samples import load_samples  # NumPy: a report of cached rows needs none
+
         return [load_samples(path, crc32) for path, crc32 in self.sample_files()]
 
     def sample_files(self) -> list[tuple[str, int | None]]:
@@ -383,6 +388,7 @@ class StoredRecord(msgspec.Struct, frozen=True):
         self.operators()
 
 
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     """A record names files of its own folder only: it may come from somebody else."""
     if not name or name.startswith(".") or "/" in name or "\\" in name:

@@ -5,28 +5,22 @@ One NumPy file a process: a structured array with one row an inference, in the o
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import re
-import stat
-import zlib
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from harness.errors import RecordError, cannot_read
+from harness.errors import RecordError
+from harness.records.files import DAMAGED, checksum, read_whole
 
 SAMPLE = np.dtype([("start_ns", "<i8"), ("duration_ns", "<i8"), ("steady", "?")])
 """start_ns: since the process's first inference began; duration_ns: of `invoke()` alone; steady: after warm-up."""
 
-DAMAGED = "damaged since it was written"
-
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-_BLOCK = 2**16
-"""Bytes; the samples of most processes fit in one."""
+_MOST_HEADERS = 4096
 
 Samples = npt.NDArray[np.void]
 
@@ -67,29 +61,12 @@ def from_bytes(data: bytes) -> Samples:
         RecordError: It is something else.
     """
     try:
-        samples = _from_bytes(bytearray(data))
+        samples = _from_bytes(data)
     except Exception as error:  # see `_from_bytes`
         raise RecordError(f"samples cannot be read ({error})") from error
     if samples.dtype != SAMPLE:
         raise RecordError(f"found samples of type {samples.dtype}, expected {SAMPLE}")
     return samples
-
-
-def checksum(data: bytes | bytearray) -> int:
-    """Return the CRC-32 of what `to_bytes` gave: it finds every flipped bit in a quarter of the time of a SHA-256."""
-    return zlib.crc32(data)
-
-
-def checksum_of(path: str | Path) -> int:
-    """Return the CRC-32 of a file.
-
-    Raises:
-        RecordError: It cannot be read.
-    """
-    try:
-        return checksum(read_whole(path))
-    except OSError as error:
-        raise RecordError(cannot_read(path, error)) from error
 
 
 def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
@@ -112,18 +89,33 @@ def load_samples(path: str | Path, crc32: int | None = None) -> Samples:
     return samples
 
 
-def load_bytes(path: str | Path, crc32: int | None = None) -> bytes | memoryview:
-    """Read the same as the bytes of its inferences: those of many files are made an array at once.
+class Contents(NamedTuple):
+    """The bytes of a file of samples, and where in them the inferences begin."""
+
+    data: bytes
+    start: int
+
+
+def load_contents(path: str | Path, crc32: int | None = None) -> Contents:
+    """Read the same as bytes: those of many files are made one array (`joined`).
 
     Raises:
         RecordError: The file is missing, is not one of ours, or is not as it was written.
     """
     data = _intact(path, crc32)
     start = _usual_start(data)
-    return load_samples(path, crc32).tobytes() if start is None else memoryview(data)[start:]
+    return Contents(load_samples(path, crc32).tobytes(), 0) if start is None else Contents(data, start)
 
 
-def _intact(path: str | Path, crc32: int | None) -> bytearray:
+def joined(several: Sequence[Contents]) -> Samples:
+    """Return the samples of files of one length and one beginning, shape (files, samples)."""
+    size, start = len(several[0].data), several[0].start
+    together = b"".join([one.data for one in several])
+    n = (size - start) // SAMPLE.itemsize
+    return np.ndarray((len(several), n), SAMPLE, together, start, (size, SAMPLE.itemsize))
+
+
+def _intact(path: str | Path, crc32: int | None) -> bytes:
     try:
         data = read_whole(path)
     except OSError as error:
@@ -133,42 +125,29 @@ def _intact(path: str | Path, crc32: int | None) -> bytearray:
     return data
 
 
-def read_whole(path: str | Path) -> bytearray:
-    """Read a file in a third of the time that `Path.read_bytes` takes for a small one: a report opens 60,000.
-
-    Raises:
-        OSError: It cannot be read, or is no file: a pipe in its place would be waited for, a device may never end.
-    """
-    handle = os.open(path, _READ)
-    try:
-        data = bytearray(os.read(handle, _BLOCK))
-        if len(data) % _BLOCK == 0 and not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is no file", str(path))
-        while len(data) % _BLOCK == 0 and (more := os.read(handle, _BLOCK)):
-            data += more
-    finally:
-        os.close(handle)
-    return data
-
-
-def _from_bytes(data: bytearray) -> Samples:
+def _from_bytes(data: bytes) -> Samples:
     """Read samples; of a damaged header, NumPy raises whatever Python's own compiler does, and a dozen things more."""
     start = _usual_start(data)
     if start is not None:
-        return np.frombuffer(data, SAMPLE, offset=start)
+        return np.frombuffer(bytearray(data), SAMPLE, offset=start)
     samples: Samples = np.load(io.BytesIO(data), allow_pickle=False)
     return samples
 
 
-def _usual_start(data: bytearray) -> int | None:
+_usual: dict[int, bytes] = {}
+"""The header of files of a length, as one of them had it: the next ones are only compared with it."""
+
+
+def _usual_start(data: bytes) -> int | None:
     """Return where the inferences begin behind the usual header; None behind any other."""
-    start = int.from_bytes(data[8:10], "little") + 10
-    n = _n_samples(bytes(data[:start]))
-    return None if n is None or len(data) - start != n * SAMPLE.itemsize else start
-
-
-@lru_cache(maxsize=4096)
-def _n_samples(header: bytes) -> int | None:
-    """Return the number of samples that follow the usual header; None behind any other."""
+    size = len(data)
+    known = _usual.get(size)
+    if known is not None and data.startswith(known):
+        return len(known)
+    header = data[: int.from_bytes(data[8:10], "little") + 10]
     usual = _USUAL_HEADER.fullmatch(header)
-    return None if usual is None else int(usual[1])
+    if usual is None or size - len(header) != int(usual[1]) * SAMPLE.itemsize:
+        return None
+    if len(_usual) < _MOST_HEADERS:
+        _usual[size] = header
+    return len(header)

@@ -12,9 +12,9 @@ from harness import atomic
 from harness.errors import OutputError, RunInUseError
 from harness.paths import is_folder
 from harness.records import records
+from harness.records.files import checksum, read_whole
 from harness.records.ownership import SCRATCH, Ownership, own
 from harness.records.records import OperatorProfile, Record, RunFacts
-from harness.records.samples import checksum, read_whole
 
 
 def now() -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from harness.comparison.accuracy import AnnotationFinder, accuracy_difference
-from harness.comparison.match import RecordPair
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from harness.rows import pareto
 from harness.rows.frame import KEY, CellKey, Results
 from harness.rows.pareto import Row
+
+if TYPE_CHECKING:
+    from harness.comparison.accuracy import AnnotationFinder
 
 MOST_IMAGES = 10_000
 """Images of all pairs together that a table compares: some seconds. Beyond, only intervals that lie apart show."""
@@ -21,7 +25,6 @@ class PairedAccuracy:
 
     def __init__(self, results: Results) -> None:
         self._results = results
-        self._annotations = AnnotationFinder()
         self._left = MOST_IMAGES
         self._found: dict[tuple[CellKey, CellKey], bool] = {}
 
@@ -41,12 +44,21 @@ class PairedAccuracy:
         """The pairs of which the first was shown to be the more accurate by its detections alone."""
         return [pair for pair, is_better in self._found.items() if is_better]
 
+    @cached_property
+    def _annotations(self) -> AnnotationFinder:
+        from harness.comparison.accuracy import AnnotationFinder
+
+        return AnnotationFinder()
+
     def _is_better(self, first: CellKey, second: CellKey, n_images: int) -> bool:
         if n_images > self._left:
             return False
         new, base = self._results.find(first), self._results.find(second)
         if new is None or base is None:
             return False
+        from harness.comparison.accuracy import accuracy_difference
+        from harness.comparison.match import RecordPair
+
         self._left -= n_images
         return accuracy_difference(RecordPair(base, new), self._annotations).decision == "better"
 

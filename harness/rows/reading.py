@@ -7,23 +7,23 @@ is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, overload
 
 from harness.errors import RecordError, cannot_read
 from harness.records import records
+from harness.records.files import checksum, read_whole
 from harness.records.parts import RecordParts
 from harness.records.records import Record, StoredRecord
-from harness.records.samples import checksum, read_whole
 from harness.rows import frame
 from harness.rows.columns import NAMES
 from harness.rows.frame import KEY, CellKey, Results, Row
 from harness.rows.identity import Origin, origin_of
 from harness.rows.row_cache import LEAST_CELLS, KeptRow, RowCache, Stamp, code_stamp
-from harness.rows.summary import summarize_records
 
 AT_ONCE = 256
 """Records that are in memory at once."""
@@ -102,7 +102,8 @@ class RowResults(Results):
 
     @cached_property
     def _places(self) -> Mapping[CellKey, int]:
-        return {tuple([row[name] for name in KEY]): place for place, row in enumerate(self.rows)}
+        key_of = itemgetter(*KEY)
+        return {key_of(row): place for place, row in enumerate(self.rows)}
 
 
 def read_rows(paths: Iterable[Path]) -> RowResults:
@@ -175,7 +176,9 @@ class _Reading:
         cache = RowCache(run, self._code)
         waiting: list[_Waiting] = []
         for folder in cells:
-            waiting += self._cell(folder, cache)
+            made = self._cell(folder, cache)
+            if made is not None:
+                waiting.append(made)
             if len(waiting) == AT_ONCE:
                 self._make(waiting, cache)
                 waiting = []
@@ -186,8 +189,8 @@ class _Reading:
         except RecordError as error:
             self._unread.append(str(error))
 
-    def _cell(self, folder: str, cache: RowCache) -> Iterator[_Waiting]:
-        """Take the row of a cell from the cache, or yield its record; a folder without one is only begun."""
+    def _cell(self, folder: str, cache: RowCache) -> _Waiting | None:
+        """Take the row of a cell from the cache, or return its record; a folder without one is only begun."""
         path = _record_in(folder)
         try:
             data = read_whole(path)
@@ -195,7 +198,7 @@ class _Reading:
             kept = cache.row(folder, crc32)
             if kept is not None:
                 self._add(folder, dict(zip(NAMES, kept.values, strict=True)), kept.origin, kept.sustained)
-                return
+                return None
             record = frame.checked_format(records.parse(data, path, Record), path)
         except OSError as error:
             if os.path.lexists(path):
@@ -203,8 +206,10 @@ class _Reading:
         except RecordError as error:
             self._unread.append(f"passed over: {error}")
         else:
-            yield _Waiting(len(self._rows), StoredRecord(record, Path(folder)), crc32)
+            made = _Waiting(len(self._rows), StoredRecord(record, Path(folder)), crc32)
             self._add(folder, {}, origin_of(record.model), frame.is_sustained(record))
+            return made
+        return None
 
     def _add(self, folder: str, row: Row, origin: Origin, sustained: bool) -> None:
         if sustained:
@@ -215,6 +220,10 @@ class _Reading:
 
     def _make(self, waiting: Sequence[_Waiting], cache: RowCache) -> None:
         """Make the rows of records, and keep those that need not be made again."""
+        if not waiting:
+            return
+        from harness.rows.summary import summarize_records  # NumPy: rows that are kept need none
+
         stamps = [cache.stamp(one.stored) for one in waiting]
         found = summarize_records(one.stored for one in waiting)
         for one, stamp, summary in zip(waiting, stamps, found, strict=True):

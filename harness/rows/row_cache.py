@@ -21,8 +21,8 @@ import msgspec
 from harness import atomic
 from harness.cards import cache_folder
 from harness.paths import resolved
+from harness.records.files import read_whole
 from harness.records.records import StoredRecord
-from harness.records.samples import read_whole
 from harness.rows.identity import Origin
 from harness.version import __version__
 
@@ -81,7 +81,7 @@ class RowCache:
         kept = self._known.get(_name(folder))
         if kept is None or kept.record_crc32 != crc32:
             return None
-        return kept if _stamp(folder, [file for file, _, _ in kept.files]) == kept.files else None
+        return kept if _is_unchanged(folder, kept.files) else None
 
     def stamp(self, stored: StoredRecord) -> Stamp | None:
         """Stamp the files that a record names; None where that is not possible, or nothing is to be kept."""
@@ -152,6 +152,18 @@ def _stamp(folder: str, names: Iterable[str]) -> Stamp | None:
     except (OSError, ValueError):
         return None
     return tuple(stamp)
+
+
+def _is_unchanged(folder: str, stamp: Stamp) -> bool:
+    """Whether a stamp is still that of its files."""
+    try:
+        for name, change, size in stamp:
+            found = os.stat(f"{folder}/{name}")  # noqa: PTH116 (50,000 files)
+            if found.st_mtime_ns != change or found.st_size != size:
+                return False
+    except (OSError, ValueError):
+        return _stamp(folder, [name for name, _, _ in stamp]) == stamp
+    return True
 
 
 def _is_settled(stamp: Stamp) -> bool:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import islice
 
 import numpy as np
 
 from harness.errors import RecordError
 from harness.records.records import Record, StoredRecord
-from harness.records.samples import SAMPLE, load_bytes
+from harness.records.samples import Contents, Samples, joined, load_contents
 from harness.rows import process_summaries as stats_summaries
 from harness.statistics import bulk, mlperf
 from harness.statistics import latency as stats
@@ -23,9 +23,10 @@ from harness.vocabulary import CUT_SHORT
 
 Found = LatencySummary | RecordError | None
 """A summary, why there is none, or None where nothing steady was measured."""
-Files = list[bytes | memoryview]
+Files = list[Contents]
 MOST_BYTES = 2**22
 """Samples that are summarized at once."""
+_KEPT_BYTES = 2**24
 MLPERF_QUANTILES = {"p90": 0.90, "p95": 0.95, "p99": 0.99}
 
 
@@ -66,14 +67,24 @@ def summarize_records(stored: Iterable[StoredRecord]) -> Iterator[Found]:
     """Summarize many records as `summarize_record` does, in order, once all their files are held to their checksums."""
     several: list[tuple[Record, Files | Found]] = []
     size = 0
+    _keep_freed_memory()
     for one in stored:
         read = _read(one)
         several.append((one.record, read))
-        size += sum(map(len, read)) if isinstance(read, list) else 0
+        size += sum(len(file.data) for file in read) if isinstance(read, list) else 0
         if size > MOST_BYTES:
             yield from _summarized(several)
             several, size = [], 0
     yield from _summarized(several)
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep blocks that are freed for the next ones.
+
+    Each time that one of several MB is asked for anew, the system clears it page by page, which takes a tenth of a
+    large report. glibc keeps blocks as large as the largest that was freed; elsewhere this does nothing.
+    """
+    np.empty(_KEPT_BYTES, np.uint8)
 
 
 def _read(stored: StoredRecord) -> Files | Found:
@@ -82,7 +93,7 @@ def _read(stored: StoredRecord) -> Files | Found:
         stored.check_files()
         if stats_summaries.summaries_of(stored.record):
             return summarize_record(stored)
-        return [load_bytes(path, crc32) for path, crc32 in stored.sample_files()]
+        return [load_contents(path, crc32) for path, crc32 in stored.sample_files()]
     except RecordError as error:
         return error
 
@@ -96,15 +107,29 @@ def _summarized(several: Sequence[tuple[Record, Files | Found]]) -> Iterator[Fou
 
 
 def _steady(measured: Sequence[tuple[Record, Files]]) -> list[list[Durations]]:
-    """Return `steady_durations` of several records: their samples are made one array."""
+    """Return `steady_durations` of several records: samples of as many inferences are made one array."""
     files = [one for _, several in measured for one in several]
-    samples = np.frombuffer(b"".join(files), SAMPLE)
-    steady = samples["steady"]
-    ends = np.cumsum([0, *(len(one) // SAMPLE.itemsize for one in files)])
-    places = np.concatenate([[0], steady.cumsum()])[ends].tolist()
-    durations = samples["duration_ns"][steady]
-    each = (durations[first:last] for first, last in pairwise(places))
+    alike: dict[tuple[int, int], list[int]] = {}
+    for place, (data, start) in enumerate(files):
+        alike.setdefault((len(data), start), []).append(place)
+    durations: dict[int, Durations] = {}
+    for places in alike.values():
+        durations.update(zip(places, _steady_of(joined([files[place] for place in places])), strict=True))
+    each = (durations[place] for place in range(len(files)))
     return [_whole_ones(record, list(islice(each, len(several)))) for record, several in measured]
+
+
+def _steady_of(samples: Samples) -> list[Durations]:
+    """Return the steady durations of processes, from their samples of shape (processes, samples)."""
+    steady = np.ascontiguousarray(samples["steady"])
+    durations = np.ascontiguousarray(samples["duration_ns"])
+    counts = np.add.reduce(steady, axis=1, dtype=np.int64)
+    n = steady.shape[1]
+    if not n or (
+        (counts == counts[0]).all() and steady[:, n - counts[0] :].all()
+    ):  # the last ones, as it should be
+        return list(durations[:, n - counts[0] :] if n else durations)
+    return [own[which] for own, which in zip(durations, steady, strict=True)]
 
 
 def _whole_ones(record: Record, durations: Sequence[Durations]) -> list[Durations]:

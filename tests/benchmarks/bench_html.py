@@ -19,7 +19,8 @@ import msgspec
 import numpy as np
 
 from harness.records import records
-from harness.records.samples import checksum, make_samples, to_bytes
+from harness.records.files import checksum
+from harness.records.samples import make_samples, to_bytes
 
 PROCESSES, SAMPLES = 5, 200
 DELEGATES = ("cpu:1", "cpu:4", "gpu:fp16", "nnapi", "hexagon")

@@ -123,7 +123,8 @@ def test_a_drift_over_the_rounds_is_in_both_and_takes_no_decision_away(make_run,
 def _slow_down(folders):
     import json
 
-    from harness.records.samples import checksum, load_samples, to_bytes
+    from harness.records.files import checksum
+    from harness.records.samples import load_samples, to_bytes
 
     for folder in folders:
         record = json.loads((folder / "record.json").read_text())

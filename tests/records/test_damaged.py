@@ -10,8 +10,9 @@ import pytest
 from harness.cli.main import main
 from harness.errors import RecordError
 from harness.records import records
+from harness.records.files import checksum
 from harness.records.records import OperatorProfile, OperatorTime
-from harness.records.samples import checksum, load_samples, make_samples, to_bytes
+from harness.records.samples import load_samples, make_samples, to_bytes
 from harness.records.store import RunStore
 from harness.rows.selection import find_folders
 from tests.support.changed_runs import change_record, give_detections, read_unsealed

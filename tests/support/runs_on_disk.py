@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.records import records
+from harness.records.files import checksum
 from harness.records.records import (
     AccuracyFacts,
     ClassMatch,
@@ -19,7 +20,7 @@ from harness.records.records import (
     Record,
     RunFacts,
 )
-from harness.records.samples import checksum, make_samples, to_bytes
+from harness.records.samples import make_samples, to_bytes
 
 STARTED = "2026-11-21T09:00:00Z"
 WARM_UP = 5

@@ -13,8 +13,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from harness.records import records
+from harness.records.files import checksum
 from harness.records.records import OperatorFacts, OperatorProfile, OperatorTime, Record, StoredRecord
-from harness.records.samples import checksum
 from harness.rows.frame import read_results
 from harness.vocabulary import Status
 from tests.support.attack.calls import AttackError, call
