@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from harness.profiles import EMULATORS
 from harness.records.records import Record
 from harness.vocabulary import EngineName
@@ -20,9 +22,12 @@ def engine_of(record: Record) -> EngineName | None:
 
     Records do not hold it apart: the runtime names each tool by its own name, and our worker in Python by LiteRT's.
     """
-    if not record.runtime:
-        return None
-    if record.device.kind in EMULATORS:
+    return _engine_of(record.runtime, record.device.kind) if record.runtime else None
+
+
+@lru_cache(maxsize=256)
+def _engine_of(runtime: str, kind: str) -> EngineName:
+    if kind in EMULATORS:
         return EngineName.EMULATOR
-    found = (name for begin, name in _BEGINNINGS.items() if record.runtime.startswith(begin))
+    found = (name for begin, name in _BEGINNINGS.items() if runtime.startswith(begin))
     return next(found, EngineName.PYTHON_WORKER)

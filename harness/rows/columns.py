@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from operator import attrgetter
+from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from harness import units
@@ -20,7 +21,7 @@ from harness.vocabulary import NO_ACCURACY, EngineName, Status, Verdict
 
 if TYPE_CHECKING:
     from harness.records.figures import CocoFigures
-    from harness.records.records import AccuracyFacts, ClassMatch, Record
+    from harness.records.records import AccuracyFacts, ClassMatch, ProcessFacts, Record
     from harness.statistics.latency import LatencySummary
 
 TEXT, INTEGER, NUMBER, LIST = "string", "Int64", "Float64", "object"
@@ -52,6 +53,11 @@ class Cell:
     def own_accuracy(self) -> AccuracyFacts | None:
         """The accuracy, where it is that of the requested delegate."""
         return None if self.record.status in NO_ACCURACY else self.record.accuracy
+
+    @cached_property
+    def own_processes(self) -> tuple[ProcessFacts, ...]:
+        """The processes, where their times are those of the requested delegate."""
+        return self.record.processes if has_own_times(self.record) else ()
 
     @property
     def classes(self) -> ClassMatch | None:
@@ -133,10 +139,10 @@ def _own_accuracy(field: str) -> Attribute:
 def _processes(
     field: str, put_together: Callable[[list[float]], float], divisor: float
 ) -> Callable[[Cell], Any]:
+    value_of = attrgetter(field)
+
     def take(cell: Cell) -> float | None:
-        if not has_own_times(cell.record):
-            return None
-        known = [value for p in cell.record.processes if (value := getattr(p, field)) is not None]
+        known = [value for process in cell.own_processes if (value := value_of(process)) is not None]
         return put_together(known) / divisor if known else None
 
     return take
@@ -157,9 +163,8 @@ def _text(word: EngineName | None) -> str | None:
 
 
 def _median(values: list[float]) -> float:
-    from statistics import median
-
-    return median(values)
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(values) % 2 else (ordered[half - 1] + ordered[half]) / 2
 
 
 _MS, _MIB = units.NS_PER_MS, 2**20
@@ -390,26 +395,31 @@ BY_NAME = {column.name: column for column in COLUMNS}
 NAMES = tuple(BY_NAME)
 
 
-def _part_reader(part: str) -> tuple[str, list[str], attrgetter[tuple[Any, ...]]]:
-    """Return the names of a part's columns, and a function that takes all their values at once."""
-    own = {c.name: c.take.path for c in COLUMNS if isinstance(c.take, Attribute) and c.take.part == part}
-    return part, list(own), attrgetter(*own.values())
+def _columns_of(part: str) -> dict[str, str]:
+    """Return the columns that are properties of a part, each with its path."""
+    return {c.name: c.take.path for c in COLUMNS if isinstance(c.take, Attribute) and c.take.part == part}
 
 
-_TOGETHER = tuple(map(_part_reader, ("record", "latency", "figures", "accuracy", "own_accuracy", "classes")))
+_PARTS = {
+    part: _columns_of(part)
+    for part in ("record", "latency", "figures", "accuracy", "own_accuracy", "classes")
+}
+_TOGETHER = [(part, attrgetter(*own.values()), (None,) * len(own)) for part, own in _PARTS.items()]
+"""Each part, what takes all its values at once, and what stands for them without that part."""
 _ONE_BY_ONE = tuple(column for column in COLUMNS if not isinstance(column.take, Attribute))
+_AS_TAKEN = [*(name for own in _PARTS.values() for name in own), *(column.name for column in _ONE_BY_ONE)]
+_in_order = itemgetter(*map(_AS_TAKEN.index, NAMES))
 _TEXTS = tuple(column.name for column in COLUMNS if column.dtype == TEXT)
 
 
 def take_row(cell: Cell) -> dict[str, Any]:
     """Return a cell as a row: every public column with a plain value, None where it is unknown."""
-    row: dict[str, Any] = dict.fromkeys(NAMES)
-    for part, names, values_of in _TOGETHER:
+    values: list[Any] = []
+    for part, values_of, nothing in _TOGETHER:
         source = getattr(cell, part)
-        if source is not None:
-            row.update(zip(names, values_of(source), strict=True))
-    for column in _ONE_BY_ONE:
-        row[column.name] = column.take(cell)
+        values += nothing if source is None else values_of(source)
+    values += [column.take(cell) for column in _ONE_BY_ONE]
+    row: dict[str, Any] = dict(zip(NAMES, _in_order(values), strict=True))
     for name in _TEXTS:  # an empty text says nothing, so it is unknown like any other absent value
         if not row[name]:
             row[name] = None

@@ -26,8 +26,8 @@ def summaries_of(record: Record) -> list[SummaryFacts]:
 
 def summaries_by_process(record: Record) -> dict[int, SummaryFacts]:
     """Return the same by the number of the process, which is that of its round."""
-    kept = ((p.index, p.summary) for p in record.processes if p.status not in CUT_SHORT)
-    return {index: summary for index, summary in kept if summary is not None}
+    told = [process for process in record.processes if process.summary is not None]
+    return {p.index: p.summary for p in told if p.summary is not None and p.status not in CUT_SHORT}
 
 
 def summarize_processes(summaries: Sequence[SummaryFacts]) -> LatencySummary | None:

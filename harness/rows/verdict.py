@@ -15,6 +15,7 @@ from harness.firmware import FLAGS, NOW, SINCE_START, UNDER_VOLTAGE
 from harness.profiles import EMULATORS
 from harness.records.records import ProcessFacts, Record
 from harness.records.status import has_own_times
+from harness.records.telemetry import Telemetry
 from harness.rows.sustained import analyze_processes
 from harness.settings import MLPERF_MIN_SECONDS
 from harness.statistics.latency import LatencySummary, half_width_percent
@@ -58,15 +59,21 @@ def judge(record: Record, summary: LatencySummary | None) -> Judgment:
         return Judgment(Verdict.EMULATED, tuple(_emulated(record)) if record.accuracy else ())
     if not record.processes or not has_own_times(record):
         return Judgment(None, ())
-    found = [finding for check in CHECKS for finding in check(record, summary)]
+    checks = CHECKS if _was_watched(record) else _OF_FIGURES
+    found = [finding for check in checks for finding in check(record, summary)]
     reasons = (
         *(reason for _, reason in found),
         *_unbounded(record, summary),
-        *_switching(record, summary),
-        *_in_bursts(record),
-        *_short_mlperf(record),
+        *(_switching(record, summary) if checks is CHECKS else ()),
+        *(_in_bursts(record) if record.settings else ()),
+        *(_short_mlperf(record) if record.settings else ()),
     )
     return Judgment(found[0][0] if found else Verdict.TRUSTED, tuple(dict.fromkeys(reasons)))
+
+
+def _was_watched(record: Record) -> bool:
+    """Whether anything is known of the machine around the processes."""
+    return any(process.telemetry != _NOTHING for process in record.processes)
 
 
 def _emulated(record: Record) -> Iterator[str]:
@@ -377,6 +384,10 @@ CHECKS: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...]
     _phone,
 )
 """In the order of their weight: the first that objects gives the verdict."""
+
+_NOTHING = Telemetry()
+_OF_FIGURES = tuple(check for check in CHECKS if check not in {_throttled, _firmware, _other_load, _power})
+"""Those that have something to say where nothing is known of the machine."""
 
 DISTURBANCES: tuple[Callable[[Record, LatencySummary | None], Iterator[Finding]], ...] = (
     _throttled,

@@ -64,14 +64,14 @@ def _blocks(cells: Sequence[Cell]) -> Iterator[list[int]]:
 
 
 class _Tail(NamedTuple):
-    """A quantile of each cell in ms, and how many independent samples its samples are worth for it."""
+    """A quantile of each cell in ms, None where its samples cannot bound it.
+
+    `unbounded` says how many independent ones its samples are worth, where only so many could bound it.
+    """
 
     ms: list[float]
-    independent: list[float]
-
-    def of(self, cell: int) -> tuple[float, float]:
-        """Return both for one cell."""
-        return self.ms[cell], self.independent[cell]
+    bounded: list[float | None]
+    unbounded: dict[int, int]
 
 
 class _Block:
@@ -93,14 +93,16 @@ class _Block:
         ordered = self._with_ordered_tails()
         lowest = (ordered.min(axis=1) / NS_PER_MS).tolist()
         highest = (ordered[np.arange(len(self._cells)), self._n - 1] / NS_PER_MS).tolist()
-        tails = {name: self._tail(ordered, q) for name, q in QUANTILES.items()}
+        tails = {name: self._tail(ordered, name) for name in QUANTILES}
         far = self._far().sum(axis=1).tolist()
         means, intervals = self._means_and_stds(), self._intervals()
+        bounded = list(zip(*(tail.bounded for tail in tails.values()), strict=True))
         medians = (middles(self._medians) / NS_PER_MS).tolist()
         changes = drifts(self._medians)
         for i, n in enumerate(self._n.tolist()):
             (mean, std), (low, high), change = means[i], intervals[i], changes[i]
-            quantiles, worths = _bounded({name: tail.of(i) for name, tail in tails.items()}, n)
+            quantiles = dict(zip(tails, bounded[i], strict=True))
+            every = None not in bounded[i]
             yield LatencySummary(
                 n_samples=n,
                 n_processes=self._shape[1],
@@ -116,8 +118,12 @@ class _Block:
                 max_ms=highest[i],
                 fps=1000.0 / mean if mean > 0 else math.inf,
                 outlier_share=far[i] / n,
-                runs_needed={name: NEEDED[name] for name, value in quantiles.items() if value is None},
-                worth=worths,
+                runs_needed={}
+                if every
+                else {name: NEEDED[name] for name in tails if quantiles[name] is None},
+                worth={}
+                if every
+                else {name: t.unbounded[i] for name, t in tails.items() if i in t.unbounded},
                 slow_tenth_ms=tails["p90"].ms[i] if n >= NEEDED["p90"] else None,
                 drift_percent=None if change is None else change.percent,
                 drift_p=None if change is None else change.p,
@@ -152,9 +158,11 @@ class _Block:
 
     def _counted(self, which: npt.NDArray[np.bool_]) -> Counts:
         """Return how many samples of each process are so."""
-        counted: Counts = np.add.reduce(
-            which if self._valid is None else which & self._valid, axis=2, dtype=np.int64
-        )
+        valid = which if self._valid is None else which & self._valid
+        small = (
+            np.uint8 if self._shape[2] < 2**8 else np.int64
+        )  # a quarter of the time, where it holds the sum
+        counted: Counts = np.add.reduce(valid.view(np.uint8), axis=2, dtype=small).astype(np.int64)
         return counted
 
     def _far(self) -> Counts:
@@ -176,8 +184,11 @@ class _Block:
             return [latency.mean_and_std(one) for one in np.split(pooled, self._n.cumsum()[:-1])]
         of_cells = pooled.reshape(-1, n)
         means = np.add.reduce(of_cells, axis=1) / n
-        from_mean = of_cells - means[:, None]
-        stds = np.sqrt(np.add.reduce(from_mean * from_mean, axis=1) / (n - 1))
+        of_cells -= means[
+            :, None
+        ]  # in place, as the squares: to ask for memory takes longer than to subtract
+        of_cells *= of_cells
+        stds = np.sqrt(np.add.reduce(of_cells, axis=1) / (n - 1))
         return list(zip(means.tolist(), stds.tolist(), strict=True))
 
     def _intervals(self) -> list[Interval]:
@@ -199,17 +210,23 @@ class _Block:
             for center, half, first, last in each
         ]
 
-    def _tail(self, ordered: Durations, q: float) -> _Tail:
-        """Return a quantile of each cell, and how many independent samples its samples are worth for it."""
-        values = self._interpolated(ordered, q)
+    def _tail(self, ordered: Durations, name: str) -> _Tail:
+        """Return a quantile of each cell, where its samples can bound it."""
+        values = self._interpolated(ordered, QUANTILES[name])
         limits = np.floor(np.minimum(values * NS_PER_MS + 0.5, _MOST)).astype(np.int64)  # sooner compared
         above = self._counted(self._rows > limits[:, None, None])
         shares = np.add.reduce(above, axis=1) / self._n
         from_shares = above - shares[:, None] * self._sizes
         squares = np.add.reduce(from_shares * from_shares, axis=1)
-        each = zip(self._n.tolist(), shares.tolist(), squares.tolist(), strict=True)
-        k = self._shape[1]
-        return _Tail(values.tolist(), [latency.effective(n, k, share, square) for n, share, square in each])
+        independent = _effective(self._n, self._shape[1], shares, squares)
+        many = self._n >= NEEDED[name]
+        enough = many & (independent >= NEEDED[name])
+        found = values.tolist()
+        bounded = [
+            one if is_bounded else None for one, is_bounded in zip(found, enough.tolist(), strict=True)
+        ]
+        few = np.flatnonzero(many & ~enough).tolist()
+        return _Tail(found, bounded, {cell: int(independent[cell]) for cell in few})
 
     def _interpolated(self, ordered: Durations, q: float) -> Floats:
         """Return `latency`'s quantile of each cell in ms."""
@@ -223,17 +240,13 @@ class _Block:
         return values
 
 
-def _bounded(found: dict[str, tuple[float, float]], n: int) -> tuple[dict[str, float | None], dict[str, int]]:
-    """Return the quantiles that n samples can bound, and what they are worth for those that only so many could."""
-    quantiles: dict[str, float | None] = dict.fromkeys(QUANTILES)
-    worths: dict[str, int] = {}
-    for name, (value, independent) in found.items():
-        needed = NEEDED[name]
-        if n >= needed and independent >= needed:
-            quantiles[name] = value
-        elif n >= needed:
-            worths[name] = int(independent)
-    return quantiles, worths
+def _effective(n: Counts, k: int, shares: Floats, squares: Floats) -> Floats:
+    """Return `latency.effective` of each cell."""
+    inside = (shares > 0) & (shares < 1)
+    share = np.where(inside, shares, 0.5)
+    effect = k / (k - 1) * squares / (n * share * (1 - share))
+    found: Floats = np.where(inside, n / np.maximum(effect, 1.0), n)
+    return found
 
 
 def _middles_of_full(rows: npt.NDArray[Any]) -> Floats:

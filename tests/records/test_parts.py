@@ -5,8 +5,8 @@ import pytest
 
 from harness.errors import RecordError
 from harness.records import records
+from harness.records.files import DAMAGED
 from harness.records.parts import RecordParts, parts_of
-from harness.records.samples import DAMAGED
 from harness.rows import frame, reading
 
 
