@@ -2,8 +2,10 @@
 
     python -m tests.benchmarks.bench_report [--cells 10000]
 
-Each report is a process of its own; printed are its seconds of CPU and of the clock and its greatest memory. The first
-one pays for the rows of all; the ratio is what keeping them saves.
+Each report is a process of its own, with its modules compiled as after an installation; printed are its seconds of CPU
+and of the clock and its greatest memory. The first one pays for the rows of all; the ratio is what keeping them saves.
+The limits say what no report can do without: every file opened, read and summed, the records understood, and without
+rows to take, the figures computed; with rows, every record read and the time of every other file asked for.
 """
 
 from __future__ import annotations
@@ -14,10 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
+from harness.records.files import checksum, read_whole
+from harness.records.records import Record, StoredRecord
 from harness.rows.row_cache import SETTLED_S
+from harness.rows.summary import summarize_records
 from tests.benchmarks.bench_html import write_run
 from tests.support.paths import REPOSITORY
 
@@ -44,6 +52,10 @@ def main() -> int:
             write_run(run, min(CELLS_A_RUN, cells - number * CELLS_A_RUN))
         print(f"{cells} cells", flush=True)
         time.sleep(SETTLED_S)
+        write_run(folder / "compiled" / "20261121-000000-abcd", 1)
+        report(folder, "-o", str(folder / "compiled.html"), results="compiled")
+        report(folder, results="compiled")
+        limits(folder)
         first = told("without rows", report(folder))
         again = told("with rows", report(folder))
         told("page", report(folder, "-o", str(folder / "report.html")))
@@ -58,10 +70,39 @@ def told(what: str, cost: Cost) -> Cost:
     return cost
 
 
-def report(folder: Path, *more: str) -> Cost:
+def limits(folder: Path) -> None:
+    """Print what the parts need that no report can do without."""
+    cells = sorted((folder / "results").glob("*/cells/*"))
+    paths = [str(path) for cell in cells for path in cell.iterdir()]
+    of_records = [path for path in paths if path.endswith("record.json")]
+    others = [path for path in paths if not path.endswith("record.json")]
+    records: list[bytes] = []
+    stored: list[StoredRecord] = []
+    parts: dict[str, Callable[[], object]] = {
+        "samples opened, read, summed": lambda: sum(checksum(read_whole(path)) for path in others),
+        "records opened, read, summed": lambda: records.extend(filter(checksum, map(read_whole, of_records))),
+        "their JSON understood": lambda: stored.extend(
+            StoredRecord(msgspec.json.decode(data, type=Record), Path(path).parent)
+            for data, path in zip(records, of_records, strict=True)
+        ),
+        "files read and figures computed": lambda: sum(1 for _ in summarize_records(stored)),
+        "times of change asked for": lambda: sum(os.stat(path).st_size for path in others),  # noqa: PTH116
+    }
+    for name, work in parts.items():
+        begin = time.process_time()
+        work()
+        print(f"limit: {name:32} {time.process_time() - begin:.2f} s of CPU", flush=True)
+
+
+def report(folder: Path, *more: str, results: str = "results") -> Cost:
     """Run the command in a process of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "HARNESS_CACHE": str(folder / "cache")}
-    command = [sys.executable, "-m", "harness", "report", str(folder / "results"), *more]
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
+        "PYTHONPATH": str(REPOSITORY),
+        "HARNESS_CACHE": str(folder / "cache"),
+    }
+    command = [sys.executable, "-m", "harness", "report", str(folder / results), *more]
     begin = time.perf_counter()
     process = subprocess.Popen(command, env=environment, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
