@@ -63,7 +63,8 @@ RESAMPLES = 1000
 LEVEL = 0.95
 _BLOCK_ELEMENTS = 1 << 22
 """Counts held at a time by each thread: resamples × detections of the largest category."""
-_MOST_IN_BLOCK = 250
+_MOST_IN_BLOCK = 500
+"""Enough that NumPy's calls, thousands for each block, take less than what they compute."""
 
 
 @dataclass(frozen=True)

@@ -125,11 +125,12 @@ def _by_image(weights: Weights) -> Counts:
 def _average_precision(category: Category, by_image: Counts, wanted: Ints, room: _Room) -> Floats:
     """Return the category's AP over all thresholds, float64 [B]; 0 where nothing is to be found."""
     n, total = len(wanted), np.zeros(len(wanted))
-    places = np.unique(np.concatenate(category.hits))
+    places = _distinct(np.concatenate(category.hits))
     if not len(places):
         return total
     counts = by_image.take(category.images, axis=0)
-    seen = _seen(counts, places)[:, :n]
+    # As floats, which a quotient is taken of, and 1 at least: all of it once, not for each threshold.
+    seen = np.maximum(_seen(counts, places)[:, :n], 1).astype(np.float64)
     reached = _recalls_reached(wanted)
     groups = [(hits, ignored, n_alike) for (hits, ignored), n_alike in _thresholds(category) if len(hits)]
     active = _active([len(hits) for hits, _, _ in groups])
@@ -140,9 +141,9 @@ def _average_precision(category: Category, by_image: Counts, wanted: Ints, room:
     for number, (hits, ignored, _) in enumerate(groups):
         judged = seen.take(np.searchsorted(places, hits), axis=0)
         if len(ignored):
-            judged -= _passed(counts, ignored, hits)[:, :n]
+            _leave_out(judged, counts.take(ignored, axis=0)[:, :n], np.searchsorted(hits, ignored))
         own = slice(None, len(hits)), number
-        np.divide(right[own], np.maximum(judged, 1, out=judged), out=best[own])
+        np.divide(right[own], judged, out=best[own])
     _take_best_after(best, active)
     for number, (hits, _, n_alike) in enumerate(groups):
         own = slice(None, len(hits)), number
@@ -214,9 +215,14 @@ def _seen(counts: Counts, places: Ints) -> Weights:
     if counts.dtype != np.uint8:
         return _running_sums(np.add.reduceat(counts[: places[-1] + 1], starts, axis=0))
     stretch = np.iinfo(np.uint8).max // max(int(counts.max(initial=0)), 1)
-    cuts = np.union1d(starts, np.arange(0, places[-1] + 1, stretch))
+    cuts = _distinct(np.concatenate([starts, np.arange(0, places[-1] + 1, stretch)]))
     words = np.add.reduceat(counts[: places[-1] + 1].view(np.uint64), cuts, axis=0)
     return _running_sums(words.view(np.uint8)).take(np.searchsorted(cuts, places + 1) - 1, axis=0)
+
+
+def _distinct(numbers: Ints) -> Ints:
+    """Return whole numbers from 0 on sorted, each once; `np.unique` would load `numpy.ma`."""
+    return np.flatnonzero(np.bincount(numbers))
 
 
 def _running_sums(counts: Counts) -> Weights:
@@ -227,11 +233,21 @@ def _running_sums(counts: Counts) -> Weights:
     return sums
 
 
-def _passed(counts: Counts, ignored: Ints, hits: Ints) -> Weights:
-    """Count the ignored detections before each hit: int32 [H, B]."""
-    sums = np.zeros((len(ignored) + 1, counts.shape[1]), np.int32)
-    sums[1:] = _running_sums(counts.take(ignored, axis=0))
-    return sums.take(np.searchsorted(ignored, hits), axis=0)
+def _leave_out(judged: Floats, ignored: Counts, before: Ints) -> None:
+    """Take the ignored detections before each hit off the count at it, float64 [H, B]; 1 is left at least.
+
+    Args:
+        judged: The counts, changed in place.
+        ignored: How often each of the ignored counts, [J, B].
+        before: int64 [J], the hit that each of them stands before.
+    """
+    sums = _running_sums(ignored)
+    for begin, end, passed in zip(before, [*before[1:], len(judged)], sums, strict=True):
+        if begin < end:
+            rows = judged[begin:end]
+            np.subtract(rows, passed, out=rows)
+            if rows[0].min() < 1:  # of a weighting the counts rise from hit to hit
+                np.maximum(rows, 1, out=rows)
 
 
 def _area(best: Floats, recalls: npt.NDArray[np.uint8]) -> Floats:
@@ -242,13 +258,13 @@ def _area(best: Floats, recalls: npt.NDArray[np.uint8]) -> Floats:
 
     Args:
         best: float64 [H, B], at each hit.
-        recalls: uint8 [H, B], how many recalls are reached with it.
+        recalls: uint8 [H, B], how many recalls are reached with it; never fewer than before.
     """
-    steps = recalls.astype(np.float64)
-    steps[1:] -= recalls[:-1]
+    steps = recalls.copy()
+    np.subtract(recalls[1:], recalls[:-1], out=steps[1:])
     # One column of several groups' is no piece of memory, in which sums are taken in another order.
     best = best if best.shape[1] > 1 else np.ascontiguousarray(best)
-    return np.asarray(np.einsum("hb,hb->b", best, steps) / len(RECALLS))
+    return np.asarray(np.einsum("hb,hb->b", best, steps.astype(np.float64)) / len(RECALLS))
 
 
 @dataclass(frozen=True)
@@ -257,11 +273,11 @@ class _Reached:
 
     Attributes:
         table: uint8 [V, 1 + greatest number wanted], for each of the V numbers wanted that occur.
-        offsets: int32 [B], where the row of each weighting begins in the table.
+        offsets: int64 [B], where the row of each weighting begins in the table; an index, which is not converted.
     """
 
     table: npt.NDArray[np.uint8]
-    offsets: Weights
+    offsets: Ints
 
     def at(self, right: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
         """Return the number for hits, int32 [H, B]."""
@@ -269,7 +285,8 @@ class _Reached:
 
 
 def _recalls_reached(wanted: Ints) -> _Reached:
-    numbers, rows = np.unique(wanted, return_inverse=True)
+    numbers = _distinct(wanted)
+    rows = np.searchsorted(numbers, wanted)
     recall = np.arange(numbers.max(initial=0) + 1) / np.maximum(numbers, 1)[:, None]
     table = np.searchsorted(RECALLS, recall, side="right").astype(np.uint8)
-    return _Reached(table, (rows.reshape(-1) * table.shape[1]).astype(np.int32))
+    return _Reached(table, rows * table.shape[1])
