@@ -14,7 +14,7 @@ from tests.support.farm import LONG, ended, in_background
 def test_a_host_that_is_killed_and_comes_back_finishes_its_cells_and_none_counts_twice(
     two_hosts, quiet, tmp_path
 ):
-    request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, repetitions=2)
+    request = two_hosts.request(tmp_path, "fake-1@a", "fake-1@b", settings=LONG, repetitions=2, wait_s=120.0)
     thread, outcomes = in_background(prepare(request), quiet)
     two_hosts.wait_for_work("a", "b")
     two_hosts.kill("a")
@@ -64,7 +64,7 @@ def test_a_device_that_moves_to_another_host_in_the_middle_of_a_run_is_gone_on_w
     own_farm.start_worker("a", "--device", "board")
     own_farm.start_worker("b")
     own_farm.wait_for_hosts(2)
-    request = own_farm.request(tmp_path / "runs", "board", settings=LONG, repetitions=2, wait_s=60.0)
+    request = own_farm.request(tmp_path / "runs", "board", settings=LONG, repetitions=2, wait_s=120.0)
     thread, outcomes = in_background(prepare(request), quiet)
     time.sleep(2.0)  # whatever was reached by then
     own_farm.kill("a")
