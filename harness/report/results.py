@@ -128,13 +128,13 @@ def _table(
     pairs: Sequence[Pair],
 ) -> Form:
     """Return the result table, or that of the chosen columns."""
-    from harness.report.console import ResultTable, chosen_columns
+    from harness.report.console import ChosenColumns, ResultTable
     from harness.report.published_table import PublishedTable
     from harness.report.shown import PairedAccuracy
     from harness.rows.published import PUBLISHED
 
     if view.columns:
-        return chosen_columns(rows, chosen)
+        return ChosenColumns(rows, chosen)
     own = [row for row in rows if row["status"] != PUBLISHED]
     table = ResultTable(
         own,

@@ -253,7 +253,7 @@ def test_a_chosen_column_is_printed_in_the_form_of_its_unit(make_run, column):
     run = make_run()
     run.cell(median_ms=1234.5)
     file = io.StringIO()
-    Console(file=file, width=200).print(console.chosen_columns(rows_of(run), [column.name]))
+    Console(file=file, width=200).print(console.ChosenColumns(rows_of(run), [column.name]))
     header, _, *cells = (line.strip() for line in file.getvalue().splitlines())
     assert header == column.name
     if column.unit == "ms" and column.name not in {"init_ms", "latency_std_ms"}:
