@@ -11,7 +11,6 @@ formula.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 import sys
@@ -22,6 +21,8 @@ from harness import units
 from harness.text import clean
 
 Rows = Sequence[Mapping[str, Any]]
+_CSV_END = "\r\n"
+"""What the csv module is to end lines with: it quotes both line end characters only where its own line end has both."""
 CSV_TAKES_NUL = sys.version_info >= (3, 11)
 """The csv module of Python 3.10 neither writes nor reads a NUL: there the replacement character stands for it."""
 
@@ -33,15 +34,18 @@ def render(rows: Rows, columns: Sequence[str], format: str) -> str:
 
 def to_json(rows: Rows, columns: Sequence[str]) -> str:
     """Render as an array of flat objects, one a line."""
-    objects = (json.dumps({c: value(row.get(c)) for c in columns}, ensure_ascii=False) for row in rows)
-    body = ",\n ".join(objects)
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes one a call
+    body = ",\n ".join(encode({c: value(row.get(c)) for c in columns}) for row in rows)
     return f"[{body}]\n"
 
 
 def to_csv(rows: Rows, columns: Sequence[str]) -> str:
     """Render as RFC 4180, with a header, in UTF-8; lines end with a line feed."""
-    lines = [columns, *([_csv_cell(value(row.get(c))) for c in columns] for row in rows)]
-    return "".join(map(_csv_line, lines))
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator=_CSV_END)
+    writer.writerow(columns)
+    writer.writerows([_csv_cell(value(row.get(c))) for c in columns] for row in rows)
+    return "".join(f"{line.removesuffix(_CSV_END)}\n" for line in lines.written)
 
 
 def to_markdown(rows: Rows, columns: Sequence[str]) -> str:
@@ -65,6 +69,8 @@ def markdown_table(titles: Sequence[str], cells: Sequence[Sequence[Any]], rules:
 
 def value(raw: Any) -> Any:
     """Return a value for JSON; a scalar of NumPy as the number that it holds."""
+    if raw is None or type(raw) is str:
+        return raw
     if not isinstance(raw, (str, int, float)) and hasattr(raw, "item"):
         raw = raw.item()
     if isinstance(raw, float):
@@ -99,11 +105,15 @@ def object_cell(raw: Any) -> Any:
     return json.dumps(raw, ensure_ascii=False) if isinstance(raw, dict) or holds_objects else raw
 
 
-def _csv_line(cells: Sequence[Any]) -> str:
-    """Return one line, quoting both line end characters, which the csv module does only for its own line end."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+class _Lines:
+    """Takes what the csv module writes, which is a line at a time."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, line: str) -> None:
+        """Take a line."""
+        self.written.append(line)
 
 
 def _csv_cell(plain: Any) -> Any:
