@@ -25,11 +25,13 @@ class Candidates:
         boxes: float32 [N, 4], x_min, y_min, x_max, y_max as shares of the input.
         scores: float32 [N, C], without a background column.
         weights: float32 [N] that each box's scores are multiplied with (objectness); None for 1.
+        best: float32 [N], each box's greatest score, without its weight, where it is known; None else.
     """
 
     boxes: Floats
     scores: Floats
     weights: Floats | None = None
+    best: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class HeadDecoder:
 
 def keep(found: Candidates, settings: NmsSettings, overlaps: Overlaps | None = None) -> Detections:
     """Suppress candidates; `overlaps` are those of their boxes, where these are suppressed several times."""
-    kept = suppress(found.boxes, found.scores, settings, found.weights, overlaps)
+    kept = suppress(found.boxes, found.scores, settings, found.weights, overlaps, found.best)
     return Detections(found.boxes[kept.boxes], kept.scores, kept.classes)
 
 
