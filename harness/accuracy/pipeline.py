@@ -68,12 +68,33 @@ class Recipe:
 
     def finish(self, image_id: int, found: Detections, at: Geometry) -> ImageDetections:
         """Turn decoded detections into pixels and category ids."""
-        corners = at.to_image(found.boxes)
-        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
-        keep = np.isfinite(boxes).all(axis=1) & np.isfinite(found.scores) & (boxes[:, 2:] > 0).all(axis=1)
-        categories = category_ids(found.classes[keep], self.labels)
+        boxes, categories, kept = self._placed(found, at)
+        return ImageDetections(image_id, boxes, found.scores[kept], categories)
+
+    def finish_several(
+        self, image_id: int, several: Sequence[Detections], at: Geometry
+    ) -> list[ImageDetections]:
+        """Turn several results for one image into pixels and category ids, all at once."""
+        parts = zip(*((one.boxes, one.scores, one.classes) for one in several), strict=True)
+        found = Detections(*(np.concatenate(part) for part in parts))
+        boxes, categories, kept = self._placed(found, at)
+        of_result = np.repeat(np.arange(len(several)), [len(one.scores) for one in several])[kept]
+        ends = np.searchsorted(of_result, np.arange(1, len(several)))
+        columns = (np.split(values, ends) for values in (boxes, found.scores[kept], categories))
+        return [ImageDetections(image_id, *one) for one in zip(*columns, strict=True)]
+
+    def _placed(
+        self, found: Detections, at: Geometry
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+        """Return boxes in pixels, category ids, and which of the detections they are of."""
+        boxes = at.to_image(found.boxes)
+        boxes[:, 2:] -= boxes[:, :2]
+        usable = np.isfinite(boxes).all(axis=1) & np.isfinite(found.scores) & (boxes[:, 2:] > 0).all(axis=1)
+        kept = np.flatnonzero(usable)
+        categories = category_ids(found.classes[kept], self.labels)
         meant = categories != LEFT_OUT
-        return ImageDetections(image_id, boxes[keep][meant], found.scores[keep][meant], categories[meant])
+        kept = kept[meant]
+        return boxes[kept], categories[meant], kept
 
 
 def detect(

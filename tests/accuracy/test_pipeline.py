@@ -10,7 +10,7 @@ from PIL import Image
 
 from harness.accuracy.interpreters import IN_FLIGHT_PER_THREAD
 from harness.accuracy.pipeline import Recipe, detect
-from harness.accuracy.prepare import Preparation
+from harness.accuracy.prepare import Geometry, Preparation
 from harness.cards import InputSpec, Labels
 from harness.detectors.base import Detections
 from harness.tflite.tensor_info import TensorInfo
@@ -86,6 +86,21 @@ def test_detections_that_are_not_finite_or_without_area_are_dropped(images):
     )
     found = next(iter(detect(images[:1], recipe, [Echo()], 1)))
     assert found.categories.tolist() == [0]
+
+
+def test_several_results_for_an_image_come_out_as_each_by_itself(recipe):
+    chance = np.random.default_rng(7)
+    found = [
+        Detections(chance.uniform(-0.2, 1.2, (n, 4)), chance.random(n), chance.integers(0, 5, n))
+        for n in (3, 0, 5, 1)
+    ]
+    at = Geometry(8, 6, 4, 4, 0.5, 0.5)
+    several = recipe.finish_several(7, found, at)
+    assert sum(len(one.scores) for one in several) not in {0, 9}  # some are dropped
+    for one, alone in zip(several, (recipe.finish(7, each, at) for each in found), strict=True):
+        assert one.image_id == 7
+        for name in ("boxes", "scores", "categories"):
+            assert np.array_equal(getattr(one, name), getattr(alone, name))
 
 
 def test_few_images_are_under_way_at_once_however_many_there_are(images, recipe):

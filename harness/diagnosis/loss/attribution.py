@@ -184,25 +184,37 @@ def _mix_image(
     found = [reader.decoder.read(raw.outputs or ()) for reader, raw in zip(readers, raws, strict=True)]
     thresholds = [reader.decoder.settings.score_threshold for reader in readers]
     mixer = CandidateMixer(*drop_low_candidates(found[0], found[1], min(thresholds)), thresholds[0])
-    made: dict[Subset, ImageDetections] = {}
+    same_as: dict[Subset, Subset] = {}
     mixed: dict[Subset, tuple[Candidates, KeptDetections]] = {}
     overlaps: dict[tuple[bool, int], Overlaps] = {}
     for subset in chosen:
         which = int("settings" in subset)
-        geometry, settings = raws[which].geometry, readers[which].decoder.settings
-        before = subset - {"missed"}
-        if before in made and mixer.same_candidates:
-            made[subset] = made[before]
+        settings, before = readers[which].decoder.settings, subset - {"missed"}
+        same_as[subset] = before
+        if before != subset and mixer.same_candidates:
             continue
         candidates = mixer.mix(subset)
-        if before in made and mixer.is_too_low(candidates, *mixed[before], settings):
-            made[subset] = made[before]
-        elif geometry is not None:
+        if before == subset or not mixer.is_too_low(candidates, *mixed[before], settings):
             alike = "boxes" in subset, which
-            shared = overlaps.setdefault(alike, Overlaps(candidates.boxes, settings))
-            mixed[subset] = candidates, keep(candidates, settings, shared)
-            made[subset] = recipes[which].finish(raws[0].image_id, mixed[subset][1], geometry)
-    return [made[one] for one in chosen]
+            if alike not in overlaps:
+                overlaps[alike] = Overlaps(candidates.boxes, settings)
+            mixed[subset] = candidates, keep(candidates, settings, overlaps[alike])
+            same_as[subset] = subset
+    made = _finish(raws, recipes, {subset: kept for subset, (_, kept) in mixed.items()})
+    return [made[same_as[one]] for one in chosen]
+
+
+def _finish(
+    raws: tuple[ImageOutputs, ImageOutputs], recipes: Sequence[Recipe], kept: dict[Subset, KeptDetections]
+) -> dict[Subset, ImageDetections]:
+    """Turn what is kept of the combinations of one image into pixels, with each model's recipe all at once."""
+    made: dict[Subset, ImageDetections] = {}
+    for which, (raw, recipe) in enumerate(zip(raws, recipes, strict=True)):
+        chosen = [subset for subset in kept if ("settings" in subset) == bool(which)]
+        if chosen and raw.geometry is not None:
+            found = [kept[subset] for subset in chosen]
+            made |= zip(chosen, recipe.finish_several(raws[0].image_id, found, raw.geometry), strict=True)
+    return made
 
 
 def _parts(

@@ -45,24 +45,24 @@ class CandidateMixer:
     def mix(self, quantized: Subset) -> Candidates:
         """Return candidates with the parts `quantized` of the quantized model and the others of the float model."""
         boxes = (self.second if "boxes" in quantized else self.first).boxes
-        own = self.second if "labels" in quantized else self.first
-        levels, from_second = self._levels("scores" in quantized, "missed" in quantized)
-        best = self._best_of_labels["labels" in quantized]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scaled = np.where(best > 0, levels / best, np.float32(0))
-        kept = np.ones_like(best) if own.weights is None else own.weights
+        labels = "labels" in quantized
+        own, best = (self.second if labels else self.first), self._best_of_labels[labels]
+        # `missed` decides where only one of the models has the candidate at all, `scores` everywhere else.
+        weights = self._weights[labels]["scores" in quantized]
+        if ("scores" in quantized) != ("missed" in quantized):
+            weights = weights.copy()
+            weights[self._differ] = self._weights[labels]["missed" in quantized][self._differ]
+        return Candidates(boxes, own.scores, weights, best)
+
+    @cached_property
+    def _weights(self) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+        """The weights that bring a model's scores to the levels of a model, by whose scores, then by whose levels."""
+        (a, b), (first, second) = self._levels, self._best_of_labels
         # Where level and classes are of one model nothing is computed, so that no digit of its scores changes.
-        same = from_second == ("labels" in quantized)
-        return Candidates(boxes, own.scores, np.where(same, kept, scaled).astype(np.float32))
-
-    def _levels(self, scores: bool, missed: bool) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return each candidate's best score, and whether it is the quantized model's.
-
-        `missed` decides where only one of the models has the candidate at all, `scores` everywhere else.
-        """
-        a, b, differ = self._compared
-        second = np.where(differ, missed, scores)
-        return np.where(second, b, a), second
+        return (
+            (_own_weights(self.first, first), _scaled(b, first)),
+            (_scaled(a, second), _own_weights(self.second, second)),
+        )
 
     @cached_property
     def _best_of_labels(self) -> tuple[Floats, Floats]:
@@ -70,16 +70,21 @@ class CandidateMixer:
         return greatest_of_rows(self.first.scores), greatest_of_rows(self.second.scores)
 
     @cached_property
-    def _compared(self) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-        a, b = best_scores(self.first), best_scores(self.second)
+    def _levels(self) -> tuple[Floats, Floats]:
+        """Each candidate's best score: the float model's, the quantized one's."""
+        return best_scores(self.first), best_scores(self.second)
+
+    @cached_property
+    def _differ(self) -> npt.NDArray[np.intp]:
+        """Candidates that only one of the models has."""
         least = np.float32(max(self.threshold, float(np.finfo(np.float32).tiny)))
-        differ: npt.NDArray[np.bool_] = np.not_equal(np.greater_equal(a, least), np.greater_equal(b, least))
-        return a, b, differ
+        a, b = (np.greater_equal(levels, least) for levels in self._levels)
+        return np.flatnonzero(np.not_equal(a, b))
 
     @property
     def same_candidates(self) -> bool:
         """Whether both models have the same candidates above the threshold, so that `missed` changes nothing."""
-        return not self._compared[2].any()
+        return not self._differ.size
 
     def is_too_low(
         self, other: Candidates, mixed: Candidates, kept: Detections, settings: NmsSettings
@@ -95,10 +100,11 @@ class CandidateMixer:
             kept: What suppression kept of it.
             settings: Those of the suppression.
         """
-        least, rows = least_needed(kept.scores, mixed.scores.shape[1], settings), self._compared[2]
+        least, rows = least_needed(kept.scores, mixed.scores.shape[1], settings), self._differ
         if least is None:
             return False
-        best, weights = greatest_of_rows(mixed.scores[rows]), [one.weights for one in (other, mixed)]
+        best = self._best_of_labels[mixed.scores is self.second.scores][rows]
+        weights = [one.weights for one in (other, mixed)]
         return all(w is not None and bool(((w[rows] >= 0) & (best * w[rows] < least)).all()) for w in weights)
 
 
@@ -114,6 +120,16 @@ def drop_low_candidates(
         for model in (first, second)
     ]
     return chosen[0], chosen[1]
+
+
+def _own_weights(found: Candidates, best: Floats) -> Floats:
+    return np.ones_like(best) if found.weights is None else found.weights.astype(np.float32)
+
+
+def _scaled(levels: Floats, best: Floats) -> Floats:
+    """Return the weights that bring scores, of which the best are given, to other levels."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(best > 0, levels / best, np.float32(0)).astype(np.float32)
 
 
 def best_scores(found: Candidates) -> Floats:

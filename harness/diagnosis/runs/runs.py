@@ -317,16 +317,10 @@ def _decoded(raw: ImageOutputs, recipe: Recipe) -> ImageDetections:
 
 def as_table(images: list[ImageDetections]) -> DetectionTable:
     """Return the detections of images as one table, rounded as `harness run` stores them."""
-    rows = [
-        np.column_stack(
-            [
-                np.full(len(image.scores), image.image_id, np.float64),
-                np.round(image.boxes, _DECIMALS) + 0.0,
-                image.scores,
-                image.categories,
-            ]
-        )
-        for image in images
-        if len(image.scores)
-    ]
-    return DetectionTable(np.concatenate(rows) if rows else np.empty((0, 7)))
+    rows = np.empty((sum(len(image.scores) for image in images), 7))
+    if len(rows):
+        rows[:, 0] = np.repeat([image.image_id for image in images], [len(image.scores) for image in images])
+        rows[:, 1:5] = np.round(np.concatenate([image.boxes for image in images]), _DECIMALS) + 0.0
+        rows[:, 5] = np.concatenate([image.scores for image in images])
+        rows[:, 6] = np.concatenate([image.categories for image in images])
+    return DetectionTable(rows)
