@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from harness.accuracy import bootstrap
 from harness.accuracy.annotations import ImageRow
 from harness.accuracy.bootstrap import (
     contrasts,
@@ -67,6 +68,12 @@ def test_halves_are_half_of_the_images_and_the_same_in_blocks_of_any_size():
     assert whole.sum(axis=1).tolist() == [3] * 20
     assert (whole == parts).all()
     assert whole.mean(axis=0).min() > 0
+
+
+def test_halves_that_are_kept_are_those_that_are_drawn_anew(monkeypatch):
+    kept = np.concatenate(list(draw_halves(9, 20, seed=4, block=6)))
+    monkeypatch.setattr(bootstrap, "_MOST_KEPT", 0)
+    assert (np.concatenate(list(draw_halves(9, 20, seed=4, block=6))) == kept).all()
 
 
 def sample(random, n_images, hit=0.6, also=None):
