@@ -34,6 +34,9 @@ MEMORY_BUDGET = 600 << 20
 """Bytes that the tensors of all interpreters may take; limits how many images are processed at once."""
 INTEGERS = frozenset({"int8", "uint8", "int16"})
 _SUMS = ("n", "float²", "float × error", "error²", "error", "clipped", "not finite")
+_ImageSums = tuple[tuple[float, ...], tuple[float, ...]]
+"""One image's `Sums.totals` and `Sums.ends` of one pair."""
+_NO_ENDS = (math.inf, -math.inf, math.inf, -math.inf)
 
 
 @dataclass(frozen=True)
@@ -122,48 +125,49 @@ class Sums:
     def empty(cls, pairs: Sequence[ComparablePair]) -> Sums:
         """Return sums over no image."""
         largest = max((pair.first.tensor.n_elements for pair in pairs), default=0)
-        ends = np.tile([math.inf, -math.inf, math.inf, -math.inf], (len(pairs), 1))
+        ends = np.tile(_NO_ENDS, (len(pairs), 1))
         scratch = [np.empty(largest, np.float32) for _ in range(3)]
         return cls(np.zeros((len(pairs), len(_SUMS))), ends, 0, scratch)
 
-    def add(self, row: int, pair: ComparablePair, first: Any, second: Any) -> None:
-        """Add one image's values of one pair; skip tensors of another size than the file states."""
+    def add(self, image: Sequence[_ImageSums]) -> None:
+        """Add the sums of one image's pairs, all at once: added one by one, numbers take longer than tensors."""
+        totals, ends = np.array([row for row, _ in image]), np.array([row for _, row in image])
+        self.totals += totals.reshape(self.totals.shape)
+        ends = ends.reshape(self.ends.shape)
+        np.minimum(self.ends[:, 0::2], ends[:, 0::2], out=self.ends[:, 0::2])
+        np.maximum(self.ends[:, 1::2], ends[:, 1::2], out=self.ends[:, 1::2])
+        self.n_images += 1
+
+    def of_pair(self, pair: ComparablePair, first: Any, second: Any) -> _ImageSums:
+        """Sum up one image's values of one pair; skip tensors of another size than the file states."""
         if first.size != second.size:
-            return
+            return (0.0,) * len(_SUMS), _NO_ENDS
         if first.size > len(self.scratch[0]):
             self.scratch = [np.empty(first.size, np.float32) for _ in range(3)]
         a = _real(first, pair.first, self.scratch[0])
         b = _real(second, pair.second, self.scratch[1])
         with np.errstate(over="ignore", invalid="ignore"):  # the sums show what is too large for float32
             error = np.subtract(b, a, out=self.scratch[2][: a.size])
-            sums = np.array([a @ a, a @ error, error @ error], np.float64)
-        if not np.isfinite(sums).all():
-            a, b, error, sums = self._finite(row, a, b)
-        low, high = (float(a.min()), float(a.max())) if a.size else (math.inf, -math.inf)
-        self.totals[row, 0] += a.size
-        self.totals[row, 1:4] += sums
-        self.totals[row, 4] += float(error.sum(dtype=np.float64))
-        self.totals[row, 5] += _outside(a, low, high, pair.second)
-        ends = (low, high, float(b.min(initial=math.inf)), float(b.max(initial=-math.inf)))
-        self.ends[row, 0::2] = np.minimum(self.ends[row, 0::2], ends[0::2])
-        self.ends[row, 1::2] = np.maximum(self.ends[row, 1::2], ends[1::2])
+            sums = float(a @ a), float(a @ error), float(error @ error)
+        size = a.size
+        if not all(map(math.isfinite, sums)):
+            a, b, error, sums = _finite(a, b)
+        if not a.size:
+            return (0.0, *sums, 0.0, 0.0, size), _NO_ENDS
+        low, high = float(np.minimum.reduce(a)), float(np.maximum.reduce(a))
+        total, clipped = float(np.add.reduce(error, dtype=np.float64)), _outside(a, low, high, pair.second)
+        ends = low, high, float(np.minimum.reduce(b)), float(np.maximum.reduce(b))
+        return (a.size, *sums, total, clipped, size - a.size), ends
 
-    def _finite(self, row: int, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, Totals]:
-        """Count the values that are not finite in one of the models, and sum the rest in double precision."""
-        good = np.isfinite(a) & np.isfinite(b)
-        self.totals[row, 6] += a.size - int(good.sum())
-        a, b = a[good], b[good]
-        wide, error = a.astype(np.float64), b.astype(np.float64) - a
-        with np.errstate(over="ignore"):
-            narrow = error.astype(np.float32)
-        return a, b, narrow, np.array([wide @ wide, wide @ error, error @ error])
 
-    def join(self, other: Sums) -> None:
-        """Add the sums over other images."""
-        self.totals += other.totals
-        self.ends[:, 0::2] = np.minimum(self.ends[:, 0::2], other.ends[:, 0::2])
-        self.ends[:, 1::2] = np.maximum(self.ends[:, 1::2], other.ends[:, 1::2])
-        self.n_images += other.n_images
+def _finite(a: Floats, b: Floats) -> tuple[Floats, Floats, Floats, tuple[float, float, float]]:
+    """Leave out the values that are not finite in one of the models, and sum the rest in double precision."""
+    good = np.isfinite(a) & np.isfinite(b)
+    a, b = a[good], b[good]
+    wide, error = a.astype(np.float64), b.astype(np.float64) - a
+    with np.errstate(over="ignore"):
+        narrow = error.astype(np.float32)
+    return a, b, narrow, (float(wide @ wide), float(wide @ error), float(error @ error))
 
 
 def _real(values: Any, how: TensorStorage, scratch: Floats) -> Floats:
@@ -222,33 +226,33 @@ def compare(
     ]
     pool = Pool(benches)
 
-    def work(image: ImageEntry) -> None:
+    def work(image: ImageEntry) -> list[_ImageSums] | None:
         try:
             fed = [preparation.load(image)[0] for preparation in preparations]
         except UnreadableImageError:
-            return
+            return None
         try:
             with pool.lend() as bench:
-                _add(bench, pairs, fed)
+                return _sum_up(bench, pairs, fed)
         except (RuntimeError, ValueError) as error:
             raise JobError(f"{image.path.name}: the tensors could not be compared: {error}") from error
 
-    for done, _ in enumerate(engines.map(work, images), 1):
+    whole = benches[0].sums
+    for done, found in enumerate(engines.map(work, images), 1):
+        if found is not None:
+            whole.add(found)  # in the order of the images, so that no digit depends on which thread had which
         on_step(done, len(images), "comparing tensors")
-    for bench in benches[1:]:
-        benches[0].sums.join(bench.sums)
-    return benches[0].sums
+    return whole
 
 
-def _add(
+def _sum_up(
     bench: _Comparer, pairs: Sequence[ComparablePair], inputs: Sequence[npt.NDArray[np.generic]]
-) -> None:
+) -> list[_ImageSums]:
     for reader, tensor in zip(bench.readers, inputs, strict=True):
         reader.run(tensor)
     first, second = bench.readers
-    for row, pair in enumerate(pairs):
-        bench.sums.add(row, pair, first.view(pair.pair.float), second.view(pair.pair.quantized))
-    bench.sums.n_images += 1
+    sums = bench.sums
+    return [sums.of_pair(one, first.view(one.pair.float), second.view(one.pair.quantized)) for one in pairs]
 
 
 def _threads(models: Sequence[ComparedModel], cores: int) -> int:

@@ -50,7 +50,7 @@ def test_the_figures_are_those_of_the_formulas_on_all_values_at_once():
     pair = one()
     sums = Sums.empty([pair])
     for a, b in zip(values, stored_values, strict=True):
-        sums.add(0, pair, a, b)
+        sums.add([sums.of_pair(pair, a, b)])
     layer = next(to_layers([pair], sums))
     real = (stored_values.astype(np.float64) + 10) * 0.05
     exact = values.astype(np.float64)
@@ -70,20 +70,20 @@ def test_the_figures_are_those_of_the_formulas_on_all_values_at_once():
 def test_the_range_use_is_the_share_of_the_range_that_is_spanned():
     pair = one(scale=0.1, zero_point=-128, n=2)  # 0 … 25.5
     sums = Sums.empty([pair])
-    sums.add(0, pair, np.array([5.1, 10.2], np.float32), np.array([-77, -26], np.int8))
+    sums.add([sums.of_pair(pair, np.array([5.1, 10.2], np.float32), np.array([-77, -26], np.int8))])
     assert next(to_layers([pair], sums)).range_use == pytest.approx(0.2)
 
 
-def test_sums_of_two_threads_are_the_sums_of_one():
+def test_no_digit_of_the_sums_depends_on_the_thread_that_an_image_was_summed_up_in():
     values = np.random.default_rng(1).normal(0, 1, (4, 1000)).astype(np.float32)
     pair = one()
-    whole, parts = Sums.empty([pair]), [Sums.empty([pair]), Sums.empty([pair])]
+    whole, threads = Sums.empty([pair]), [Sums.empty([pair]), Sums.empty([pair])]
     for k, a in enumerate(values):
-        for sums in (whole, parts[k % 2]):
-            sums.add(0, pair, a, quantized(a, 0.05, -10))
-    parts[0].join(parts[1])
-    assert np.allclose(parts[0].totals, whole.totals, rtol=1e-12)
-    assert np.array_equal(parts[0].ends, whole.ends)
+        whole.add([whole.of_pair(pair, a, quantized(a, 0.05, -10))])
+        threads[0].add([threads[k % 2].of_pair(pair, a, quantized(a, 0.05, -10))])
+    assert np.array_equal(threads[0].totals, whole.totals)
+    assert np.array_equal(threads[0].ends, whole.ends)
+    assert threads[0].n_images == 4
 
 
 def test_equal_tensors_have_no_noise_and_tensors_of_zeros_no_ratio():
@@ -92,7 +92,7 @@ def test_equal_tensors_have_no_noise_and_tensors_of_zeros_no_ratio():
     )
     for values, cosine in ((np.ones(1000, np.float32), 1.0), (np.zeros(1000, np.float32), None)):
         sums = Sums.empty([pair])
-        sums.add(0, pair, values, values.copy())
+        sums.add([sums.of_pair(pair, values, values.copy())])
         layer = next(to_layers([pair], sums))
         assert layer.snr_db is None and layer.cosine == cosine
         assert layer.range_use is None and layer.clipped is None
@@ -103,7 +103,9 @@ def test_values_that_are_no_numbers_are_counted_and_left_out():
         PAIR, TensorStorage(tensor("float32", n=4), None, 0), TensorStorage(tensor("float32", n=4), None, 0)
     )
     sums = Sums.empty([pair])
-    sums.add(0, pair, np.array([1, 2, 3, 4], np.float32), np.array([1, np.inf, np.nan, 5], np.float32))
+    sums.add(
+        [sums.of_pair(pair, np.array([1, 2, 3, 4], np.float32), np.array([1, np.inf, np.nan, 5], np.float32))]
+    )
     layer = next(to_layers([pair], sums))
     assert layer.not_finite == 0.5
     assert layer.snr_db == pytest.approx(10 * math.log10((1 + 16) / 1))
@@ -114,7 +116,7 @@ def test_numbers_whose_squares_float32_cannot_hold_are_summed_all_the_same():
         PAIR, TensorStorage(tensor("float32", n=2), None, 0), TensorStorage(tensor("float32", n=2), None, 0)
     )
     sums = Sums.empty([pair])
-    sums.add(0, pair, np.array([1e30, 1], np.float32), np.array([-3e38, 1], np.float32))
+    sums.add([sums.of_pair(pair, np.array([1e30, 1], np.float32), np.array([-3e38, 1], np.float32))])
     layer = next(to_layers([pair], sums))
     assert layer.not_finite == 0 and layer.snr_db == pytest.approx(20 * math.log10(1e30 / 3e38), abs=1e-6)
 
