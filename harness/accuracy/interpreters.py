@@ -35,7 +35,7 @@ class InterpreterEngine:
     """A TFLite interpreter as an engine."""
 
     def __init__(self, interpreter: Any) -> None:
-        self._interpreter = interpreter
+        self.interpreter = interpreter
         with blamed_on_model("the runtime cannot describe its inputs and outputs"):
             inputs = interpreter.get_input_details()
             self._outputs = [detail["index"] for detail in interpreter.get_output_details()]
@@ -45,9 +45,9 @@ class InterpreterEngine:
 
     def infer(self, tensor: npt.NDArray[np.generic]) -> list[npt.NDArray[np.generic]]:
         """Set the input, invoke, return copies of the outputs."""
-        self._interpreter.set_tensor(self._input, tensor)
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index) for index in self._outputs]
+        self.interpreter.set_tensor(self._input, tensor)
+        self.interpreter.invoke()
+        return [self.interpreter.get_tensor(index) for index in self._outputs]
 
 
 class Pool(Generic[T]):

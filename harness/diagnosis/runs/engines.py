@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 from harness.accuracy.interpreters import InterpreterEngine, Pool, make_here, map_in_order
-from harness.delegates import available_cores, parse_delegate
+from harness.delegates import Delegate, available_cores, parse_delegate
 from harness.records.records import DelegateFacts
 from harness.runtime import load_runtime
 from harness.worker import evidence
@@ -23,11 +24,24 @@ MOST_MODELS = 2
 
 @dataclass(frozen=True)
 class _Runner:
-    """The interpreters of one model, with the delegate and the runtime that ran in them."""
+    """The interpreters of one model, and the delegate that was asked for."""
 
     interpreters: Pool[InterpreterEngine]
-    delegate: DelegateFacts
-    runtime: str
+    asked: Delegate
+
+    @cached_property
+    def delegate(self) -> DelegateFacts:
+        """The delegate that ran in them, read where it is asked for: to list an interpreter's nodes takes its time."""
+        with self.interpreters.lend() as engine:
+            delegation = evidence.read_delegation(engine.interpreter)
+        execution = evidence.describe(self.asked.kind, delegation)
+        return DelegateFacts(
+            requested=str(self.asked),
+            actual=execution.actual,
+            delegated_nodes=execution.delegated_nodes,
+            total_nodes=execution.total_nodes,
+            evidence=execution.evidence,
+        )
 
 
 @dataclass
@@ -51,7 +65,7 @@ class Engines:
     def facts(self, file: Path, delegate: str) -> tuple[DelegateFacts, str]:
         """Return the delegate that runs a model, with the evidence for it, and the runtime."""
         runner = self._runner(file, delegate)
-        return runner.delegate, runner.runtime
+        return runner.delegate, str(load_runtime())
 
     def map(self, work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """Map with threads, in order, with a bounded number of items under way."""
@@ -70,18 +84,8 @@ class Engines:
 def _make_runner(file: Path, delegate: str, n: int) -> _Runner:
     kind = parse_delegate(delegate)
     threads = kind.threads or 1
-    first = make_here(file, kind.kind, threads)
-    execution = evidence.describe(kind.kind, evidence.read_delegation(first))
-    ran = DelegateFacts(
-        requested=str(kind),
-        actual=execution.actual,
-        delegated_nodes=execution.delegated_nodes,
-        total_nodes=execution.total_nodes,
-        evidence=execution.evidence,
-    )
-    pool = Pool(
-        [InterpreterEngine(first)],
-        make=lambda: InterpreterEngine(make_here(file, kind.kind, threads)),
-        most=max(1, n // threads),
-    )
-    return _Runner(pool, ran, str(load_runtime()))
+
+    def make() -> InterpreterEngine:
+        return InterpreterEngine(make_here(file, kind.kind, threads))
+
+    return _Runner(Pool([make()], make=make, most=max(1, n // threads)), kind)
