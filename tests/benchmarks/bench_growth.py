@@ -2,7 +2,8 @@
 
     python -m tests.benchmarks.bench_growth
 
-1 is linear; sorting adds a little. The bootstrap is linear in the images, as its resamples stay.
+1 is linear; sorting adds a little. The bootstrap is linear in the images, as its resamples stay; so is a diagnosis, but
+for reading the models and for the layers, whose tensors and costs are measured on some of the images.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from harness.accuracy.detections import DetectionTable
 from harness.accuracy.matches import match
 from harness.accuracy.pixel_values import values_by
 from harness.detectors.nms import NmsSettings, suppress
+from harness.diagnosis.diagnose import gather
+from harness.diagnosis.request import Request, make_case
 from harness.rows.reading import read_rows
 from tests.benchmarks.bench_html import write_run
 from tests.benchmarks.bench_metrics import make_data
@@ -119,6 +122,14 @@ def report(n_cells: int) -> Callable[[], object]:
     return read
 
 
+def diagnosis(n_images: int) -> Callable[[], object]:
+    """The measurements of a diagnosis of the bundled pair."""
+    dataset = REPOSITORY / "models" / "shapes" / "dataset"
+    request = Request("shapes-float32", "shapes-full-integer", dataset=dataset, limit=n_images)
+    case = make_case(request, lambda _: None)
+    return lambda: gather(case)
+
+
 def kept_folder() -> Path:
     """Make a folder that lasts as long as the benchmark."""
     return Path(tempfile.mkdtemp(dir=FOLDER.name))
@@ -133,6 +144,7 @@ PARTS = {
     "NMS, boxes of 80 classes": (suppression, 2_500),
     "evaluation of files, images": (evaluation, 200),
     "report, cells": (report, 300),
+    "diagnosis, images": (diagnosis, 22),
 }
 
 
