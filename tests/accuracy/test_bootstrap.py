@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.accuracy import bootstrap
 from harness.accuracy.annotations import ImageRow
 from harness.accuracy.bootstrap import (
     contrasts,
@@ -70,10 +69,10 @@ def test_halves_are_half_of_the_images_and_the_same_in_blocks_of_any_size():
     assert whole.mean(axis=0).min() > 0
 
 
-def test_halves_that_are_kept_are_those_that_are_drawn_anew(monkeypatch):
-    kept = np.concatenate(list(draw_halves(9, 20, seed=4, block=6)))
-    monkeypatch.setattr(bootstrap, "_MOST_KEPT", 0)
-    assert (np.concatenate(list(draw_halves(9, 20, seed=4, block=6))) == kept).all()
+def test_halves_that_are_too_many_to_be_kept_begin_as_those_that_are_kept():
+    few, many = (np.concatenate(list(draw_halves(1000, n, seed=4, block=70))) for n in (90, 600))
+    assert (many[:90] == few).all()
+    assert (many.sum(axis=1) == 500).all()
 
 
 def sample(random, n_images, hit=0.6, also=None):
