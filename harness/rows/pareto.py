@@ -90,9 +90,8 @@ def marks(rows: Sequence[Row], is_shown: MoreAccurate = more_accurate) -> list[s
     """
     found = [""] * len(rows)
     group_of = {index: group for group in _groups(rows) for index in _front(rows, group)}
-    for index in sorted(
-        group_of
-    ):  # in the order of the rows: `is_shown` may look at so many pairs and no more
+    # In the order of the rows: `is_shown` may look at so many pairs and no more.
+    for index in sorted(group_of):
         found[index] = _mark(rows[index], (rows[other] for other in group_of[index]), is_shown)
     return found
 
