@@ -174,8 +174,7 @@ class _Nursery:
         """Serve jobs of one kind in the child, and end without going back: what is open is the parent's."""
         status = 1
         try:
-            os.closerange(3, requests.fileno())
-            os.closerange(requests.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+            close_descriptors(requests.fileno())
             _serve(requests, kind, _BRANCHES[kind], self._pages)
             status = 0
         finally:
@@ -205,7 +204,7 @@ class _Nursery:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             os.dup2(out, 1)
             os.dup2(err, 2)
-            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            close_descriptors()
             os.environ.clear()
             os.environ.update({**request["variables"], PARENT: str(parent)})
             end_with_parent()
@@ -228,6 +227,17 @@ class _Nursery:
             _tell(fate, os.waitstatus_to_exitcode(status))
             os.close(fate)
             del self._workers[job]
+
+
+def close_descriptors(kept: int | None = None) -> None:
+    """Close all descriptors but the standard ones and one more.
+
+    Those that are open are listed: a container may allow a billion, and Python that was built for an older glibc tries
+    each number of a range, which takes minutes.
+    """
+    for number in map(int, os.listdir("/proc/self/fd")):  # noqa: PTH208 (whole before the first is closed)
+        if number > 2 and number != kept:
+            os.closerange(number, number + 1)  # the list's own is closed already, which this does not mind
 
 
 def _scatter(work: Callable[[], int]) -> int:

@@ -221,6 +221,21 @@ def test_another_process_is_prepared_where_the_first_has_died(own_workers, tmp_p
     assert not starts
 
 
+def test_as_many_descriptors_are_closed_as_are_open_whatever_the_limit():
+    code = """
+import os
+from harness.worker.prepared import close_descriptors
+opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+usual, tried = os.closerange, []
+os.closerange = lambda first, end: (tried.append(end - first), usual(first, end))
+close_descriptors(opened[7])
+left = [number for number in opened if os.path.exists(f"/proc/self/fd/{number}")]
+assert left == [opened[7]], left
+assert sum(tried) < 100, tried
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
 def test_every_fork_lies_elsewhere_in_memory(device, tmp_path, monkeypatch):
     places = set()
     for number in range(4):
