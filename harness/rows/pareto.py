@@ -179,7 +179,8 @@ def _versions(row: Row, known: Mapping[str, str]) -> tuple[Any, ...]:
     """Return the key that comparable versions of one model share: its identity, or its name where none is known."""
     identity = known.get(row.get("model_sha256") or "")
     place = (row["device"], row["delegate_requested"], row["runtime"], identity is None)
-    return *place, family(row["model"]) if identity is None else (identity, _settings_of(row["model"]))
+    name = row["model"] or ""  # unknown of a record from elsewhere
+    return *place, family(name) if identity is None else (identity, _settings_of(name))
 
 
 def _settings_of(name: str) -> str:

@@ -60,6 +60,12 @@ def test_the_front_is_never_empty_and_every_other_row_is_beaten_by_it(figures):
         assert beaten != mark
 
 
+def test_rows_without_a_name_are_compared_as_any_others():
+    named = changes([row(4.0, 0.5, quantization="float32"), row(2.0, 0.5)])
+    nameless = changes([row(4.0, 0.5, quantization="float32", model=None), row(2.0, 0.5, model=None)])
+    assert nameless == named
+
+
 def test_the_change_is_against_the_float32_version_of_the_same_device_and_delegate():
     base = row(4.0, 0.5, model="ssd-float32", quantization="float32 [NHWC]")
     other = row(40.0, 0.9, model="ssd-float32", quantization="float32", delegate_requested="cpu:4")
