@@ -125,10 +125,11 @@ def _steady_of(samples: Samples) -> list[Durations]:
     durations = np.ascontiguousarray(samples["duration_ns"])
     counts = np.add.reduce(steady, axis=1, dtype=np.int64)
     n = steady.shape[1]
-    if not n or (
-        (counts == counts[0]).all() and steady[:, n - counts[0] :].all()
-    ):  # the last ones, as it should be
-        return list(durations[:, n - counts[0] :] if n else durations)
+    if not n:
+        return list(durations)
+    last = n - counts[0]
+    if (counts == counts[0]).all() and steady[:, last:].all():  # the last ones of each, as it should be
+        return list(durations[:, last:])
     return [own[which] for own, which in zip(durations, steady, strict=True)]
 
 

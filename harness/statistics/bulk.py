@@ -159,9 +159,8 @@ class _Block:
     def _counted(self, which: npt.NDArray[np.bool_]) -> Counts:
         """Return how many samples of each process are so."""
         valid = which if self._valid is None else which & self._valid
-        small = (
-            np.uint8 if self._shape[2] < 2**8 else np.int64
-        )  # a quarter of the time, where it holds the sum
+        # Where it holds the sum, in a quarter of the time.
+        small = np.uint8 if self._shape[2] < 2**8 else np.int64
         counted: Counts = np.add.reduce(valid.view(np.uint8), axis=2, dtype=small).astype(np.int64)
         return counted
 
@@ -184,9 +183,8 @@ class _Block:
             return [latency.mean_and_std(one) for one in np.split(pooled, self._n.cumsum()[:-1])]
         of_cells = pooled.reshape(-1, n)
         means = np.add.reduce(of_cells, axis=1) / n
-        of_cells -= means[
-            :, None
-        ]  # in place, as the squares: to ask for memory takes longer than to subtract
+        # In place, as the squares: to ask for memory takes longer than to subtract.
+        of_cells -= means[:, None]
         of_cells *= of_cells
         stds = np.sqrt(np.add.reduce(of_cells, axis=1) / (n - 1))
         return list(zip(means.tolist(), stds.tolist(), strict=True))
