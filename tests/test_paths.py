@@ -231,6 +231,7 @@ OWN_NAMES = {
     "rows/row_cache.py": "our own cache",
     "worker/telemetry.py": "the kernel's",
     "workspace.py": "our own modules",
+    "worker/prepared.py": "the kernel's",
 }
 
 
