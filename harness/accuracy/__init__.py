@@ -9,7 +9,6 @@ foreign           labels in other formats than COCO's
 image_places      the file of an image that annotations name
 image_ids         lists of images in files, by their ids or names
 image_files       images upright, in 8-bit RGB, with the annotated size
-jpeg_header       the size of a plain JPEG by its first bytes
 image_sizes       image sizes against the annotated ones, before anything is measured
 pixel_modes       pixels of any kind as 8-bit RGB
 prepare           an image file → the model's input tensor, by the card

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from harness.accuracy.jpeg_header import plain_size
 from harness.accuracy.pixel_modes import UnknownPixelsError, to_rgb
 from harness.errors import HostFaultError, UsageError, cannot_read, is_host_fault
 from harness.paths import status
@@ -129,15 +128,6 @@ def read_header(path: Path) -> Header:
     Raises:
         UnreadableImageError: It is not an image.
     """
-    _refuse_no_file(path)
-    plain = plain_size(path)
-    if plain is not None:
-        return Header(plain, plain)
-    return _read_header(path)
-
-
-def _read_header(path: Path) -> Header:
-    """Read what Pillow finds in a header."""
     with opened(path) as image:
         orientation = _orientation(image)
         sideways = orientation in _SIDEWAYS
